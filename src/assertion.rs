@@ -1,0 +1,235 @@
+//! From the compact text of a JWS to its typed header and claims: decoded once, read once, borrowed throughout.
+//!
+//! For every header parameter and claim that we read, absent, of the wrong type and present are three different things.
+//! Nothing here judges values; that is for [`claims`](crate::claims).
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memchr_iter;
+
+use crate::json::{self, Value};
+use crate::policy::Limits;
+use crate::rejection::ClientFault;
+
+/// What a member of the header or of the claims was found to be.
+#[derive(Debug, Default)]
+pub(crate) enum Field<T> {
+    #[default]
+    Absent,
+    WrongType,
+    Is(T),
+}
+
+/// The header parameters that concern us (RFC 7515, section 4.1). `jwk`, `x5u`, `x5c` and the thumbprints do not: they never
+/// choose or supply a key.
+#[derive(Debug, Default)]
+pub(crate) struct Header<'a> {
+    pub(crate) alg: Field<Cow<'a, str>>,
+    pub(crate) kid: Field<Cow<'a, str>>,
+    pub(crate) typ: Field<Cow<'a, str>>,
+    pub(crate) has_jku: bool,
+    /// `crit`, or `b64` of RFC 7797.
+    pub(crate) has_extension: bool,
+    /// `enc`, or a `cty` of `JWT`.
+    has_inner: bool,
+}
+
+/// The claims that concern us (RFC 7519, section 4.1).
+#[derive(Debug, Default)]
+pub(crate) struct Claims<'a> {
+    pub(crate) iss: Field<Cow<'a, str>>,
+    pub(crate) sub: Field<Cow<'a, str>>,
+    pub(crate) jti: Field<Cow<'a, str>>,
+    pub(crate) aud: Field<Audience<'a>>,
+    pub(crate) iat: Field<NumericDate>,
+    pub(crate) nbf: Field<NumericDate>,
+    pub(crate) exp: Field<NumericDate>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Audience<'a> {
+    One(Cow<'a, str>),
+    /// The array as written.
+    Many(&'a str),
+}
+
+/// Seconds since the epoch, fractions allowed (RFC 7519, section 2); always finite. Whole seconds are exact up to 2^53.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) struct NumericDate(f64);
+
+impl NumericDate {
+    fn parse(number: &str) -> Option<Self> {
+        // A number of the JSON grammar too large for a double becomes infinite.
+        number.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
+    }
+
+    pub(crate) fn as_secs(self) -> f64 {
+        self.0
+    }
+}
+
+/// A well-formed JWS in compact serialization. Nothing in it is proven, nor even plausible.
+pub(crate) struct Assertion<'a> {
+    pub(crate) header: Header<'a>,
+    pub(crate) claims: Claims<'a>,
+    /// The octets that were signed (RFC 7515, section 5.2, step 8).
+    pub(crate) signing_input: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+impl<'a> Assertion<'a> {
+    pub(crate) fn parse(text: &'a str, buffer: &'a mut Buffer, limits: &Limits) -> Result<Self, ClientFault> {
+        if text.len() > limits.assertion {
+            return Err(ClientFault::AssertionTooLong);
+        }
+        let parts = Parts::split(text)?;
+        let mut buffer = buffer.for_decoding(text.len());
+        let header = decode(parts.header, &mut buffer)?;
+        if header.len() > limits.header {
+            return Err(ClientFault::Malformed);
+        }
+        let header = Header::parse(header, limits)?;
+        let claims = Claims::parse(decode(parts.claims, &mut buffer)?, limits)?;
+        let signature = decode(parts.signature, &mut buffer)?;
+        if header.has_inner {
+            return Err(ClientFault::Encrypted);
+        }
+        Ok(Self { header, claims, signing_input: parts.signing_input, signature })
+    }
+}
+
+struct Parts<'a> {
+    header: &'a [u8],
+    claims: &'a [u8],
+    signature: &'a [u8],
+    signing_input: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Exactly two periods (RFC 7515, section 7.1). A JWE has four (RFC 7516, section 7.1).
+    fn split(text: &'a str) -> Result<Self, ClientFault> {
+        let bytes = text.as_bytes();
+        let mut periods = memchr_iter(b'.', bytes);
+        let (Some(first), Some(second), None) = (periods.next(), periods.next(), periods.next()) else {
+            return Err(ClientFault::NotThreeParts);
+        };
+        let part = |range| bytes.get(range).ok_or(ClientFault::NotThreeParts);
+        Ok(Self {
+            header: part(0..first)?,
+            claims: part(first + 1..second)?,
+            signature: part(second + 1..bytes.len())?,
+            signing_input: part(0..second)?,
+        })
+    }
+}
+
+/// Room for the decoded parts: on the stack for what is common, on the heap for post-quantum signatures.
+pub(crate) struct Buffer {
+    inline: [u8; 2048],
+    spilled: Vec<u8>,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self { inline: [0; 2048], spilled: Vec::new() }
+    }
+
+    /// Enough for the three decoded parts of a compact text of `len` bytes: they are never longer than the text.
+    fn for_decoding(&mut self, len: usize) -> &mut [u8] {
+        match self.inline.get_mut(..len) {
+            Some(room) => room,
+            None => {
+                self.spilled.resize(len, 0);
+                &mut self.spilled
+            }
+        }
+    }
+}
+
+/// Decodes a part into the front of `buffer`, and leaves the rest of it for the next. The engine is strict: no padding, no
+/// other alphabet, no white space, no stray bits at the end (RFC 7515, section 2; RFC 4648, section 3.5).
+fn decode<'a>(part: &[u8], buffer: &mut &'a mut [u8]) -> Result<&'a [u8], ClientFault> {
+    let room = std::mem::take(buffer);
+    let len = URL_SAFE_NO_PAD.decode_slice(part, room).map_err(|_| ClientFault::Malformed)?;
+    let (decoded, rest) = room.split_at_mut_checked(len).ok_or(ClientFault::Malformed)?;
+    *buffer = rest;
+    Ok(decoded)
+}
+
+fn read_object<'a>(bytes: &'a [u8], limits: &Limits, visit: impl FnMut(&str, Value<'a>)) -> Result<(), ClientFault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| ClientFault::Malformed)?;
+    json::object(text, limits.json_depth, visit).map_err(|json::Malformed| ClientFault::Malformed)
+}
+
+impl<'a> Header<'a> {
+    fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
+        let mut header = Self::default();
+        read_object(bytes, limits, |name, value| match name {
+            "alg" => header.alg = Field::string(value),
+            "kid" => header.kid = Field::string(value),
+            "typ" => header.typ = Field::string(value),
+            "jku" => header.has_jku = true,
+            "crit" | "b64" => header.has_extension = true,
+            "enc" => header.has_inner = true,
+            "cty" => header.has_inner |= matches!(value, Value::String(cty) if is_media_type(&cty, "jwt")),
+            _ => {}
+        })?;
+        Ok(header)
+    }
+}
+
+impl<'a> Claims<'a> {
+    fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
+        let mut claims = Self::default();
+        read_object(bytes, limits, |name, value| match name {
+            "iss" => claims.iss = Field::string(value),
+            "sub" => claims.sub = Field::string(value),
+            "jti" => claims.jti = Field::string(value),
+            "aud" => claims.aud = Field::audience(value),
+            "iat" => claims.iat = Field::date(value),
+            "nbf" => claims.nbf = Field::date(value),
+            "exp" => claims.exp = Field::date(value),
+            _ => {}
+        })?;
+        Ok(claims)
+    }
+}
+
+impl<'a> Field<Cow<'a, str>> {
+    fn string(value: Value<'a>) -> Self {
+        match value {
+            Value::String(text) => Self::Is(text),
+            _ => Self::WrongType,
+        }
+    }
+}
+
+impl<'a> Field<Audience<'a>> {
+    fn audience(value: Value<'a>) -> Self {
+        match value {
+            Value::String(text) => Self::Is(Audience::One(text)),
+            Value::Array(array) => Self::Is(Audience::Many(array)),
+            _ => Self::WrongType,
+        }
+    }
+}
+
+impl Field<NumericDate> {
+    fn date(value: Value<'_>) -> Self {
+        match value {
+            Value::Number(number) => NumericDate::parse(number).map_or(Self::WrongType, Self::Is),
+            _ => Self::WrongType,
+        }
+    }
+}
+
+/// Whether a `typ` or `cty` means the media type `application/{expected}`: case does not matter, and the prefix may be left
+/// out (RFC 7515, section 4.1.9).
+pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let prefixed = given.get(..PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
+    let subtype = if prefixed { given.get(PREFIX.len()..).unwrap_or_default() } else { given };
+    subtype.eq_ignore_ascii_case(expected)
+}

@@ -1,0 +1,259 @@
+//! From the body of a token request to the parameters that concern us, strictly decoded and borrowed where nothing is escaped.
+//!
+//! Only what we read is judged. Other parameters are passed on to the handler as they came (RFC 6749, section 3.2), except
+//! that a parameter of RFC 6749 itself may not be repeated, lest the handler's parser see another value than ours.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+
+use crate::policy::{Limits, Policy};
+use crate::rejection::{AuthScheme, ClientFault, Parameter};
+
+/// The only `client_assertion_type` that this crate serves (RFC 7523, section 2.2).
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a [`Verifier`](crate::Verifier) needs to see of a request: the form, and what could carry credentials beside it.
+///
+/// The layer makes one of every request that it guards. Make one by hand to verify without HTTP.
+///
+/// ```
+/// use tower_client_assertion::TokenRequest;
+///
+/// let request = TokenRequest::new(b"grant_type=client_credentials&client_assertion=..")
+///     .query("resource=notes")
+///     .authorization(b"Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW");
+/// # let _ = request;
+/// ```
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct TokenRequest<'a> {
+    body: &'a [u8],
+    query: &'a [u8],
+    authorization: Option<AuthScheme>,
+    attestation: bool,
+}
+
+impl<'a> TokenRequest<'a> {
+    /// A request with this form as its body and no other credentials.
+    pub fn new(body: &'a [u8]) -> Self {
+        Self { body, query: b"", authorization: None, attestation: false }
+    }
+
+    /// The query of the request's URI, without its question mark. Credentials there are refused.
+    pub fn query(mut self, query: &'a str) -> Self {
+        self.query = query.as_bytes();
+        self
+    }
+
+    /// The value of the request's `Authorization` header. It is another authentication mechanism, so an assertion beside it
+    /// is refused; only its scheme is looked at.
+    pub fn authorization(mut self, value: &[u8]) -> Self {
+        let end = memchr(b' ', value).unwrap_or(value.len());
+        let scheme = value.get(..end).unwrap_or_default();
+        self.authorization = Some(match scheme {
+            _ if scheme.eq_ignore_ascii_case(b"Basic") => AuthScheme::Basic,
+            _ if scheme.eq_ignore_ascii_case(b"Bearer") => AuthScheme::Bearer,
+            _ if scheme.eq_ignore_ascii_case(b"DPoP") => AuthScheme::DPoP,
+            _ => AuthScheme::Other,
+        });
+        self
+    }
+
+    /// The request has an `OAuth-Client-Attestation` header: another authentication mechanism, like `Authorization`.
+    pub fn attestation(mut self) -> Self {
+        self.attestation = true;
+        self
+    }
+}
+
+/// A form holds secrets: nothing of it is printed but its length.
+impl std::fmt::Debug for TokenRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenRequest").field("body_len", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// A form that carries an assertion of the right type, and nothing else that authenticates.
+pub(crate) struct TokenForm<'a> {
+    pub(crate) assertion: Cow<'a, str>,
+    pub(crate) client_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> TokenForm<'a> {
+    pub(crate) fn parse(request: &TokenRequest<'a>, policy: &Policy, limits: &Limits) -> Result<Self, ClientFault> {
+        let fields = Fields::collect(request.body, limits)?;
+        let grant_type = fields.grant_type.map(Fixed::decode).transpose()?;
+        let assertion_type = fields.assertion_type.map(Fixed::decode).transpose()?;
+        let assertion = fields.assertion.map(decode).transpose()?;
+        let client_id = fields.client_id.map(decode).transpose()?;
+        fields.refuse_repeats()?;
+        refuse_query_credentials(request.query)?;
+        check_grant_type(grant_type, policy.grant_types)?;
+
+        let asserted = assertion.is_some() || assertion_type.is_some();
+        let rivals = request.authorization.is_some() || request.attestation || fields.secret;
+        match (asserted, rivals) {
+            (true, true) => return Err(ClientFault::SeveralMechanisms(request.authorization)),
+            (true, false) => {}
+            (false, _) => return Err(ClientFault::NoAuthentication(request.authorization)),
+        }
+        match assertion_type {
+            Some(given) if given.is(JWT_BEARER) => {}
+            Some(_) => return Err(ClientFault::UnsupportedAssertionType),
+            None => return Err(ClientFault::MissingAssertionType),
+        }
+        let assertion = assertion.ok_or(ClientFault::MissingAssertion)?;
+        Ok(Self { assertion, client_id })
+    }
+}
+
+fn check_grant_type(given: Option<Fixed<'_>>, permitted: &[&str]) -> Result<(), ClientFault> {
+    let given = given.ok_or(ClientFault::MissingGrantType)?;
+    let known = permitted.iter().any(|name| given.is(name));
+    known.then_some(()).ok_or(ClientFault::UnsupportedGrantType)
+}
+
+/// Credentials belong into the body: a URI ends up in logs (RFC 6749, section 2.3.1).
+fn refuse_query_credentials(query: &[u8]) -> Result<(), ClientFault> {
+    let credential = |(name, _)| matches!(parameter(name), Some(Parameter::ClientAssertion | Parameter::ClientSecret));
+    match pairs(query).any(credential) {
+        true => Err(ClientFault::CredentialsInQuery),
+        false => Ok(()),
+    }
+}
+
+/// The raw values of the parameters that we read. One without a value counts as omitted (RFC 6749, section 3.2), but still
+/// as an occurrence.
+#[derive(Default)]
+struct Fields<'a> {
+    grant_type: Option<&'a [u8]>,
+    assertion_type: Option<&'a [u8]>,
+    assertion: Option<&'a [u8]>,
+    client_id: Option<&'a [u8]>,
+    secret: bool,
+    seen: u16,
+    repeated: Option<Parameter>,
+}
+
+impl<'a> Fields<'a> {
+    fn collect(body: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
+        let mut fields = Self::default();
+        for (index, (name, value)) in pairs(body).enumerate() {
+            if index >= limits.parameters {
+                return Err(ClientFault::TooManyParameters);
+            }
+            if let Some(parameter) = parameter(name) {
+                fields.take(parameter, value);
+            }
+        }
+        Ok(fields)
+    }
+
+    fn take(&mut self, parameter: Parameter, value: &'a [u8]) {
+        let bit = 1 << parameter as u16;
+        if self.seen & bit != 0 {
+            self.repeated.get_or_insert(parameter);
+        }
+        self.seen |= bit;
+        let value = (!value.is_empty()).then_some(value);
+        match parameter {
+            Parameter::GrantType => self.grant_type = self.grant_type.or(value),
+            Parameter::ClientAssertionType => self.assertion_type = self.assertion_type.or(value),
+            Parameter::ClientAssertion => self.assertion = self.assertion.or(value),
+            Parameter::ClientId => self.client_id = self.client_id.or(value),
+            Parameter::ClientSecret => self.secret |= value.is_some(),
+            Parameter::Code
+            | Parameter::CodeVerifier
+            | Parameter::RedirectUri
+            | Parameter::RefreshToken
+            | Parameter::Scope => {}
+        }
+    }
+
+    fn refuse_repeats(&self) -> Result<(), ClientFault> {
+        self.repeated.map_or(Ok(()), |parameter| Err(ClientFault::RepeatedParameter(parameter)))
+    }
+}
+
+/// Splits a form at its ampersands and each pair at its first equals sign, as the WHATWG URL standard does: a semicolon is data.
+fn pairs(form: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = Some(form).filter(|form| !form.is_empty());
+    std::iter::from_fn(move || {
+        let (pair, others) = split(rest?, b'&');
+        rest = others;
+        let (name, value) = split(pair, b'=');
+        Some((name, value.unwrap_or_default()))
+    })
+}
+
+fn split(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr(separator, bytes).and_then(|at| bytes.split_at_checked(at)) {
+        Some((head, tail)) => (head, tail.get(1..)),
+        None => (bytes, None),
+    }
+}
+
+/// The parameter that this raw name means, escaped or not. A name that does not decode is none of ours.
+fn parameter(name: &[u8]) -> Option<Parameter> {
+    if memchr2(b'%', b'+', name).is_none() {
+        return Parameter::from_name(name);
+    }
+    let name = decode(name).ok()?;
+    Parameter::from_name(name.as_bytes())
+}
+
+/// A value that is only ever compared with what it should be, and so need not be copied when it is right.
+enum Fixed<'a> {
+    Raw(&'a [u8]),
+    Other(Cow<'a, str>),
+}
+
+impl<'a> Fixed<'a> {
+    fn decode(raw: &'a [u8]) -> Result<Self, ClientFault> {
+        // ASCII after decoding is UTF-8, and every value that we accept is ASCII: only the rest needs a decoded copy.
+        let ascii = Bytes(raw).all(|byte| byte.is_some_and(|byte| byte.is_ascii()));
+        if ascii { Ok(Self::Raw(raw)) } else { decode(raw).map(Self::Other) }
+    }
+
+    fn is(&self, expected: &str) -> bool {
+        match self {
+            Self::Raw(raw) => Bytes(raw).eq(expected.bytes().map(Some)),
+            Self::Other(text) => text == expected,
+        }
+    }
+}
+
+/// Decodes a value (RFC 6749, appendix B). Unlike a browser, we forgive nothing: `%zz` and invalid UTF-8 are errors.
+fn decode(raw: &[u8]) -> Result<Cow<'_, str>, ClientFault> {
+    if memchr2(b'%', b'+', raw).is_none() {
+        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| ClientFault::FormMalformed);
+    }
+    let bytes: Option<Vec<u8>> = Bytes(raw).collect();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.map(Cow::Owned).ok_or(ClientFault::FormMalformed)
+}
+
+/// The decoded bytes of a raw value; `None` where an escape is not one.
+struct Bytes<'a>(&'a [u8]);
+
+impl Iterator for Bytes<'_> {
+    type Item = Option<u8>;
+
+    fn next(&mut self) -> Option<Option<u8>> {
+        let (byte, rest) = match self.0 {
+            [] => return None,
+            [b'+', rest @ ..] => (Some(b' '), rest),
+            [b'%', high, low, rest @ ..] => (hex(*high, *low), rest),
+            [b'%', rest @ ..] => (None, rest),
+            [byte, rest @ ..] => (Some(*byte), rest),
+        };
+        self.0 = rest;
+        Some(byte)
+    }
+}
+
+fn hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}

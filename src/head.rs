@@ -1,0 +1,67 @@
+//! What the head of a token request must say before its body is worth reading, and what of it the verification needs.
+
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::form::TokenRequest;
+use crate::rejection::ClientFault;
+
+const ATTESTATION: HeaderName = HeaderName::from_static("oauth-client-attestation");
+
+/// The checks that need no body, cheapest and most basic first.
+pub(crate) fn check(parts: &Parts, body_limit: usize) -> Result<(), ClientFault> {
+    if parts.method != Method::POST {
+        return Err(ClientFault::Method);
+    }
+    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !parts.headers.get_all(CONTENT_ENCODING).iter().all(identity) {
+        return Err(ClientFault::ContentEncoding);
+    }
+    if !is_form(&parts.headers) {
+        return Err(ClientFault::ContentType);
+    }
+    match content_length(&parts.headers) {
+        Some(length) if length > body_limit as u64 => Err(ClientFault::BodyTooLarge),
+        _ => Ok(()),
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// One content type, in any case, with any parameters; a charset must be UTF-8 or its subset (RFC 6749, appendix B).
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Ok(value) = value.to_str() else { return false };
+    let mut pieces = value.split(';');
+    let essence = pieces.next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") && pieces.all(is_acceptable_parameter)
+}
+
+fn is_acceptable_parameter(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return parameter.trim().is_empty() };
+    let value = value.trim().trim_matches('"');
+    let utf8 = ["utf-8", "us-ascii"].iter().any(|charset| value.eq_ignore_ascii_case(charset));
+    utf8 || !name.trim().eq_ignore_ascii_case("charset")
+}
+
+/// The request as the verification half sees it.
+pub(crate) fn token_request<'a>(parts: &'a Parts, body: &'a [u8]) -> TokenRequest<'a> {
+    let mut request = TokenRequest::new(body).query(parts.uri.query().unwrap_or_default());
+    if let Some(value) = parts.headers.get(AUTHORIZATION) {
+        request = request.authorization(value.as_bytes());
+    }
+    if parts.headers.contains_key(ATTESTATION) {
+        request = request.attestation();
+    }
+    request
+}
+
+/// Makes the headers tell of a body that is now in memory.
+pub(crate) fn describe_buffered(headers: &mut HeaderMap, len: usize) {
+    headers.remove(TRANSFER_ENCODING);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
+}

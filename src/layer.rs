@@ -1,0 +1,172 @@
+//! The layer: a [`Verifier`] and what HTTP adds to it.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, Version, header};
+use tower_layer::Layer;
+
+use crate::body::{PreservedBodies, WrappedBodies};
+use crate::config::ConfigError;
+use crate::policy::Wording;
+use crate::rejection::{ClientFault, Rejection, RejectionKind};
+use crate::render::{Redox, RenderRejection};
+use crate::service::ClientAssertion;
+use crate::verifier::Verifier;
+
+/// Puts client authentication in front of a service.
+///
+/// See the [crate page](crate) for an example. Cloning it is cheap.
+#[must_use]
+pub struct ClientAssertionLayer<M = WrappedBodies> {
+    guard: Arc<Guard>,
+    mode: PhantomData<fn() -> M>,
+}
+
+/// What all services of a layer share.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) verifier: Arc<Verifier>,
+    renderer: Arc<dyn RenderRejection>,
+    path: Option<Box<str>>,
+    pub(crate) body_limit: usize,
+    pub(crate) body_timeout: Duration,
+}
+
+impl ClientAssertionLayer {
+    /// Guards every request that it sees, with the answers of the verifier's profile.
+    ///
+    /// Without a [`path`](Self::path) there is no way around it: this is the form for a service, a route or a
+    /// `route_layer` of its own.
+    pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
+        let verifier = verifier.into();
+        let renderer: Arc<dyn RenderRejection> = match verifier.policy().wording {
+            Wording::Redox => Arc::new(Redox::default()),
+        };
+        let guard =
+            Guard { verifier, renderer, path: None, body_limit: 64 * 1024, body_timeout: Duration::from_secs(10) };
+        Self { guard: Arc::new(guard), mode: PhantomData }
+    }
+
+    /// Leaves the bodies' types as they are, both of which must then be made from [`Bytes`]: axum's and `Full<Bytes>` are.
+    ///
+    /// Needed beside middleware that insists on its framework's body: `axum::middleware::from_fn` within the same
+    /// `ServiceBuilder`, `option_layer`, a boxed service, or `axum::serve` over a router that was wrapped as a whole.
+    pub fn preserve_body_types(self) -> ClientAssertionLayer<PreservedBodies> {
+        ClientAssertionLayer { guard: self.guard, mode: PhantomData }
+    }
+}
+
+impl<M> ClientAssertionLayer<M> {
+    /// Guards only requests for exactly this path; all others go straight to the inner service.
+    ///
+    /// The path is compared byte for byte, as it stands in the request line. If the service behind the layer finds the
+    /// token endpoint under other spellings too (another case, a trailing slash, percent-encoding), put the layer on the
+    /// route instead and leave the path out.
+    ///
+    /// # Errors
+    ///
+    /// The path does not start with a slash, or has a query, a fragment or a character that no path has.
+    pub fn path(self, path: &str) -> Result<Self, ConfigError> {
+        let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
+        if !path.starts_with('/') || !printable {
+            return Err(ConfigError::InvalidPath { path: path.to_owned() });
+        }
+        Ok(self.with(|guard| guard.path = Some(path.into())))
+    }
+
+    /// Answers refused requests with `renderer` instead of the profile's own.
+    pub fn render(self, renderer: impl RenderRejection) -> Self {
+        self.with(|guard| guard.renderer = Arc::new(renderer))
+    }
+
+    /// Refuses bodies of more than this many bytes. Default: 64 KiB.
+    ///
+    /// # Errors
+    ///
+    /// The limit is zero.
+    pub fn body_limit(self, bytes: usize) -> Result<Self, ConfigError> {
+        match bytes {
+            0 => Err(ConfigError::Zero { setting: "body_limit" }),
+            _ => Ok(self.with(|guard| guard.body_limit = bytes)),
+        }
+    }
+
+    /// Refuses bodies that are not complete this long after they first made us wait. Default: 10 s.
+    ///
+    /// A body that is not there at once needs a Tokio runtime with its timer enabled; without a runtime, the request is
+    /// refused as unavailable.
+    ///
+    /// # Errors
+    ///
+    /// The duration is zero.
+    pub fn body_timeout(self, timeout: Duration) -> Result<Self, ConfigError> {
+        match timeout {
+            Duration::ZERO => Err(ConfigError::Zero { setting: "body_timeout" }),
+            _ => Ok(self.with(|guard| guard.body_timeout = timeout)),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Guard)) -> Self {
+        change(Arc::make_mut(&mut self.guard));
+        self
+    }
+}
+
+impl Guard {
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        self.path.as_deref().is_none_or(|guarded| guarded == path)
+    }
+
+    /// The response to a refused request. Whatever the renderer made, the length is right and the reason rides along.
+    pub(crate) fn refuse(&self, rejection: &Rejection, version: Version) -> Response<Bytes> {
+        let mut response = self.renderer.render(rejection);
+        let length = HeaderValue::from(response.body().len());
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, length);
+        if abandons_body(rejection.kind()) && version <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.extensions_mut().insert(rejection.clone());
+        response
+    }
+}
+
+/// Whether the rest of the body is not going to be read: the connection cannot be used again (RFC 9110, section 15.5.14).
+fn abandons_body(kind: RejectionKind) -> bool {
+    matches!(kind, RejectionKind::Client(ClientFault::BodyTooLarge | ClientFault::BodyTimeout))
+}
+
+impl<S, M> Layer<S> for ClientAssertionLayer<M> {
+    type Service = ClientAssertion<S, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClientAssertion::new(inner, Arc::clone(&self.guard))
+    }
+}
+
+impl<M> Clone for ClientAssertionLayer<M> {
+    fn clone(&self) -> Self {
+        Self { guard: Arc::clone(&self.guard), mode: PhantomData }
+    }
+}
+
+impl<M> fmt::Debug for ClientAssertionLayer<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientAssertionLayer").field(&self.guard).finish()
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("verifier", &self.verifier)
+            .field("path", &self.path)
+            .field("body_limit", &self.body_limit)
+            .field("body_timeout", &self.body_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,257 @@
+//! Clients from a file: a JSON array of client metadata (RFC 7591, section 2), reloaded as a whole or not at all.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::value::RawValue;
+
+use super::{Client, ClientRegistry, Found};
+use crate::algorithm::Algorithm;
+use crate::config::ConfigError;
+use crate::identity::ClientId;
+use crate::key::KeySet;
+use crate::port::Answer;
+
+/// A registry of the clients of a file.
+///
+/// Each member of the array is one client's metadata: `client_id`, `jwks`, and optionally `token_endpoint_auth_method`
+/// (`private_key_jwt`), `token_endpoint_auth_signing_alg` and `scope`. A client that cannot be used as it is registered is
+/// listed in [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice,
+/// neither entry is used.
+///
+/// ```
+/// use tower_client_assertion::registry::FileRegistry;
+///
+/// let path = std::env::temp_dir().join("tower-client-assertion-doc-clients.json");
+/// std::fs::write(&path, r#"[
+///     {"client_id":"clinic-7","jwks":{"keys":[
+///         {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}},
+///     {"client_id":"clinic-8"}
+/// ]"#)?;
+/// let registry = FileRegistry::load(&path)?;
+///
+/// assert_eq!(registry.clients().len(), 2);
+/// assert_eq!(
+///     registry.problems()[0].to_string(),
+///     r#"client 1 ("clinic-8"): jwks: it is missing; register the client's public keys there"#,
+/// );
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileRegistry {
+    path: PathBuf,
+    loaded: ArcSwap<Loaded>,
+}
+
+impl FileRegistry {
+    /// Reads the file. This blocks; do it before you serve.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is not a JSON array.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref().to_owned();
+        let loaded = ArcSwap::from_pointee(Loaded::read(&path)?);
+        Ok(Self { path, loaded })
+    }
+
+    /// Reads the file again and replaces all clients at once. Requests go on meanwhile. This blocks; in async code, call it
+    /// from a blocking thread.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load); the clients stay as they were.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        self.loaded.store(Arc::new(Loaded::read(&self.path)?));
+        Ok(())
+    }
+
+    /// What is wrong with single clients, in the order of the file.
+    pub fn problems(&self) -> Vec<ClientProblem> {
+        self.loaded.load().problems.clone()
+    }
+
+    /// The clients, in no particular order; those that cannot be used have no keys.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        self.loaded.load().clients.values().cloned().collect()
+    }
+}
+
+impl ClientRegistry for FileRegistry {
+    fn find(&self, client_id: &str) -> Answer<Found> {
+        Answer::Ready(Ok(self.loaded.load().clients.get(client_id).cloned()))
+    }
+}
+
+/// Why a client of a file cannot be used, or which of its keys cannot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientProblem {
+    index: usize,
+    client_id: Option<String>,
+    member: &'static str,
+    why: String,
+}
+
+impl ClientProblem {
+    /// Where the client stands in the array, counted from zero.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The client's id, where it could be read.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// The metadata member that is at fault.
+    pub fn member(&self) -> &'static str {
+        self.member
+    }
+}
+
+impl fmt::Display for ClientProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, client_id, member, why } = self;
+        match client_id {
+            Some(client_id) => write!(f, "client {index} ({client_id:?}): {member}: {why}"),
+            None => write!(f, "client {index}: {member}: {why}"),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Loaded {
+    clients: HashMap<ClientId, Arc<Client>>,
+    problems: Vec<ClientProblem>,
+}
+
+impl Loaded {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |cause| ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) };
+        let text = std::fs::read(path).map_err(unreadable)?;
+        // The parser's own message is left out: it may quote a secret.
+        let entries: Vec<&RawValue> = serde_json::from_slice(&text).map_err(|error| {
+            ConfigError::ClientFileNotJson { path: path.to_owned(), line: error.line(), column: error.column() }
+        })?;
+        let mut loaded = Self::default();
+        for (index, entry) in entries.iter().enumerate() {
+            loaded.add(index, entry);
+        }
+        Ok(loaded)
+    }
+
+    fn add(&mut self, index: usize, entry: &RawValue) {
+        let problem = |client_id, (member, why)| ClientProblem { index, client_id, member, why };
+        let metadata = match serde_json::from_str::<Metadata<'_>>(entry.get()) {
+            Ok(metadata) => metadata,
+            Err(_) => {
+                let why = "it is not a JSON object whose members occur once each".to_owned();
+                return self.problems.push(problem(None, ("metadata", why)));
+            }
+        };
+        let unusable = match metadata.id().map(|id| (Client::unusable(&id), id)) {
+            Ok((Ok(client), _)) => client,
+            Ok((Err(_), id)) => {
+                let why = "it is empty or not printable ASCII (RFC 6749, appendix A.1)".to_owned();
+                return self.problems.push(problem(Some(id), ("client_id", why)));
+            }
+            Err(fault) => return self.problems.push(problem(None, fault)),
+        };
+        let id = unusable.id().clone();
+        let client = metadata.client(&id).unwrap_or_else(|fault| {
+            self.problems.push(problem(Some(id.to_string()), fault));
+            unusable.clone()
+        });
+        for key in client.keys().skipped() {
+            let kid = key.key_id().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
+            let why = format!("key {}{kid} is skipped: {}", key.index(), key.reason());
+            self.problems.push(problem(Some(id.to_string()), ("jwks", why)));
+        }
+        if self.clients.insert(id.clone(), Arc::new(client)).is_some() {
+            let why = "another client of the file has this id too; neither is used".to_owned();
+            self.problems.push(problem(Some(id.to_string()), ("client_id", why)));
+            self.clients.insert(id, Arc::new(unusable));
+        }
+    }
+}
+
+/// The members of RFC 7591 that concern us, still unread: each is judged by itself, so that a problem can name it.
+#[derive(serde::Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    client_id: Option<&'a RawValue>,
+    jwks: Option<&'a RawValue>,
+    jwks_uri: Option<&'a RawValue>,
+    token_endpoint_auth_method: Option<&'a RawValue>,
+    token_endpoint_auth_signing_alg: Option<&'a RawValue>,
+    scope: Option<&'a RawValue>,
+}
+
+/// The member at fault, and why.
+type Fault = (&'static str, String);
+
+impl Metadata<'_> {
+    fn id(&self) -> Result<String, Fault> {
+        let missing = || ("client_id", "it is missing".to_owned());
+        text("client_id", self.client_id)?.ok_or_else(missing)
+    }
+
+    fn client(&self, id: &ClientId) -> Result<Client, Fault> {
+        let signing_alg = self.signing_alg()?;
+        let scope = text("scope", self.scope)?;
+        self.check_method()?;
+        let keys = self.keys()?;
+        if keys.is_empty() {
+            return Err(("jwks", no_usable_key(&keys)));
+        }
+        let mut client = Client::new(id.as_str(), keys).map_err(|error| ("jwks", error.to_string()))?;
+        client.signing_alg = signing_alg;
+        client.scope = scope.map(String::into_boxed_str);
+        if client.algorithms().is_empty() {
+            let why = "no usable key of the client can verify it".to_owned();
+            return Err(("token_endpoint_auth_signing_alg", why));
+        }
+        Ok(client)
+    }
+
+    fn check_method(&self) -> Result<(), Fault> {
+        const MEMBER: &str = "token_endpoint_auth_method";
+        match text(MEMBER, self.token_endpoint_auth_method)?.as_deref() {
+            None | Some("private_key_jwt") => Ok(()),
+            Some("client_secret_jwt") => Err((MEMBER, "client_secret_jwt is not supported yet".to_owned())),
+            Some(_) => Err((MEMBER, "it is not private_key_jwt".to_owned())),
+        }
+    }
+
+    fn signing_alg(&self) -> Result<Option<Algorithm>, Fault> {
+        const MEMBER: &str = "token_endpoint_auth_signing_alg";
+        let Some(name) = text(MEMBER, self.token_endpoint_auth_signing_alg)? else { return Ok(None) };
+        let unknown = || (MEMBER, "it is not an algorithm that we verify".to_owned());
+        Algorithm::from_name(&name).map(Some).ok_or_else(unknown)
+    }
+
+    fn keys(&self) -> Result<KeySet, Fault> {
+        if self.jwks_uri.is_some() {
+            let why = "keys by URL are not supported yet; register the keys themselves as jwks".to_owned();
+            return Err(("jwks_uri", why));
+        }
+        let missing = || ("jwks", "it is missing; register the client's public keys there".to_owned());
+        let jwks = self.jwks.ok_or_else(missing)?;
+        KeySet::parse(jwks.get().as_bytes()).map_err(|error| ("jwks", error.to_string()))
+    }
+}
+
+fn no_usable_key(keys: &KeySet) -> String {
+    let reasons = keys.skipped().iter().map(|key| format!("; key {}: {}", key.index(), key.reason()));
+    std::iter::once("it has no usable key".to_owned()).chain(reasons).collect()
+}
+
+fn text(member: &'static str, value: Option<&RawValue>) -> Result<Option<String>, Fault> {
+    let Some(value) = value else { return Ok(None) };
+    let text = serde_json::from_str(value.get()).map_err(|_| (member, "it is not a string".to_owned()))?;
+    Ok(Some(text))
+}

@@ -1,0 +1,48 @@
+//! Clients that the program knows when it starts.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use super::{Client, ClientRegistry, Found};
+use crate::algorithm::AlgorithmSet;
+use crate::config::ConfigError;
+use crate::identity::ClientId;
+use crate::port::Answer;
+
+/// A registry of clients that do not change.
+#[derive(Debug, Default)]
+pub struct FixedRegistry {
+    clients: HashMap<ClientId, Arc<Client>>,
+}
+
+impl FixedRegistry {
+    /// A registry of these clients.
+    ///
+    /// # Errors
+    ///
+    /// Two of them have the same id.
+    pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ConfigError> {
+        let mut registry = Self::default();
+        for client in clients {
+            match registry.clients.entry(client.id().clone()) {
+                Entry::Vacant(place) => place.insert(Arc::new(client)),
+                Entry::Occupied(taken) => {
+                    return Err(ConfigError::DuplicateClient { client_id: taken.key().to_string() });
+                }
+            };
+        }
+        Ok(registry)
+    }
+}
+
+impl ClientRegistry for FixedRegistry {
+    fn find(&self, client_id: &str) -> Answer<Found> {
+        Answer::Ready(Ok(self.clients.get(client_id).cloned()))
+    }
+
+    fn algorithms(&self) -> Option<AlgorithmSet> {
+        let of_client = |all: AlgorithmSet, client: &Arc<Client>| all.union(client.algorithms());
+        Some(self.clients.values().fold(AlgorithmSet::EMPTY, of_client))
+    }
+}
