@@ -1,0 +1,230 @@
+//! What the tests share: keys, assertions that are right in everything until a test breaks them, and a verifier at a fixed
+//! time that knows one client.
+
+#![allow(dead_code, unreachable_pub, missing_docs, missing_debug_implementations)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use tower_client_assertion::clock::{ManualClock, UnixTime};
+use tower_client_assertion::keys::KeySet;
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{ClientIdentity, JWT_BEARER, Policy, Rejection, TokenRequest, Verifier, VerifierBuilder};
+
+/// The time at which all tests begin.
+pub const NOW: u64 = 1_700_000_000;
+pub const AUDIENCE: &str = "https://api.example.com/v2/auth/token";
+pub const CLIENT: &str = "clinic-7";
+
+enum PrivateKey {
+    Ec(Box<EcdsaKeyPair>),
+    Ed25519(Ed25519KeyPair),
+    Rsa(Box<RsaKeyPair>, &'static dyn signature::RsaEncoding),
+}
+
+/// A client's private key, with the names under which it signs.
+pub struct Signer {
+    pub alg: &'static str,
+    pub kid: &'static str,
+    private: PrivateKey,
+}
+
+impl Signer {
+    fn ec(alg: &'static str, kid: &'static str, algorithm: &'static signature::EcdsaSigningAlgorithm) -> Self {
+        let private = PrivateKey::Ec(Box::new(EcdsaKeyPair::generate(algorithm).unwrap()));
+        Self { alg, kid, private }
+    }
+
+    pub fn es256(kid: &'static str) -> Self {
+        Self::ec("ES256", kid, &signature::ECDSA_P256_SHA256_FIXED_SIGNING)
+    }
+
+    pub fn es384(kid: &'static str) -> Self {
+        Self::ec("ES384", kid, &signature::ECDSA_P384_SHA384_FIXED_SIGNING)
+    }
+
+    pub fn es512(kid: &'static str) -> Self {
+        Self::ec("ES512", kid, &signature::ECDSA_P521_SHA512_FIXED_SIGNING)
+    }
+
+    pub fn ed25519(alg: &'static str, kid: &'static str) -> Self {
+        Self { alg, kid, private: PrivateKey::Ed25519(Ed25519KeyPair::generate().unwrap()) }
+    }
+
+    pub fn rsa(alg: &'static str, kid: &'static str) -> Self {
+        let encoding: &'static dyn signature::RsaEncoding = match alg {
+            "RS256" => &signature::RSA_PKCS1_SHA256,
+            "RS384" => &signature::RSA_PKCS1_SHA384,
+            "RS512" => &signature::RSA_PKCS1_SHA512,
+            "PS256" => &signature::RSA_PSS_SHA256,
+            "PS384" => &signature::RSA_PSS_SHA384,
+            "PS512" => &signature::RSA_PSS_SHA512,
+            other => panic!("{other} is no RSA algorithm"),
+        };
+        let private = PrivateKey::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()), encoding);
+        Self { alg, kid, private }
+    }
+
+    /// The public key, as registered.
+    pub fn jwk(&self) -> Value {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match &self.private {
+            PrivateKey::Ec(pair) => {
+                let (x, y) = {
+                    let point = &pair.public_key().as_ref()[1..];
+                    point.split_at(point.len() / 2)
+                };
+                let crv = match x.len() {
+                    32 => "P-256",
+                    48 => "P-384",
+                    _ => "P-521",
+                };
+                json!({"kty": "EC", "crv": crv, "kid": self.kid, "x": encode(x), "y": encode(y)})
+            }
+            PrivateKey::Ed25519(pair) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "x": encode(pair.public_key().as_ref())})
+            }
+            PrivateKey::Rsa(pair, _) => {
+                let public = pair.public_key();
+                let n = public.modulus().big_endian_without_leading_zero();
+                let e = public.exponent().big_endian_without_leading_zero();
+                json!({"kty": "RSA", "kid": self.kid, "n": encode(n), "e": encode(e)})
+            }
+        }
+    }
+
+    pub fn signature(&self, input: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.private {
+            PrivateKey::Ec(pair) => pair.sign(&random, input).unwrap().as_ref().to_vec(),
+            PrivateKey::Ed25519(pair) => pair.sign(input).as_ref().to_vec(),
+            PrivateKey::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, input, &mut signature).unwrap();
+                signature
+            }
+        }
+    }
+
+    /// A JWS of exactly these two texts.
+    pub fn sign(&self, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let input = format!("{}.{}", encode(header.as_ref()), encode(claims.as_ref()));
+        let signature = encode(&self.signature(input.as_bytes()));
+        format!("{input}.{signature}")
+    }
+}
+
+/// The key of [`CLIENT`].
+pub static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::es384("key-1"));
+
+/// A `jti` that no other call returns.
+pub fn fresh_jti() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("jti-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The header and claims of an assertion, right in everything.
+#[derive(Clone)]
+pub struct Jwt {
+    pub header: Map<String, Value>,
+    pub claims: Map<String, Value>,
+}
+
+impl Jwt {
+    pub fn new() -> Self {
+        Self::by(&SIGNER, CLIENT)
+    }
+
+    pub fn by(signer: &Signer, client_id: &str) -> Self {
+        let header = json!({"alg": signer.alg, "kid": signer.kid, "typ": "JWT"});
+        let claims = json!({
+            "iss": client_id, "sub": client_id, "aud": AUDIENCE, "jti": fresh_jti(), "iat": NOW, "exp": NOW + 300,
+        });
+        let (Value::Object(header), Value::Object(claims)) = (header, claims) else { unreachable!() };
+        Self { header, claims }
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.into(), value.into());
+        self
+    }
+
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.remove(name);
+        self
+    }
+
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    pub fn signed(&self) -> String {
+        self.signed_by(&SIGNER)
+    }
+
+    pub fn signed_by(&self, signer: &Signer) -> String {
+        signer.sign(serde_json::to_vec(&self.header).unwrap(), serde_json::to_vec(&self.claims).unwrap())
+    }
+}
+
+/// The form of a token request with this assertion.
+pub fn form(assertion: &str) -> String {
+    serde_urlencoded::to_string([
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", assertion),
+    ])
+    .unwrap()
+}
+
+pub fn key_set(jwks: &[Value]) -> KeySet {
+    KeySet::parse(json!({"keys": jwks}).to_string().as_bytes()).unwrap()
+}
+
+pub fn client() -> Client {
+    Client::new(CLIENT, key_set(&[SIGNER.jwk()])).unwrap()
+}
+
+pub fn clock() -> ManualClock {
+    ManualClock::at(UnixTime::from_secs(NOW))
+}
+
+pub fn builder(policy: Policy) -> VerifierBuilder {
+    let registry = FixedRegistry::new([client()]).unwrap();
+    Verifier::builder(policy, registry, MemoryReplay::new(10_000).unwrap()).audience(AUDIENCE).clock(clock())
+}
+
+/// A Redox verifier at [`NOW`] that knows [`CLIENT`].
+pub fn verifier() -> Verifier {
+    builder(Policy::REDOX).build().unwrap()
+}
+
+/// Verifies a form without HTTP.
+pub fn verify(verifier: &Verifier, form: &str) -> Result<ClientIdentity, Rejection> {
+    now_or_never(verifier.verify(&TokenRequest::new(form.as_bytes())))
+}
+
+/// The output of a future that waits for nothing.
+#[track_caller]
+pub fn now_or_never<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("the future was expected to be ready"),
+    }
+}
