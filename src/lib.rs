@@ -1,4 +1,96 @@
-//! Client authentication for OAuth 2.0 token endpoints, as a Tower layer.
+//! Client authentication by signed JWT for OAuth 2.0 token endpoints, as a [Tower](https://docs.rs/tower) layer: RFC 7521
+//! and RFC 7523, `private_key_jwt`, in front of axum, hyper and every other service over [`http`].
+//!
+//! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never called.**
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_client_assertion::registry::FixedRegistry;
+//! use tower_client_assertion::replay::MemoryReplay;
+//! use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::builder(Policy::REDOX, FixedRegistry::new([])?, MemoryReplay::new(100_000)?)
+//!     .audience("https://api.example.com/v2/auth/token")
+//!     .build()?;
+//!
+//! let handler = service_fn(|request: Request<RequestBody<Full<_>>>| async move {
+//!     let client = request.extensions().get::<ClientIdentity>().map(ClientIdentity::client_id);
+//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from(format!("hello {client:?}"))))
+//! });
+//! let service = ClientAssertionLayer::new(verifier).path("/v2/auth/token")?.layer(handler);
+//!
+//! let request = |path: &str| Request::get(path).body(Full::<bytes::Bytes>::default());
+//! let refused = service.clone().oneshot(request("/v2/auth/token")?).await?;
+//! assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+//! let passed = service.oneshot(request("/health")?).await?;
+//! assert_eq!(passed.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The README has the same for axum, with an assertion that is accepted; `examples/token_server` is a whole token endpoint.
+//!
+//! # The way of a request
+//!
+//! ```text
+//!   request ── another path ─────────────────────────────────────────────────────────► inner service, untouched
+//!      │
+//!      ▼
+//!    head        POST, no encoding, a form                                        405, 415, 400
+//!    body        read into memory, within a size and a time                       413, 408, 400
+//!    form        strict parameters, one mechanism                                 400
+//!    assertion   three parts, two JSON objects, nothing twice                     400
+//!    claims      kid, alg, crit; iss, sub, jti, aud, typ; iat, nbf, exp           400
+//!    registry    who is this?                                                     400, or 503 if it cannot tell
+//!    keys        the one key that the header means                                400
+//!    replay      seen before? (a look)                                            400
+//!    signature   the first step that costs more than a microsecond                400
+//!    replay      recorded as spent, in one atomic step                            400, or 503 if it cannot
+//!      │
+//!      ▼
+//!   identity ─► request extensions ─► inner service, with the body byte for byte
+//! ```
+//!
+//! Each step consumes what the step before has made, so none can be left out. Cheap comes before expensive and local
+//! before remote: junk, expired and mis-addressed assertions cost neither a look-up nor a signature check. The insert comes
+//! last, so that a forged assertion can neither fill the replay store nor burn somebody's `jti`.
+//!
+//! # What it does not do
+//!
+//! Issue tokens, authorise scopes, terminate TLS, limit rates, or authenticate clients by certificate. It composes with
+//! what does. It never fetches anything: keys are part of a client's registration.
+//!
+//! # Where to plug in
+//!
+//! | to | implement | shipped |
+//! |---|---|---|
+//! | find clients | [`registry::ClientRegistry`] | [`FixedRegistry`](registry::FixedRegistry), [`FileRegistry`](registry::FileRegistry) |
+//! | remember spent assertions | [`replay::ReplayStore`] | [`MemoryReplay`](replay::MemoryReplay) |
+//! | tell the time | [`clock::Clock`] | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
+//! | hear what happened | [`event::EventSink`] | closures, `TracingEvents` |
+//! | word the refusals | [`render::RenderRejection`] | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
+//!
+//! # Where to put it
+//!
+//! On a route of its own (`route_layer`, `MethodRouter::layer`) without a path, or on a whole router with
+//! [`path`](ClientAssertionLayer::path). Outside of it: tracing, CORS, rate limits by address, decompression of request
+//! bodies. Inside: what wants to know the client. Its refusals are responses, so error handlers around it see none; the
+//! [`Rejection`] rides in the response's extensions for whoever logs.
+//!
+//! The inner service must be `Clone` (put a `Buffer` around one that is not). Its request body becomes
+//! [`RequestBody<B>`](RequestBody), which axum's routes accept as it is; where a middleware insists on its framework's own body
+//! type, say [`preserve_body_types`](ClientAssertionLayer::preserve_body_types).
+//!
+//! # Features
+//!
+//! None is on by default, and each only adds.
+//!
+//! - `tracing` adds `event::TracingEvents`, which hands every outcome to [`tracing`](https://docs.rs/tracing).
+//! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`keys::KeySet`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -19,13 +111,14 @@ pub mod event;
 mod form;
 mod identity;
 mod json;
-mod key;
+mod jwk;
+pub mod keys;
 pub mod policy;
 pub mod rejection;
 mod signature;
 mod verifier;
 
-// Ports, with their implementations.
+// The ports, with their implementations.
 pub mod clock;
 pub mod port;
 pub mod registry;
@@ -42,7 +135,7 @@ pub use rejection::Rejection;
 pub use service::ClientAssertion;
 pub use verifier::{Verifier, VerifierBuilder};
 
-/// Public keys, judged when they are registered.
-pub mod keys {
-    pub use crate::key::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, SkipReason, SkippedKey, VerificationKey};
-}
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::claims::PlausibleAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
-use crate::key::VerificationKey;
+use crate::keys::VerificationKey;
 use crate::registry::Client;
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::{Admission, Admitted, ReplayKey};

@@ -24,7 +24,6 @@ use crate::signature::{SignedAssertion, Unspent};
 /// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer) drives one, and you may too:
 ///
 /// ```
-/// use tower_client_assertion::clock::SystemClock;
 /// use tower_client_assertion::registry::FixedRegistry;
 /// use tower_client_assertion::rejection::{ClientFault, RejectionKind};
 /// use tower_client_assertion::replay::MemoryReplay;
@@ -32,12 +31,7 @@ use crate::signature::{SignedAssertion, Unspent};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower_client_assertion::ConfigError> {
-/// # use tower_client_assertion::{keys::KeySet, registry::Client};
-/// # let keys = KeySet::parse(br#"{"keys":[{"kty":"EC","crv":"P-384","kid":"a",
-/// #   "x":"XoM3KIU5EKtgVVMSt6C4TAwsWy4p2jPsf5D6K_QdzP-ODwpt53Jp0wvZw5mFXaRW",
-/// #   "y":"T_1QIJJYYCsVzVJZZv5xxoYB8vsKEEm4JtOAb8XCRpINB4jdZZZRdFAr9EEICRNm"}]}"#).unwrap();
-/// # let Ok(client) = Client::new("clinic-7", keys) else { return Ok(()) };
-/// let registry = FixedRegistry::new([client])?;
+/// let registry = FixedRegistry::new([])?;
 /// let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100_000)?)
 ///     .audience("https://api.example.com/v2/auth/token")
 ///     .build()?;

@@ -12,7 +12,7 @@ use super::{Client, ClientRegistry, Found};
 use crate::algorithm::Algorithm;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
-use crate::key::KeySet;
+use crate::keys::KeySet;
 use crate::port::Answer;
 
 /// A registry of the clients of a file.

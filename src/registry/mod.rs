@@ -17,7 +17,7 @@ use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::claims::PlausibleAssertion;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
-use crate::key::{KeySet, VerificationKey};
+use crate::keys::{KeySet, VerificationKey};
 use crate::port::{Answer, Awaited, PortError};
 use crate::rejection::ClientFault;
 

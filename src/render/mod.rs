@@ -25,11 +25,15 @@
 //! assert_eq!(ours.headers()["retry-after"], "5");
 //! ```
 
+mod redox;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::config::ConfigError;
 use crate::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind};
+
+pub use redox::Redox;
 
 /// Makes the response to a refused request.
 ///
@@ -85,133 +89,6 @@ impl RenderRejection for Opaque {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let error = code(rejection.kind());
         respond(rejection.kind(), &OAuthError { error, error_description: None, error_uri: None })
-    }
-}
-
-/// Answers in the words of the Redox API's troubleshooting page, byte for byte, and with its `invalid_request` for whatever
-/// is the client's fault. Faults of which that page does not speak are described as [`Rfc6749`] describes them.
-///
-/// Some of these texts have quotation marks and one is empty, which RFC 6749, section 5.2, does not allow: they are kept,
-/// because it is these texts that users search for.
-#[derive(Clone, Debug)]
-pub struct Redox {
-    key_not_found: Box<str>,
-    error_uri: Option<Box<str>>,
-    standard_codes: bool,
-}
-
-impl Redox {
-    /// Names the place where clients register their keys, in `Public key not found, check client_id, kid and ..`. Default:
-    /// `Redox dashboard settings`.
-    ///
-    /// # Errors
-    ///
-    /// The text is empty or has a character outside those of RFC 6749, appendix A.8.
-    pub fn settings_name(mut self, name: &str) -> Result<Self, ConfigError> {
-        let printable = name.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E));
-        if name.is_empty() || !printable {
-            return Err(ConfigError::InvalidText { setting: "settings_name" });
-        }
-        self.key_not_found = key_not_found(name);
-        Ok(self)
-    }
-
-    /// Adds an `error_uri` to every answer: a page that explains them. Default: none.
-    ///
-    /// # Errors
-    ///
-    /// The URI is empty or has a character outside those of RFC 6749, appendix A.9.
-    pub fn error_uri(mut self, uri: &str) -> Result<Self, ConfigError> {
-        self.error_uri = Some(checked_uri(uri)?);
-        Ok(self)
-    }
-
-    /// Keeps the texts and takes the error codes from RFC 6749 and RFC 7521, `invalid_client` foremost. Default: every fault
-    /// of the client is `invalid_request`.
-    #[must_use]
-    pub fn standard_codes(mut self) -> Self {
-        self.standard_codes = true;
-        self
-    }
-
-    /// The rows of the troubleshooting page.
-    fn describe(&self, fault: ClientFault) -> &str {
-        use ClientFault as F;
-        match fault {
-            F::AlgorithmNotAllowed
-            | F::AlgorithmNotRegistered
-            | F::CriticalHeader
-            | F::KeySetUrl
-            | F::WeakKey
-            | F::BadSignature => "",
-            F::ContentType => "x-www-form-urlencoded content-type required",
-            F::MissingGrantType => "Missing grant_type parameter",
-            F::UnsupportedGrantType => "The grant_type parameter should equal 'client_credentials'",
-            F::NoAuthentication(_) | F::MissingAssertionType => "Missing client assertion type",
-            F::UnsupportedAssertionType => "Invalid client assertion type",
-            F::MissingAssertion => "Missing client assertion",
-            F::KidMissing | F::KidInvalid => "JWT header kid property is required",
-            F::UnknownClient | F::NoKey | F::AmbiguousKey => &self.key_not_found,
-            F::Claim(claim, fault) => redox_claim(claim, fault),
-            F::ClientIdMismatch => "Unexpected iss claim value",
-            F::Replayed => "Unexpected jti claim value",
-            F::NotThreeParts | F::Encrypted => "JWTs must have three components",
-            F::Malformed | F::AssertionTooLong => "JWT is malformed",
-            F::Method
-            | F::ContentEncoding
-            | F::BodyTooLarge
-            | F::BodyUnreadable
-            | F::BodyTimeout
-            | F::FormMalformed
-            | F::TooManyParameters
-            | F::RepeatedParameter(_)
-            | F::CredentialsInQuery
-            | F::SeveralMechanisms(_) => describe(fault),
-        }
-    }
-}
-
-impl Default for Redox {
-    fn default() -> Self {
-        Self { key_not_found: key_not_found("Redox dashboard settings"), error_uri: None, standard_codes: false }
-    }
-}
-
-impl RenderRejection for Redox {
-    fn render(&self, rejection: &Rejection) -> Response<Bytes> {
-        let standard = code(rejection.kind());
-        let (error, description) = match rejection.kind() {
-            RejectionKind::Client(fault) if self.standard_codes => (standard, self.describe(fault)),
-            RejectionKind::Client(fault) => ("invalid_request", self.describe(fault)),
-            RejectionKind::Server(_) => (standard, UNAVAILABLE),
-        };
-        let body = OAuthError { error, error_description: Some(description), error_uri: self.error_uri.as_deref() };
-        let mut response = respond(rejection.kind(), &body);
-        if error == "invalid_request" && response.status() == StatusCode::UNAUTHORIZED {
-            // Only `invalid_client` is ever a 401 (RFC 6749, section 5.2).
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response.headers_mut().remove(header::WWW_AUTHENTICATE);
-        }
-        response
-    }
-}
-
-fn key_not_found(settings: &str) -> Box<str> {
-    format!("Public key not found, check client_id, kid and {settings}").into()
-}
-
-fn redox_claim(claim: Claim, fault: ClaimFault) -> &'static str {
-    match (claim, fault) {
-        (Claim::Iss, _) => "Unexpected iss claim value",
-        (Claim::Sub, _) => "Unexpected sub claim value",
-        (Claim::Jti, _) => "Unexpected jti claim value",
-        (Claim::Aud, _) => "Unexpected aud claim value",
-        (Claim::Typ, _) => "Unexpected typ claim value",
-        (Claim::Iat, ClaimFault::Past) => "\"iat\" claim timestamp check failed (too far in the past)",
-        (Claim::Iat, ClaimFault::Future) => "\"iat\" claim timestamp check failed (it should be in the past)",
-        (Claim::Iat, _) => "\"iat\" claim timestamp check failed",
-        (Claim::Nbf, _) => "\"nbf\" claim timestamp check failed",
-        (Claim::Exp, _) => "\"exp\" claim timestamp check failed",
     }
 }
 

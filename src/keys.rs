@@ -1,0 +1,273 @@
+//! Public keys, judged once when they are registered: a key that exists is a key that may be used.
+//!
+//! A JWK Set is read key by key. What cannot be used is skipped and remembered with its reason, so that one odd key never
+//! takes the others down (RFC 7517, section 5).
+//!
+//! ```
+//! use tower_client_assertion::keys::{KeySet, SkipReason};
+//!
+//! let keys = KeySet::parse(br#"{"keys":[
+//!     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+//!     {"kty":"oct","kid":"b","k":"c2VjcmV0"}
+//! ]}"#)?;
+//!
+//! assert_eq!(keys.len(), 1);
+//! assert_eq!(keys.skipped()[0].key_id(), Some("b"));
+//! assert_eq!(keys.skipped()[0].reason(), SkipReason::PrivateMembers);
+//!
+//! assert!(KeySet::parse(b"not a key set").is_err());
+//! # Ok::<(), tower_client_assertion::keys::KeySetError>(())
+//! ```
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::signature::ParsedPublicKey;
+use serde_json::value::RawValue;
+
+pub use crate::jwk::SkipReason;
+
+use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::jwk::{Jwk, Material};
+use crate::rejection::ClientFault;
+
+/// The largest JWK Set that [`KeySet::parse`] reads: 256 KiB.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// The most keys that [`KeySet::parse`] reads: 100.
+pub const MAX_KEYS: usize = 100;
+
+/// The public keys of one client.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    /// Ordered by `kid`, so that it can be searched.
+    keys: Vec<VerificationKey>,
+    skipped: Vec<SkippedKey>,
+}
+
+impl KeySet {
+    /// Reads a JWK Set (RFC 7517, section 5) of at most [`MAX_BYTES`] and [`MAX_KEYS`].
+    ///
+    /// # Errors
+    ///
+    /// The text is too long, is not JSON, has no array `keys`, or has too many keys. A key that cannot be used is no error:
+    /// see [`skipped`](Self::skipped).
+    pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
+        Self::parse_within(json, MAX_BYTES, MAX_KEYS)
+    }
+
+    /// Like [`parse`](Self::parse), within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Self::parse).
+    pub fn parse_within(json: &[u8], max_bytes: usize, max_keys: usize) -> Result<Self, KeySetError> {
+        if json.len() > max_bytes {
+            return Err(KeySetError::TooLong { limit: max_bytes });
+        }
+        let set: JwkSet<'_> = serde_json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
+        if set.keys.len() > max_keys {
+            return Err(KeySetError::TooManyKeys { limit: max_keys });
+        }
+        let mut found = Self::default();
+        for (index, jwk) in set.keys.iter().enumerate() {
+            found.add(index, jwk);
+        }
+        found.keys.sort_by(|a, b| a.key_id().cmp(&b.key_id()));
+        found.mark_ambiguous();
+        Ok(found)
+    }
+
+    fn add(&mut self, index: usize, json: &RawValue) {
+        let Ok(jwk) = serde_json::from_str::<Jwk>(json.get()) else {
+            let reason = SkipReason::Malformed;
+            return self.skipped.push(SkippedKey { index, key_id: None, algorithms: AlgorithmSet::EMPTY, reason });
+        };
+        match VerificationKey::from_jwk(&jwk) {
+            Ok(key) => self.keys.push(key),
+            Err(reason) => {
+                let algorithms = jwk.algorithms().unwrap_or(AlgorithmSet::EMPTY);
+                self.skipped.push(SkippedKey { index, key_id: jwk.kid, algorithms, reason });
+            }
+        }
+    }
+
+    /// Finds the keys that share a `kid` and an algorithm: no assertion could say which of them it means.
+    fn mark_ambiguous(&mut self) {
+        let shared: Vec<_> =
+            self.keys.iter().enumerate().map(|(index, key)| self.shared_by_others(index, key)).collect();
+        for (key, shared) in self.keys.iter_mut().zip(shared) {
+            key.ambiguous = shared;
+        }
+    }
+
+    fn shared_by_others(&self, index: usize, key: &VerificationKey) -> AlgorithmSet {
+        let others = self.keys.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other);
+        let namesakes = others.filter(|other| other.key_id == key.key_id);
+        namesakes.fold(AlgorithmSet::EMPTY, |shared, other| shared.union(other.algorithms.intersection(key.algorithms)))
+    }
+
+    /// The number of usable keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no usable key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The usable keys, ordered by their `kid`.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        self.keys.iter()
+    }
+
+    /// The keys that cannot be used, in the order of the document.
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// Every algorithm that some key can verify.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
+    }
+
+    /// The one key of this `kid` for this algorithm (SMART App Launch: if there is none, or more than one, it fails).
+    pub(crate) fn select(&self, kid: &str, algorithm: Algorithm) -> Result<&VerificationKey, ClientFault> {
+        let start = self.keys.partition_point(|key| key.key_id() < Some(kid));
+        let mut named = self.keys.iter().skip(start).take_while(|key| key.key_id() == Some(kid));
+        match named.find(|key| key.algorithms.contains(algorithm)) {
+            Some(key) if key.ambiguous.contains(algorithm) => Err(ClientFault::AmbiguousKey),
+            Some(key) => Ok(key),
+            None if self.has_weak(kid, algorithm) => Err(ClientFault::WeakKey),
+            None => Err(ClientFault::NoKey),
+        }
+    }
+
+    fn has_weak(&self, kid: &str, algorithm: Algorithm) -> bool {
+        let weak = |key: &SkippedKey| key.reason == SkipReason::Weak && key.algorithms.contains(algorithm);
+        self.skipped.iter().any(|key| key.key_id() == Some(kid) && weak(key))
+    }
+}
+
+/// Reads the keys that `jsonwebtoken` has parsed, and judges them again.
+#[cfg(feature = "jsonwebtoken")]
+impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
+    type Error = KeySetError;
+
+    fn try_from(set: &jsonwebtoken::jwk::JwkSet) -> Result<Self, KeySetError> {
+        let json = serde_json::to_vec(set).map_err(|_| KeySetError::NotAKeySet)?;
+        Self::parse(&json)
+    }
+}
+
+/// A public key that may verify signatures.
+#[derive(Clone)]
+pub struct VerificationKey {
+    key_id: Option<Arc<str>>,
+    algorithms: AlgorithmSet,
+    /// Those for which another key of the same `kid` serves as well.
+    ambiguous: AlgorithmSet,
+    material: Material,
+}
+
+impl VerificationKey {
+    /// The `kid` of the key, if it has one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    pub(crate) fn shared_key_id(&self) -> Option<Arc<str>> {
+        self.key_id.clone()
+    }
+
+    /// The algorithms that the key may verify: those of its type, or the one that its `alg` names.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        self.algorithms
+    }
+
+    /// The parsed key for `algorithm`, if this key may be used with it.
+    pub(crate) fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        if !self.algorithms.contains(algorithm) {
+            return None;
+        }
+        self.material.parsed(algorithm)
+    }
+
+    fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
+        let (algorithms, material) = jwk.judge()?;
+        let key_id = jwk.kid.as_deref().map(Arc::from);
+        Ok(Self { key_id, algorithms, ambiguous: AlgorithmSet::EMPTY, material })
+    }
+}
+
+/// Says which key it is, not what it is made of.
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("VerificationKey");
+        debug.field("key_id", &self.key_id).field("algorithms", &self.algorithms).finish_non_exhaustive()
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct JwkSet<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+/// A key that stands in a JWK Set and cannot be used.
+#[derive(Clone, Debug)]
+pub struct SkippedKey {
+    index: usize,
+    key_id: Option<String>,
+    algorithms: AlgorithmSet,
+    reason: SkipReason,
+}
+
+impl SkippedKey {
+    /// Where it stands in the array, counted from zero.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Its `kid`, where one could be read.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// Why it cannot be used.
+    pub fn reason(&self) -> SkipReason {
+        self.reason
+    }
+}
+
+/// Why a document is not a JWK Set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySetError {
+    /// The document is longer than the limit, in bytes.
+    TooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// The document is not a JSON object with an array `keys` (RFC 7517, section 5).
+    NotAKeySet,
+    /// The document has more keys than the limit.
+    TooManyKeys {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { limit } => write!(f, "the JWK Set is longer than {limit} bytes"),
+            Self::NotAKeySet => f.write_str("the JWK Set is not a JSON object with one array named keys"),
+            Self::TooManyKeys { limit } => write!(f, "the JWK Set has more than {limit} keys"),
+        }
+    }
+}
+
+impl Error for KeySetError {}
