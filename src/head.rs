@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use crate::form::TokenRequest;
 use crate::rejection::ClientFault;
 
+const FORM: &str = "application/x-www-form-urlencoded";
 const ATTESTATION: HeaderName = HeaderName::from_static("oauth-client-attestation");
 
 /// The checks that need no body, cheapest and most basic first.
@@ -38,7 +39,7 @@ fn is_form(headers: &HeaderMap) -> bool {
     let Ok(value) = value.to_str() else { return false };
     let mut pieces = value.split(';');
     let essence = pieces.next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") && pieces.all(is_acceptable_parameter)
+    essence.eq_ignore_ascii_case(FORM) && pieces.all(is_acceptable_parameter)
 }
 
 fn is_acceptable_parameter(parameter: &str) -> bool {
@@ -60,8 +61,10 @@ pub(crate) fn token_request<'a>(parts: &'a Parts, body: &'a [u8]) -> TokenReques
     request
 }
 
-/// Makes the headers tell of a body that is now in memory.
+/// Makes the headers tell of a form that is now in memory. The content type gets its plain spelling, since parsers behind us
+/// may know no other: a client must not be authenticated, its assertion spent, and then turned away over a capital letter.
 pub(crate) fn describe_buffered(headers: &mut HeaderMap, len: usize) {
     headers.remove(TRANSFER_ENCODING);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
 }

@@ -27,6 +27,14 @@ impl<T> Answer<T> {
     pub fn later(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(future))
     }
+
+    /// The value, waited for if need be.
+    pub async fn get(self) -> T {
+        match self {
+            Self::Ready(value) => value,
+            Self::Pending(future) => future.await,
+        }
+    }
 }
 
 impl<T: fmt::Debug> fmt::Debug for Answer<T> {

@@ -47,7 +47,8 @@ impl Rejection {
         self.kind
     }
 
-    /// Whether the sender had been proven to be the client that it claims to be: its signature had verified.
+    /// Whether the sender had been proven to be the client that it claims to be: its signature had verified. Most faults are
+    /// found before that, a replay too if a look into the store was enough to see it.
     pub fn is_proven(&self) -> bool {
         self.proven
     }

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::Semaphore;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::port::{Answer, Awaited};
+use tower_client_assertion::port::Awaited;
 use tower_client_assertion::registry::{AsyncClientRegistry, Found};
 use tower_client_assertion::replay::{Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
@@ -36,10 +36,7 @@ struct Store(Arc<Semaphore>, MemoryReplay);
 impl AsyncReplayStore for Store {
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
         self.0.acquire().await.unwrap().forget();
-        match self.1.admit(key, until, now) {
-            Answer::Ready(admitted) => admitted,
-            Answer::Pending(later) => later.await,
-        }
+        self.1.admit(key, until, now).get().await
     }
 }
 

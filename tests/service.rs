@@ -165,6 +165,7 @@ fn the_inner_service_is_handed_the_same_bytes_and_headers_that_fit_them() {
             let (parts, body) = request.into_parts();
             assert_eq!(parts.headers["content-length"], expected.len().to_string());
             assert!(!parts.headers.contains_key("transfer-encoding"));
+            assert_eq!(parts.headers["content-type"], FORM);
             assert_eq!(parts.headers["x-other"], "kept");
             assert_eq!(body.size_hint().exact(), Some(expected.len() as u64));
             assert_eq!(body.collect().await.unwrap().to_bytes(), expected);
@@ -172,6 +173,7 @@ fn the_inner_service_is_handed_the_same_bytes_and_headers_that_fit_them() {
         }
     });
     let mut request = post(sent);
+    request.headers_mut().insert("content-type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8".parse().unwrap());
     request.headers_mut().insert("transfer-encoding", "chunked".parse().unwrap());
     request.headers_mut().insert("x-other", "kept".parse().unwrap());
     let response = now_or_never(layer().layer(inner).call(request)).unwrap();

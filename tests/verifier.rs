@@ -157,10 +157,7 @@ struct SlowReplay(Slow, MemoryReplay);
 impl AsyncReplayStore for SlowReplay {
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
         self.0.pass().await?;
-        match self.1.admit(key, until, now) {
-            Answer::Ready(admitted) => admitted,
-            Answer::Pending(later) => later.await,
-        }
+        self.1.admit(key, until, now).get().await
     }
 }
 

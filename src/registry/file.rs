@@ -94,6 +94,7 @@ pub struct ClientProblem {
     client_id: Option<String>,
     member: &'static str,
     why: String,
+    unusable: bool,
 }
 
 impl ClientProblem {
@@ -111,11 +112,16 @@ impl ClientProblem {
     pub fn member(&self) -> &'static str {
         self.member
     }
+
+    /// Whether the client is refused because of it. Else only one of its keys is skipped.
+    pub fn is_unusable(&self) -> bool {
+        self.unusable
+    }
 }
 
 impl fmt::Display for ClientProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, client_id, member, why } = self;
+        let Self { index, client_id, member, why, .. } = self;
         match client_id {
             Some(client_id) => write!(f, "client {index} ({client_id:?}): {member}: {why}"),
             None => write!(f, "client {index}: {member}: {why}"),
@@ -145,7 +151,7 @@ impl Loaded {
     }
 
     fn add(&mut self, index: usize, entry: &RawValue) {
-        let problem = |client_id, (member, why)| ClientProblem { index, client_id, member, why };
+        let problem = |client_id, (member, why)| ClientProblem { index, client_id, member, why, unusable: true };
         let metadata = match serde_json::from_str::<Metadata<'_>>(entry.get()) {
             Ok(metadata) => metadata,
             Err(_) => {
@@ -169,7 +175,7 @@ impl Loaded {
         for key in client.keys().skipped() {
             let kid = key.key_id().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
             let why = format!("key {}{kid} is skipped: {}", key.index(), key.reason());
-            self.problems.push(problem(Some(id.to_string()), ("jwks", why)));
+            self.problems.push(ClientProblem { unusable: false, ..problem(Some(id.to_string()), ("jwks", why)) });
         }
         if self.clients.insert(id.clone(), Arc::new(client)).is_some() {
             let why = "another client of the file has this id too; neither is used".to_owned();

@@ -1,0 +1,134 @@
+//! The command line. Every refusal is one sentence that names the flag and what is expected.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::http::Uri;
+use tower_client_assertion::Policy;
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Args {
+    pub(crate) listen: SocketAddr,
+    pub(crate) clients: PathBuf,
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) policy: Policy,
+    pub(crate) error_uri: Option<String>,
+}
+
+/// The flags that take a value, with what is expected of it.
+const FLAGS: [(&str, &str); 7] = [
+    ("--listen", "the IP:PORT to listen on, such as 127.0.0.1:8080"),
+    ("--clients", "the path of a JSON array of RFC 7591 client metadata"),
+    ("--issuer", "the http or https URL of this server, without query and fragment"),
+    ("--audience", "a URL that clients put into aud"),
+    ("--profile", "redox"),
+    ("--replay", "memory"),
+    ("--error-uri", "the URL of a page that explains refusals"),
+];
+
+impl Args {
+    /// `None` if the command line is empty.
+    pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
+        let mut given = Given::read(words)?;
+        if given.0.is_empty() {
+            return Ok(None);
+        }
+        replay(given.optional("--replay")?)?;
+        Ok(Some(Self {
+            listen: listen(given.optional("--listen")?)?,
+            clients: given.required("--clients")?.into(),
+            issuer: issuer(given.required("--issuer")?)?,
+            policy: profile(given.optional("--profile")?)?,
+            audiences: given.several("--audience")?,
+            error_uri: given.optional("--error-uri")?,
+        }))
+    }
+}
+
+/// The values by flag.
+struct Given(BTreeMap<&'static str, Vec<String>>);
+
+impl Given {
+    fn read(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let mut words = words.map(OsString::into_string);
+        let mut given = BTreeMap::<_, Vec<_>>::new();
+        while let Some(word) = words.next() {
+            let (flag, expected) = known(&word.map_err(not_text)?)?;
+            match words.next().transpose().map_err(not_text)? {
+                Some(value) if !value.starts_with("--") => given.entry(flag).or_default().push(value),
+                _ => return Err(format!("{flag}: the value is missing; expected {expected}")),
+            }
+        }
+        Ok(Self(given))
+    }
+
+    fn several(&mut self, flag: &'static str) -> Result<Vec<String>, String> {
+        self.0.remove(flag).ok_or_else(|| format!("{flag} is missing; expected {}", expected_of(flag)))
+    }
+
+    fn optional(&mut self, flag: &'static str) -> Result<Option<String>, String> {
+        match self.0.remove(flag) {
+            Some(values) if values.len() > 1 => Err(format!("{flag} is given {} times; expected once", values.len())),
+            values => Ok(values.into_iter().flatten().next()),
+        }
+    }
+
+    fn required(&mut self, flag: &'static str) -> Result<String, String> {
+        self.optional(flag)?.ok_or_else(|| format!("{flag} is missing; expected {}", expected_of(flag)))
+    }
+}
+
+fn known(word: &str) -> Result<(&'static str, &'static str), String> {
+    if word == "--allow-http-jwks" {
+        return Err(format!("{word}: keys by URL are not supported yet; register the keys themselves as jwks"));
+    }
+    let names = || FLAGS.map(|(flag, _)| flag).join(", ");
+    let unknown = || format!("{word}: there is no such flag; expected one of {}", names());
+    FLAGS.into_iter().find(|(flag, _)| *flag == word).ok_or_else(unknown)
+}
+
+fn expected_of(flag: &str) -> &'static str {
+    FLAGS.iter().find(|(name, _)| *name == flag).map_or("a value", |(_, expected)| expected)
+}
+
+fn not_text(word: OsString) -> String {
+    format!("{}: it is not UTF-8; expected flags and values in UTF-8", word.display())
+}
+
+fn listen(value: Option<String>) -> Result<SocketAddr, String> {
+    let Some(value) = value else { return Ok(SocketAddr::from(([127, 0, 0, 1], 0))) };
+    value.parse().map_err(|_| format!("--listen: {value:?} is no address; expected {}", expected_of("--listen")))
+}
+
+/// RFC 8414, section 2; `http` is let pass because this server is tried out on loopback.
+fn issuer(value: String) -> Result<String, String> {
+    let scheme = value.starts_with("https://") || value.starts_with("http://");
+    match scheme && !value.contains(['?', '#']) && value.parse::<Uri>().is_ok() {
+        true => Ok(value),
+        false => Err(format!("--issuer: {value:?} will not do; expected {}", expected_of("--issuer"))),
+    }
+}
+
+fn profile(value: Option<String>) -> Result<Policy, String> {
+    match value.as_deref() {
+        None | Some("redox") => Ok(Policy::REDOX),
+        Some(name @ ("smart" | "fapi2" | "rfc7523" | "oidc")) => {
+            Err(format!("--profile: {name} is not supported yet; expected redox"))
+        }
+        Some(other) => Err(format!("--profile: there is no profile {other:?}; expected redox")),
+    }
+}
+
+fn replay(value: Option<String>) -> Result<(), String> {
+    match value.as_deref() {
+        None | Some("memory") => Ok(()),
+        Some(url) if url.starts_with("redis://") => {
+            Err("--replay: redis is not supported yet; expected memory".to_owned())
+        }
+        Some(other) => Err(format!("--replay: there is no store {other:?}; expected memory")),
+    }
+}
