@@ -246,6 +246,7 @@ impl Collector {
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<BufferedBody, Rejection>> {
+        let mut idle = 0;
         loop {
             let frame = match body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => frame,
@@ -253,10 +254,10 @@ impl Collector {
                 Poll::Ready(None) => return Poll::Ready(Ok(self.finish())),
                 Poll::Pending => return self.poll_deadline(cx),
             };
-            let idle = frame.data_ref().is_some_and(Bytes::is_empty);
+            idle += usize::from(frame.data_ref().is_none_or(Bytes::is_empty));
             self.take(frame)?;
-            // A peer that sends empty frames without end must neither keep this task to itself nor outlast the deadline.
-            if idle {
+            // A peer that sends frames without data and without end must neither keep this task to itself nor outlast the deadline.
+            if idle > 8 {
                 cx.waker().wake_by_ref();
                 return self.poll_deadline(cx);
             }

@@ -169,8 +169,8 @@ impl Rules<'_> {
         }
     }
 
-    /// Every value must be one of ours: an assertion that addresses somebody else as well could be used there, or here
-    /// (RFC 7523, section 3, item 3). Compared byte for byte (RFC 7519, section 2).
+    /// The audience must be us (RFC 7523, section 3, item 3), and nobody else: whoever else is addressed could use the
+    /// assertion here. Compared byte for byte (RFC 7519, section 2).
     fn aud(&self, claims: &Claims<'_>) -> Option<ClaimFault> {
         let ours = |given: &str| self.audiences.iter().any(|audience| **audience == *given);
         match &claims.aud {
@@ -213,7 +213,8 @@ impl Rules<'_> {
         self.now.as_secs() as f64
     }
 
-    /// RFC 7519, sections 4.1.5 and 4.1.6: the moment may be ahead of our clock by the skew, not more.
+    /// The moment may be ahead of our clock by the skew, not more: RFC 7519, section 4.1.5, for `nbf`. For `iat` no RFC says
+    /// so; an assertion from the future is a clock that is wrong or a sender that prepares.
     fn is_future(&self, date: NumericDate) -> Option<ClaimFault> {
         let latest = self.now() + self.policy.future_skew.as_secs_f64();
         (date.as_secs() > latest).then_some(ClaimFault::Future)

@@ -1,4 +1,4 @@
-//! The time, from outside: a [`Clock`] is asked once per attempt and its answer is handed down.
+//! The time, from outside: a [`Clock`] is asked once, and once more after each wait for a port, and its answer handed down.
 //!
 //! This is the only file that reads the system clock.
 //!

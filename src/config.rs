@@ -31,6 +31,11 @@ pub enum ConfigError {
         /// The name of the setting.
         setting: &'static str,
     },
+    /// A duration is not of whole seconds. Moments are compared exactly, and only whole seconds add up exactly.
+    FractionOfASecond {
+        /// The name of the setting.
+        setting: &'static str,
+    },
     /// A value is larger than the program can honour.
     TooLarge {
         /// The name of the setting.
@@ -102,6 +107,9 @@ impl fmt::Display for ConfigError {
             ),
             Self::SkewTooLarge { setting } => write!(f, "{setting}: it is over 300 s; give 300 s or less"),
             Self::Zero { setting } => write!(f, "{setting}: it is zero, so nothing could pass; give a positive value"),
+            Self::FractionOfASecond { setting } => {
+                write!(f, "{setting}: it has a fraction of a second; give whole seconds")
+            }
             Self::TooLarge { setting, limit } => write!(f, "{setting}: it is over {limit}; give {limit} or less"),
             Self::NoAlgorithms => f.write_str("algorithms: the policy allows none; allow at least one"),
             Self::UnmeetableAlgorithms { allowed, registered } => write!(
@@ -129,7 +137,10 @@ impl fmt::Display for ConfigError {
                 path.display()
             ),
             Self::InvalidPath { path } => {
-                write!(f, "path: {path:?} is not the path of a URI; start it with a slash and leave out the query")
+                write!(
+                    f,
+                    "path: {path:?} is not the literal path of a URI; start it with a slash, without pattern and query"
+                )
             }
             Self::InvalidText { setting } => write!(
                 f,

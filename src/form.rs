@@ -88,7 +88,7 @@ impl<'a> TokenForm<'a> {
         let assertion = fields.assertion.map(decode).transpose()?;
         let client_id = fields.client_id.map(decode).transpose()?;
         fields.refuse_repeats()?;
-        refuse_query_credentials(request.query)?;
+        refuse_query_credentials(request.query, limits)?;
         check_grant_type(grant_type, policy.grant_types)?;
 
         let asserted = assertion.is_some() || assertion_type.is_some();
@@ -115,12 +115,15 @@ fn check_grant_type(given: Option<Fixed<'_>>, permitted: &[&str]) -> Result<(), 
 }
 
 /// Credentials belong into the body: a URI ends up in logs (RFC 6749, section 2.3.1).
-fn refuse_query_credentials(query: &[u8]) -> Result<(), ClientFault> {
-    let credential = |(name, _)| matches!(parameter(name), Some(Parameter::ClientAssertion | Parameter::ClientSecret));
-    match pairs(query).any(credential) {
-        true => Err(ClientFault::CredentialsInQuery),
-        false => Ok(()),
+fn refuse_query_credentials(query: &[u8], limits: &Limits) -> Result<(), ClientFault> {
+    for (index, (name, _)) in pairs(query).enumerate() {
+        match parameter(name) {
+            _ if index >= limits.parameters => return Err(ClientFault::TooManyParameters),
+            Some(Parameter::ClientAssertion | Parameter::ClientSecret) => return Err(ClientFault::CredentialsInQuery),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// The raw values of the parameters that we read. One without a value counts as omitted (RFC 6749, section 3.2), but still

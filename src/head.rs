@@ -8,7 +8,8 @@ use crate::form::TokenRequest;
 use crate::rejection::ClientFault;
 
 const FORM: &str = "application/x-www-form-urlencoded";
-const ATTESTATION: HeaderName = HeaderName::from_static("oauth-client-attestation");
+const ATTESTATION: [HeaderName; 2] =
+    [HeaderName::from_static("oauth-client-attestation"), HeaderName::from_static("oauth-client-attestation-pop")];
 
 /// The checks that need no body, cheapest and most basic first.
 pub(crate) fn check(parts: &Parts, body_limit: usize) -> Result<(), ClientFault> {
@@ -37,16 +38,24 @@ fn is_form(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
     let Ok(value) = value.to_str() else { return false };
-    let mut pieces = value.split(';');
-    let essence = pieces.next().unwrap_or_default().trim();
+    let mut pieces = value.split(';').map(str::trim);
+    let essence = pieces.next().unwrap_or_default();
     essence.eq_ignore_ascii_case(FORM) && pieces.all(is_acceptable_parameter)
 }
 
+/// RFC 9110, section 5.6.6, narrowed: a quoted value may hold only what it could hold without its quotes.
 fn is_acceptable_parameter(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else { return parameter.trim().is_empty() };
-    let value = value.trim().trim_matches('"');
+    let Some((name, value)) = parameter.split_once('=') else { return parameter.is_empty() };
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let value = quoted.unwrap_or(value);
     let utf8 = ["utf-8", "us-ascii"].iter().any(|charset| value.eq_ignore_ascii_case(charset));
-    utf8 || !name.trim().eq_ignore_ascii_case("charset")
+    is_token(name) && is_token(value) && (utf8 || !name.eq_ignore_ascii_case("charset"))
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let special = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || special(byte))
 }
 
 /// The request as the verification half sees it.
@@ -55,7 +64,7 @@ pub(crate) fn token_request<'a>(parts: &'a Parts, body: &'a [u8]) -> TokenReques
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         request = request.authorization(value.as_bytes());
     }
-    if parts.headers.contains_key(ATTESTATION) {
+    if ATTESTATION.iter().any(|name| parts.headers.contains_key(name)) {
         request = request.attestation();
     }
     request

@@ -91,6 +91,10 @@ impl Jwk {
             return Err(SkipReason::NotForSignatures);
         }
         let Some(operations) = &self.key_ops else { return Ok(()) };
+        // RFC 7517 registers eight. Each is compared with each, so there had better not be many.
+        if operations.len() > 16 {
+            return Err(SkipReason::NotForSignatures);
+        }
         let repeated = operations
             .iter()
             .enumerate()

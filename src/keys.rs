@@ -66,7 +66,8 @@ impl KeySet {
         if json.len() > max_bytes {
             return Err(KeySetError::TooLong { limit: max_bytes });
         }
-        let set: JwkSet<'_> = serde_json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
+        let json: &RawValue = serde_json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
+        let set: JwkSet<'_> = read_object(json).ok_or(KeySetError::NotAKeySet)?;
         if set.keys.len() > max_keys {
             return Err(KeySetError::TooManyKeys { limit: max_keys });
         }
@@ -80,7 +81,7 @@ impl KeySet {
     }
 
     fn add(&mut self, index: usize, json: &RawValue) {
-        let Ok(jwk) = serde_json::from_str::<Jwk>(json.get()) else {
+        let Some(jwk) = read_object::<Jwk>(json) else {
             let reason = SkipReason::Malformed;
             return self.skipped.push(SkippedKey { index, key_id: None, algorithms: AlgorithmSet::EMPTY, reason });
         };
@@ -151,7 +152,8 @@ impl KeySet {
     }
 }
 
-/// Reads the keys that `jsonwebtoken` has parsed, and judges them again.
+/// Judges keys that `jsonwebtoken` has parsed. It has dropped private members by then, so a client that leaks its private key
+/// goes unnoticed: [`parse`](KeySet::parse) the document itself where you have it.
 #[cfg(feature = "jsonwebtoken")]
 impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
     type Error = KeySetError;
@@ -208,6 +210,11 @@ impl fmt::Debug for VerificationKey {
         let mut debug = f.debug_struct("VerificationKey");
         debug.field("key_id", &self.key_id).field("algorithms", &self.algorithms).finish_non_exhaustive()
     }
+}
+
+/// A derived struct would also be read from an array of its members' values.
+pub(crate) fn read_object<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
+    json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()
 }
 
 #[derive(serde::Deserialize)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Response, Version, header};
 use tower_layer::Layer;
 
@@ -63,16 +64,21 @@ impl ClientAssertionLayer {
 impl<M> ClientAssertionLayer<M> {
     /// Guards only requests for exactly this path; all others go straight to the inner service.
     ///
-    /// The path is compared byte for byte, as it stands in the request line. If the service behind the layer finds the
-    /// token endpoint under other spellings too (another case, a trailing slash, percent-encoding), put the layer on the
-    /// route instead and leave the path out.
+    /// The path is compared byte for byte with the path of the URI that reaches the layer. What is not equal is **not
+    /// guarded**, so leave the path out and put the layer on the route itself where the service behind it
+    ///
+    /// - finds its token endpoint under other spellings too (another case, a trailing slash, percent-encoding),
+    /// - is nested: axum's `nest` and `nest_service` cut their prefix off before an inner layer sees the URI,
+    /// - or has the endpoint under a pattern such as `/{tenant}/token`.
     ///
     /// # Errors
     ///
-    /// The path does not start with a slash, or has a query, a fragment or a character that no path has.
+    /// The path does not start with a slash, has a query, a fragment or a brace, or has a character that no URI has.
     pub fn path(self, path: &str) -> Result<Self, ConfigError> {
-        let printable = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
-        if !path.starts_with('/') || !printable {
+        let literal = path.starts_with('/') && path.is_ascii() && !path.contains(['{', '}', '#']);
+        let parsed =
+            path.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == path && parsed.query().is_none());
+        if !literal || !parsed {
             return Err(ConfigError::InvalidPath { path: path.to_owned() });
         }
         Ok(self.with(|guard| guard.path = Some(path.into())))

@@ -76,8 +76,8 @@
 //!
 //! # Where to put it
 //!
-//! On a route of its own (`route_layer`, `MethodRouter::layer`) without a path, or on a whole router with
-//! [`path`](ClientAssertionLayer::path). Outside of it: tracing, CORS, rate limits by address, decompression of request
+//! On a route of its own (`route_layer`, `MethodRouter::layer`) without a path: then there is no way around it. On a whole
+//! router with [`path`](ClientAssertionLayer::path) it guards exactly that path, and the promise holds for that path only. Outside of it: tracing, CORS, rate limits by address, decompression of request
 //! bodies. Inside: what wants to know the client. Its refusals are responses, so error handlers around it see none; the
 //! [`Rejection`] rides in the response's extensions for whoever logs.
 //!

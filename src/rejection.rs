@@ -139,7 +139,7 @@ pub enum ClientFault {
     AssertionTooLong,
     /// The assertion does not have three parts (RFC 7515, section 7.1).
     NotThreeParts,
-    /// The assertion is, or holds, an encrypted or nested JWT (RFC 8725, section 3.3).
+    /// The assertion is, or holds, an encrypted or nested JWT; we verify signatures only.
     Encrypted,
     /// Three parts, but not three base64url parts of which two are JSON objects (RFC 7515, section 5.2).
     Malformed,

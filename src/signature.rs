@@ -6,6 +6,7 @@ use crate::claims::PlausibleAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::keys::VerificationKey;
+use crate::port::PortError;
 use crate::registry::Client;
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::{Admission, Admitted, ReplayKey};
@@ -51,6 +52,20 @@ impl<'a> SignedAssertion<'a> {
 pub(crate) struct Unspent(ClientIdentity);
 
 impl Unspent {
+    /// Settles what a store was asked some time ago. By now the store may have forgotten an earlier use, so an assertion that
+    /// has expired meanwhile is not let in on its word.
+    pub(crate) fn settle_late(self, admitted: Admitted, now: Option<UnixTime>) -> Result<ClientIdentity, Rejection> {
+        let Some(now) = now else { return Err(Rejection::from(ServerFault::Clock).of_proven_sender()) };
+        let expired = now >= self.0.valid_until;
+        let admitted = admitted.and_then(|admission| match admission {
+            Admission::Fresh if expired => {
+                Err(PortError::new("the replay store answered after the assertion had expired"))
+            }
+            Admission::Fresh | Admission::Replayed => Ok(admission),
+        });
+        self.settle(admitted)
+    }
+
     pub(crate) fn settle(self, admitted: Admitted) -> Result<ClientIdentity, Rejection> {
         let rejection = match admitted {
             Ok(Admission::Fresh) => return Ok(self.0),

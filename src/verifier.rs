@@ -106,7 +106,8 @@ impl Verifier {
         match answered {
             Answered::Client(found) => self.advance(request, Some(found)),
             Answered::Admission(unspent, admitted) => {
-                Progress::Done(self.reported(request, self.clock.now(), unspent.settle(admitted)))
+                let now = self.clock.now();
+                Progress::Done(self.reported(request, now, unspent.settle_late(admitted, now)))
             }
         }
     }
@@ -318,7 +319,7 @@ impl VerifierBuilder {
     ///
     /// - There is no audience, or one is empty or not printable ASCII.
     /// - A skew is over 300 s (RFC 7519, section 4.1.4: "no more than a few minutes"), or the maximum age is zero or over
-    ///   a day.
+    ///   a day, or one of them is not of whole seconds.
     /// - The policy allows no algorithm, or none that a registered key can verify.
     /// - A limit is zero, or the JSON depth is over 64.
     pub fn build(self) -> Result<Verifier, ConfigError> {
@@ -349,6 +350,10 @@ fn check_times(policy: &Policy) -> Result<(), ConfigError> {
         if skew > LONGEST_SKEW {
             return Err(ConfigError::SkewTooLarge { setting });
         }
+    }
+    let times = [("future_skew", policy.future_skew), ("expiry_skew", policy.expiry_skew), ("max_age", policy.max_age)];
+    if let Some((setting, _)) = times.into_iter().find(|(_, time)| time.subsec_nanos() != 0) {
+        return Err(ConfigError::FractionOfASecond { setting });
     }
     match policy.max_age {
         Duration::ZERO => Err(ConfigError::Zero { setting: "max_age" }),

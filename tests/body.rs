@@ -27,8 +27,9 @@ enum Act {
     Fail,
     /// Never answers again, and never wakes.
     Hang,
-    /// Sends empty frames for ever.
+    /// Sends frames without data for ever.
     Drivel,
+    Footers,
     /// Answers after so long.
     Wait(Duration),
 }
@@ -64,6 +65,10 @@ impl Body for Script {
             Some(Act::Drivel) => {
                 self.acts.push_front(Act::Drivel);
                 Some(Ok(Frame::data(Bytes::new())))
+            }
+            Some(Act::Footers) => {
+                self.acts.push_front(Act::Footers);
+                Some(Ok(Frame::trailers(HeaderMap::new())))
             }
             Some(Act::Wait(time)) => {
                 self.waiting = Some(Box::pin(tokio::time::sleep(time)));
@@ -158,13 +163,15 @@ async fn a_body_has_a_deadline_that_neither_drips_nor_drivel_extend() {
 }
 
 #[tokio::test]
-async fn endless_empty_frames_neither_hold_the_thread_nor_outlast_the_deadline() {
-    let layer = ClientAssertionLayer::new(verifier()).body_timeout(Duration::from_millis(20)).unwrap();
-    let handler = service_fn(|_: Request<RequestBody<Script>>| async {
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
-    });
-    let response = layer.layer(handler).call(request(script([Act::Drivel]))).await.unwrap();
-    assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::BodyTimeout)));
+async fn endless_frames_without_data_neither_hold_the_thread_nor_outlast_the_deadline() {
+    for act in [Act::Drivel, Act::Footers] {
+        let layer = ClientAssertionLayer::new(verifier()).body_timeout(Duration::from_millis(20)).unwrap();
+        let handler = service_fn(|_: Request<RequestBody<Script>>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
+        let response = layer.layer(handler).call(request(script([act]))).await.unwrap();
+        assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::BodyTimeout)));
+    }
 }
 
 #[tokio::test(start_paused = true)]

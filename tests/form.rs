@@ -156,6 +156,16 @@ fn the_number_of_parameters_is_bounded() {
     }
 }
 
+#[test]
+fn the_query_is_bounded_like_the_form() {
+    let body = form(&Jwt::new().signed());
+    for (count, refused) in [(99, false), (100, false), (101, true), (30_000, true)] {
+        let query = "+&".repeat(count - 1) + "x";
+        let request = TokenRequest::new(body.as_bytes()).query(&query);
+        assert_eq!(fault(&verifier(), &request), refused.then_some(ClientFault::TooManyParameters), "{count}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_form_makes_it_panic(body: Vec<u8>, query: String, authorization: Vec<u8>) {

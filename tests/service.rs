@@ -198,6 +198,7 @@ fn other_credentials_in_headers_are_refused_with_a_challenge_where_one_is_due() 
         ("authorization", "DPoP x", StatusCode::UNAUTHORIZED, Some("DPoP realm=\"token endpoint\"")),
         ("authorization", "Hoba x", StatusCode::BAD_REQUEST, None),
         ("oauth-client-attestation", "x", StatusCode::BAD_REQUEST, None),
+        ("oauth-client-attestation-pop", "x", StatusCode::BAD_REQUEST, None),
     ];
     for (name, value, status, challenge) in cases {
         for body in [form(&Jwt::new().signed()), "grant_type=client_credentials".to_owned()] {
@@ -219,8 +220,39 @@ fn other_credentials_in_headers_are_refused_with_a_challenge_where_one_is_due() 
 }
 
 #[test]
+fn the_content_type_is_a_form_in_any_case_and_nothing_beside_it() {
+    let cases = [
+        ("application/x-www-form-urlencoded", true),
+        ("APPLICATION/X-www-form-URLENCODED", true),
+        ("application/x-www-form-urlencoded;", true),
+        ("application/x-www-form-urlencoded ; charset=utf-8", true),
+        ("application/x-www-form-urlencoded;charset=\"UTF-8\"", true),
+        ("application/x-www-form-urlencoded; charset=us-ascii; x=y", true),
+        ("application/x-www-form-urlencoded; charset=latin1", false),
+        ("application/x-www-form-urlencoded; charset", false),
+        ("application/x-www-form-urlencoded; charset=", false),
+        ("application/x-www-form-urlencoded; charset=\"\"utf-8\"", false),
+        ("application/x-www-form-urlencoded; a=b, multipart/form-data", false),
+        ("application/x-www-form-urlencoded, text/plain", false),
+        ("application/x-www-form-urlencoded2", false),
+        ("x-www-form-urlencoded", false),
+        ("multipart/form-data", false),
+        ("", false),
+    ];
+    for (value, accepted) in cases {
+        let mut request = token_request();
+        request.headers_mut().insert("content-type", value.parse().unwrap());
+        let inner = service_fn(saw_identity::<RequestBody<Full<Bytes>>>);
+        let response = now_or_never(layer().layer(inner).call(request)).unwrap();
+        assert_eq!(response.status() == StatusCode::OK, accepted, "{value}");
+    }
+}
+
+#[test]
 fn settings_that_make_no_sense_are_named() {
-    for path in ["", "token", "/token?x", "/token#x", "/to ken", "/tok\u{e9}n"] {
+    for path in
+        ["", "token", "/token?x", "/token#x", "/to ken", "/tok\u{e9}n", "/{tenant}/token", "/{*rest}", "/a<b", "/a`b"]
+    {
         let error = layer().path(path).unwrap_err().to_string();
         assert!(error.starts_with("path: ") && error.contains("slash"), "{error}");
     }

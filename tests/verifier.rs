@@ -50,6 +50,9 @@ fn a_configuration_that_makes_no_sense_does_not_build_and_says_why() {
         (without_audience(Policy::REDOX).audience("https://a b"), "audience: \"https://a b\""),
         (builder(Policy::REDOX.future_skew(secs(301))), "future_skew: it is over 300 s"),
         (builder(Policy::REDOX.expiry_skew(Duration::from_millis(300_001))), "expiry_skew: it is over 300 s"),
+        (builder(Policy::REDOX.future_skew(Duration::from_millis(9_500))), "future_skew: it has a fraction"),
+        (builder(Policy::REDOX.expiry_skew(Duration::from_millis(9_500))), "expiry_skew: it has a fraction"),
+        (builder(Policy::REDOX.max_age(Duration::from_nanos(1))), "max_age: it has a fraction"),
         (builder(Policy::REDOX.max_age(Duration::ZERO)), "max_age: it is zero"),
         (builder(Policy::REDOX.max_age(secs(86_401))), "max_age (seconds): it is over 86400"),
         (builder(Policy::REDOX.algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy allows none"),
@@ -78,7 +81,7 @@ fn the_boundaries_of_a_configuration_build() {
     let secs = Duration::from_secs;
     for builder in [
         builder(Policy::REDOX.future_skew(secs(300)).expiry_skew(secs(300)).max_age(secs(86_400))),
-        builder(Policy::REDOX.future_skew(Duration::ZERO).expiry_skew(Duration::ZERO).max_age(Duration::from_nanos(1))),
+        builder(Policy::REDOX.future_skew(Duration::ZERO).expiry_skew(Duration::ZERO).max_age(secs(1))),
         builder(Policy::REDOX).limits(Limits::default().json_depth(64)),
         Verifier::builder(Policy::REDOX, FixedRegistry::new([]).unwrap(), replay()).audience(AUDIENCE),
     ] {
@@ -197,6 +200,37 @@ async fn an_assertion_that_expires_while_a_port_is_waited_for_is_refused() {
         )
     );
     assert_eq!(store.calls.load(Ordering::SeqCst), 0);
+}
+
+/// A store that forgot an earlier use at its expiry, as it may, and answers just then, must not let the assertion in again.
+#[tokio::test]
+async fn an_assertion_that_expires_while_the_store_is_waited_for_is_not_let_in_on_its_word() {
+    for (advance, accepted) in [(310, true), (311, false)] {
+        let (registry, store, time) = (Slow::new(9), Slow::new(0), clock());
+        let verifier = slow(&registry, &store, time.clone());
+        let body = form(&Jwt::new().without_claim("exp").signed());
+        let request = TokenRequest::new(body.as_bytes());
+        let (outcome, ()) = tokio::join!(verifier.verify(&request), async {
+            time.advance(advance);
+            store.permits.add_permits(1);
+        });
+        let kind = outcome.map(|_| ()).map_err(|rejection| (rejection.kind(), rejection.is_proven()));
+        let late = Err((RejectionKind::Server(ServerFault::ReplayStore), true));
+        assert_eq!(kind, if accepted { Ok(()) } else { late }, "{advance}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_fails_while_the_store_is_waited_for_is_our_fault() {
+    let (registry, store, time) = (Slow::new(9), Slow::new(0), clock());
+    let verifier = slow(&registry, &store, time.clone());
+    let body = form(&Jwt::new().signed());
+    let request = TokenRequest::new(body.as_bytes());
+    let (outcome, ()) = tokio::join!(verifier.verify(&request), async {
+        time.stop();
+        store.permits.add_permits(1);
+    });
+    assert_eq!(outcome.unwrap_err().kind(), RejectionKind::Server(ServerFault::Clock));
 }
 
 #[tokio::test]

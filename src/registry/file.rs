@@ -12,13 +12,14 @@ use super::{Client, ClientRegistry, Found};
 use crate::algorithm::Algorithm;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
-use crate::keys::KeySet;
+use crate::keys::{KeySet, read_object};
 use crate::port::Answer;
 
 /// A registry of the clients of a file.
 ///
 /// Each member of the array is one client's metadata: `client_id`, `jwks`, and optionally `token_endpoint_auth_method`
-/// (`private_key_jwt`), `token_endpoint_auth_signing_alg` and `scope`. A client that cannot be used as it is registered is
+/// (`private_key_jwt`, which is also the default here: RFC 7591's own, `client_secret_basic`, is not for us),
+/// `token_endpoint_auth_signing_alg` and `scope`. A client that cannot be used as it is registered is
 /// listed in [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice,
 /// neither entry is used.
 ///
@@ -152,9 +153,9 @@ impl Loaded {
 
     fn add(&mut self, index: usize, entry: &RawValue) {
         let problem = |client_id, (member, why)| ClientProblem { index, client_id, member, why, unusable: true };
-        let metadata = match serde_json::from_str::<Metadata<'_>>(entry.get()) {
-            Ok(metadata) => metadata,
-            Err(_) => {
+        let metadata = match read_object::<Metadata<'_>>(entry) {
+            Some(metadata) => metadata,
+            None => {
                 let why = "it is not a JSON object whose members occur once each".to_owned();
                 return self.problems.push(problem(None, ("metadata", why)));
             }

@@ -4,8 +4,8 @@
 //! may be forgotten; nothing is kept of the identifiers themselves. Every insert clears a few expired slots in passing, so
 //! there is no sweeper to wait for, and a shard is small enough that growing it is not felt.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::num::NonZeroU32;
@@ -19,7 +19,7 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in the memory of this process.
 ///
-/// Its capacity is a promise about memory, some forty bytes an entry; size it as the accepted requests of a second times the
+/// Its capacity is a promise about memory, some forty bytes an entry and a hundred for each client that has any; size it as the accepted requests of a second times the
 /// seconds that an assertion lives. When it is full, or a client has used up its share, further assertions are refused as
 /// unavailable (503) until older ones have expired: to forget a live one would let it in twice.
 ///
@@ -41,7 +41,7 @@ use crate::port::{Answer, PortError};
 /// ```
 pub struct MemoryReplay {
     shards: Box<[Mutex<Shard>]>,
-    clients: Box<[Mutex<HashMap<u64, usize>>]>,
+    clients: Box<[Mutex<HashMap<u64, Share>>]>,
     client_hasher: RandomState,
     jti_hasher: RandomState,
     capacity: usize,
@@ -117,42 +117,51 @@ impl MemoryReplay {
         if shard.find(digest).is_some_and(|slot| slot.is_live(now)) {
             return Ok(Admission::Replayed);
         }
-        shard.sweep(now, |slot| self.release(slot));
-        self.reserve(digest, &mut shard, now)?;
-        shard.insert(Slot { digest, until }, now, |slot| self.release(slot));
+        shard.sweep(now, |slot| self.release(slot, now));
+        self.reserve(&mut shard, now)?;
+        if let Err(error) = self.charge(digest.client, until.get(), now) {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+            return Err(error);
+        }
+        shard.insert(Slot { digest, until }, now, |slot| self.release(slot, now));
         Ok(Admission::Fresh)
     }
 
-    /// Takes a place for one more entry of this client, clearing the shard first if there seems to be none.
-    fn reserve(&self, digest: Digest, shard: &mut Shard, now: u32) -> Result<(), PortError> {
-        self.try_reserve(digest).or_else(|_| {
-            shard.clear_expired(now, |slot| self.release(slot));
-            self.try_reserve(digest)
-        })
+    /// Takes a place for one more entry, clearing the shard first if there seems to be none.
+    fn reserve(&self, shard: &mut Shard, now: u32) -> Result<(), PortError> {
+        if self.try_reserve() {
+            return Ok(());
+        }
+        shard.clear_expired(now, |slot| self.release(slot, now));
+        let full = || PortError::new("the replay store is full; raise its capacity");
+        self.try_reserve().then_some(()).ok_or_else(full)
     }
 
-    fn try_reserve(&self, digest: Digest) -> Result<(), PortError> {
+    fn try_reserve(&self) -> bool {
         let grown = |live: usize| (live < self.capacity).then_some(live + 1);
-        if self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_err() {
-            return Err(PortError::new("the replay store is full; raise its capacity"));
+        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
+    }
+
+    /// Counts one more live assertion of this client.
+    fn charge(&self, client: u64, until: u32, now: u32) -> Result<(), PortError> {
+        let mut clients = lock(&self.clients, client);
+        let share = clients.entry(client).or_default();
+        if share.count >= self.per_client {
+            share.expire(now);
         }
-        let mut clients = lock(&self.clients, digest.client);
-        let count = clients.entry(digest.client).or_default();
-        if *count >= self.per_client {
-            self.live.fetch_sub(1, Ordering::Relaxed);
+        if share.count >= self.per_client {
             return Err(PortError::new("the client has used up its share of the replay store"));
         }
-        *count += 1;
+        share.add(until);
         Ok(())
     }
 
-    fn release(&self, slot: Slot) {
+    fn release(&self, slot: Slot, now: u32) {
         self.live.fetch_sub(1, Ordering::Relaxed);
         let mut clients = lock(&self.clients, slot.digest.client);
-        if let Entry::Occupied(mut entry) = clients.entry(slot.digest.client) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
+        if let Entry::Occupied(share) = clients.entry(slot.digest.client) {
+            if share.get().is_spent(now) {
+                share.remove();
             }
         }
     }
@@ -187,6 +196,36 @@ fn seconds(time: UnixTime) -> Option<u32> {
 fn lock<T>(mutexes: &[Mutex<T>], hash: u64) -> MutexGuard<'_, T> {
     let index = hash as usize % mutexes.len();
     mutexes[index].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many live assertions a client has, by the second at which they expire. It is time that ends them here, not the
+/// clearing of their slots, which may come later.
+#[derive(Default)]
+struct Share {
+    count: usize,
+    /// Ordered.
+    by_expiry: VecDeque<(u32, usize)>,
+}
+
+impl Share {
+    fn add(&mut self, until: u32) {
+        self.count += 1;
+        let place = self.by_expiry.partition_point(|(expiry, _)| *expiry < until);
+        match self.by_expiry.get_mut(place) {
+            Some((expiry, count)) if *expiry == until => *count += 1,
+            _ => self.by_expiry.insert(place, (until, 1)),
+        }
+    }
+
+    fn expire(&mut self, now: u32) {
+        let spent = self.by_expiry.partition_point(|(expiry, _)| *expiry <= now);
+        self.count -= self.by_expiry.drain(..spent).map(|(_, count)| count).sum::<usize>();
+    }
+
+    /// Whether nothing of it is live, so that it can be dropped.
+    fn is_spent(&self, now: u32) -> bool {
+        self.by_expiry.back().is_none_or(|(expiry, _)| *expiry <= now)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

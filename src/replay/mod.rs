@@ -16,6 +16,9 @@ use crate::port::{Answer, Awaited, PortError};
 
 /// What identifies an assertion: its `jti`, within its client (RFC 7519, section 4.1.7, leaves it to issuers to avoid
 /// collisions with others; we do not rely on that).
+///
+/// Both parts may hold any separator: a store that joins them into one key must write their lengths too, or hash them
+/// apart, lest one client spend another's identifiers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplayKey<'a> {
     client_id: &'a str,
@@ -62,6 +65,10 @@ pub type Admitted = Result<Admission, PortError>;
 ///
 /// A store may forget a key once its `until` has come, and not before: what it forgets can be used again. A store that
 /// cannot remember must answer with an error, which refuses the request as unavailable (503).
+///
+/// A store with a clock of its own keeps keys for longer than `until`, by as much as the two clocks may differ. Verifiers that
+/// share a store must agree on the maximum age and the skews: what the narrower one lets the store forget, the wider one
+/// would accept again. Widen them only when what was remembered under the narrower ones has expired.
 pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
     /// Whether `key` has been spent, as far as a look can tell; `None` if looking would cost more than it saves. It turns a
     /// replay from a signature check into a look-up, and decides nothing else.
