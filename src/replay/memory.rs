@@ -127,14 +127,19 @@ impl MemoryReplay {
         Ok(Admission::Fresh)
     }
 
-    /// Takes a place for one more entry, clearing the shard first if there seems to be none.
+    /// Takes a place for one more entry, clearing what has expired here, and then elsewhere, if there seems to be none.
     fn reserve(&self, shard: &mut Shard, now: u32) -> Result<(), PortError> {
         if self.try_reserve() {
             return Ok(());
         }
         shard.clear_expired(now, |slot| self.release(slot, now));
-        let full = || PortError::new("the replay store is full; raise its capacity");
-        self.try_reserve().then_some(()).ok_or_else(full)
+        // Not waited for: two threads that each held what the other wants would wait for ever.
+        let mut others = self.shards.iter().filter_map(|other| other.try_lock().ok());
+        while !self.try_reserve() {
+            let full = || PortError::new("the replay store is full; raise its capacity");
+            others.next().ok_or_else(full)?.clear_expired(now, |slot| self.release(slot, now));
+        }
+        Ok(())
     }
 
     fn try_reserve(&self) -> bool {
@@ -146,9 +151,7 @@ impl MemoryReplay {
     fn charge(&self, client: u64, until: u32, now: u32) -> Result<(), PortError> {
         let mut clients = lock(&self.clients, client);
         let share = clients.entry(client).or_default();
-        if share.count >= self.per_client {
-            share.expire(now);
-        }
+        share.expire(now);
         if share.count >= self.per_client {
             return Err(PortError::new("the client has used up its share of the replay store"));
         }
