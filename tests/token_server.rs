@@ -220,7 +220,7 @@ async fn client_file_that_cannot_be_read_is_refused() {
     let clients = TempFile::new(&json!({"client_id": "clinic-7"}));
     refused(&clients.arguments(), "not a JSON array").await;
     std::fs::write(&clients.0, "clients:\n  - clinic-7\n").unwrap();
-    refused(&clients.arguments(), "not a JSON array").await;
+    refused(&clients.arguments(), "not valid JSON").await;
     std::fs::remove_file(&clients.0).unwrap();
     refused(&clients.arguments(), "cannot be read").await;
 }

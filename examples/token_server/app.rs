@@ -123,9 +123,14 @@ async fn registered_scope(registry: &dyn ClientRegistry, id: &ClientId) -> Resul
     Ok(client.registered_scope().map(str::to_owned))
 }
 
-/// What of the requested scope is granted: all of it, unless the client registered less.
+/// What of the requested scope is granted: all of it, unless the client registered less. A real server would grant nothing
+/// that nobody registered.
 fn granted(requested: &str, registered: Option<&str>) -> Result<Option<String>, TokenError> {
     let may = |scope: &&str| registered.is_none_or(|registered| registered.split(' ').any(|one| one == *scope));
+    // RFC 6749, section 3.3.
+    if !requested.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
+        return Err(TokenError::InvalidScope);
+    }
     let requested: Vec<_> = requested.split(' ').filter(|scope| !scope.is_empty()).collect();
     let granted: Vec<_> = requested.iter().copied().filter(may).collect();
     match (requested.is_empty(), granted.is_empty()) {
@@ -176,8 +181,12 @@ fn log_event(event: &Event<'_>) {
 /// The client is told of the first fault; we would rather know of all.
 fn describe(refused: &Refused<'_>) -> String {
     let claimed = refused.claimed_client().map_or_else(|| "a nameless client".to_owned(), |id| id.to_string());
+    let key = refused.key_id().map(|kid| format!(", kid {kid}")).unwrap_or_default();
     let proven = if refused.rejection().is_proven() { "" } else { " (unproven)" };
     let cause = refused.rejection().source().map(|cause| format!("; {cause}")).unwrap_or_default();
-    let findings: String = refused.findings().iter().map(|finding| format!("; {finding}")).collect();
-    format!("{claimed}{proven}: {}{cause}{findings}", refused.rejection())
+    let findings: Vec<_> = refused.findings().iter().map(ToString::to_string).collect();
+    match findings[..] {
+        [] => format!("{claimed}{key}{proven}: {}{cause}", refused.rejection()),
+        _ => format!("{claimed}{key}{proven}: {}", findings.join("; ")),
+    }
 }

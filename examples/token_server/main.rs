@@ -13,7 +13,8 @@
 //!     --issuer https://api.example.com --audience https://api.example.com/v2/auth/token
 //! ```
 //!
-//! Further flags: `--listen IP:PORT`, `--profile redox`, `--replay memory`, `--error-uri URL`; `--audience` may be given again.
+//! Tokens are issued at `POST /v2/auth/token`, and metadata stands at `/.well-known/oauth-authorization-server`. Clients put
+//! one of the `--audience` URLs into `aud`. Further flags: `--listen IP:PORT`, `--profile redox`, `--replay memory`, `--error-uri URL`; `--audience` may be given again.
 //! The first and only line on stdout is `listening on http://IP:PORT`; all else goes to stderr. SIGTERM and SIGINT stop the
 //! server once the requests in flight are answered. The exit code is 2 if it cannot start.
 //!
@@ -72,6 +73,7 @@ async fn start() -> Result<Server, String> {
 async fn serve_file(args: Args) -> Result<Server, String> {
     let registry = FileRegistry::load(&args.clients).map_err(|error| about("--clients", &error))?;
     report_unusable(&registry, &args.policy);
+    log(&format!("tokens at {}, for assertions addressed to {}", app::TOKEN_PATH, args.audiences.join(" or ")));
     let settings = Settings {
         policy: args.policy,
         issuer: args.issuer,

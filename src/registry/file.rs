@@ -53,7 +53,7 @@ impl FileRegistry {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is not a JSON array.
+    /// The file cannot be read, is not valid JSON, or is not an array.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref().to_owned();
         let loaded = ArcSwap::from_pointee(Loaded::read(&path)?);
@@ -141,9 +141,13 @@ impl Loaded {
         let unreadable = |cause| ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) };
         let text = std::fs::read(path).map_err(unreadable)?;
         // The parser's own message is left out: it may quote a secret.
-        let entries: Vec<&RawValue> = serde_json::from_slice(&text).map_err(|error| {
-            ConfigError::ClientFileNotJson { path: path.to_owned(), line: error.line(), column: error.column() }
+        let json: &RawValue = serde_json::from_slice(&text).map_err(|error| ConfigError::ClientFileNotJson {
+            path: path.to_owned(),
+            line: error.line(),
+            column: error.column(),
         })?;
+        let not_an_array = |_| ConfigError::ClientFileNotAnArray { path: path.to_owned() };
+        let entries: Vec<&RawValue> = serde_json::from_str(json.get()).map_err(not_an_array)?;
         let mut loaded = Self::default();
         for (index, entry) in entries.iter().enumerate() {
             loaded.add(index, entry);

@@ -25,6 +25,7 @@ use crate::rejection::ClientFault;
 pub type Found = Result<Option<Arc<Client>>, PortError>;
 
 /// Finds clients by their id.
+#[diagnostic::on_unimplemented(note = "an `AsyncClientRegistry` becomes one by `port::Awaited::new`")]
 pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
     /// The client registered under `client_id`, which came from an unproven assertion: printable ASCII of bounded length,
     /// and otherwise anything. Compare it byte for byte.

@@ -37,7 +37,27 @@ pub use redox::Redox;
 
 /// Makes the response to a refused request.
 ///
-/// The layer sets `Content-Length` and puts the [`Rejection`] into the response's extensions, whatever this returns.
+/// The layer sets `Content-Length` and puts the [`Rejection`] into the response's extensions, whatever this returns. A closure
+/// will do:
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use tower_client_assertion::Rejection;
+/// use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+/// use tower_client_assertion::render::RenderRejection;
+///
+/// let renderer = |rejection: &Rejection| {
+///     let (status, text) = match rejection.kind() {
+///         RejectionKind::Client(_) => (StatusCode::BAD_REQUEST, "no"),
+///         _ => (StatusCode::SERVICE_UNAVAILABLE, "later"),
+///     };
+///     let mut response = Response::new(text.into());
+///     *response.status_mut() = status;
+///     response
+/// };
+/// let response = renderer.render(&Rejection::from(ClientFault::Replayed));
+/// assert_eq!((response.status(), &response.body()[..]), (StatusCode::BAD_REQUEST, &b"no"[..]));
+/// ```
 pub trait RenderRejection: Send + Sync + 'static {
     /// The response to `rejection`.
     fn render(&self, rejection: &Rejection) -> Response<Bytes>;

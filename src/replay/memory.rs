@@ -162,10 +162,10 @@ impl MemoryReplay {
     fn release(&self, slot: Slot, now: u32) {
         self.live.fetch_sub(1, Ordering::Relaxed);
         let mut clients = lock(&self.clients, slot.digest.client);
-        if let Entry::Occupied(share) = clients.entry(slot.digest.client) {
-            if share.get().is_spent(now) {
-                share.remove();
-            }
+        if let Entry::Occupied(share) = clients.entry(slot.digest.client)
+            && share.get().is_spent(now)
+        {
+            share.remove();
         }
     }
 }

@@ -69,6 +69,7 @@ pub type Admitted = Result<Admission, PortError>;
 /// A store with a clock of its own keeps keys for longer than `until`, by as much as the two clocks may differ. Verifiers that
 /// share a store must agree on the maximum age and the skews: what the narrower one lets the store forget, the wider one
 /// would accept again. Widen them only when what was remembered under the narrower ones has expired.
+#[diagnostic::on_unimplemented(note = "an `AsyncReplayStore` becomes one by `port::Awaited::new`")]
 pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
     /// Whether `key` has been spent, as far as a look can tell; `None` if looking would cost more than it saves. It turns a
     /// replay from a signature check into a look-up, and decides nothing else.

@@ -363,6 +363,18 @@ fn use_and_key_ops_must_permit_verifying_and_agree() {
 }
 
 #[test]
+fn key_ops_has_at_most_sixteen_values() {
+    let operations = |count: usize| {
+        let others = (1..count).map(|index| format!("operation-{index}"));
+        others.chain(["verify".to_owned()]).collect::<Vec<_>>()
+    };
+    for (count, expected) in [(15, Ok(())), (16, Ok(())), (17, Err(SkipReason::NotForSignatures))] {
+        let jwk = with(P256.jwk(), json!({"key_ops": operations(count)}));
+        assert_eq!(judge(&jwk).map(|_| ()), expected, "{count}");
+    }
+}
+
+#[test]
 fn alg_narrows_a_key_and_never_widens_it() {
     let conflict = Err(SkipReason::AlgorithmConflict);
     let only = |algorithm| Ok(AlgorithmSet::of(&[algorithm]));

@@ -1,0 +1,8 @@
+//! What the benchmarks share: [`pool`] makes the assertions, [`candidate`] what is run with them, [`timing`] the rounds.
+
+// Each benchmark uses a part of this.
+#![allow(dead_code)]
+
+pub(crate) mod candidate;
+pub(crate) mod pool;
+pub(crate) mod timing;
