@@ -74,6 +74,8 @@ pub(crate) fn token_request<'a>(parts: &'a Parts, body: &'a [u8]) -> TokenReques
 /// may know no other: a client must not be authenticated, its assertion spent, and then turned away over a capital letter.
 pub(crate) fn describe_buffered(headers: &mut HeaderMap, len: usize) {
     headers.remove(TRANSFER_ENCODING);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
+    if content_length(headers) != Some(len as u64) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
 }

@@ -224,15 +224,9 @@ impl<'a> Scanner<'a> {
 
     /// Moves on to the next quotation mark, backslash or control character.
     fn skip_plain(&mut self) {
-        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        while let Some((eight, others)) = rest.split_first_chunk()
-            && all_plain(*eight)
-        {
-            rest = others;
-        }
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        let plain = rest.iter().position(stop).unwrap_or(rest.len());
-        self.at = self.text.len() - rest.len() + plain;
+        self.at += rest.iter().position(stop).unwrap_or(rest.len());
     }
 
     fn escape(&mut self) -> Result<char, Malformed> {
@@ -273,19 +267,6 @@ impl<'a> Scanner<'a> {
             Ok(number * 16 + digit)
         })
     }
-}
-
-/// Whether none of eight bytes ends a run of plain text, found for all at once: in each byte, the top bit tells. A false
-/// alarm is possible and harmless; the bytes are then looked at one by one.
-fn all_plain(bytes: [u8; 8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
-    let word = u64::from_ne_bytes(bytes);
-    // A byte becomes less than a small number where it was one, and zero where it was the byte that is looked for.
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-    let quote = below(word ^ (ONES * b'"' as u64), 1);
-    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
-    (below(word, 0x20) | quote | backslash) & TOPS == 0
 }
 
 #[cfg(test)]
