@@ -41,7 +41,7 @@ pub(crate) fn elements(array: &str) -> impl Iterator<Item = Option<Cow<'_, str>>
     std::iter::from_fn(move || {
         let opening = if std::mem::take(&mut first) { b'[' } else { b',' };
         scanner.skip_space();
-        scanner.expect(opening).ok()?;
+        scanner.require(opening).ok()?;
         scanner.skip_space();
         match scanner.value(usize::MAX).ok()? {
             Value::String(text) => Some(Some(text)),
@@ -98,7 +98,7 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+    fn require(&mut self, byte: u8) -> Result<(), Malformed> {
         self.eat(byte).then_some(()).ok_or(Malformed)
     }
 
@@ -118,7 +118,7 @@ impl<'a> Scanner<'a> {
         mut each: impl FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         let depth = depth.checked_sub(1).ok_or(Malformed)?;
-        self.expect(b'{')?;
+        self.require(b'{')?;
         self.skip_space();
         if self.eat(b'}') {
             return Ok(());
@@ -127,7 +127,7 @@ impl<'a> Scanner<'a> {
             self.skip_space();
             let name = self.string()?;
             self.skip_space();
-            self.expect(b':')?;
+            self.require(b':')?;
             self.skip_space();
             let value = self.value(depth)?;
             each(name, value)?;
@@ -135,7 +135,7 @@ impl<'a> Scanner<'a> {
             if self.eat(b'}') {
                 return Ok(());
             }
-            self.expect(b',')?;
+            self.require(b',')?;
         }
     }
 
@@ -161,7 +161,7 @@ impl<'a> Scanner<'a> {
     fn array(&mut self, depth: usize) -> Result<&'a str, Malformed> {
         let depth = depth.checked_sub(1).ok_or(Malformed)?;
         let start = self.at;
-        self.expect(b'[')?;
+        self.require(b'[')?;
         self.skip_space();
         if self.eat(b']') {
             return self.since(start);
@@ -173,7 +173,7 @@ impl<'a> Scanner<'a> {
             if self.eat(b']') {
                 return self.since(start);
             }
-            self.expect(b',')?;
+            self.require(b',')?;
         }
     }
 
@@ -202,7 +202,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        self.expect(b'"')?;
+        self.require(b'"')?;
         let start = self.at;
         self.skip_plain();
         let plain = self.since(start)?;
@@ -217,7 +217,7 @@ impl<'a> Scanner<'a> {
             if self.eat(b'"') {
                 return Ok(Cow::Owned(text));
             }
-            self.expect(b'\\')?;
+            self.require(b'\\')?;
             text.push(self.escape()?);
         }
     }
@@ -250,8 +250,8 @@ impl<'a> Scanner<'a> {
         if !(0xD800..0xDC00).contains(&first) {
             return char::from_u32(first).ok_or(Malformed);
         }
-        self.expect(b'\\')?;
-        self.expect(b'u')?;
+        self.require(b'\\')?;
+        self.require(b'u')?;
         let second = self.hex4()?;
         if !(0xDC00..0xE000).contains(&second) {
             return Err(Malformed);

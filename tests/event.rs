@@ -1,0 +1,77 @@
+//! The events as `tracing` sees them: a level for each family, and nothing of the assertion.
+
+#![cfg(feature = "tracing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use common::{Jwt, builder, clock, form, verify};
+use tower_client_assertion::Policy;
+use tower_client_assertion::event::TracingEvents;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Writes each event as one line.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn outcomes_have_their_level_and_no_part_of_the_assertion() {
+    let lines = Lines::default();
+    let time = clock();
+    let verifier = builder(Policy::REDOX).clock(time.clone()).events(TracingEvents).build().unwrap();
+    let assertion = Jwt::new().signed();
+    tracing::subscriber::with_default(lines.clone(), || {
+        verify(&verifier, &form(&assertion)).unwrap();
+        verify(&verifier, &form(&Jwt::new().claim("aud", "https://other").signed())).unwrap_err();
+        time.stop();
+        verify(&verifier, &form(&assertion)).unwrap_err();
+    });
+    let lines = lines.0.lock().unwrap();
+    let starts = [
+        ("DEBUG", "client authenticated", "clinic-7"),
+        ("INFO", "client refused: aud is not an accepted value", "https://other"),
+        ("ERROR", "client not authenticated: the clock has no time", "clinic-7"),
+    ];
+    assert_eq!(lines.len(), starts.len(), "{lines:?}");
+    for (line, (level, message, detail)) in lines.iter().zip(starts) {
+        assert!(line.starts_with(level) && line.contains(message) && line.contains(detail), "{line}");
+        assert!(assertion.split('.').all(|part| !line.contains(part)), "{line}");
+    }
+}
