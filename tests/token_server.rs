@@ -178,10 +178,12 @@ async fn interrupt_ends_it_too() {
 
 #[tokio::test]
 async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
+    let neighbour = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = neighbour.local_addr().unwrap().to_string();
     let clients = TempFile::new(&json!([]));
     let path = clients.0.to_str().unwrap();
     let minimal = ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE];
-    let with = |more: &[&'static str]| minimal.iter().chain(more).map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let with = |more: &[&str]| minimal.iter().chain(more).map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let without = |flag: &str| {
         let kept = minimal.chunks(2).filter(|pair| pair[0] != flag);
         kept.flatten().map(|word| (*word).to_owned()).collect::<Vec<_>>()
@@ -195,7 +197,7 @@ async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
         (with(&["--listen"]), "--listen"),
         (with(&["--listen", "--replay"]), "--listen"),
         (with(&["--listen", "localhost"]), "--listen"),
-        (with(&["--listen", "192.0.2.1:1"]), "--listen"),
+        (with(&["--listen", &taken]), "--listen: cannot listen on"),
         (with(&["--issuer", ISSUER]), "--issuer is given 2 times"),
         ([without("--issuer"), vec!["--issuer".into(), "auth.example.com".into()]].concat(), "--issuer"),
         ([without("--issuer"), vec!["--issuer".into(), "https://a.example/?b".into()]].concat(), "--issuer"),

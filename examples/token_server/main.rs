@@ -73,7 +73,7 @@ async fn start() -> Result<Server, String> {
 async fn serve_file(args: Args) -> Result<Server, String> {
     let registry = FileRegistry::load(&args.clients).map_err(|error| about("--clients", &error))?;
     report_unusable(&registry, &args.policy);
-    log(&format!("tokens at {}, for assertions addressed to {}", app::TOKEN_PATH, args.audiences.join(" or ")));
+    let welcome = format!("tokens at {}, for assertions addressed to {}", app::TOKEN_PATH, args.audiences.join(" or "));
     let settings = Settings {
         policy: args.policy,
         issuer: args.issuer,
@@ -82,7 +82,9 @@ async fn serve_file(args: Args) -> Result<Server, String> {
         registry: Arc::new(registry),
     };
     let app = app::router(settings)?;
-    Server::start(listen(args.listen).await?, app)
+    let server = Server::start(listen(args.listen).await?, app)?;
+    log(&welcome);
+    Ok(server)
 }
 
 async fn serve_demo() -> Result<Server, String> {
