@@ -2,7 +2,7 @@
 //!
 //! Sharded open addressing. A slot holds two keyed 64-bit hashes, of the client and of the `jti`, and the second at which it
 //! may be forgotten; nothing is kept of the identifiers themselves. Every insert clears a few expired slots in passing, so
-//! there is no sweeper to wait for, and a shard is small enough that growing it is not felt.
+//! there is no sweeper to wait for, and only one shard at a time is ever rebuilt.
 
 use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, VecDeque};
@@ -19,12 +19,12 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in the memory of this process.
 ///
-/// Its capacity is a promise about memory, some forty bytes an entry and a hundred for each client that has any; size it as the accepted requests of a second times the
-/// seconds that an assertion lives. When it is full, or a client has used up its share, further assertions are refused as
+/// Its capacity is a promise about memory, some forty bytes an entry and a hundred for each client that has any. Size it as
+/// the accepted requests of a second times the seconds that an assertion lives. When it is full, or a client has used up its share, further assertions are refused as
 /// unavailable (503) until older ones have expired: to forget a live one would let it in twice.
 ///
-/// Should the clock go backwards, assertions that had expired by the later time are refused too, since they may have been
-/// forgotten.
+/// Should the clock go backwards, an assertion that expires no later than one that has been cleared is refused too: it may
+/// itself have been cleared.
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
@@ -49,7 +49,7 @@ pub struct MemoryReplay {
     live: AtomicUsize,
 }
 
-/// A shard of this many entries grows in some tens of microseconds.
+/// Growing a shard moves all of its entries while others wait for it, so it is kept small.
 const ENTRIES_PER_SHARD: usize = 8192;
 const CLIENT_SHARDS: usize = 64;
 /// Slots cleared in passing by each insert.
