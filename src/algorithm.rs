@@ -1,6 +1,6 @@
-//! The signature algorithms of RFC 7518, RFC 8037 and RFC 9864 that a client assertion may use, and sets of them.
+//! The algorithms of RFC 7518, RFC 8037, RFC 9864 and RFC 9964 that a client assertion may use, and sets of them.
 //!
-//! `none` and the symmetric algorithms are not values of [`Algorithm`]: what cannot be named cannot be allowed.
+//! `none` is not a value of [`Algorithm`]: what cannot be named cannot be allowed.
 
 use std::fmt;
 
@@ -30,11 +30,24 @@ pub enum Algorithm {
     EdDSA,
     /// Ed25519 under its fully specified name (RFC 9864, section 2.2).
     Ed25519,
+    /// ML-DSA-44 (RFC 9964, section 3).
+    MlDsa44,
+    /// ML-DSA-65 (RFC 9964, section 3).
+    MlDsa65,
+    /// ML-DSA-87 (RFC 9964, section 3).
+    MlDsa87,
+    /// HMAC with SHA-256 (RFC 7518, section 3.2). Only a client that is registered with a
+    /// [secret](crate::secret::ClientSecret) can use it, and such a client can use no other kind.
+    HS256,
+    /// HMAC with SHA-384 (RFC 7518, section 3.2).
+    HS384,
+    /// HMAC with SHA-512 (RFC 7518, section 3.2).
+    HS512,
 }
 
 impl Algorithm {
     /// Every algorithm that this crate verifies.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -46,6 +59,12 @@ impl Algorithm {
         Self::ES512,
         Self::EdDSA,
         Self::Ed25519,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
     ];
 
     /// The algorithm of this JOSE name, compared byte for byte (RFC 7515, section 4.1.1: names are case-sensitive).
@@ -62,6 +81,12 @@ impl Algorithm {
             "ES512" => Self::ES512,
             "EdDSA" => Self::EdDSA,
             "Ed25519" => Self::Ed25519,
+            "ML-DSA-44" => Self::MlDsa44,
+            "ML-DSA-65" => Self::MlDsa65,
+            "ML-DSA-87" => Self::MlDsa87,
+            "HS256" => Self::HS256,
+            "HS384" => Self::HS384,
+            "HS512" => Self::HS512,
             _ => return None,
         })
     }
@@ -80,11 +105,22 @@ impl Algorithm {
             Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
             Self::Ed25519 => "Ed25519",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
+            Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
         }
     }
 
-    const fn bit(self) -> u16 {
-        1 << self as u16
+    /// Whether it is symmetric: whoever can verify can also sign.
+    pub const fn is_mac(self) -> bool {
+        AlgorithmSet::MAC.contains(self)
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 
@@ -105,11 +141,17 @@ impl fmt::Display for Algorithm {
 /// assert_eq!(ALLOWED.to_string(), "RS384, ES384");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AlgorithmSet(u16);
+pub struct AlgorithmSet(u32);
 
 impl AlgorithmSet {
     /// The set without members. A policy that allows nothing does not build.
     pub const EMPTY: Self = Self(0);
+
+    /// HS256, HS384 and HS512: what a client can use that is registered with a secret.
+    pub const MAC: Self = Self::of(&[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512]);
+
+    /// All others: what a client can use that is registered with public keys.
+    pub const ASYMMETRIC: Self = Self::of(&Algorithm::ALL).difference(Self::MAC);
 
     /// The set of these algorithms.
     pub const fn of(algorithms: &[Algorithm]) -> Self {
@@ -142,9 +184,20 @@ impl AlgorithmSet {
         Self(self.0 | other.0)
     }
 
+    /// The members of this set that are not in the other.
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The members, in the order of [`Algorithm::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Algorithm> {
         Algorithm::ALL.into_iter().filter(move |algorithm| self.contains(*algorithm))
+    }
+}
+
+impl FromIterator<Algorithm> for AlgorithmSet {
+    fn from_iter<I: IntoIterator<Item = Algorithm>>(algorithms: I) -> Self {
+        Self(algorithms.into_iter().fold(0, |bits, algorithm| bits | algorithm.bit()))
     }
 }
 

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memchr_iter;
 
+use crate::clock::UnixTime;
 use crate::json::{self, Value};
 use crate::policy::Limits;
 use crate::rejection::ClientFault;
@@ -29,7 +30,7 @@ pub(crate) struct Header<'a> {
     pub(crate) alg: Field<Cow<'a, str>>,
     pub(crate) kid: Field<Cow<'a, str>>,
     pub(crate) typ: Field<Cow<'a, str>>,
-    pub(crate) has_jku: bool,
+    pub(crate) jku: Field<Cow<'a, str>>,
     /// `crit`, or `b64` of RFC 7797.
     pub(crate) has_extension: bool,
     /// `enc`, or a `cty` of `JWT`.
@@ -46,6 +47,8 @@ pub(crate) struct Claims<'a> {
     pub(crate) iat: Field<NumericDate>,
     pub(crate) nbf: Field<NumericDate>,
     pub(crate) exp: Field<NumericDate>,
+    /// All of them, as signed, where there are others than these.
+    pub(crate) with_others: Option<&'a str>,
 }
 
 #[derive(Debug)]
@@ -67,6 +70,11 @@ impl NumericDate {
 
     pub(crate) fn as_secs(self) -> f64 {
         self.0
+    }
+
+    /// The whole second in which it lies; what lies before 1970 or after the end of time is cut off there.
+    pub(crate) fn floor(self) -> UnixTime {
+        UnixTime::from_secs(self.0 as u64)
     }
 }
 
@@ -158,19 +166,22 @@ fn decode<'a>(part: &[u8], buffer: &mut &'a mut [u8]) -> Result<&'a [u8], Client
     Ok(decoded)
 }
 
-fn read_object<'a>(bytes: &'a [u8], limits: &Limits, visit: impl FnMut(&str, Value<'a>)) -> Result<(), ClientFault> {
-    let text = std::str::from_utf8(bytes).map_err(|_| ClientFault::Malformed)?;
+fn read_object<'a>(text: &'a str, limits: &Limits, visit: impl FnMut(&str, Value<'a>)) -> Result<(), ClientFault> {
     json::object(text, limits.json_depth, visit).map_err(|json::Malformed| ClientFault::Malformed)
+}
+
+fn as_text(bytes: &[u8]) -> Result<&str, ClientFault> {
+    std::str::from_utf8(bytes).map_err(|_| ClientFault::Malformed)
 }
 
 impl<'a> Header<'a> {
     fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
         let mut header = Self::default();
-        read_object(bytes, limits, |name, value| match name {
+        read_object(as_text(bytes)?, limits, |name, value| match name {
             "alg" => header.alg = Field::string(value),
             "kid" => header.kid = Field::string(value),
             "typ" => header.typ = Field::string(value),
-            "jku" => header.has_jku = true,
+            "jku" => header.jku = Field::string(value),
             "crit" | "b64" => header.has_extension = true,
             "enc" => header.has_inner = true,
             "cty" => header.has_inner |= matches!(value, Value::String(cty) if is_media_type(&cty, "jwt")),
@@ -183,7 +194,8 @@ impl<'a> Header<'a> {
 impl<'a> Claims<'a> {
     fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
         let mut claims = Self::default();
-        read_object(bytes, limits, |name, value| match name {
+        let text = as_text(bytes)?;
+        read_object(text, limits, |name, value| match name {
             "iss" => claims.iss = Field::string(value),
             "sub" => claims.sub = Field::string(value),
             "jti" => claims.jti = Field::string(value),
@@ -191,9 +203,19 @@ impl<'a> Claims<'a> {
             "iat" => claims.iat = Field::date(value),
             "nbf" => claims.nbf = Field::date(value),
             "exp" => claims.exp = Field::date(value),
-            _ => {}
+            _ => claims.with_others = Some(text),
         })?;
         Ok(claims)
+    }
+}
+
+impl<T> Field<T> {
+    /// The value, where it is not in doubt that one of the wrong type has been refused.
+    pub(crate) fn present(self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::WrongType => None,
+        }
     }
 }
 

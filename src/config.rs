@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::algorithm::AlgorithmSet;
+use crate::algorithm::{Algorithm, AlgorithmSet};
 
 /// A configuration that does not build.
 ///
@@ -14,8 +14,43 @@ use crate::algorithm::AlgorithmSet;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No audience was given.
+    /// The rules of a policy, each of which may be right by itself, cannot hold together.
+    Contradiction {
+        /// The policy.
+        policy: &'static str,
+        /// The names of the two settings that clash.
+        settings: [&'static str; 2],
+        /// Why, and what would mend it.
+        why: String,
+    },
+    /// No URL was given for a policy that accepts nothing else as an audience.
     NoAudience,
+    /// No issuer was given for a policy that accepts it as an audience.
+    NoIssuer {
+        /// The policy.
+        policy: &'static str,
+    },
+    /// The issuer is no `https` URL without user, query and fragment (RFC 8414, section 2).
+    InvalidIssuer {
+        /// The issuer as it was given.
+        issuer: String,
+    },
+    /// URLs were given as audiences, and no policy accepts any.
+    UnusedAudience,
+    /// Two policies of a verifier have the same name.
+    DuplicatePolicy {
+        /// The name.
+        policy: &'static str,
+    },
+    /// A client is registered under a policy that the verifier does not have.
+    UnknownPolicy {
+        /// The client.
+        client_id: String,
+        /// The name of the policy.
+        policy: String,
+    },
+    /// The policy permits no grant type.
+    NoGrantTypes,
     /// An audience is empty, or has other characters than printable ASCII without spaces.
     InvalidAudience {
         /// The audience as it was given.
@@ -45,12 +80,26 @@ pub enum ConfigError {
     },
     /// The policy allows no algorithm.
     NoAlgorithms,
-    /// No registered key can verify any algorithm that the policy allows.
+    /// No registered client can use any algorithm that its policy allows.
     UnmeetableAlgorithms {
-        /// What the policy allows.
+        /// What the policies allow.
         allowed: AlgorithmSet,
-        /// What the registered keys can verify.
+        /// What the registered clients can use.
         registered: AlgorithmSet,
+    },
+    /// A client registered an algorithm that none of its keys, or not its secret, can verify.
+    SigningAlgUnusable {
+        /// The client.
+        client_id: String,
+        /// The algorithm.
+        algorithm: Algorithm,
+        /// What its keys or its secret can verify.
+        usable: AlgorithmSet,
+    },
+    /// A client secret is shorter than the shortest hash (RFC 7518, section 3.2).
+    SecretTooShort {
+        /// Its length.
+        bytes: usize,
     },
     /// A client id is empty or has other characters than printable ASCII.
     InvalidClientId {
@@ -106,6 +155,34 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Contradiction { policy, settings: [one, other], why } => {
+                write!(f, "{one} and {other} of the policy {policy} contradict each other: {why}")
+            }
+            Self::NoIssuer { policy } => write!(
+                f,
+                "issuer: none is set, and the policy {policy} accepts it in aud; set the issuer identifier of your \
+                 authorization server"
+            ),
+            Self::InvalidIssuer { issuer } => write!(
+                f,
+                "issuer: {issuer:?} is not an https URL without user, query and fragment (RFC 8414, section 2)"
+            ),
+            Self::UnusedAudience => f.write_str(
+                "audience: URLs are set, and no policy accepts any; leave them out, or choose another audience rule \
+                 through dangerous()",
+            ),
+            Self::DuplicatePolicy { policy } => {
+                write!(
+                    f,
+                    "client_policy: there are two policies of the name {policy:?}; give each its own with named()"
+                )
+            }
+            Self::UnknownPolicy { client_id, policy } => write!(
+                f,
+                "policy: the client {client_id:?} is registered under {policy:?}, which the verifier does not have; add \
+                 it with client_policy()"
+            ),
+            Self::NoGrantTypes => f.write_str("grant_types: the policy permits none; permit at least one"),
             Self::NoAudience => f.write_str("audience: none is set; add the URL that clients put into aud"),
             Self::InvalidAudience { audience } => write!(
                 f,
@@ -120,9 +197,17 @@ impl fmt::Display for ConfigError {
             Self::NoAlgorithms => f.write_str("algorithms: the policy allows none; allow at least one"),
             Self::UnmeetableAlgorithms { allowed, registered } => write!(
                 f,
-                "algorithms: the policy allows {allowed}, but the registered keys can only verify {registered}; \
+                "algorithms: the policy allows {allowed}, but the registered clients can only use {registered}; \
                  allow one of these or register other keys"
             ),
+            Self::SigningAlgUnusable { client_id, algorithm, usable } => write!(
+                f,
+                "token_endpoint_auth_signing_alg: the client {client_id:?} registered {algorithm}, but what it has \
+                 verifies {usable}; register one of these or another key"
+            ),
+            Self::SecretTooShort { bytes } => {
+                write!(f, "client_secret: it has {bytes} bytes; HS256 needs 32 or more (RFC 7518, section 3.2)")
+            }
             Self::InvalidClientId { client_id } => {
                 write!(f, "client_id: {client_id:?} is empty or not printable ASCII (RFC 6749, appendix A.1)")
             }

@@ -127,22 +127,31 @@ impl fmt::Display for Finding<'_> {
 }
 
 fn expected(claim: Claim, rules: &Rules<'_>) -> String {
-    let Rules { policy, limits, audiences, now } = rules;
+    let Rules { policy, limits, audiences, now } = *rules;
     let now = now.as_secs();
     let (future, expiry) = (policy.future_skew.as_secs(), policy.expiry_skew.as_secs());
     match claim {
         Claim::Iss => format!("1 to {} printable ASCII characters", limits.client_id),
         Claim::Sub => String::from("the value of iss"),
         Claim::Jti => format!("1 to {} bytes without control characters", limits.jti),
-        Claim::Aud => format!("nothing but {}", audiences.join(" or ")),
+        Claim::Aud => format!("nothing but {}{}", audiences.describe(policy.audience), policy.audience.form()),
         Claim::Typ => policy.typ_accepted.join(" or "),
         Claim::Iat => {
-            let age = policy.max_age.as_secs().saturating_add(expiry);
-            format!("seconds from {} to {}", now.saturating_sub(age), now.saturating_add(future))
+            let earliest = policy.max_age.map(|age| now.saturating_sub(age.as_secs().saturating_add(expiry)));
+            seconds(earliest.map(|earliest| format!("from {earliest}")), Some(now.saturating_add(future)))
         }
-        Claim::Nbf => format!("seconds up to {}", now.saturating_add(future)),
-        Claim::Exp => format!("seconds over {}", now.saturating_sub(expiry)),
+        Claim::Nbf => seconds(None, Some(now.saturating_add(future))),
+        Claim::Exp => {
+            let latest = policy.max_lifetime.map(|life| now.saturating_add(life.as_secs()).saturating_add(future));
+            seconds(Some(format!("over {}", now.saturating_sub(expiry))), latest)
+        }
     }
+}
+
+fn seconds(earliest: Option<String>, latest: Option<u64>) -> String {
+    let latest =
+        latest.map(|latest| if earliest.is_some() { format!("to {latest}") } else { format!("up to {latest}") });
+    ["seconds".to_owned()].into_iter().chain(earliest).chain(latest).collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Debug)]
@@ -249,8 +258,9 @@ impl EventSink for TracingEvents {
 
         match event {
             Event::Accepted(identity) => {
-                let algorithm = identity.algorithm();
-                tracing::debug!(client = %identity.client_id(), %algorithm, "client authenticated");
+                let (algorithm, policy) = (identity.algorithm(), identity.policy());
+                let lax_audience = identity.has_lax_audience();
+                tracing::debug!(client = %identity.client_id(), %algorithm, policy, lax_audience, "client authenticated");
             }
             Event::Refused(refused) => {
                 let rejection = refused.rejection();

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
+use crate::endpoint::Endpoint;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{AuthScheme, ClientFault, Parameter};
 
@@ -32,12 +33,26 @@ pub struct TokenRequest<'a> {
     query: &'a [u8],
     authorization: Option<AuthScheme>,
     attestation: bool,
+    endpoint: Endpoint,
+    optional: bool,
 }
 
 impl<'a> TokenRequest<'a> {
     /// A request with this form as its body and no other credentials.
     pub fn new(body: &'a [u8]) -> Self {
-        Self { body, query: b"", authorization: None, attestation: false }
+        let endpoint = Endpoint::default();
+        Self { body, query: b"", authorization: None, attestation: false, endpoint, optional: false }
+    }
+
+    /// The endpoint that the request is for. Default: [`Endpoint::Token`].
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
+        self
+    }
+
+    /// Whether the request may go without an assertion.
+    pub(crate) fn with_optional(self, optional: bool) -> Self {
+        Self { optional, ..self }
     }
 
     /// The query of the request's URI, without its question mark. Credentials there are refused.
@@ -81,7 +96,12 @@ pub(crate) struct TokenForm<'a> {
 }
 
 impl<'a> TokenForm<'a> {
-    pub(crate) fn parse(request: &TokenRequest<'a>, policy: &Policy, limits: &Limits) -> Result<Self, ClientFault> {
+    /// The form of `request`, or `None` if it carries no assertion and need not.
+    pub(crate) fn parse(
+        request: &TokenRequest<'a>,
+        policy: &Policy,
+        limits: &Limits,
+    ) -> Result<Option<Self>, ClientFault> {
         let fields = Fields::collect(request.body, limits)?;
         let grant_type = fields.grant_type.map(decode).transpose()?;
         let assertion_type = fields.assertion_type.map(decode_type).transpose()?;
@@ -89,9 +109,13 @@ impl<'a> TokenForm<'a> {
         let client_id = fields.client_id.map(decode).transpose()?;
         fields.refuse_repeats()?;
         refuse_query_credentials(request.query, limits)?;
-        check_grant_type(grant_type.as_deref(), policy.grant_types)?;
-
         let asserted = assertion.is_some() || assertion_type.is_some();
+        if request.optional && !asserted {
+            return Ok(None);
+        }
+        if request.endpoint == Endpoint::Token {
+            check_grant_type(grant_type.as_deref(), policy)?;
+        }
         let rivals = request.authorization.is_some() || request.attestation || fields.secret;
         match (asserted, rivals) {
             (true, true) => return Err(ClientFault::SeveralMechanisms(request.authorization)),
@@ -104,13 +128,17 @@ impl<'a> TokenForm<'a> {
             None => return Err(ClientFault::MissingAssertionType),
         }
         let assertion = assertion.ok_or(ClientFault::MissingAssertion)?;
-        Ok(Self { assertion, client_id })
+        Ok(Some(Self { assertion, client_id }))
     }
 }
 
-fn check_grant_type(given: Option<&str>, permitted: &[&str]) -> Result<(), ClientFault> {
-    let given = given.ok_or(ClientFault::MissingGrantType)?;
-    permitted.contains(&given).then_some(()).ok_or(ClientFault::UnsupportedGrantType)
+/// Where the policy leaves the grant type to the handler, its absence is the handler's business too.
+fn check_grant_type(given: Option<&str>, policy: &Policy) -> Result<(), ClientFault> {
+    match given {
+        None if policy.grant_types.is_some() => Err(ClientFault::MissingGrantType),
+        Some(given) if !policy.permits_grant_type(given) => Err(ClientFault::UnsupportedGrantType),
+        _ => Ok(()),
+    }
 }
 
 /// Credentials belong into the body: a URI ends up in logs (RFC 6749, section 2.3.1).

@@ -93,7 +93,7 @@ where
                     let answered = ready!(waiting.poll(cx));
                     let Some(token) = token.take() else { return Poll::Pending };
                     let body = std::mem::take(body);
-                    let request = head::token_request(&token.parts, &body.data);
+                    let request = head::token_request(&token.guard, &token.parts, &body.data);
                     let progress = token.guard.verifier.resume(&request, answered);
                     token.go_on::<B, M>(body, progress)
                 }
@@ -116,7 +116,7 @@ impl<S> Token<S> {
         M: BodyMode<B>,
         S: Service<Request<M::Request>>,
     {
-        let request = head::token_request(&self.parts, &body.data);
+        let request = head::token_request(&self.guard, &self.parts, &body.data);
         let progress = self.guard.verifier.start(&request);
         self.go_on::<B, M>(body, progress)
     }
@@ -133,13 +133,15 @@ impl<S> Token<S> {
         }
     }
 
-    fn call<B, M>(mut self, body: BufferedBody, identity: ClientIdentity) -> S::Future
+    fn call<B, M>(mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> S::Future
     where
         M: BodyMode<B>,
         S: Service<Request<M::Request>>,
     {
         head::describe_buffered(&mut self.parts.headers, body.data.len());
-        self.parts.extensions.insert(identity);
+        if let Some(identity) = identity {
+            self.parts.extensions.insert(identity);
+        }
         self.service.call(Request::from_parts(self.parts, M::rebuilt(body)))
     }
 

@@ -5,6 +5,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::form::TokenRequest;
+use crate::layer::Guard;
 use crate::rejection::ClientFault;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -59,8 +60,9 @@ fn is_token(text: &str) -> bool {
 }
 
 /// The request as the verification half sees it.
-pub(crate) fn token_request<'a>(parts: &'a Parts, body: &'a [u8]) -> TokenRequest<'a> {
-    let mut request = TokenRequest::new(body).query(parts.uri.query().unwrap_or_default());
+pub(crate) fn token_request<'a>(guard: &Guard, parts: &'a Parts, body: &'a [u8]) -> TokenRequest<'a> {
+    let request = TokenRequest::new(body).endpoint(guard.endpoint).with_optional(guard.optional);
+    let mut request = request.query(parts.uri.query().unwrap_or_default());
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         request = request.authorization(value.as_bytes());
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
+use crate::keys::KeyName;
+use crate::verified::VerifiedClaims;
 
 /// The identifier of a client (RFC 6749, section 2.2): printable ASCII (appendix A.1), not empty. Cheap to clone.
 ///
@@ -55,7 +57,37 @@ impl fmt::Debug for ClientId {
     }
 }
 
-/// The verified identity of the client that sent a request.
+/// How a client authenticated (RFC 7591, section 2, `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthMethod {
+    /// With a private key, of which it registered the public half.
+    PrivateKeyJwt,
+    /// With a secret that it shares with us.
+    ClientSecretJwt,
+}
+
+impl AuthMethod {
+    /// The registered name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::ClientSecretJwt => "client_secret_jwt",
+        }
+    }
+
+    pub(crate) const fn of(algorithm: Algorithm) -> Self {
+        if algorithm.is_mac() { Self::ClientSecretJwt } else { Self::PrivateKeyJwt }
+    }
+}
+
+impl fmt::Display for AuthMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The verified identity of the client that sent a request, and what else its assertion proved.
 ///
 /// Only a [`Verifier`](crate::Verifier) makes one, after the signature was checked and the assertion was recorded as spent.
 /// The layer puts it into the request's extensions; a handler that finds one there may rely on it. Cheap to clone.
@@ -63,8 +95,11 @@ impl fmt::Debug for ClientId {
 pub struct ClientIdentity {
     pub(crate) client_id: ClientId,
     pub(crate) algorithm: Algorithm,
-    pub(crate) key_id: Option<Arc<str>>,
+    pub(crate) key: Option<Arc<KeyName>>,
+    pub(crate) policy: &'static str,
+    pub(crate) lax_audience: bool,
     pub(crate) valid_until: UnixTime,
+    pub(crate) claims: VerifiedClaims,
 }
 
 impl ClientIdentity {
@@ -76,18 +111,45 @@ impl ClientIdentity {
         &self.client_id
     }
 
+    /// How it authenticated.
+    pub fn method(&self) -> AuthMethod {
+        AuthMethod::of(self.algorithm)
+    }
+
     /// The algorithm of the signature that was verified.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The `kid` of the key that verified the signature, if that key has one.
+    /// The `kid` of the key that verified the signature, if there was a key and it has one.
     pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.key.as_ref()?.kid.as_deref()
+    }
+
+    /// The JWK thumbprint of the key that verified the signature, with SHA-256 (RFC 7638, section 3); `None` for a secret.
+    /// Encode it as base64url to bind a token to the key.
+    pub fn key_thumbprint(&self) -> Option<[u8; 32]> {
+        self.key.as_ref().map(|key| key.thumbprint)
+    }
+
+    /// The name of the [policy](crate::Policy::name) that accepted the assertion.
+    pub fn policy(&self) -> &'static str {
+        self.policy
+    }
+
+    /// Whether the assertion was accepted only because of [`AudienceRule::IssuerOrUrls`](crate::policy::AudienceRule), which
+    /// is laxer than RFC 7523 is since 2026. When no client needs it any more, the policy can be tightened.
+    pub fn has_lax_audience(&self) -> bool {
+        self.lax_audience
     }
 
     /// From this moment on the assertion cannot be accepted any more, clock skew included.
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
+    }
+
+    /// The claims of the assertion.
+    pub fn claims(&self) -> &VerifiedClaims {
+        &self.claims
     }
 }

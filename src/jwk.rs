@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,6 +37,8 @@ pub(crate) struct Jwk {
     n: Option<String>,
     #[serde(default, deserialize_with = "present")]
     e: Option<String>,
+    #[serde(default, rename = "pub", deserialize_with = "present")]
+    public: Option<String>,
     #[serde(default, deserialize_with = "present")]
     d: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "present")]
@@ -61,8 +64,8 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 }
 
 impl Jwk {
-    /// The algorithms that the key may verify, and the key itself.
-    pub(crate) fn judge(&self) -> Result<(AlgorithmSet, Material), SkipReason> {
+    /// The algorithms that the key may verify, the key itself, and its thumbprint.
+    pub(crate) fn judge(&self) -> Result<(AlgorithmSet, Material, [u8; 32]), SkipReason> {
         self.refuse_private_members()?;
         let algorithms = self.algorithms()?;
         self.check_use()?;
@@ -70,9 +73,25 @@ impl Jwk {
             "RSA" => Material::Rsa(Box::new(RsaKey::from_jwk(self)?)),
             "EC" => Material::Single(self.ec_key()?),
             "OKP" => Material::Single(self.ed25519_key()?),
+            "AKP" => Material::Single(self.ml_dsa_key()?),
             _ => return Err(SkipReason::UnsupportedType),
         };
-        Ok((algorithms, material))
+        Ok((algorithms, material, self.thumbprint()))
+    }
+
+    /// RFC 7638: SHA-256 of the required members of the key, in lexicographic order and without white space. None of their
+    /// values has a character that JSON would escape: they were found to be names that we know, and base64url.
+    fn thumbprint(&self) -> [u8; 32] {
+        let text = |member: &Option<String>| member.clone().unwrap_or_default();
+        let (kty, crv, x, y) = (&self.kty, text(&self.crv), text(&self.x), text(&self.y));
+        let canonical = match kty.as_str() {
+            "RSA" => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(&self.e), text(&self.n)),
+            "EC" => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
+            "OKP" => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
+            // RFC 9964, section 6.
+            _ => format!(r#"{{"alg":"{}","kty":"{kty}","pub":"{}"}}"#, text(&self.alg), text(&self.public)),
+        };
+        sha256(canonical.as_bytes())
     }
 
     /// A key set is public: whoever puts a secret into it has lost that secret (OpenID Connect Registration, section 2).
@@ -109,13 +128,17 @@ impl Jwk {
 
     /// What a key of this type may verify, narrowed by its own `alg` (RFC 8725, section 3.1).
     pub(crate) fn algorithms(&self) -> Result<AlgorithmSet, SkipReason> {
-        use Algorithm::{ES256, ES384, ES512, Ed25519, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+        use Algorithm::{ES256, ES384, ES512, Ed25519, EdDSA, MlDsa44, MlDsa65, MlDsa87};
+        use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
         let of_type = match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", _) => AlgorithmSet::of(&[RS256, RS384, RS512, PS256, PS384, PS512]),
             ("EC", Some("P-256")) => AlgorithmSet::of(&[ES256]),
             ("EC", Some("P-384")) => AlgorithmSet::of(&[ES384]),
             ("EC", Some("P-521")) => AlgorithmSet::of(&[ES512]),
             ("OKP", Some("Ed25519")) => AlgorithmSet::of(&[EdDSA, Ed25519]),
+            // Its `alg` is required: the type alone says nothing (RFC 9964, section 3).
+            ("AKP", _) if self.alg.is_some() => AlgorithmSet::of(&[MlDsa44, MlDsa65, MlDsa87]),
+            ("AKP", _) => return Err(SkipReason::Malformed),
             _ => return Err(SkipReason::UnsupportedType),
         };
         let Some(alg) = &self.alg else { return Ok(of_type) };
@@ -148,6 +171,22 @@ impl Jwk {
         ParsedPublicKey::new(algorithm, point).map_err(|_| SkipReason::Invalid)
     }
 
+    /// A raw public key of exactly the length of its algorithm (RFC 9964, section 3). The backend would also take one that is
+    /// wrapped in a certificate's structure.
+    fn ml_dsa_key(&self) -> Result<ParsedPublicKey, SkipReason> {
+        let (algorithm, len) = match self.alg.as_deref() {
+            Some("ML-DSA-44") => (&signature::ML_DSA_44, 1312),
+            Some("ML-DSA-65") => (&signature::ML_DSA_65, 1952),
+            Some("ML-DSA-87") => (&signature::ML_DSA_87, 2592),
+            _ => return Err(SkipReason::UnsupportedType),
+        };
+        let key = decode(&self.public)?;
+        match key.len() == len {
+            true => ParsedPublicKey::new(algorithm, key).map_err(|_| SkipReason::Invalid),
+            false => Err(SkipReason::Invalid),
+        }
+    }
+
     /// A point in its one canonical encoding (RFC 8032, section 5.1.3), and not one of the eight of low order, under which
     /// anybody can sign anything. The backend checks neither.
     fn ed25519_key(&self) -> Result<ParsedPublicKey, SkipReason> {
@@ -167,7 +206,7 @@ impl Jwk {
 /// A public key, ready to verify with.
 #[derive(Clone)]
 pub(crate) enum Material {
-    /// An elliptic curve key serves one algorithm, and Ed25519 one under two names.
+    /// An elliptic curve or ML-DSA key serves one algorithm, and Ed25519 one under two names.
     Single(ParsedPublicKey),
     Rsa(Box<RsaKey>),
 }
@@ -219,14 +258,17 @@ impl RsaKey {
             Algorithm::PS256 => (3, &signature::RSA_PSS_2048_8192_SHA256),
             Algorithm::PS384 => (4, &signature::RSA_PSS_2048_8192_SHA384),
             Algorithm::PS512 => (5, &signature::RSA_PSS_2048_8192_SHA512),
-            Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 | Algorithm::EdDSA | Algorithm::Ed25519 => {
-                return None;
-            }
+            _ => return None,
         };
         let components = RsaPublicKeyComponents { n: &self.n, e: &self.e };
         let parse = || components.to_parsed_public_key(parameters).ok();
         self.parsed.get(index)?.get_or_init(parse).as_ref()
     }
+}
+
+pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
+    // A digest of SHA-256 has 32 bytes.
+    digest(&SHA256, message).as_ref().try_into().unwrap_or_default()
 }
 
 fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
@@ -260,7 +302,7 @@ pub enum SkipReason {
     /// RSA of under 2048 or over 8192 bits, with an even modulus, or with an exponent that is 1, even or over 32 bits; or
     /// an Ed25519 point of low order.
     Weak,
-    /// Not a key at all: a point that is not on its curve, or of the wrong length.
+    /// Not a key at all: a point that is not on its curve, or a key of the wrong length.
     Invalid,
 }
 

@@ -23,7 +23,6 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::signature::ParsedPublicKey;
 use serde_json::value::RawValue;
 
 pub use crate::jwk::SkipReason;
@@ -76,7 +75,6 @@ impl KeySet {
             found.add(index, jwk);
         }
         found.keys.sort_by(|a, b| a.key_id().cmp(&b.key_id()));
-        found.mark_ambiguous();
         Ok(found)
     }
 
@@ -92,21 +90,6 @@ impl KeySet {
                 self.skipped.push(SkippedKey { index, key_id: jwk.kid, algorithms, reason });
             }
         }
-    }
-
-    /// Finds the keys that share a `kid` and an algorithm: no assertion could say which of them it means.
-    fn mark_ambiguous(&mut self) {
-        let shared: Vec<_> =
-            self.keys.iter().enumerate().map(|(index, key)| self.shared_by_others(index, key)).collect();
-        for (key, shared) in self.keys.iter_mut().zip(shared) {
-            key.ambiguous = shared;
-        }
-    }
-
-    fn shared_by_others(&self, index: usize, key: &VerificationKey) -> AlgorithmSet {
-        let others = self.keys.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other);
-        let namesakes = others.filter(|other| other.key_id == key.key_id);
-        namesakes.fold(AlgorithmSet::EMPTY, |shared, other| shared.union(other.algorithms.intersection(key.algorithms)))
     }
 
     /// The number of usable keys.
@@ -134,21 +117,56 @@ impl KeySet {
         self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
     }
 
-    /// The one key of this `kid` for this algorithm (SMART App Launch: if there is none, or more than one, it fails).
-    pub(crate) fn select(&self, kid: &str, algorithm: Algorithm) -> Result<&VerificationKey, ClientFault> {
-        let start = self.keys.partition_point(|key| key.key_id() < Some(kid));
-        let mut named = self.keys.iter().skip(start).take_while(|key| key.key_id() == Some(kid));
-        match named.find(|key| key.algorithms.contains(algorithm)) {
-            Some(key) if key.ambiguous.contains(algorithm) => Err(ClientFault::AmbiguousKey),
-            Some(key) => Ok(key),
-            None if self.has_weak(kid, algorithm) => Err(ClientFault::WeakKey),
-            None => Err(ClientFault::NoKey),
+    /// The keys that may have made a signature with `algorithm`, of which at most `trials` are to be tried. With a `kid`, those
+    /// that bear it: exactly one where `trials` is one (SMART App Launch, key retrieval, step 3), the first few otherwise (FAPI
+    /// 2.0, section 5.4.3). Without a `kid`, the only one that fits (OpenID Connect Core, section 10.1).
+    pub(crate) fn candidates(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        trials: usize,
+    ) -> Result<Candidates<'_>, ClientFault> {
+        let candidates =
+            Candidates { keys: kid.map_or(self.keys.as_slice(), |kid| self.named(kid)), algorithm, trials };
+        let mut fitting = candidates.fitting();
+        match (fitting.next(), fitting.next(), kid) {
+            (None, ..) if self.has_weak(kid, algorithm) => Err(ClientFault::WeakKey),
+            (None, ..) => Err(ClientFault::NoKey),
+            (Some(_), Some(_), None) => Err(ClientFault::KidNeeded),
+            (Some(_), Some(_), Some(_)) if trials == 1 => Err(ClientFault::AmbiguousKey),
+            _ => Ok(candidates),
         }
     }
 
-    fn has_weak(&self, kid: &str, algorithm: Algorithm) -> bool {
+    fn named(&self, kid: &str) -> &[VerificationKey] {
+        let start = self.keys.partition_point(|key| key.key_id() < Some(kid));
+        let rest = self.keys.get(start..).unwrap_or_default();
+        let len = rest.iter().take_while(|key| key.key_id() == Some(kid)).count();
+        rest.get(..len).unwrap_or_default()
+    }
+
+    fn has_weak(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
         let weak = |key: &SkippedKey| key.reason == SkipReason::Weak && key.algorithms.contains(algorithm);
-        self.skipped.iter().any(|key| key.key_id() == Some(kid) && weak(key))
+        self.skipped.iter().any(|key| (kid.is_none() || key.key_id() == kid) && weak(key))
+    }
+}
+
+/// The keys that an assertion may mean. There is at least one.
+pub(crate) struct Candidates<'k> {
+    keys: &'k [VerificationKey],
+    algorithm: Algorithm,
+    trials: usize,
+}
+
+impl<'k> Candidates<'k> {
+    fn fitting(&self) -> impl Iterator<Item = &'k VerificationKey> + use<'k> {
+        let algorithm = self.algorithm;
+        self.keys.iter().filter(move |key| key.algorithms.contains(algorithm))
+    }
+
+    /// The key that has signed `input`.
+    pub(crate) fn signer(&self, input: &[u8], signature: &[u8]) -> Option<&'k VerificationKey> {
+        self.fitting().take(self.trials).find(|key| key.verifies(self.algorithm, input, signature))
     }
 }
 
@@ -167,21 +185,31 @@ impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
 /// A public key that may verify signatures.
 #[derive(Clone)]
 pub struct VerificationKey {
-    key_id: Option<Arc<str>>,
+    name: Arc<KeyName>,
     algorithms: AlgorithmSet,
-    /// Those for which another key of the same `kid` serves as well.
-    ambiguous: AlgorithmSet,
     material: Material,
+}
+
+/// What tells a key from others, apart from it, so that an identity can share it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyName {
+    pub(crate) kid: Option<Box<str>>,
+    pub(crate) thumbprint: [u8; 32],
 }
 
 impl VerificationKey {
     /// The `kid` of the key, if it has one.
     pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.name.kid.as_deref()
     }
 
-    pub(crate) fn shared_key_id(&self) -> Option<Arc<str>> {
-        self.key_id.clone()
+    /// The JWK thumbprint of the key with SHA-256 (RFC 7638, section 3).
+    pub fn thumbprint(&self) -> [u8; 32] {
+        self.name.thumbprint
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<KeyName> {
+        Arc::clone(&self.name)
     }
 
     /// The algorithms that the key may verify: those of its type, or the one that its `alg` names.
@@ -189,18 +217,16 @@ impl VerificationKey {
         self.algorithms
     }
 
-    /// The parsed key for `algorithm`, if this key may be used with it.
-    pub(crate) fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
-        if !self.algorithms.contains(algorithm) {
-            return None;
-        }
-        self.material.parsed(algorithm)
+    /// Whether `signature` is that of `input` under this key with `algorithm`, for which the key must be meant.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
+        let parsed = self.material.parsed(algorithm).filter(|_| self.algorithms.contains(algorithm));
+        parsed.is_some_and(|key| key.verify_sig(input, signature).is_ok())
     }
 
     fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
-        let (algorithms, material) = jwk.judge()?;
-        let key_id = jwk.kid.as_deref().map(Arc::from);
-        Ok(Self { key_id, algorithms, ambiguous: AlgorithmSet::EMPTY, material })
+        let (algorithms, material, thumbprint) = jwk.judge()?;
+        let kid = jwk.kid.as_deref().map(Box::from);
+        Ok(Self { name: Arc::new(KeyName { kid, thumbprint }), algorithms, material })
     }
 }
 
@@ -208,7 +234,7 @@ impl VerificationKey {
 impl fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("VerificationKey");
-        debug.field("key_id", &self.key_id).field("algorithms", &self.algorithms).finish_non_exhaustive()
+        debug.field("key_id", &self.key_id()).field("algorithms", &self.algorithms).finish_non_exhaustive()
     }
 }
 

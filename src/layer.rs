@@ -12,9 +12,10 @@ use tower_layer::Layer;
 
 use crate::body::{PreservedBodies, WrappedBodies};
 use crate::config::ConfigError;
+use crate::endpoint::Endpoint;
 use crate::policy::Wording;
 use crate::rejection::{ClientFault, Rejection, RejectionKind};
-use crate::render::{Redox, RenderRejection};
+use crate::render::{Redox, RenderRejection, Rfc6749};
 use crate::service::ClientAssertion;
 use crate::verifier::Verifier;
 
@@ -33,6 +34,8 @@ pub(crate) struct Guard {
     pub(crate) verifier: Arc<Verifier>,
     renderer: Arc<dyn RenderRejection>,
     path: Option<Box<str>>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) optional: bool,
     pub(crate) body_limit: usize,
     pub(crate) body_timeout: Duration,
 }
@@ -44,11 +47,19 @@ impl ClientAssertionLayer {
     /// `route_layer` of its own.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
         let verifier = verifier.into();
-        let renderer: Arc<dyn RenderRejection> = match verifier.policy().wording {
+        let renderer: Arc<dyn RenderRejection> = match verifier.first_policy().wording {
             Wording::Redox => Arc::new(Redox::default()),
+            Wording::Rfc6749 => Arc::new(Rfc6749::default()),
         };
-        let guard =
-            Guard { verifier, renderer, path: None, body_limit: 64 * 1024, body_timeout: Duration::from_secs(10) };
+        let guard = Guard {
+            verifier,
+            renderer,
+            path: None,
+            endpoint: Endpoint::Token,
+            optional: false,
+            body_limit: 64 * 1024,
+            body_timeout: Duration::from_secs(10),
+        };
         Self { guard: Arc::new(guard), mode: PhantomData }
     }
 
@@ -95,6 +106,54 @@ impl<M> ClientAssertionLayer<M> {
             return Err(ConfigError::InvalidPath { path: path.to_owned() });
         }
         Ok(self.with(|guard| guard.path = Some(path.into())))
+    }
+
+    /// Says which endpoint it guards. Only [`Endpoint::Token`], the default, has a `grant_type` that is checked.
+    pub fn endpoint(self, endpoint: Endpoint) -> Self {
+        self.with(|guard| guard.endpoint = endpoint)
+    }
+
+    /// Hands a form that carries no assertion on to the inner service, without an identity: for a server whose clients may
+    /// authenticate in other ways too, which it then has to check itself.
+    ///
+    /// **A handler behind such a layer sees a verified [`ClientIdentity`](crate::ClientIdentity) or none**, and must refuse or
+    /// authenticate whoever has none. A request that carries an assertion and another credential besides is still refused, as
+    /// is whatever is not a form that the assertion could have been in.
+    ///
+    /// ```
+    /// use http::{Request, Response, StatusCode};
+    /// use http_body_util::Full;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// # use tower_client_assertion::registry::FixedRegistry;
+    /// # use tower_client_assertion::replay::MemoryReplay;
+    /// use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder(Policy::OIDC, FixedRegistry::new([])?, MemoryReplay::new(100)?)
+    /// #     .issuer("https://as.example.com").build()?;
+    /// let handler = service_fn(|request: Request<RequestBody<Full<bytes::Bytes>>>| async move {
+    ///     let status = match request.extensions().get::<ClientIdentity>() {
+    ///         Some(_) => StatusCode::OK,
+    ///         None => StatusCode::UNAUTHORIZED, // or look at the Authorization header
+    ///     };
+    ///     Ok::<_, std::convert::Infallible>(Response::builder().status(status).body(Full::<bytes::Bytes>::default()))
+    /// });
+    /// let service = ClientAssertionLayer::new(verifier).optional().layer(handler.map_response(Result::unwrap));
+    ///
+    /// let request = |form: &'static str| {
+    ///     let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+    ///     request.body(Full::<bytes::Bytes>::from(form))
+    /// };
+    /// let handed_on = service.clone().oneshot(request("grant_type=client_credentials")?).await?;
+    /// assert_eq!(handed_on.status(), StatusCode::UNAUTHORIZED);
+    /// let refused = service.oneshot(request("client_assertion=a.b.c&client_secret=hush")?).await?;
+    /// assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn optional(self) -> Self {
+        self.with(|guard| guard.optional = true)
     }
 
     /// Answers refused requests with `renderer` instead of the profile's own.
@@ -184,6 +243,8 @@ impl fmt::Debug for Guard {
         f.debug_struct("Guard")
             .field("verifier", &self.verifier)
             .field("path", &self.path)
+            .field("endpoint", &self.endpoint)
+            .field("optional", &self.optional)
             .field("body_limit", &self.body_limit)
             .field("body_timeout", &self.body_timeout)
             .finish_non_exhaustive()

@@ -111,16 +111,22 @@ mod algorithm;
 mod assertion;
 mod claims;
 mod config;
+mod endpoint;
 pub mod event;
 mod form;
 mod identity;
 mod json;
 mod jwk;
 pub mod keys;
+mod metadata;
 pub mod policy;
 pub mod rejection;
+pub mod secret;
 mod signature;
+mod verified;
 mod verifier;
+
+pub mod manual;
 
 // The ports, with their implementations.
 pub mod clock;
@@ -130,14 +136,17 @@ pub mod replay;
 
 pub use body::{BodyMode, PreservedBodies, RequestBody, ResponseBody, WrappedBodies};
 pub use config::ConfigError;
+pub use endpoint::Endpoint;
 pub use form::{JWT_BEARER, TokenRequest};
 pub use future::ResponseFuture;
-pub use identity::{ClientId, ClientIdentity};
+pub use identity::{AuthMethod, ClientId, ClientIdentity};
 pub use layer::ClientAssertionLayer;
+pub use metadata::ClientAuthMetadata;
 pub use policy::Policy;
 pub use rejection::Rejection;
 pub use service::ClientAssertion;
-pub use verifier::{Verifier, VerifierBuilder};
+pub use verified::VerifiedClaims;
+pub use verifier::{DangerousVerifierBuilder, Verifier, VerifierBuilder};
 
 /// The README's code, compiled.
 #[cfg(doctest)]

@@ -29,6 +29,8 @@ pub struct Rejection {
     kind: RejectionKind,
     cause: Option<PortError>,
     proven: bool,
+    /// Which of its verifier's policies the request was judged by.
+    policy: u8,
 }
 
 impl Rejection {
@@ -40,6 +42,15 @@ impl Rejection {
     /// The same rejection, found after the signature had verified.
     pub(crate) fn of_proven_sender(self) -> Self {
         Self { proven: true, ..self }
+    }
+
+    /// The same rejection, by another policy than the verifier's first.
+    pub(crate) fn under(self, policy: PolicyIndex) -> Self {
+        Self { policy: policy.0, ..self }
+    }
+
+    pub(crate) fn policy(&self) -> PolicyIndex {
+        PolicyIndex(self.policy)
     }
 
     /// What was wrong.
@@ -54,15 +65,19 @@ impl Rejection {
     }
 }
 
+/// One of the policies of a verifier, of which there are few.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PolicyIndex(pub(crate) u8);
+
 impl From<ClientFault> for Rejection {
     fn from(fault: ClientFault) -> Self {
-        Self { kind: RejectionKind::Client(fault), cause: None, proven: false }
+        Self { kind: RejectionKind::Client(fault), cause: None, proven: false, policy: 0 }
     }
 }
 
 impl From<ServerFault> for Rejection {
     fn from(fault: ServerFault) -> Self {
-        Self { kind: RejectionKind::Server(fault), cause: None, proven: false }
+        Self { kind: RejectionKind::Server(fault), cause: None, proven: false, policy: 0 }
     }
 }
 
@@ -159,12 +174,18 @@ pub enum ClientFault {
     ClientIdMismatch,
     /// No client of this name is registered.
     UnknownClient,
+    /// The client is registered with keys and used a symmetric algorithm, or with a secret and used an asymmetric one (OpenID
+    /// Connect Registration, section 2, `token_endpoint_auth_method`).
+    MethodNotRegistered,
     /// `jku` is present and is not the key set URL that the client registered (SMART App Launch).
     KeySetUrl,
-    /// The client has no usable key of this `kid` for this algorithm (RFC 8725, section 3.8).
+    /// The client has no usable key for this algorithm, of this `kid` if there is one (RFC 8725, section 3.8).
     NoKey,
-    /// The client has more than one usable key of this `kid` for this algorithm.
+    /// The client has more than one usable key of this `kid` for this algorithm, and the policy wants exactly one.
     AmbiguousKey,
+    /// There is no `kid`, and the client has more than one usable key for this algorithm (OpenID Connect Core, section
+    /// 10.1).
+    KidNeeded,
     /// The client's key of this `kid` is too weak to be used (RFC 7518, section 3.3).
     WeakKey,
     /// The signature does not verify (RFC 7523, section 3).
@@ -205,9 +226,11 @@ impl fmt::Display for ClientFault {
             Self::Claim(claim, fault) => write!(f, "{claim} {fault}"),
             Self::ClientIdMismatch => f.write_str("the parameter client_id does not match the client assertion"),
             Self::UnknownClient => f.write_str("the client is not registered"),
+            Self::MethodNotRegistered => f.write_str("the client is not registered for this authentication method"),
             Self::KeySetUrl => f.write_str("the header parameter jku is not the client's registered key set URL"),
-            Self::NoKey => f.write_str("the client has no usable key of this kid for this algorithm"),
+            Self::NoKey => f.write_str("the client has no such usable key for this algorithm"),
             Self::AmbiguousKey => f.write_str("the client has several keys of this kid for this algorithm"),
+            Self::KidNeeded => f.write_str("there is no kid, and the client has several keys for this algorithm"),
             Self::WeakKey => f.write_str("the client's key of this kid is too weak"),
             Self::BadSignature => f.write_str("the signature does not verify"),
             Self::Replayed => f.write_str("the client assertion has already been used"),

@@ -1,41 +1,47 @@
-//! The wall around the signature check. What comes out was signed with a key of the client, and nothing else comes out.
+//! The wall around the signature check. What comes out was signed by the client, and nothing else comes out.
 
 use std::borrow::Cow;
 
-use crate::claims::PlausibleAssertion;
+use crate::claims::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
-use crate::keys::VerificationKey;
 use crate::port::PortError;
-use crate::registry::Client;
+use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::{Admission, Admitted, ReplayKey};
 
 /// An assertion whose signature verified. It has still to be recorded as spent.
 pub(crate) struct SignedAssertion<'a> {
-    jti: Cow<'a, str>,
+    jti: Option<Cow<'a, str>>,
     unspent: Unspent,
 }
 
 impl<'a> SignedAssertion<'a> {
-    pub(crate) fn verify(
-        plausible: PlausibleAssertion<'a>,
-        client: &Client,
-        key: &VerificationKey,
-    ) -> Result<Self, ClientFault> {
-        let parsed = key.parsed(plausible.algorithm).ok_or(ClientFault::NoKey)?;
-        parsed.verify_sig(plausible.signing_input, plausible.signature).map_err(|_| ClientFault::BadSignature)?;
+    pub(crate) fn verify(bound: BoundAssertion<'a>, client: &Client, proof: &Proof<'_>) -> Result<Self, ClientFault> {
+        let (algorithm, input, signature) = (bound.algorithm, bound.signing_input, bound.signature);
+        let key = match proof {
+            Proof::Keys(candidates) => {
+                let key = candidates.signer(input, signature).ok_or(ClientFault::BadSignature)?;
+                Some(key.shared_name())
+            }
+            Proof::Secret(secret) if secret.verifies(algorithm, input, signature) => None,
+            Proof::Secret(_) => return Err(ClientFault::BadSignature),
+        };
         let identity = ClientIdentity {
             client_id: client.id().clone(),
-            algorithm: plausible.algorithm,
-            key_id: key.shared_key_id(),
-            valid_until: plausible.valid_until,
+            algorithm,
+            key,
+            policy: bound.policy,
+            lax_audience: bound.lax_audience,
+            valid_until: bound.valid_until,
+            claims: bound.claims(),
         };
-        Ok(Self { jti: plausible.jti, unspent: Unspent(identity) })
+        Ok(Self { jti: bound.jti, unspent: Unspent(identity) })
     }
 
-    pub(crate) fn replay_key(&self) -> ReplayKey<'_> {
-        ReplayKey::new(self.unspent.0.client_id.as_str(), &self.jti)
+    /// What identifies it; `None` if the policy let it go without a `jti`, and it is good for as often as it is sent.
+    pub(crate) fn replay_key(&self) -> Option<ReplayKey<'_>> {
+        Some(ReplayKey::new(self.unspent.0.client_id.as_str(), self.jti.as_deref()?))
     }
 
     pub(crate) fn valid_until(&self) -> UnixTime {
@@ -73,5 +79,10 @@ impl Unspent {
             Err(cause) => Rejection::unavailable(ServerFault::ReplayStore, cause),
         };
         Err(rejection.of_proven_sender())
+    }
+
+    /// An assertion without a `jti` cannot be spent.
+    pub(crate) fn unidentified(self) -> ClientIdentity {
+        self.0
     }
 }

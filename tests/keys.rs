@@ -106,7 +106,7 @@ fn a_key_of_each_type_serves_the_algorithms_of_its_type() {
 #[test]
 fn an_unknown_kty_or_crv_is_unsupported() {
     let cases = [
-        json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}),
+        json!({"kty": "PQC", "alg": "ML-DSA-44", "pub": "AAAA"}),
         json!({"kty": "oct", "alg": "HS256"}),
         json!({"kty": ""}),
         with(P256.jwk(), json!({"kty": "ec"})),
@@ -522,7 +522,7 @@ fn skipped_keys_are_listed_in_the_order_of_the_document_with_their_index_kid_and
         json!({"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}),
         json!("not a key"),
         with(P384.jwk(), json!({"kid": "a"})),
-        json!({"kty": "AKP"}),
+        json!({"kty": "PQC"}),
         with(rsa(&modulus(1024), F4), json!({"kid": "small"})),
         without(ED25519.jwk(), "kid"),
     ];
@@ -685,7 +685,7 @@ mod from_jsonwebtoken {
             with(rsa(&modulus(1024), F4), json!({"kid": "small"})),
             with(P256.jwk(), json!({"kid": "encryption", "use": "enc"})),
             json!({"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}),
-            json!({"kty": "AKP", "kid": "unknown", "pub": "AAAA"}),
+            json!({"kty": "PQC", "kid": "unknown", "pub": "AAAA"}),
         ];
         let set = converted(&keys);
         let usable: Vec<_> = set.iter().map(|key| (key.key_id().unwrap(), key.algorithms())).collect();

@@ -540,7 +540,7 @@ fn what_a_client_registered_narrows_what_it_may_send() {
             jwk
         },
     ]);
-    let client = Client::new(CLIENT, keys).unwrap().signing_alg(Algorithm::ES384);
+    let client = Client::new(CLIENT, keys).unwrap().signing_alg(Algorithm::ES384).unwrap();
     let registry = FixedRegistry::new([client]).unwrap();
     let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap())
         .audience(AUDIENCE)
@@ -604,7 +604,8 @@ fn rs384_is_served_beside_es384() {
     let identity = common::verify(&verifier, &common::form(&Jwt::by(&rsa, "lab-1").signed_by(&rsa))).unwrap();
     assert_eq!((identity.client_id().as_str(), identity.algorithm()), ("lab-1", Algorithm::RS384));
     assert_eq!(identity.key_id(), Some("rsa-1"));
-    assert_eq!(Policy::REDOX.allowed_algorithms(), AlgorithmSet::of(&[Algorithm::RS384, Algorithm::ES384]));
+    let allowed = AlgorithmSet::of(&[Algorithm::RS384, Algorithm::ES384, Algorithm::HS384]);
+    assert_eq!(Policy::REDOX.allowed_algorithms(), allowed);
 }
 
 #[test]

@@ -115,20 +115,81 @@ async fn scope_is_what_was_asked_for_and_registered() {
 
 #[tokio::test]
 async fn metadata_follows_the_configuration() {
+    let table = [
+        ("redox", &["private_key_jwt", "client_secret_jwt"][..], "RS384 ES384 HS384"),
+        ("smart", &["private_key_jwt"], "RS384 ES384"),
+        ("fapi2", &["private_key_jwt"], "PS256 ES256 EdDSA Ed25519"),
+        (
+            "rfc7523",
+            &["private_key_jwt", "client_secret_jwt"],
+            "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512",
+        ),
+        ("oidc", &["private_key_jwt", "client_secret_jwt"], "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
+    ];
     let clients = TempFile::new(&json!([]));
-    let server = Server::start(&clients.arguments()).await;
-    let path = "/.well-known/oauth-authorization-server";
-    let answer = server.send(&format!("GET {path} HTTP/1.1\r\nHost: {}", server.address), "").await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-    let expected = json!({
-        "issuer": ISSUER,
-        "token_endpoint": AUDIENCE,
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
-    });
-    assert_eq!(answer.json(), expected);
+    for (profile, methods, algorithms) in table {
+        let server = Server::start(&clients.arguments_for(profile)).await;
+        let path = "/.well-known/oauth-authorization-server";
+        let answer = server.send(&format!("GET {path} HTTP/1.1\r\nHost: {}", server.address), "").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        let expected = json!({
+            "issuer": ISSUER,
+            "token_endpoint": AUDIENCE,
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms.split(' ').collect::<Vec<_>>(),
+        });
+        assert_eq!(answer.json(), expected, "{profile}");
+    }
+}
+
+#[tokio::test]
+async fn each_profile_accepts_its_own_audiences_and_secrets() {
+    let signer = Signer::es256("key-1");
+    let smart_signer = Signer::es384("key-1");
+    let secret = "s".repeat(64);
+    let clients = TempFile::new(&json!([
+        {"client_id": "es256", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "es384", "jwks": {"keys": [smart_signer.jwk()]}},
+        {"client_id": "secret", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": secret},
+    ]));
+    let (url, issuer) = (json!(AUDIENCE), json!(ISSUER));
+    let both = json!([ISSUER, AUDIENCE]);
+    // Profile, whether a URL is configured, the algorithms with a secret, and which of four audiences are accepted: the URL, the
+    // issuer, the issuer in an array, both in an array.
+    let table = [
+        ("redox", true, &["HS384"][..], [true, false, false, false]),
+        ("smart", true, &[], [true, false, false, false]),
+        ("fapi2", true, &[], [false, true, false, false]),
+        ("rfc7523", true, &["HS256", "HS384", "HS512"], [true, true, true, true]),
+        ("rfc7523", false, &["HS256", "HS384", "HS512"], [false, true, true, false]),
+        ("oidc", true, &["HS256", "HS384", "HS512"], [true, true, true, true]),
+    ];
+    for (profile, with_url, macs, accepted) in table {
+        let arguments = clients.arguments_for(profile);
+        let kept = arguments.chunks(2).filter(|pair| with_url || pair[0] != "--audience");
+        let server = Server::start(&kept.flatten().cloned().collect::<Vec<_>>()).await;
+        let (client, signer) = match profile {
+            "redox" | "smart" => ("es384", &smart_signer),
+            _ => ("es256", &signer),
+        };
+        for (audience, accepted) in [&url, &issuer, &json!([ISSUER]), &both].into_iter().zip(accepted) {
+            let answer = server.post(&addressed(signer, client, audience)).await;
+            let expected = match (accepted, profile) {
+                (true, _) => (200, None),
+                (false, "redox") => (400, Some("invalid_request")),
+                (false, _) => (400, Some("invalid_client")),
+            };
+            let body = answer.json();
+            assert_eq!((answer.status, body["error"].as_str()), expected, "{profile} {audience}: {body}");
+        }
+        let audience = if accepted[1] { &issuer } else { &url };
+        for alg in ["HS256", "HS384", "HS512"] {
+            let answer = server.post(&addressed(&Signer::secret(alg, secret.as_bytes()), "secret", audience)).await;
+            assert_eq!(answer.status, if macs.contains(&alg) { 200 } else { 400 }, "{profile} {alg}: {}", answer.body);
+        }
+    }
 }
 
 #[tokio::test]
@@ -202,10 +263,8 @@ async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
         ([without("--issuer"), vec!["--issuer".into(), "auth.example.com".into()]].concat(), "--issuer"),
         ([without("--issuer"), vec!["--issuer".into(), "https://a.example/?b".into()]].concat(), "--issuer"),
         (with(&["--audience", "not a URL"]), "--audience"),
-        (with(&["--profile", "smart"]), "--profile: smart is not supported yet"),
-        (with(&["--profile", "fapi2"]), "--profile: fapi2 is not supported yet"),
-        (with(&["--profile", "rfc7523"]), "--profile: rfc7523 is not supported yet"),
-        (with(&["--profile", "oidc"]), "--profile: oidc is not supported yet"),
+        ([without("--audience"), vec!["--profile".into(), "smart".into()]].concat(), "--audience is missing"),
+        ([without("--issuer"), vec!["--issuer".into(), "https://u@a.example".into()]].concat(), "issuer: "),
         (with(&["--profile", "saml"]), "--profile"),
         (with(&["--replay", "redis://127.0.0.1:6379"]), "--replay: redis is not supported yet"),
         (with(&["--replay", "disk"]), "--replay"),
@@ -365,9 +424,13 @@ impl Answer {
 
 /// The form of a new assertion, with more parameters appended as they are.
 fn form(signer: &Signer, client_id: &str, more: &str) -> String {
+    addressed(signer, client_id, &json!(AUDIENCE)) + more
+}
+
+fn addressed(signer: &Signer, client_id: &str, audience: &Value) -> String {
     let now = SystemClock.now().unwrap().as_secs();
-    let jwt = Jwt::by(signer, client_id).claim("aud", AUDIENCE).claim("iat", now).claim("exp", now + 300);
-    common::form(&jwt.signed_by(signer)) + more
+    let jwt = Jwt::by(signer, client_id).claim("aud", audience.clone()).claim("iat", now).claim("exp", now + 300);
+    common::form(&jwt.signed_by(signer))
 }
 
 /// What curl would make of the line's `-d` and `--data-urlencode` options.
@@ -398,8 +461,12 @@ impl TempFile {
     }
 
     fn arguments(&self) -> Vec<String> {
+        self.arguments_for("redox")
+    }
+
+    fn arguments_for(&self, profile: &str) -> Vec<String> {
         let path = self.0.to_str().unwrap();
-        ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE, "--listen", "127.0.0.1:0", "--profile", "redox"]
+        ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE, "--listen", "127.0.0.1:0", "--profile", profile]
             .map(str::to_owned)
             .to_vec()
     }

@@ -14,9 +14,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower_client_assertion::event::{Event, Refused};
 use tower_client_assertion::registry::ClientRegistry;
-use tower_client_assertion::render::Redox;
+use tower_client_assertion::render::{Redox, Rfc6749};
 use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, ClientId, ClientIdentity, Policy, Verifier};
+use tower_client_assertion::{
+    ClientAssertionLayer, ClientAuthMetadata, ClientId, ClientIdentity, ConfigError, Policy, Verifier,
+};
 
 use crate::{about, log};
 
@@ -42,8 +44,8 @@ struct Shared {
 /// The whole server.
 pub(crate) fn router(settings: Settings) -> Result<Router, String> {
     let verifier = verifier(&settings)?;
-    let metadata = metadata(&settings.issuer, verifier.policy());
-    let layer = ClientAssertionLayer::new(verifier).render(renderer(settings.error_uri.as_deref())?);
+    let metadata = metadata(&settings.issuer, verifier.metadata())?;
+    let layer = with_error_uri(ClientAssertionLayer::new(verifier), &settings)?;
     let shared = Arc::new(Shared { registry: settings.registry, metadata });
     Ok(Router::new()
         // On the method router, so that no spelling of the path and no method can get around it.
@@ -55,30 +57,52 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
 fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let replay = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?;
     let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(log_event);
+    // This server is tried out on loopback, without TLS. Yours should say `.issuer(..)`.
+    let builder = builder.dangerous().issuer_without_tls(&*settings.issuer);
     let builder = settings.audiences.iter().fold(builder, |builder, audience| builder.audience(audience));
-    builder.build().map_err(|error| about("--audience", &error))
+    builder.build().map_err(|error| about(flag(&error), &error))
 }
 
-fn renderer(error_uri: Option<&str>) -> Result<Redox, String> {
-    let renderer = Redox::default();
-    match error_uri {
-        Some(uri) => renderer.error_uri(uri).map_err(|error| about("--error-uri", &error)),
-        None => Ok(renderer),
+fn flag(error: &ConfigError) -> &'static str {
+    match error {
+        ConfigError::InvalidIssuer { .. } => "--issuer",
+        ConfigError::InvalidAudience { .. } => "--audience",
+        _ => "--profile",
     }
 }
 
-/// RFC 8414, section 2, from the same configuration that is enforced.
-fn metadata(issuer: &str, policy: &Policy) -> Value {
-    let algorithms: Vec<_> = policy.allowed_algorithms().iter().map(|algorithm| algorithm.name()).collect();
-    json!({
-        "issuer": issuer,
-        "token_endpoint": format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')),
-        "grant_types_supported": ["client_credentials"],
-        // Required, and there is no authorization endpoint that could answer with any.
-        "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": algorithms,
-    })
+/// A layer answers in the words of its profile, unless told otherwise; so it must be told all of it.
+fn with_error_uri(layer: ClientAssertionLayer, settings: &Settings) -> Result<ClientAssertionLayer, String> {
+    let Some(uri) = &settings.error_uri else { return Ok(layer) };
+    let layer = match settings.policy.name() {
+        "redox" => Redox::default().error_uri(uri).map(|renderer| layer.render(renderer)),
+        _ => Rfc6749::default().error_uri(uri).map(|renderer| layer.render(renderer)),
+    };
+    layer.map_err(|error| about("--error-uri", &error))
+}
+
+/// RFC 8414, section 2.
+#[derive(serde::Serialize)]
+struct Metadata<'a> {
+    issuer: &'a str,
+    token_endpoint: String,
+    grant_types_supported: [&'static str; 1],
+    /// Required, and there is no authorization endpoint that could answer with any.
+    response_types_supported: [&'static str; 0],
+    /// From the same configuration that is enforced.
+    #[serde(flatten)]
+    client_auth: ClientAuthMetadata,
+}
+
+fn metadata(issuer: &str, client_auth: ClientAuthMetadata) -> Result<Value, String> {
+    let metadata = Metadata {
+        issuer,
+        token_endpoint: format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')),
+        grant_types_supported: ["client_credentials"],
+        response_types_supported: [],
+        client_auth,
+    };
+    serde_json::to_value(metadata).map_err(|error| format!("the metadata cannot be written: {error}"))
 }
 
 async fn show_metadata(State(shared): State<Arc<Shared>>) -> Json<Value> {
@@ -171,7 +195,10 @@ impl IntoResponse for TokenError {
 
 fn log_event(event: &Event<'_>) {
     match event {
-        Event::Accepted(identity) => log(&format!("accepted {}, {}", identity.client_id(), identity.algorithm())),
+        Event::Accepted(identity) => {
+            let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
+            log(&format!("accepted {}, {}{lax}", identity.client_id(), identity.algorithm()));
+        }
         Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
         // Events may be added.
         _ => {}

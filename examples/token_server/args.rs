@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
-use tower_client_assertion::Policy;
+use tower_client_assertion::policy::{AudienceRule, Policy};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ const FLAGS: [(&str, &str); 7] = [
     ("--clients", "the path of a JSON array of RFC 7591 client metadata"),
     ("--issuer", "the http or https URL of this server, without query and fragment"),
     ("--audience", "a URL that clients put into aud"),
-    ("--profile", "redox"),
+    ("--profile", "redox, smart, fapi2, rfc7523 or oidc"),
     ("--replay", "memory"),
     ("--error-uri", "the URL of a page that explains refusals"),
 ];
@@ -38,12 +38,15 @@ impl Args {
             return Ok(None);
         }
         replay(given.optional("--replay")?)?;
+        let profile = given.optional("--profile")?;
+        let audiences = given.several("--audience");
+        let (policy, audiences) = profiled(profile.as_deref().unwrap_or("redox"), audiences)?;
         Ok(Some(Self {
             listen: listen(given.optional("--listen")?)?,
             clients: given.required("--clients")?.into(),
             issuer: issuer(given.required("--issuer")?)?,
-            policy: profile(given.optional("--profile")?)?,
-            audiences: given.several("--audience")?,
+            policy,
+            audiences,
             error_uri: given.optional("--error-uri")?,
         }))
     }
@@ -113,14 +116,27 @@ fn issuer(value: String) -> Result<String, String> {
     }
 }
 
-fn profile(value: Option<String>) -> Result<Policy, String> {
-    match value.as_deref() {
-        None | Some("redox") => Ok(Policy::REDOX),
-        Some(name @ ("smart" | "fapi2" | "rfc7523" | "oidc")) => {
-            Err(format!("--profile: {name} is not supported yet; expected redox"))
+/// The policy of a profile, and the URLs that it accepts in `aud` beside the issuer. This server issues tokens for the client
+/// credentials grant alone, whatever the profile leaves open.
+fn profiled(name: &str, urls: Result<Vec<String>, String>) -> Result<(Policy, Vec<String>), String> {
+    let (policy, urls) = match name {
+        "redox" => (Policy::REDOX, urls?),
+        "smart" => (Policy::SMART_BACKEND_SERVICES, urls?),
+        // FAPI 2.0 accepts the issuer and nothing else.
+        "fapi2" => (Policy::FAPI2, Vec::new()),
+        "rfc7523" => (rfc7523(urls.is_ok()), urls.unwrap_or_default()),
+        "oidc" => (Policy::OIDC, urls.unwrap_or_default()),
+        other => {
+            return Err(format!("--profile: there is no profile {other:?}; expected {}", expected_of("--profile")));
         }
-        Some(other) => Err(format!("--profile: there is no profile {other:?}; expected redox")),
-    }
+    };
+    Ok((policy.grant_types(&["client_credentials"]), urls))
+}
+
+/// Whoever names URLs has clients that do not know the update of 2026 yet.
+fn rfc7523(has_urls: bool) -> Policy {
+    let policy = Policy::RFC7523.client_secret_jwt();
+    if has_urls { policy.dangerous().audience(AudienceRule::IssuerOrUrls) } else { policy }
 }
 
 fn replay(value: Option<String>) -> Result<(), String> {

@@ -14,7 +14,9 @@
 //! ```
 //!
 //! Tokens are issued at `POST /v2/auth/token`, and metadata stands at `/.well-known/oauth-authorization-server`. Clients put
-//! one of the `--audience` URLs into `aud`. Further flags: `--listen IP:PORT`, `--profile redox`, `--replay memory`, `--error-uri URL`; `--audience` may be given again.
+//! one of the `--audience` URLs into `aud`, or the issuer, as the profile wants it: `--profile redox` and `smart` take the URLs,
+//! `fapi2` the issuer, `rfc7523` and `oidc` either. Further flags: `--listen IP:PORT`, `--replay memory`, `--error-uri URL`;
+//! `--audience` may be given again.
 //! The first and only line on stdout is `listening on http://IP:PORT`; all else goes to stderr. SIGTERM and SIGINT stop the
 //! server once the requests in flight are answered. The exit code is 2 if it cannot start.
 //!
@@ -73,7 +75,8 @@ async fn start() -> Result<Server, String> {
 async fn serve_file(args: Args) -> Result<Server, String> {
     let registry = FileRegistry::load(&args.clients).map_err(|error| about("--clients", &error))?;
     report_unusable(&registry, &args.policy);
-    let welcome = format!("tokens at {}, for assertions addressed to {}", app::TOKEN_PATH, args.audiences.join(" or "));
+    let (profile, issuer) = (args.policy.name(), &args.issuer);
+    let welcome = format!("tokens of {issuer} at {}, by the rules of {profile}", app::TOKEN_PATH);
     let settings = Settings {
         policy: args.policy,
         issuer: args.issuer,

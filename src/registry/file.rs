@@ -7,19 +7,22 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::{Client, ClientRegistry, Found};
 use crate::algorithm::Algorithm;
 use crate::config::ConfigError;
-use crate::identity::ClientId;
+use crate::identity::{AuthMethod, ClientId};
 use crate::keys::{KeySet, read_object};
 use crate::port::Answer;
+use crate::secret::ClientSecret;
 
 /// A registry of the clients of a file.
 ///
 /// Each member of the array is one client's metadata: `client_id`, `jwks`, and optionally `token_endpoint_auth_method`
 /// (`private_key_jwt`, which is also the default here: RFC 7591's own, `client_secret_basic`, is not for us),
-/// `token_endpoint_auth_signing_alg` and `scope`. A client that cannot be used as it is registered is
+/// `token_endpoint_auth_signing_alg` and `scope`. With the method `client_secret_jwt`, a `client_secret` takes the place of
+/// `jwks`. A member `client_assertion_policy`, which is ours, names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is
 /// listed in [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice,
 /// neither entry is used.
 ///
@@ -139,7 +142,8 @@ struct Loaded {
 impl Loaded {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |cause| ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) };
-        let text = std::fs::read(path).map_err(unreadable)?;
+        // It may hold secrets.
+        let text = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
         // The parser's own message is left out: it may quote a secret.
         let json: &RawValue = serde_json::from_slice(&text).map_err(|error| ConfigError::ClientFileNotJson {
             path: path.to_owned(),
@@ -177,7 +181,7 @@ impl Loaded {
             self.problems.push(problem(Some(id.to_string()), fault));
             unusable.clone()
         });
-        for key in client.keys().skipped() {
+        for key in client.keys().map(KeySet::skipped).unwrap_or_default() {
             let kid = key.key_id().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
             let why = format!("key {}{kid} is skipped: {}", key.index(), key.reason());
             self.problems.push(ClientProblem { unusable: false, ..problem(Some(id.to_string()), ("jwks", why)) });
@@ -197,10 +201,14 @@ struct Metadata<'a> {
     client_id: Option<&'a RawValue>,
     jwks: Option<&'a RawValue>,
     jwks_uri: Option<&'a RawValue>,
+    client_secret: Option<&'a RawValue>,
+    client_assertion_policy: Option<&'a RawValue>,
     token_endpoint_auth_method: Option<&'a RawValue>,
     token_endpoint_auth_signing_alg: Option<&'a RawValue>,
     scope: Option<&'a RawValue>,
 }
+
+const SIGNING_ALG: &str = "token_endpoint_auth_signing_alg";
 
 /// The member at fault, and why.
 type Fault = (&'static str, String);
@@ -214,34 +222,48 @@ impl Metadata<'_> {
     fn client(&self, id: &ClientId) -> Result<Client, Fault> {
         let signing_alg = self.signing_alg()?;
         let scope = text("scope", self.scope)?;
-        self.check_method()?;
+        let policy = text("client_assertion_policy", self.client_assertion_policy)?;
+        let mut client = match self.method()? {
+            AuthMethod::PrivateKeyJwt => self.client_with_keys(id)?,
+            AuthMethod::ClientSecretJwt => self.client_with_secret(id)?,
+        };
+        if let Some(algorithm) = signing_alg {
+            let unusable = |_| (SIGNING_ALG, "nothing that the client registered can verify it".to_owned());
+            client = client.signing_alg(algorithm).map_err(unusable)?;
+        }
+        let client = scope.iter().fold(client, |client, scope| client.scope(scope));
+        Ok(policy.iter().fold(client, |client, policy| client.policy(policy)))
+    }
+
+    fn method(&self) -> Result<AuthMethod, Fault> {
+        const MEMBER: &str = "token_endpoint_auth_method";
+        match text(MEMBER, self.token_endpoint_auth_method)?.as_deref() {
+            None | Some("private_key_jwt") => Ok(AuthMethod::PrivateKeyJwt),
+            Some("client_secret_jwt") => Ok(AuthMethod::ClientSecretJwt),
+            Some(_) => Err((MEMBER, "it is neither private_key_jwt nor client_secret_jwt".to_owned())),
+        }
+    }
+
+    fn client_with_keys(&self, id: &ClientId) -> Result<Client, Fault> {
         let keys = self.keys()?;
         if keys.is_empty() {
             return Err(("jwks", no_usable_key(&keys)));
         }
-        let mut client = Client::new(id.as_str(), keys).map_err(|error| ("jwks", error.to_string()))?;
-        client.signing_alg = signing_alg;
-        client.scope = scope.map(String::into_boxed_str);
-        if client.algorithms().is_empty() {
-            let why = "no usable key of the client can verify it".to_owned();
-            return Err(("token_endpoint_auth_signing_alg", why));
-        }
-        Ok(client)
+        Client::new(id.as_str(), keys).map_err(|error| ("jwks", error.to_string()))
     }
 
-    fn check_method(&self) -> Result<(), Fault> {
-        const MEMBER: &str = "token_endpoint_auth_method";
-        match text(MEMBER, self.token_endpoint_auth_method)?.as_deref() {
-            None | Some("private_key_jwt") => Ok(()),
-            Some("client_secret_jwt") => Err((MEMBER, "client_secret_jwt is not supported yet".to_owned())),
-            Some(_) => Err((MEMBER, "it is not private_key_jwt".to_owned())),
-        }
+    fn client_with_secret(&self, id: &ClientId) -> Result<Client, Fault> {
+        const MEMBER: &str = "client_secret";
+        let missing = || (MEMBER, "it is missing; client_secret_jwt needs one".to_owned());
+        let secret = Zeroizing::new(text(MEMBER, self.client_secret)?.ok_or_else(missing)?);
+        let short = |_| (MEMBER, format!("it has {} bytes; HS256 needs 32 or more", secret.len()));
+        let secret = ClientSecret::new(&secret).map_err(short)?;
+        Client::with_secret(id.as_str(), secret).map_err(|error| (MEMBER, error.to_string()))
     }
 
     fn signing_alg(&self) -> Result<Option<Algorithm>, Fault> {
-        const MEMBER: &str = "token_endpoint_auth_signing_alg";
-        let Some(name) = text(MEMBER, self.token_endpoint_auth_signing_alg)? else { return Ok(None) };
-        let unknown = || (MEMBER, "it is not an algorithm that we verify".to_owned());
+        let Some(name) = text(SIGNING_ALG, self.token_endpoint_auth_signing_alg)? else { return Ok(None) };
+        let unknown = || (SIGNING_ALG, "it is not an algorithm that we verify".to_owned());
         Algorithm::from_name(&name).map(Some).ok_or_else(unknown)
     }
 

@@ -5,7 +5,6 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::{Client, ClientRegistry, Found};
-use crate::algorithm::AlgorithmSet;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::port::Answer;
@@ -41,8 +40,7 @@ impl ClientRegistry for FixedRegistry {
         Answer::Ready(Ok(self.clients.get(client_id).cloned()))
     }
 
-    fn algorithms(&self) -> Option<AlgorithmSet> {
-        let of_client = |all: AlgorithmSet, client: &Arc<Client>| all.union(client.algorithms());
-        Some(self.clients.values().fold(AlgorithmSet::EMPTY, of_client))
+    fn all(&self) -> Option<Vec<Arc<Client>>> {
+        Some(self.clients.values().cloned().collect())
     }
 }

@@ -150,9 +150,11 @@ fn code(kind: RejectionKind) -> &'static str {
             | F::Claim(..)
             | F::ClientIdMismatch
             | F::UnknownClient
+            | F::MethodNotRegistered
             | F::KeySetUrl
             | F::NoKey
             | F::AmbiguousKey
+            | F::KidNeeded
             | F::WeakKey
             | F::BadSignature
             | F::Replayed => "invalid_client",
@@ -187,7 +189,7 @@ fn describe(fault: ClientFault) -> &'static str {
         F::NotThreeParts => "Client assertion must have three components",
         F::Encrypted => "Encrypted client assertions are not supported",
         F::Malformed => "Client assertion is not a valid JWT",
-        F::KidMissing => "JWT header 'kid' is required",
+        F::KidMissing | F::KidNeeded => "JWT header 'kid' is required",
         F::KidInvalid => "JWT header 'kid' is invalid",
         F::AlgorithmNotAllowed => "Signing algorithm is not allowed",
         F::AlgorithmNotRegistered => "Signing algorithm does not match the registered one",
@@ -195,6 +197,7 @@ fn describe(fault: ClientFault) -> &'static str {
         F::Claim(claim, fault) => describe_claim(claim, fault),
         F::ClientIdMismatch => "client_id does not match the client assertion",
         F::UnknownClient | F::NoKey | F::AmbiguousKey | F::WeakKey => "Client authentication failed",
+        F::MethodNotRegistered => "Authentication method is not registered for this client",
         F::KeySetUrl => "JWT header 'jku' does not match the registered key set URL",
         F::BadSignature => "Client assertion signature is invalid",
         F::Replayed => "Client assertion has already been used",

@@ -60,6 +60,7 @@ impl Redox {
             F::AlgorithmNotAllowed
             | F::AlgorithmNotRegistered
             | F::CriticalHeader
+            | F::MethodNotRegistered
             | F::KeySetUrl
             | F::WeakKey
             | F::BadSignature => "",
@@ -69,7 +70,7 @@ impl Redox {
             F::NoAuthentication(_) | F::MissingAssertionType => "Missing client assertion type",
             F::UnsupportedAssertionType => "Invalid client assertion type",
             F::MissingAssertion => "Missing client assertion",
-            F::KidMissing | F::KidInvalid => "JWT header kid property is required",
+            F::KidMissing | F::KidInvalid | F::KidNeeded => "JWT header kid property is required",
             F::UnknownClient | F::NoKey | F::AmbiguousKey => &self.key_not_found,
             F::Claim(claim, fault) => redox_claim(claim, fault),
             F::ClientIdMismatch => "Unexpected iss claim value",

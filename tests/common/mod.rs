@@ -7,9 +7,10 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
+use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, PqdsaKeyPair, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
@@ -28,6 +29,8 @@ enum PrivateKey {
     Ec(Box<EcdsaKeyPair>),
     Ed25519(Ed25519KeyPair),
     Rsa(Box<RsaKeyPair>, &'static dyn signature::RsaEncoding),
+    MlDsa(PqdsaKeyPair),
+    Secret(hmac::Key),
 }
 
 /// A client's private key, with the names under which it signs.
@@ -73,6 +76,26 @@ impl Signer {
         Self { alg, kid, private }
     }
 
+    pub fn ml_dsa(alg: &'static str, kid: &'static str) -> Self {
+        let algorithm = match alg {
+            "ML-DSA-44" => &signature::ML_DSA_44_SIGNING,
+            "ML-DSA-65" => &signature::ML_DSA_65_SIGNING,
+            "ML-DSA-87" => &signature::ML_DSA_87_SIGNING,
+            other => panic!("{other} is no ML-DSA algorithm"),
+        };
+        Self { alg, kid, private: PrivateKey::MlDsa(PqdsaKeyPair::generate(algorithm).unwrap()) }
+    }
+
+    pub fn secret(alg: &'static str, secret: &[u8]) -> Self {
+        let algorithm = match alg {
+            "HS256" => hmac::HMAC_SHA256,
+            "HS384" => hmac::HMAC_SHA384,
+            "HS512" => hmac::HMAC_SHA512,
+            other => panic!("{other} is no HMAC algorithm"),
+        };
+        Self { alg, kid: "none", private: PrivateKey::Secret(hmac::Key::new(algorithm, secret)) }
+    }
+
     /// The public key, as registered.
     pub fn jwk(&self) -> Value {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -98,6 +121,11 @@ impl Signer {
                 let e = public.exponent().big_endian_without_leading_zero();
                 json!({"kty": "RSA", "kid": self.kid, "n": encode(n), "e": encode(e)})
             }
+            PrivateKey::MlDsa(pair) => {
+                let public = encode(pair.public_key().as_ref());
+                json!({"kty": "AKP", "alg": self.alg, "kid": self.kid, "pub": public})
+            }
+            PrivateKey::Secret(_) => panic!("a secret has no public key"),
         }
     }
 
@@ -111,6 +139,12 @@ impl Signer {
                 pair.sign(*encoding, &random, input, &mut signature).unwrap();
                 signature
             }
+            PrivateKey::MlDsa(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                pair.sign(input, &mut signature).unwrap();
+                signature
+            }
+            PrivateKey::Secret(key) => hmac::sign(key, input).as_ref().to_vec(),
         }
     }
 

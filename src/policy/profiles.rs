@@ -1,0 +1,214 @@
+//! The profiles. Each constant is a row of the table on the [profiles](crate::manual::profiles) page; what a row does not say
+//! is that of [`BASE`].
+
+use std::time::Duration;
+
+use super::Algorithm::{ES256, ES384, Ed25519, EdDSA, HS384, PS256, RS256, RS384};
+use super::{Algorithm, AlgorithmSet, AudienceRule, Bounds, KeySetUrl, Policy, Presence, Wording};
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// RFC 7519, section 4.1.4: a skew of "no more than a few minutes".
+const ANY_SKEW: (Duration, Duration) = (secs(0), secs(300));
+
+/// What JWT has registered for other uses than this: their bearers must not be taken for assertions (RFC 8725, section
+/// 3.12). No policy can be made to accept one.
+pub(super) const FOREIGN_TYPES: [&str; 14] = [
+    "at+jwt",
+    "dpop+jwt",
+    "entity-statement+jwt",
+    "kb+jwt",
+    "logout+jwt",
+    "oauth-authz-req+jwt",
+    "oauth-client-attestation+jwt",
+    "oauth-client-attestation-pop+jwt",
+    "secevent+jwt",
+    "statuslist+jwt",
+    "token-introspection+jwt",
+    "trust-mark+jwt",
+    "vc+jwt",
+    "wit+jwt",
+];
+
+/// What is common to most profiles: RFC 7523 with its update of 2026, its times those of our choice.
+const BASE: Policy = Policy {
+    name: "rfc7523",
+    grant_types: None,
+    algorithms: AlgorithmSet::of(&[RS256, PS256, ES256, ES384, EdDSA, Ed25519]),
+    kid: Presence::Optional,
+    key_trials: 4,
+    jku: KeySetUrl::Registered,
+    typ: Presence::Optional,
+    typ_accepted: &["client-authentication+jwt", "jwt"],
+    audience: AudienceRule::SoleIssuer,
+    strict_by_typ: true,
+    jti: Presence::Optional,
+    iat: Presence::Optional,
+    exp: Presence::Required,
+    max_age: None,
+    max_lifetime: Some(secs(3600)),
+    future_skew: secs(30),
+    expiry_skew: secs(30),
+    wording: Wording::Rfc6749,
+    bounds: Bounds {
+        profile: "rfc7523",
+        algorithms: AlgorithmSet::of(&Algorithm::ALL),
+        future_skew: ANY_SKEW,
+        max_age: None,
+        max_lifetime: Some(secs(3600)),
+    },
+};
+
+impl Policy {
+    /// The token endpoint of the Redox API, as its troubleshooting page describes it.
+    ///
+    /// | parameter | rule |
+    /// |---|---|
+    /// | `grant_type` | `client_credentials` |
+    /// | algorithms | RS384, ES384; HS384 for clients that are registered with a secret |
+    /// | `kid` | required, but for HS384; exactly one usable key of this `kid` and algorithm |
+    /// | `jku` | may be absent; else the registered key set URL |
+    /// | `typ` | may be absent; else `JWT` in any case, also as `application/jwt` |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
+    /// | `aud` | required; a configured URL, or an array of nothing else |
+    /// | `jti` | required; single use for each client |
+    /// | `iat` | required; at most 5 minutes old |
+    /// | `exp`, `nbf` | may be absent; must hold where they are present |
+    /// | clock skew | 10 s, for the past and for the future |
+    /// | refusals | 400 `invalid_request`, in Redox's own words |
+    pub const REDOX: Self = Self {
+        name: "redox",
+        grant_types: Some(&["client_credentials"]),
+        algorithms: AlgorithmSet::of(&[RS384, ES384, HS384]),
+        kid: Presence::Required,
+        key_trials: 1,
+        typ_accepted: &["jwt"],
+        audience: AudienceRule::Urls,
+        strict_by_typ: false,
+        jti: Presence::Required,
+        iat: Presence::Required,
+        exp: Presence::Optional,
+        max_age: Some(secs(300)),
+        max_lifetime: None,
+        future_skew: secs(10),
+        expiry_skew: secs(10),
+        wording: Wording::Redox,
+        bounds: Bounds { profile: "redox", max_age: Some(secs(300)), max_lifetime: None, ..BASE.bounds },
+        ..BASE
+    };
+
+    /// SMART App Launch 2.2: Backend Services, and confidential clients that authenticate with an asymmetric key.
+    ///
+    /// | parameter | rule |
+    /// |---|---|
+    /// | `grant_type` | `client_credentials`; see [`any_grant_type`](Self::any_grant_type) for app launch |
+    /// | algorithms | RS384, ES384 |
+    /// | `kid` | required; exactly one usable key of this `kid` and algorithm |
+    /// | `jku` | may be absent; else the registered key set URL |
+    /// | `typ` | may be absent; else `JWT` or `client-authentication+jwt`. SMART requires it, and clients forget it: see [`require_typ`](Self::require_typ) |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
+    /// | `aud` | required; a configured URL, which is the token endpoint's, or an array of nothing else |
+    /// | `jti` | required; single use for each client |
+    /// | `exp` | required; at most 5 minutes ahead, and the skew |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present |
+    /// | clock skew | 30 s, for the past and for the future |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    pub const SMART_BACKEND_SERVICES: Self = Self {
+        name: "smart",
+        grant_types: Some(&["client_credentials"]),
+        algorithms: AlgorithmSet::of(&[RS384, ES384]),
+        kid: Presence::Required,
+        key_trials: 1,
+        audience: AudienceRule::Urls,
+        strict_by_typ: false,
+        jti: Presence::Required,
+        max_lifetime: Some(secs(300)),
+        bounds: Bounds {
+            profile: "smart",
+            algorithms: AlgorithmSet::ASYMMETRIC,
+            max_lifetime: Some(secs(300)),
+            ..BASE.bounds
+        },
+        ..BASE
+    };
+
+    /// RFC 7521 and RFC 7523 with its update of 2026, strictly: an assertion for us alone.
+    ///
+    /// | parameter | rule |
+    /// |---|---|
+    /// | `grant_type` | left to the handler |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`client_secret_jwt`](Self::client_secret_jwt) for HMAC |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried |
+    /// | `jku` | may be absent; else the registered key set URL |
+    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
+    /// | `aud` | required; the issuer as the sole value |
+    /// | `jti` | may be absent; where it is present, single use for each client |
+    /// | `exp` | required; at most an hour ahead, and the skew |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present |
+    /// | clock skew | 30 s, for the past and for the future |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    pub const RFC7523: Self = BASE;
+
+    /// The FAPI 2.0 Security Profile (final, 2025).
+    ///
+    /// | parameter | rule |
+    /// |---|---|
+    /// | `grant_type` | left to the handler |
+    /// | algorithms | PS256, ES256, EdDSA, Ed25519, and no other can be allowed (section 5.4.1) |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried (section 5.4.3) |
+    /// | `jku` | may be absent; else the registered key set URL |
+    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
+    /// | `aud` | required; the issuer, as a JSON string (section 5.3.2.1, item 8) |
+    /// | `jti` | required; single use for each client |
+    /// | `exp` | required; at most 5 minutes ahead, and the skew: FAPI itself has no maximum |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present |
+    /// | clock skew | 10 s; for the future 10 s to 60 s (section 5.3.2.1, item 13) |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    pub const FAPI2: Self = Self {
+        name: "fapi2",
+        algorithms: AlgorithmSet::of(&[PS256, ES256, EdDSA, Ed25519]),
+        audience: AudienceRule::IssuerString,
+        jti: Presence::Required,
+        max_lifetime: Some(secs(300)),
+        future_skew: secs(10),
+        expiry_skew: secs(10),
+        bounds: Bounds {
+            profile: "fapi2",
+            algorithms: AlgorithmSet::of(&[PS256, ES256, EdDSA, Ed25519]),
+            future_skew: (secs(10), secs(60)),
+            max_lifetime: Some(secs(300)),
+            ..BASE.bounds
+        },
+        ..BASE
+    };
+
+    /// OpenID Connect Core with errata set 2, section 9: `private_key_jwt` and `client_secret_jwt`.
+    ///
+    /// | parameter | rule |
+    /// |---|---|
+    /// | `grant_type` | left to the handler |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; HS256, HS384, HS512 for clients that are registered with a secret |
+    /// | `kid` | required if the client has several keys for the algorithm (section 10.1); of several keys of one `kid`, four are tried |
+    /// | `jku` | not looked at |
+    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
+    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`issuer_as_string`](Self::issuer_as_string) for the draft of errata set 3 |
+    /// | `jti` | required; single use for each client |
+    /// | `exp` | required; at most an hour ahead, and the skew |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present |
+    /// | clock skew | 30 s, for the past and for the future |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    pub const OIDC: Self = Self {
+        name: "oidc",
+        algorithms: BASE.algorithms.union(AlgorithmSet::MAC),
+        jku: KeySetUrl::Ignored,
+        audience: AudienceRule::IssuerOrUrls,
+        jti: Presence::Required,
+        bounds: Bounds { profile: "oidc", ..BASE.bounds },
+        ..BASE
+    };
+}

@@ -1,0 +1,187 @@
+//! A registered client: its id, what it proves itself with, and what it registered besides.
+
+use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::claims::BoundAssertion;
+use crate::config::ConfigError;
+use crate::identity::ClientId;
+use crate::keys::{Candidates, KeySet};
+use crate::rejection::ClientFault;
+use crate::secret::ClientSecret;
+
+/// A registered client.
+///
+/// ```
+/// use tower_client_assertion::keys::KeySet;
+/// use tower_client_assertion::registry::Client;
+/// use tower_client_assertion::secret::ClientSecret;
+///
+/// let keys = KeySet::parse(br#"{"keys":[
+///     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+/// ]}"#)?;
+/// let client = Client::new("clinic-7", keys)?.scope("system/Patient.rs");
+/// assert_eq!(client.id().as_str(), "clinic-7");
+///
+/// let secret = ClientSecret::new("0f8fad5b-d9cb-469f-a165-70867728950e")?;
+/// let client = Client::with_secret("lab-1", secret)?.policy("legacy");
+/// assert!(client.keys().is_none());
+///
+/// let error = Client::new("clinic-8", KeySet::default()).unwrap_err();
+/// assert!(error.to_string().contains("no usable key"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    id: ClientId,
+    credential: Credential,
+    signing_alg: Option<Algorithm>,
+    policy: Option<Box<str>>,
+    scope: Option<Box<str>>,
+}
+
+/// What a client proves itself with: the one or the other (OpenID Connect Core, section 9).
+#[derive(Clone, Debug)]
+enum Credential {
+    /// `private_key_jwt`
+    Keys(KeySet),
+    /// `client_secret_jwt`
+    Secret(ClientSecret),
+}
+
+/// What a signature must be checked with.
+pub(crate) enum Proof<'c> {
+    Keys(Candidates<'c>),
+    Secret(&'c ClientSecret),
+}
+
+impl Client {
+    /// A client with its public keys, which authenticates by `private_key_jwt`.
+    ///
+    /// # Errors
+    ///
+    /// The id is empty or not printable ASCII, or there is no usable key.
+    pub fn new(id: &str, keys: KeySet) -> Result<Self, ConfigError> {
+        if keys.is_empty() {
+            let skipped = keys.skipped().len();
+            return Err(ConfigError::NoKeys { client_id: id.to_owned(), skipped });
+        }
+        Self::of(id, Credential::Keys(keys))
+    }
+
+    /// A client with a secret, which authenticates by `client_secret_jwt` where its policy allows that.
+    ///
+    /// # Errors
+    ///
+    /// The id is empty or not printable ASCII.
+    pub fn with_secret(id: &str, secret: ClientSecret) -> Result<Self, ConfigError> {
+        Self::of(id, Credential::Secret(secret))
+    }
+
+    /// A client that is known, and without a key refused.
+    pub(super) fn unusable(id: &str) -> Result<Self, ConfigError> {
+        Self::of(id, Credential::Keys(KeySet::default()))
+    }
+
+    fn of(id: &str, credential: Credential) -> Result<Self, ConfigError> {
+        let id = ClientId::new(id).ok_or_else(|| ConfigError::InvalidClientId { client_id: id.to_owned() })?;
+        Ok(Self { id, credential, signing_alg: None, policy: None, scope: None })
+    }
+
+    /// Refuses this client's assertions if they are signed with another algorithm: `token_endpoint_auth_signing_alg`
+    /// (OpenID Connect Registration, section 2).
+    ///
+    /// # Errors
+    ///
+    /// None of its keys, or not its secret, can verify the algorithm.
+    pub fn signing_alg(self, algorithm: Algorithm) -> Result<Self, ConfigError> {
+        let usable = self.credential.algorithms();
+        if usable.contains(algorithm) {
+            return Ok(Self { signing_alg: Some(algorithm), ..self });
+        }
+        let client_id = self.id.to_string();
+        Err(ConfigError::SigningAlgUnusable { client_id, algorithm, usable })
+    }
+
+    /// Judges this client by the verifier's policy of this [name](crate::Policy::named), and not by its first: see
+    /// [`client_policy`](crate::VerifierBuilder::client_policy). Where the verifier has no such policy, the client is refused as
+    /// unavailable (503): somebody mistyped, and it was not the client.
+    #[must_use]
+    pub fn policy(mut self, name: &str) -> Self {
+        self.policy = Some(name.into());
+        self
+    }
+
+    /// The scope that the client registered (RFC 7591, section 2). This crate carries it and does not look at it.
+    #[must_use]
+    pub fn scope(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// The id of the client.
+    pub fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    /// The public keys of the client, unless it has a secret.
+    pub fn keys(&self) -> Option<&KeySet> {
+        match &self.credential {
+            Credential::Keys(keys) => Some(keys),
+            Credential::Secret(_) => None,
+        }
+    }
+
+    /// The name of the policy that the client is judged by, if it is not the verifier's first.
+    pub fn policy_name(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
+    /// The scope that the client registered.
+    pub fn registered_scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// The algorithms that this client's assertions may use, as far as its policy allows them: those of its keys or of its
+    /// secret, or the registered one of them.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        let usable = self.credential.algorithms();
+        self.signing_alg.map_or(usable, |registered| usable.intersection(AlgorithmSet::of(&[registered])))
+    }
+
+    /// What this client registered about algorithms, against the one that was used.
+    pub(crate) fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), ClientFault> {
+        match &self.credential {
+            Credential::Keys(_) if algorithm.is_mac() => return Err(ClientFault::MethodNotRegistered),
+            Credential::Secret(_) if !algorithm.is_mac() => return Err(ClientFault::MethodNotRegistered),
+            Credential::Keys(_) | Credential::Secret(_) => {}
+        }
+        match self.signing_alg {
+            Some(registered) if registered != algorithm => Err(ClientFault::AlgorithmNotRegistered),
+            _ => Ok(()),
+        }
+    }
+
+    /// The key set URL that the client registered. None has one yet: keys are part of a registration.
+    pub(crate) fn key_set_url(&self) -> Option<&str> {
+        None
+    }
+
+    /// What the signature of `assertion` must be checked with. Of several keys, at most `trials` are tried.
+    pub(crate) fn proof_for(&self, assertion: &BoundAssertion<'_>, trials: usize) -> Result<Proof<'_>, ClientFault> {
+        match &self.credential {
+            Credential::Keys(keys) => {
+                keys.candidates(assertion.kid.as_deref(), assertion.algorithm, trials).map(Proof::Keys)
+            }
+            Credential::Secret(secret) if secret.serves(assertion.algorithm) => Ok(Proof::Secret(secret)),
+            Credential::Secret(_) => Err(ClientFault::NoKey),
+        }
+    }
+}
+
+impl Credential {
+    fn algorithms(&self) -> AlgorithmSet {
+        match self {
+            Self::Keys(keys) => keys.algorithms(),
+            Self::Secret(secret) => secret.algorithms(),
+        }
+    }
+}

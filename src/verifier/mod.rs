@@ -1,0 +1,286 @@
+//! The ten steps in a row: from a token request to a verified identity, or to the first reason why not.
+
+mod builder;
+mod report;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::assertion::{Assertion, Buffer};
+use crate::claims::{BoundAssertion, PlausibleAssertion, Rules};
+use crate::clock::{Clock, UnixTime};
+use crate::event::EventSink;
+use crate::form::{TokenForm, TokenRequest};
+use crate::identity::ClientIdentity;
+use crate::metadata::ClientAuthMetadata;
+use crate::policy::{Audiences, Limits, Policy};
+use crate::port::{Answer, BoxFuture, PortError};
+use crate::registry::{Client, ClientRegistry, Found};
+use crate::rejection::{ClientFault, PolicyIndex, Rejection, ServerFault};
+use crate::replay::{Admitted, ReplayKey, ReplayStore};
+use crate::signature::{SignedAssertion, Unspent};
+
+pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
+
+/// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer) drives one, and you may too:
+///
+/// ```
+/// use tower_client_assertion::registry::FixedRegistry;
+/// use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+/// use tower_client_assertion::replay::MemoryReplay;
+/// use tower_client_assertion::{Policy, TokenRequest, Verifier};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_client_assertion::ConfigError> {
+/// let registry = FixedRegistry::new([])?;
+/// let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100_000)?)
+///     .audience("https://api.example.com/v2/auth/token")
+///     .build()?;
+///
+/// let request = TokenRequest::new(b"grant_type=client_credentials");
+/// let rejection = verifier.verify(&request).await.unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::Client(ClientFault::NoAuthentication(None)));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Verifier {
+    /// The first is that of clients which name none. There is at least that one.
+    policies: Vec<Policy>,
+    limits: Limits,
+    audiences: Audiences,
+    registry: Box<dyn ClientRegistry>,
+    replay: Box<dyn ReplayStore>,
+    clock: Box<dyn Clock>,
+    events: Option<Box<dyn EventSink>>,
+}
+
+impl Verifier {
+    /// Starts to configure a verifier that judges by `policy`, knows the clients of `registry`, and remembers spent
+    /// assertions in `replay`.
+    ///
+    /// To keep a handle on a port, wrap it in an [`Arc`] and pass a clone.
+    pub fn builder(policy: Policy, registry: impl ClientRegistry, replay: impl ReplayStore) -> VerifierBuilder {
+        VerifierBuilder::new(policy, Box::new(registry), Box::new(replay))
+    }
+
+    /// The policies that it judges by: first that of clients which name none, then the others.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// What an authorization server may tell of its client authentication, taken from this very configuration.
+    pub fn metadata(&self) -> ClientAuthMetadata {
+        ClientAuthMetadata::of(&self.policies)
+    }
+
+    /// Verifies the assertion of `request`, and records it as spent.
+    ///
+    /// Dropping the future before it is ready leaves nothing behind, except that an assertion which a slow replay store was
+    /// about to admit may have been recorded.
+    ///
+    /// # Errors
+    ///
+    /// The [`Rejection`] names the first thing that was wrong.
+    pub async fn verify(&self, request: &TokenRequest<'_>) -> Result<ClientIdentity, Rejection> {
+        // A request that must carry an assertion is never let go without one.
+        self.drive(&request.with_optional(false)).await?.ok_or_else(|| ClientFault::NoAuthentication(None).into())
+    }
+
+    /// Verifies the assertion of `request` if it carries one, and answers `None` if it does not. One that carries another
+    /// credential besides is refused.
+    ///
+    /// # Errors
+    ///
+    /// As for [`verify`](Self::verify).
+    pub async fn verify_optional(&self, request: &TokenRequest<'_>) -> Result<Option<ClientIdentity>, Rejection> {
+        self.drive(&request.with_optional(true)).await
+    }
+
+    async fn drive(&self, request: &TokenRequest<'_>) -> Outcome {
+        let mut progress = self.start(request);
+        loop {
+            match progress {
+                Progress::Done(outcome) => return outcome,
+                Progress::Waiting(mut waiting) => {
+                    let answered = poll_fn(|cx| waiting.poll(cx)).await;
+                    progress = self.resume(request, answered);
+                }
+            }
+        }
+    }
+
+    /// Goes on until the outcome is known or a port needs time.
+    pub(crate) fn start(&self, request: &TokenRequest<'_>) -> Progress {
+        self.advance(request, None)
+    }
+
+    /// Goes on with what a port has answered. The request is read again rather than kept half read: that costs a
+    /// microsecond, and judges the assertion by the time at which the answer came.
+    pub(crate) fn resume(&self, request: &TokenRequest<'_>, answered: Answered) -> Progress {
+        match answered {
+            Answered::Client(found) => self.advance(request, Some(found)),
+            Answered::Admission(unspent, admitted) => {
+                let now = self.clock.now();
+                let outcome = unspent.settle_late(admitted, now).map(Some);
+                Progress::Done(self.reported(request, now, outcome))
+            }
+        }
+    }
+
+    fn advance(&self, request: &TokenRequest<'_>, found: Option<Found>) -> Progress {
+        let now = self.clock.now();
+        match self.steps(request, now, found) {
+            Ok(Progress::Waiting(waiting)) => Progress::Waiting(waiting),
+            Ok(Progress::Done(outcome)) => Progress::Done(self.reported(request, now, outcome)),
+            Err(rejection) => Progress::Done(self.reported(request, now, Err(rejection))),
+        }
+    }
+
+    /// Each step consumes what the step before has made: what comes later cannot be reached without what comes first.
+    fn steps(
+        &self,
+        request: &TokenRequest<'_>,
+        now: Option<UnixTime>,
+        found: Option<Found>,
+    ) -> Result<Progress, Rejection> {
+        let Some(form) = TokenForm::parse(request, self.first_policy(), &self.limits)? else {
+            return Ok(Progress::Done(Ok(None)));
+        };
+        let mut buffer = Buffer::new();
+        let assertion = Assertion::parse(&form.assertion, &mut buffer, &self.limits)?;
+        let now = now.ok_or(ServerFault::Clock)?;
+        let plausible = PlausibleAssertion::judge(assertion, form.client_id.as_deref(), self.all_rules(now))?;
+        let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
+            Answer::Ready(found) => found,
+            Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Client(future))),
+        };
+        let client = known(found, &plausible)?;
+        let policy = self.policy_of(&client)?;
+        self.decide(plausible, &client, policy, now).map_err(|rejection| rejection.under(policy))
+    }
+
+    fn decide(
+        &self,
+        plausible: PlausibleAssertion<'_>,
+        client: &Client,
+        policy: PolicyIndex,
+        now: UnixTime,
+    ) -> Result<Progress, Rejection> {
+        let rules = self.rules(policy, now);
+        let bound = plausible.bind(client, policy, &rules)?;
+        let proof = client.proof_for(&bound, rules.policy.key_trials)?;
+        self.refuse_spent(&bound, now)?;
+        let signed = SignedAssertion::verify(bound, client, &proof)?;
+        Ok(self.admit(signed, now))
+    }
+
+    pub(crate) fn first_policy(&self) -> &Policy {
+        self.policy(PolicyIndex::default())
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "an index is that of a policy, and no policy is ever removed")]
+    fn policy(&self, index: PolicyIndex) -> &Policy {
+        &self.policies[usize::from(index.0)]
+    }
+
+    /// The policy that a client is registered under. A name that means none is our mistake, not the client's.
+    fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
+        let Some(name) = client.policy_name() else { return Ok(PolicyIndex::default()) };
+        let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name == name);
+        named.map(|(index, _)| index).ok_or_else(|| {
+            let cause = PortError::new(format!("the client is registered under {name:?}, which is no policy of ours"));
+            Rejection::unavailable(ServerFault::Registry, cause)
+        })
+    }
+
+    fn rules(&self, policy: PolicyIndex, now: UnixTime) -> Rules<'_> {
+        Rules { policy: self.policy(policy), limits: &self.limits, audiences: &self.audiences, now }
+    }
+
+    fn all_rules(&self, now: UnixTime) -> impl Iterator<Item = Rules<'_>> {
+        self.policies.iter().map(move |policy| Rules { policy, limits: &self.limits, audiences: &self.audiences, now })
+    }
+
+    /// A look before the signature check: a replay should not cost one.
+    fn refuse_spent(&self, bound: &BoundAssertion<'_>, now: UnixTime) -> Result<(), ClientFault> {
+        let Some(jti) = &bound.jti else { return Ok(()) };
+        match self.replay.seen(ReplayKey::new(&bound.client_id, jti), now) {
+            Some(true) => Err(ClientFault::Replayed),
+            Some(false) | None => Ok(()),
+        }
+    }
+
+    /// The insert comes last, so that a forged assertion can neither fill the store nor burn somebody's `jti`.
+    fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Progress {
+        let Some(key) = signed.replay_key() else {
+            return Progress::Done(Ok(Some(signed.into_unspent().unidentified())));
+        };
+        match self.replay.admit(key, signed.valid_until(), now) {
+            Answer::Ready(admitted) => Progress::Done(signed.into_unspent().settle(admitted).map(Some)),
+            Answer::Pending(future) => Progress::Waiting(Waiting::Admission(Some(signed.into_unspent()), future)),
+        }
+    }
+}
+
+fn known(found: Found, plausible: &PlausibleAssertion<'_>) -> Result<Arc<Client>, Rejection> {
+    let found = found.map_err(|cause| Rejection::unavailable(ServerFault::Registry, cause))?;
+    let client = found.ok_or(ClientFault::UnknownClient)?;
+    if client.id().as_str() != plausible.client_id() {
+        let cause = PortError::new("the registry answered with another client than was asked for");
+        return Err(Rejection::unavailable(ServerFault::Registry, cause));
+    }
+    Ok(client)
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("policies", &self.policies.iter().map(Policy::name).collect::<Vec<_>>())
+            .field("audiences", &self.audiences)
+            .field("registry", &self.registry)
+            .field("replay", &self.replay)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who the client is, if it had to say or has said.
+pub(crate) type Outcome = Result<Option<ClientIdentity>, Rejection>;
+
+/// How far a verification has come.
+pub(crate) enum Progress {
+    Done(Outcome),
+    Waiting(Waiting),
+}
+
+/// What a port is being asked.
+pub(crate) enum Waiting {
+    Client(BoxFuture<Found>),
+    Admission(Option<Unspent>, BoxFuture<Admitted>),
+}
+
+/// What a port has answered.
+pub(crate) enum Answered {
+    Client(Found),
+    Admission(Unspent, Admitted),
+}
+
+impl Waiting {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answered> {
+        match self {
+            Self::Client(future) => future.as_mut().poll(cx).map(Answered::Client),
+            Self::Admission(unspent, future) => {
+                // Taken with the answer, and there is but one answer.
+                let Some(taken) = unspent.take() else { return Poll::Pending };
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(admitted) => Poll::Ready(Answered::Admission(taken, admitted)),
+                    Poll::Pending => {
+                        *unspent = Some(taken);
+                        Poll::Pending
+                    }
+                }
+            }
+        }
+    }
+}

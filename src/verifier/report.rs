@@ -1,0 +1,58 @@
+//! What the operator is told of an outcome. A refused request is read once more for it, so that the way of an accepted one
+//! stays free.
+
+use super::{Outcome, Verifier};
+use crate::assertion::{Assertion, Buffer};
+use crate::claims::findings;
+use crate::clock::UnixTime;
+use crate::event::{Event, EventSink, Excerpt, Finding, Refused};
+use crate::form::{TokenForm, TokenRequest};
+use crate::rejection::{ClientFault, Rejection, RejectionKind};
+
+impl Verifier {
+    pub(super) fn reported(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, outcome: Outcome) -> Outcome {
+        if let Some(events) = &self.events {
+            match &outcome {
+                Ok(Some(identity)) => events.record(&Event::Accepted(identity)),
+                Ok(None) => {}
+                Err(rejection) => self.report_refusal(&**events, request, now, rejection),
+            }
+        }
+        outcome
+    }
+
+    /// Reports a refusal that was decided before there was a form to read.
+    pub(crate) fn report_unread(&self, rejection: &Rejection) {
+        if let Some(events) = &self.events {
+            events.record(&Event::Refused(Refused::bare(rejection)));
+        }
+    }
+
+    fn report_refusal(
+        &self,
+        events: &dyn EventSink,
+        request: &TokenRequest<'_>,
+        now: Option<UnixTime>,
+        rejection: &Rejection,
+    ) {
+        let mut buffer = Buffer::new();
+        let form = TokenForm::parse(request, self.first_policy(), &self.limits).ok().flatten();
+        let assertion =
+            form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut buffer, &self.limits).ok());
+        let (Some(form), Some(assertion)) = (&form, &assertion) else {
+            return events.record(&Event::Refused(Refused::bare(rejection)));
+        };
+        let client_id = form.client_id.as_deref();
+        let findings: Vec<_> = match (now, rejection.kind()) {
+            (Some(now), RejectionKind::Client(ClientFault::Claim(..) | ClientFault::ClientIdMismatch)) => {
+                let rules = self.rules(rejection.policy(), now);
+                let faults = findings(assertion, client_id, &rules);
+                faults.iter().map(|fault| Finding::new(fault, assertion, client_id, &rules)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let claimed_client = Excerpt::of(&assertion.claims.iss);
+        let key_id = Excerpt::of(&assertion.header.kid);
+        events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
+    }
+}
