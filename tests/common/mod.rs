@@ -30,7 +30,7 @@ enum PrivateKey {
     Ed25519(Ed25519KeyPair),
     Rsa(Box<RsaKeyPair>, &'static dyn signature::RsaEncoding),
     MlDsa(PqdsaKeyPair),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 /// A client's private key, with the names under which it signs.
@@ -93,7 +93,7 @@ impl Signer {
             "HS512" => hmac::HMAC_SHA512,
             other => panic!("{other} is no HMAC algorithm"),
         };
-        Self { alg, kid: "none", private: PrivateKey::Secret(hmac::Key::new(algorithm, secret)) }
+        Self { alg, kid: "none", private: PrivateKey::Secret(Box::new(hmac::Key::new(algorithm, secret))) }
     }
 
     /// The public key, as registered.
