@@ -1,5 +1,6 @@
 //! Client authentication by signed JWT for OAuth 2.0 token endpoints, as a [Tower](https://docs.rs/tower) layer: RFC 7521
-//! and RFC 7523, `private_key_jwt`, in front of axum, hyper and every other service over [`http`].
+//! and RFC 7523, SMART Backend Services, FAPI 2.0, OpenID Connect and the Redox API, in front of axum, hyper and every other
+//! service over [`http`].
 //!
 //! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never called.**
 //!
@@ -13,18 +14,18 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::builder(Policy::REDOX, FixedRegistry::new([])?, MemoryReplay::new(100_000)?)
-//!     .audience("https://api.example.com/v2/auth/token")
+//! let verifier = Verifier::builder(Policy::RFC7523, FixedRegistry::new([])?, MemoryReplay::new(100_000)?)
+//!     .issuer("https://as.example.com")
 //!     .build()?;
 //!
 //! let handler = service_fn(|request: Request<RequestBody<Full<_>>>| async move {
 //!     let client = request.extensions().get::<ClientIdentity>().map(ClientIdentity::client_id);
 //!     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from(format!("hello {client:?}"))))
 //! });
-//! let service = ClientAssertionLayer::new(verifier).path("/v2/auth/token")?.layer(handler);
+//! let service = ClientAssertionLayer::new(verifier).path("/token")?.layer(handler);
 //!
 //! let request = |path: &str| Request::get(path).body(Full::<bytes::Bytes>::default());
-//! let refused = service.clone().oneshot(request("/v2/auth/token")?).await?;
+//! let refused = service.clone().oneshot(request("/token")?).await?;
 //! assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
 //! let passed = service.oneshot(request("/health")?).await?;
 //! assert_eq!(passed.status(), StatusCode::OK);
@@ -33,6 +34,9 @@
 //! ```
 //!
 //! The README has the same for axum, with an assertion that is accepted; `examples/token_server` is a whole token endpoint.
+//!
+//! Which rules hold is a [`Policy`]: the [profiles](manual::profiles) page has them side by side, the
+//! [decisions](manual::decisions) page says why.
 //!
 //! # The way of a request
 //!
@@ -46,7 +50,8 @@
 //!    assertion   three parts, two JSON objects, nothing twice                     400
 //!    claims      kid, alg, crit; iss, sub, jti, aud, typ; iat, nbf, exp           400
 //!    registry    who is this?                                                     400, or 503 if it cannot tell
-//!    keys        the one key that the header means                                400
+//!    client      what it registered: its algorithm, its policy                    400
+//!    keys        the key that the header means                                    400
 //!    replay      seen before? (a look)                                            400
 //!    signature   the first step that costs more than a microsecond                400
 //!    replay      recorded as spent, in one atomic step                            400, or 503 if it cannot
