@@ -8,12 +8,11 @@ use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::base64url;
 
 /// The members of a JWK that concern us. One of another type than it should have, `null` included, spoils the key.
 #[derive(serde::Deserialize)]
@@ -282,7 +281,7 @@ fn bit_length(number: &[u8]) -> usize {
 
 fn decode(member: &Option<String>) -> Result<Vec<u8>, SkipReason> {
     let text = member.as_ref().ok_or(SkipReason::Malformed)?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| SkipReason::Malformed)
+    base64url::decode(text).ok_or(SkipReason::Malformed)
 }
 
 /// Why a key of a JWK Set cannot be used.

@@ -133,13 +133,14 @@ impl<M> ClientAssertionLayer<M> {
     /// # let verifier = Verifier::builder(Policy::OIDC, FixedRegistry::new([])?, MemoryReplay::new(100)?)
     /// #     .issuer("https://as.example.com").build()?;
     /// let handler = service_fn(|request: Request<RequestBody<Full<bytes::Bytes>>>| async move {
-    ///     let status = match request.extensions().get::<ClientIdentity>() {
-    ///         Some(_) => StatusCode::OK,
-    ///         None => StatusCode::UNAUTHORIZED, // or look at the Authorization header
-    ///     };
-    ///     Ok::<_, std::convert::Infallible>(Response::builder().status(status).body(Full::<bytes::Bytes>::default()))
+    ///     let mut response = Response::new(Full::<bytes::Bytes>::default());
+    ///     if request.extensions().get::<ClientIdentity>().is_none() {
+    ///         // Here its `Authorization` header would be looked at.
+    ///         *response.status_mut() = StatusCode::UNAUTHORIZED;
+    ///     }
+    ///     Ok::<_, std::convert::Infallible>(response)
     /// });
-    /// let service = ClientAssertionLayer::new(verifier).optional().layer(handler.map_response(Result::unwrap));
+    /// let service = ClientAssertionLayer::new(verifier).optional().layer(handler);
     ///
     /// let request = |form: &'static str| {
     ///     let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");

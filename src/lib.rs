@@ -114,6 +114,7 @@ mod service;
 // The verification half: bytes and values only.
 mod algorithm;
 mod assertion;
+mod base64url;
 mod claims;
 mod config;
 mod endpoint;

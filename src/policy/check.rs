@@ -113,6 +113,11 @@ impl Policy {
                 Err(self.clash("optional_kid", "key_trials", why))
             }
             (0, Presence::Required) => Err(ConfigError::Zero { setting: "key_trials" }),
+            (trials, _) if trials > self.bounds.key_trials => {
+                let (most, profile) = (self.bounds.key_trials, self.bounds.profile);
+                let why = format!("{trials} is more than the {most} of {profile}; set it through dangerous()");
+                Err(self.clash("key_trials", "profile", why))
+            }
             _ => Ok(()),
         }
     }

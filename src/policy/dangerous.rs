@@ -46,6 +46,15 @@ impl DangerousPolicy {
         self.0
     }
 
+    /// Tries as many keys of one `kid`.
+    ///
+    /// The risk: each costs a signature check, also of an assertion that is forged.
+    pub const fn key_trials(mut self, count: usize) -> Policy {
+        self.0.key_trials = count;
+        self.0.bounds.key_trials = usize::MAX;
+        self.0
+    }
+
     /// Accepts an assertion without a `jti` claim.
     ///
     /// The risk: without one, whoever overhears the assertion can use it until it expires.

@@ -48,6 +48,7 @@ pub(crate) enum Wording {
 pub(crate) struct Bounds {
     pub(crate) profile: &'static str,
     pub(crate) algorithms: AlgorithmSet,
+    pub(crate) key_trials: usize,
     pub(crate) future_skew: (Duration, Duration),
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
@@ -151,7 +152,8 @@ impl Policy {
     }
 
     /// How many keys of one `kid` that fit the algorithm are tried, in the order of the key set: FAPI 2.0, section 5.4.3,
-    /// allows a set to have several. With 1, a second such key makes the assertion ambiguous and refused.
+    /// allows a set to have several. With 1, a second such key makes the assertion ambiguous and refused. At most what the
+    /// profile has.
     pub const fn key_trials(mut self, count: usize) -> Self {
         self.key_trials = count;
         self

@@ -55,6 +55,7 @@ const BASE: Policy = Policy {
     bounds: Bounds {
         profile: "rfc7523",
         algorithms: AlgorithmSet::of(&Algorithm::ALL),
+        key_trials: 4,
         future_skew: ANY_SKEW,
         max_age: None,
         max_lifetime: Some(secs(3600)),
@@ -95,7 +96,7 @@ impl Policy {
         future_skew: secs(10),
         expiry_skew: secs(10),
         wording: Wording::Redox,
-        bounds: Bounds { profile: "redox", max_age: Some(secs(300)), max_lifetime: None, ..BASE.bounds },
+        bounds: Bounds { profile: "redox", key_trials: 1, max_age: Some(secs(300)), max_lifetime: None, ..BASE.bounds },
         ..BASE
     };
 
@@ -128,6 +129,7 @@ impl Policy {
         bounds: Bounds {
             profile: "smart",
             algorithms: AlgorithmSet::ASYMMETRIC,
+            key_trials: 1,
             max_lifetime: Some(secs(300)),
             ..BASE.bounds
         },

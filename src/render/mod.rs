@@ -258,6 +258,8 @@ fn respond(kind: RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
     let (status, extra) = status(kind);
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    // These, the length and an outer layer's few: room once, and not three times.
+    headers.reserve(8);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
