@@ -218,6 +218,7 @@ impl<'a> Scanner<'a> {
         (self.at > start).then_some(()).ok_or(Malformed)
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
         self.require(b'"')?;
         let start = self.at;
@@ -226,13 +227,19 @@ impl<'a> Scanner<'a> {
         if self.eat(b'"') {
             return Ok(Cow::Borrowed(plain));
         }
+        self.escaped(plain).map(Cow::Owned)
+    }
+
+    /// The rest of a string with escapes, after what was plain of it.
+    #[cold]
+    fn escaped(&mut self, plain: &str) -> Result<String, Malformed> {
         let mut text = String::from(plain);
         loop {
             let start = self.at;
             self.skip_plain();
             text.push_str(self.since(start)?);
             if self.eat(b'"') {
-                return Ok(Cow::Owned(text));
+                return Ok(text);
             }
             self.require(b'\\')?;
             text.push(self.escape()?);
