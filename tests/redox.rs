@@ -5,107 +5,18 @@
 
 mod common;
 
-use bytes::Bytes;
-use common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, builder, client, clock, key_set, now_or_never};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use common::attempt::{Attempt, Change, description, flip_signature, send};
+use common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, builder, client, clock, key_set};
+use http::StatusCode;
 use serde_json::{Value, json};
-use tower::{Layer, Service, service_fn};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::render::Redox;
 use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{
-    ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, PreservedBodies, Rejection, Verifier,
-};
-
-/// A request that is right in everything, in all the parts that a test may want to break.
-struct Attempt {
-    method: &'static str,
-    query: &'static str,
-    headers: Vec<(&'static str, String)>,
-    form: Vec<(&'static str, String)>,
-    tail: &'static str,
-    jwt: Jwt,
-    /// Done to the signed assertion.
-    mangle: fn(String) -> String,
-}
-
-impl Attempt {
-    fn new() -> Self {
-        let form = vec![
-            ("grant_type", "client_credentials".to_owned()),
-            ("client_assertion_type", JWT_BEARER.to_owned()),
-            ("client_assertion", String::new()),
-        ];
-        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-        Self { method: "POST", query: "", headers, form, tail: "", jwt: Jwt::new(), mangle: |text| text }
-    }
-
-    fn with(change: impl Fn(&mut Self)) -> Self {
-        let mut attempt = Self::new();
-        change(&mut attempt);
-        attempt
-    }
-
-    fn header(&mut self, name: &'static str, value: &str) {
-        self.headers.retain(|(present, _)| *present != name);
-        self.headers.push((name, value.to_owned()));
-    }
-
-    fn parameter(&mut self, name: &'static str, value: &str) {
-        self.form.retain(|(present, _)| *present != name);
-        self.form.push((name, value.to_owned()));
-    }
-
-    fn drop_parameter(&mut self, name: &str) {
-        self.form.retain(|(present, _)| *present != name);
-    }
-
-    fn claim(&mut self, name: &str, value: impl Into<Value>) {
-        self.jwt.claims.insert(name.into(), value.into());
-    }
-
-    fn jose(&mut self, name: &str, value: impl Into<Value>) {
-        self.jwt.header.insert(name.into(), value.into());
-    }
-
-    fn request(&self) -> Request<Full<Bytes>> {
-        let assertion = (self.mangle)(self.jwt.signed());
-        let mut form = self.form.clone();
-        for (name, value) in &mut form {
-            if *name == "client_assertion" && value.is_empty() {
-                value.clone_from(&assertion);
-            }
-        }
-        let body = serde_urlencoded::to_string(form).unwrap() + self.tail;
-        let mut request = Request::builder().method(self.method).uri(format!("/v2/auth/token{}", self.query));
-        for (name, value) in &self.headers {
-            request = request.header(*name, value);
-        }
-        request.body(Full::from(body)).unwrap()
-    }
-}
-
-/// The status and the parsed body of the answer; an accepted request is answered by the handler with 200 and `null`.
-fn send(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) -> Response<Bytes> {
-    let handler = service_fn(|request: Request<Full<Bytes>>| async move {
-        let identity = request.extensions().get::<ClientIdentity>().expect("a handler sees an identity");
-        assert_eq!(identity.client_id().as_str(), CLIENT);
-        Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("null")))
-    });
-    let response = now_or_never(layer.layer(handler).call(attempt.request())).unwrap();
-    let (parts, body) = response.into_parts();
-    Response::from_parts(parts, now_or_never(body.collect()).unwrap().to_bytes())
-}
+use tower_client_assertion::{ClientAssertionLayer, Policy, PreservedBodies, Rejection, Verifier};
 
 fn layer() -> ClientAssertionLayer<PreservedBodies> {
     ClientAssertionLayer::new(common::verifier()).preserve_body_types()
-}
-
-fn description(response: &Response<Bytes>) -> Option<String> {
-    let body: Value = serde_json::from_slice(response.body()).unwrap();
-    Some(body.get("error_description")?.as_str()?.to_owned())
 }
 
 #[track_caller]
@@ -128,8 +39,6 @@ const IAT_PAST: &str = "\"iat\" claim timestamp check failed (too far in the pas
 const IAT: &str = "\"iat\" claim timestamp check failed";
 const NBF: &str = "\"nbf\" claim timestamp check failed";
 const EXP: &str = "\"exp\" claim timestamp check failed";
-
-type Change = fn(&mut Attempt);
 
 #[test]
 fn a_correct_request_is_accepted() {
@@ -308,13 +217,6 @@ fn every_row_is_reproduced_byte_for_byte() {
     for (name, change, text) in rows {
         assert_refused(name, &layer, &Attempt::with(change), text);
     }
-}
-
-/// Changes one bit of the signature, keeping it well-formed base64url.
-fn flip_signature(text: String) -> String {
-    let start = text.rfind('.').unwrap() + 1;
-    let flipped = if text[start..].starts_with('A') { "B" } else { "A" };
-    format!("{}{flipped}{}", &text[..start], &text[start + 1..])
 }
 
 #[test]
