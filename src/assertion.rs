@@ -256,11 +256,16 @@ impl Field<NumericDate> {
     }
 }
 
-/// Whether a `typ` or `cty` means the media type `application/{expected}`: case does not matter, and the prefix may be left
-/// out (RFC 7515, section 4.1.9).
+/// Whether a `typ` or `cty` means the media type `expected`: case does not matter, and the prefix `application/` may be left
+/// out of either (RFC 7515, section 4.1.9).
 pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
+    subtype(given).eq_ignore_ascii_case(subtype(expected))
+}
+
+fn subtype(media_type: &str) -> &str {
     const PREFIX: &str = "application/";
-    let prefixed = given.get(..PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
-    let subtype = if prefixed { given.get(PREFIX.len()..).unwrap_or_default() } else { given };
-    subtype.eq_ignore_ascii_case(expected)
+    match media_type.split_at_checked(PREFIX.len()) {
+        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
+        _ => media_type,
+    }
 }
