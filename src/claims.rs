@@ -309,7 +309,7 @@ impl Rules<'_> {
 
     /// Whoever gives its assertion the type that the 2026 update of RFC 7523 defines asks for the audience rule of that
     /// update.
-    fn audience_rule(&self, header: &Header<'_>) -> AudienceRule {
+    pub(crate) fn audience_rule(&self, header: &Header<'_>) -> AudienceRule {
         match (&header.typ, self.policy.audience) {
             (_, AudienceRule::IssuerString) => AudienceRule::IssuerString,
             (Field::Is(typ), _) if self.policy.strict_by_typ && is_media_type(typ, "client-authentication+jwt") => {

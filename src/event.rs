@@ -104,7 +104,7 @@ impl<'a> Finding<'a> {
     ) -> Self {
         let (expected, received) = match fault {
             ClientFault::Claim(claim, _) => {
-                (expected(claim, rules), Received::of(claim, &assertion.header, &assertion.claims))
+                (expected(claim, &assertion.header, rules), Received::of(claim, &assertion.header, &assertion.claims))
             }
             _ => {
                 (String::from("the client_id parameter to be iss"), parameter.map_or(Received::Absent, Received::text))
@@ -126,7 +126,7 @@ impl fmt::Display for Finding<'_> {
     }
 }
 
-fn expected(claim: Claim, rules: &Rules<'_>) -> String {
+fn expected(claim: Claim, header: &Header<'_>, rules: &Rules<'_>) -> String {
     let Rules { policy, limits, audiences, now } = *rules;
     let now = now.as_secs();
     let (future, expiry) = (policy.future_skew.as_secs(), policy.expiry_skew.as_secs());
@@ -134,7 +134,10 @@ fn expected(claim: Claim, rules: &Rules<'_>) -> String {
         Claim::Iss => format!("1 to {} printable ASCII characters", limits.client_id),
         Claim::Sub => String::from("the value of iss"),
         Claim::Jti => format!("1 to {} bytes without control characters", limits.jti),
-        Claim::Aud => format!("nothing but {}{}", audiences.describe(policy.audience), policy.audience.form()),
+        Claim::Aud => {
+            let rule = rules.audience_rule(header);
+            format!("nothing but {}{}", audiences.describe(rule), rule.form())
+        }
         Claim::Typ => policy.typ_accepted.join(" or "),
         Claim::Iat => {
             let earliest = policy.max_age.map(|age| now.saturating_sub(age.as_secs().saturating_add(expiry)));
