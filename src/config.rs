@@ -82,7 +82,7 @@ pub enum ConfigError {
     NoAlgorithms,
     /// No registered client can use any algorithm that its policy allows.
     UnmeetableAlgorithms {
-        /// What the policies allow.
+        /// What the policies of these clients allow.
         allowed: AlgorithmSet,
         /// What the registered clients can use.
         registered: AlgorithmSet,

@@ -184,14 +184,14 @@ fn check_policies(policies: &[Policy], audiences: &Audiences) -> Result<(), Conf
 
 /// One client that cannot be served is its own problem; if none can, it is the configuration's.
 fn check_clients(clients: &[Arc<Client>], policies: &[Policy]) -> Result<(), ConfigError> {
-    let mut registered = AlgorithmSet::EMPTY;
+    let (mut allowed, mut registered) = (AlgorithmSet::EMPTY, AlgorithmSet::EMPTY);
     let mut served = clients.is_empty();
     for client in clients {
         let policy = policy_of(client, policies)?;
+        allowed = allowed.union(policy.algorithms);
         registered = registered.union(client.algorithms());
         served |= !policy.algorithms.intersection(client.algorithms()).is_empty();
     }
-    let allowed = policies.iter().fold(AlgorithmSet::EMPTY, |all, policy| all.union(policy.algorithms));
     match served {
         true => Ok(()),
         false => Err(ConfigError::UnmeetableAlgorithms { allowed, registered }),
