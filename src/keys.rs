@@ -304,3 +304,42 @@ impl fmt::Display for KeySetError {
 }
 
 impl Error for KeySetError {}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::Value;
+
+    use super::{Algorithm, KeySet, VerificationKey};
+
+    fn key(jwk: &Value) -> VerificationKey {
+        let set = KeySet::parse(serde_json::json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();
+        set.iter().next().unwrap().clone()
+    }
+
+    /// RFC 7515, RFC 8037 and RFC 9964 print signatures over what is no assertion, so none gets as far as this by the front
+    /// door.
+    #[test]
+    fn signatures_that_standards_print_verify_and_no_bit_of_them_is_idle() {
+        for vectors in [include_str!("../tests/vectors/jws.json"), include_str!("../tests/vectors/ml_dsa.json")] {
+            for vector in serde_json::from_str::<Vec<Value>>(vectors).unwrap() {
+                let key = key(&vector["jwk"]);
+                let algorithm = Algorithm::from_name(vector["algorithm"].as_str().unwrap()).unwrap();
+                let (input, signature) = vector["jws"].as_str().unwrap().rsplit_once('.').unwrap();
+                let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+                assert!(key.verifies(algorithm, input.as_bytes(), &signature), "{vector}");
+                for at in [0, signature.len() / 2, signature.len() - 1] {
+                    let mut other = signature.clone();
+                    other[at] ^= 1;
+                    assert!(!key.verifies(algorithm, input.as_bytes(), &other), "{algorithm}: byte {at}");
+                }
+                assert!(!key.verifies(algorithm, &input.as_bytes()[1..], &signature), "{algorithm}");
+                let others = Algorithm::ALL.into_iter().filter(|other| !key.algorithms.contains(*other));
+                for other in others {
+                    assert!(!key.verifies(other, input.as_bytes(), &signature), "{algorithm} as {other}");
+                }
+            }
+        }
+    }
+}

@@ -91,3 +91,32 @@ impl fmt::Debug for ClientSecret {
         f.debug_struct("ClientSecret").field("algorithms", &self.algorithms()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::Value;
+    use zeroize::Zeroizing;
+
+    use super::{Algorithm, ClientSecret, Secret};
+
+    /// RFC 7515, appendix A.1. Its key is no text, as the secrets of clients are.
+    #[test]
+    fn the_mac_that_the_standard_prints_verifies() {
+        let vector: Value = serde_json::from_str(include_str!("../tests/vectors/mac.json")).unwrap();
+        let octets = URL_SAFE_NO_PAD.decode(vector["k"].as_str().unwrap()).unwrap();
+        let octets = Zeroizing::new(octets.into_boxed_slice());
+        let secret = ClientSecret(Arc::new(Secret { octets, keys: Default::default() }));
+        let (input, tag) = vector["jws"].as_str().unwrap().rsplit_once('.').unwrap();
+        let mut tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
+        assert!(secret.verifies(Algorithm::HS256, input.as_bytes(), &tag));
+        assert!(!secret.verifies(Algorithm::HS384, input.as_bytes(), &tag));
+        assert!(!secret.verifies(Algorithm::ES256, input.as_bytes(), &tag));
+        assert!(!secret.verifies(Algorithm::HS256, input.as_bytes(), &tag[..31]));
+        tag[31] ^= 1;
+        assert!(!secret.verifies(Algorithm::HS256, input.as_bytes(), &tag));
+    }
+}
