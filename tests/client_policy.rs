@@ -70,26 +70,28 @@ fn jwt(client: &str) -> Jwt {
 }
 
 /// The policy that accepted it and whether that was lax, or what was wrong.
-fn outcome(verifier: &Verifier, signer: &Signer, jwt: &Jwt) -> Result<(&'static str, bool), RejectionKind> {
+type Outcome = Result<(&'static str, bool), RejectionKind>;
+
+fn outcome(verifier: &Verifier, signer: &Signer, jwt: &Jwt) -> Outcome {
     let jwt = jwt.clone().header("alg", signer.alg).header("kid", signer.kid);
     let outcome = verify(verifier, &form(&jwt.signed_by(signer)));
     outcome.map(|identity| (identity.policy(), identity.has_lax_audience())).map_err(|rejection| rejection.kind())
 }
 
-fn claim(claim: Claim, fault: ClaimFault) -> Result<(&'static str, bool), RejectionKind> {
+fn claim(claim: Claim, fault: ClaimFault) -> Outcome {
     Err(RejectionKind::Client(ClientFault::Claim(claim, fault)))
 }
 
 #[test]
 fn each_client_is_judged_by_its_own_policy() {
     use ClaimFault::{Future, Missing, Unexpected};
-    type Change = fn(Jwt) -> Jwt;
+    type Row = (&'static str, fn(Jwt) -> Jwt, [Outcome; 3]);
     let not_allowed = || Err(RejectionKind::Client(ClientFault::AlgorithmNotAllowed));
     let strict = || Ok(("rfc7523", false));
     let legacy = |lax| Ok(("legacy", lax));
     let secret = || Ok(("secret", false));
     // What is sent; what the strict client is told, then the legacy one, then the one with a secret.
-    let table: Vec<(&str, Change, [Result<(&str, bool), RejectionKind>; 3])> = vec![
+    let table: Vec<Row> = vec![
         ("all right", |jwt| jwt, [strict(), legacy(false), claim(Claim::Typ, Unexpected)]),
         (
             "audience: the URL",

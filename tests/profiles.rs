@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use common::attempt::{Attempt, answer, flip_signature, send};
+use common::attempt::{Attempt, Change, answer, flip_signature, send};
 use common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, clock, fresh_jti, key_set};
 use serde_json::{Value, json};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
@@ -373,8 +373,8 @@ fn types_that_are_configured_are_media_types() {
 
 #[test]
 fn what_is_required_is_narrowed_in_every_profile() {
-    type Narrow = fn(Policy) -> Policy;
-    let cases: &[(&str, Narrow, fn(&mut Attempt), Outcome)] = &[
+    type Narrowed = (&'static str, fn(Policy) -> Policy, Change, Outcome);
+    let cases: &[Narrowed] = &[
         ("kid", |policy| policy.require_kid(), |a| a.drop_jose("kid"), KID),
         ("typ", |policy| policy.require_typ(), |a| a.drop_jose("typ"), TYP),
         ("jti", |policy| policy.require_jti(), |a| a.drop_claim("jti"), JTI),
@@ -397,8 +397,9 @@ fn what_is_required_is_narrowed_in_every_profile() {
 #[test]
 fn what_is_loosened_is_accepted_and_nothing_else() {
     let [redox, smart, ..] = PROFILES;
-    type Loosen = fn(Policy) -> Policy;
-    let cases: &[(&Profile, Loosen, fn(&mut Attempt), fn(&mut Attempt))] = &[
+    /// What is accepted then, and what still is not.
+    type Loosened<'p> = (&'p Profile, fn(Policy) -> Policy, Change, Change);
+    let cases: &[Loosened<'_>] = &[
         (&redox, |p| p.dangerous().optional_kid(), |a| a.drop_jose("kid"), |a| a.jose("kid", "")),
         (&redox, |p| p.dangerous().optional_jti(), |a| a.drop_claim("jti"), |a| a.claim("jti", "")),
         (
@@ -449,7 +450,8 @@ fn secs(secs: u64) -> Duration {
 #[test]
 fn form_06_form_07_the_grant_type_is_one_of_a_set_compared_byte_for_byte() {
     const TWO: &[&str] = &["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"];
-    let cases: &[(Policy, &[(&str, Option<&str>)])] = &[
+    type Given = (&'static str, Option<&'static str>);
+    let cases: &[(Policy, &[Given])] = &[
         (
             Policy::SMART_BACKEND_SERVICES,
             &[

@@ -59,7 +59,7 @@ impl Attempt {
         self.form.retain(|(present, _)| *present != name);
     }
 
-    pub fn claim(&mut self, name: &str, value: impl Into<Value>) {
+    pub fn claim<V: Into<Value>>(&mut self, name: &str, value: V) {
         self.jwt.claims.insert(name.into(), value.into());
     }
 
@@ -67,7 +67,7 @@ impl Attempt {
         self.jwt.claims.remove(name);
     }
 
-    pub fn jose(&mut self, name: &str, value: impl Into<Value>) {
+    pub fn jose<V: Into<Value>>(&mut self, name: &str, value: V) {
         self.jwt.header.insert(name.into(), value.into());
     }
 
