@@ -15,7 +15,7 @@ use serde_json::json;
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, Policy};
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry, Found};
+use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry, Found};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::secret::ClientSecret;
@@ -292,5 +292,68 @@ fn a_verifier_builds_if_one_client_can_meet_its_own_policy() {
              or register other keys"
         );
         assert_eq!(build(vec![narrowed(policy)]).unwrap_err().to_string(), sentence);
+    }
+}
+
+/// Removed with it.
+struct TempFile(std::path::PathBuf);
+
+impl TempFile {
+    fn new(text: &str) -> Self {
+        let name = format!("tower-client-assertion-{}-{}.json", std::process::id(), common::fresh_jti());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn a_file_names_the_policy_of_a_client_and_its_secret() {
+    let keys = json!({"keys": [SIGNER.jwk()]});
+    let method = "client_secret_jwt";
+    let entries = json!([
+        {"client_id": "strict", "jwks": keys},
+        {"client_id": "legacy", "jwks": keys, "client_assertion_policy": "legacy"},
+        {"client_id": "mistyped", "jwks": keys, "client_assertion_policy": "legasy"},
+        {"client_id": "no name", "jwks": keys, "client_assertion_policy": 7},
+        {"client_id": "secret", "token_endpoint_auth_method": method, "client_secret": KEY, "client_assertion_policy": "secret"},
+        {"client_id": "short", "token_endpoint_auth_method": method, "client_secret": "x".repeat(31), "client_assertion_policy": "secret"},
+        // What the method does not call for is not looked at.
+        {"client_id": "both", "jwks": keys, "client_secret": 7},
+        {"client_id": "too long a hash", "token_endpoint_auth_method": method, "client_secret": KEY,
+         "token_endpoint_auth_signing_alg": "HS384", "client_assertion_policy": "secret"},
+    ]);
+    let file = TempFile::new(&entries.to_string());
+    let registry = FileRegistry::load(&file.0).unwrap();
+    let problems: Vec<_> = registry.problems().iter().map(ToString::to_string).collect();
+    let expected = [
+        "client 3 (\"no name\"): client_assertion_policy: it is not a string",
+        "client 5 (\"short\"): client_secret: it has 31 bytes; HS256 needs 32 or more",
+        "client 7 (\"too long a hash\"): token_endpoint_auth_signing_alg: nothing that the client registered can verify it",
+    ];
+    assert_eq!(problems, expected);
+    assert!(!format!("{registry:?} {problems:?}").contains(KEY));
+
+    let verifier = builder_of(registry, [STRICT, LEGACY, SECRET]).build().unwrap();
+    let url = |client| jwt(client).claim("aud", AUDIENCE);
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("strict")), Ok(("rfc7523", false)));
+    assert_eq!(outcome(&verifier, &SIGNER, &url("strict")), claim(Claim::Aud, ClaimFault::Unexpected));
+    assert_eq!(outcome(&verifier, &SIGNER, &url("legacy")), Ok(("legacy", true)));
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("both")), Ok(("rfc7523", false)));
+    let ours = Err(RejectionKind::Server(ServerFault::Registry));
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("mistyped")), ours);
+    let no_key = Err(RejectionKind::Client(ClientFault::NoKey));
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("no name")), no_key);
+    let typed = |client| jwt(client).header("typ", "private+jwt");
+    assert_eq!(outcome(&verifier, &HS256, &typed("secret")), Ok(("secret", false)));
+    let unusable = [("short", &*HS256), ("too long a hash", &*HS256)];
+    for (client, signer) in unusable {
+        assert!(outcome(&verifier, signer, &typed(client)).is_err(), "{client}");
     }
 }

@@ -134,7 +134,7 @@ fn it_tells_who_it_is_and_how_it_was_proven() {
 fn the_hash_of_a_jti_is_sha_256_of_its_bytes_however_long_it_is() {
     // Short ones are kept in place, up to 46 bytes.
     for jti in
-        ["x".repeat(1), "x".repeat(45), "x".repeat(46), "x".repeat(47), "x".repeat(256), "\u{e4}\"\\/".to_owned()]
+        ["x".to_owned(), "x".repeat(45), "x".repeat(46), "x".repeat(47), "x".repeat(256), "\u{e4}\"\\/".to_owned()]
     {
         let expected: [u8; 32] = digest(&SHA256, jti.as_bytes()).as_ref().try_into().unwrap();
         assert_eq!(identity(&Jwt::new().claim("jti", &*jti)).claims().jti_hash(), Some(expected), "{jti}");

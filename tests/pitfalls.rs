@@ -358,7 +358,8 @@ fn e17_text_is_strict_utf_8() {
 #[test]
 fn e18_e19_an_assertion_has_one_spelling_and_nothing_around_it() {
     let layer = layer();
-    let mangles: &[(&str, fn(String) -> String, &str)] = &[
+    type Mangled = (&'static str, fn(String) -> String, &'static str);
+    let mangles: &[Mangled] = &[
         ("padded", |text| text + "==", MALFORMED),
         ("in the other alphabet", |text| text.replace('.', "+."), MALFORMED),
         ("with a slash", |text| text + "/", MALFORMED),
