@@ -108,8 +108,8 @@ fn key_06_of_keys_with_one_kid_up_to_four_are_tried_in_the_order_of_the_set() {
         (Policy::OIDC, 4),
         (Policy::RFC7523, 4),
         (Policy::FAPI2.key_trials(2), 2),
-        (Policy::FAPI2.key_trials(5), 5),
-        (Policy::FAPI2.key_trials(usize::MAX), 6),
+        (Policy::FAPI2.dangerous().key_trials(5), 5),
+        (Policy::FAPI2.dangerous().key_trials(usize::MAX), 6),
     ];
     for (policy, tried) in trials {
         let verifier = verifier(policy.clone(), &all);

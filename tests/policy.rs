@@ -142,6 +142,30 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
                 .into(),
         ),
         (
+            Policy::FAPI2.dangerous().key_trials(0),
+            "optional_kid and key_trials of the policy fapi2 contradict each other: without a kid a key must be tried, and \
+             none may be; allow at least one trial"
+                .into(),
+        ),
+        (
+            Policy::FAPI2.key_trials(5),
+            "key_trials and profile of the policy fapi2 contradict each other: 5 is more than the 4 of fapi2; set it through \
+             dangerous()"
+                .into(),
+        ),
+        (
+            smart().key_trials(2),
+            "key_trials and profile of the policy smart contradict each other: 2 is more than the 1 of smart; set it through \
+             dangerous()"
+                .into(),
+        ),
+        (
+            Policy::REDOX.key_trials(2),
+            "key_trials and profile of the policy redox contradict each other: 2 is more than the 1 of redox; set it through \
+             dangerous()"
+                .into(),
+        ),
+        (
             Policy::RFC7523.dangerous().accept_typ(&["JWT", "at+jwt"]),
             "accept_typ and profile of the policy rfc7523 contradict each other: at+jwt is the type of another kind of JWT, \
              which must never pass for an assertion"
@@ -246,6 +270,10 @@ fn the_boundaries_build() {
         Policy::RFC7523.future_skew(secs(300)).expiry_skew(secs(300)),
         Policy::RFC7523.client_secret_jwt(),
         Policy::RFC7523.key_trials(1),
+        Policy::RFC7523.key_trials(4),
+        Policy::RFC7523.dangerous().key_trials(5),
+        Policy::SMART_BACKEND_SERVICES.key_trials(1),
+        Policy::SMART_BACKEND_SERVICES.dangerous().key_trials(2),
         Policy::RFC7523.max_age(secs(86_400)),
         Policy::RFC7523.dangerous().max_lifetime(Some(secs(86_400))),
         Policy::RFC7523.require_iat().max_age(secs(60)).dangerous().optional_exp(),
