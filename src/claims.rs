@@ -319,9 +319,12 @@ impl Rules<'_> {
         }
     }
 
+    /// Whether the issuer as the sole value was not there, though the policy or its profile knows of it.
     fn is_lax(&self, claims: &Claims<'_>) -> bool {
         let sole = |aud: &str| self.audiences.named(AudienceRule::SoleIssuer, aud).is_some();
-        self.policy.audience == AudienceRule::IssuerOrUrls
+        let rule = self.policy.audience;
+        rule.knows_urls()
+            && (rule.knows_issuer() || self.policy.strict_by_typ)
             && match &claims.aud {
                 Field::Is(Audience::One(aud)) => !sole(aud),
                 Field::Is(Audience::Many(array)) => self.aud_array(array, AudienceRule::SoleIssuer).is_some(),

@@ -137,8 +137,9 @@ impl ClientIdentity {
         self.policy
     }
 
-    /// Whether the assertion was accepted only because of [`AudienceRule::IssuerOrUrls`](crate::policy::AudienceRule), which
-    /// is laxer than RFC 7523 is since 2026. When no client needs it any more, the policy can be tightened.
+    /// Whether the assertion was accepted only because its policy lets more pass than the issuer as the sole value, as RFC 7523
+    /// has it since 2026. When no client needs that any more, the policy can be tightened. Never where the profile itself has
+    /// nothing but [URLs](crate::policy::AudienceRule::Urls), as Redox's and SMART's.
     pub fn has_lax_audience(&self) -> bool {
         self.lax_audience
     }

@@ -215,9 +215,25 @@ fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
         }
         assert_eq!(*seen.lock().unwrap(), cases.iter().map(|(_, lax)| *lax).collect::<Vec<_>>());
     }
+    let urls = |policy: Policy| policy.dangerous().audience(AudienceRule::Urls);
     // A profile that never had another rule has nothing to tighten.
-    let verifier = builder(Policy::SMART_BACKEND_SERVICES).build().unwrap();
-    assert!(!outcome(&verifier, &Jwt::new()).unwrap().has_lax_audience());
+    let others = [
+        (Policy::SMART_BACKEND_SERVICES, false),
+        (Policy::REDOX, false),
+        (urls(Policy::RFC7523), true),
+        (urls(Policy::OIDC), true),
+        (Policy::REDOX.dangerous().audience(AudienceRule::IssuerOrUrls), true),
+    ];
+    for (policy, lax) in others {
+        let verifier = builder(policy).issuer(ISSUER).build().unwrap();
+        for aud in [json!(URL), json!([URL, URL])] {
+            let identity = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).unwrap();
+            assert_eq!(identity.has_lax_audience(), lax, "{:?}, {aud}", verifier.policies()[0].name());
+        }
+    }
+    let verifier = builder(urls(Policy::RFC7523)).issuer(ISSUER).build().unwrap();
+    let asked = Jwt::new().header("typ", "client-authentication+jwt").claim("aud", ISSUER);
+    assert!(!outcome(&verifier, &asked).unwrap().has_lax_audience());
 }
 
 #[test]

@@ -16,10 +16,11 @@ pub enum AudienceRule {
     IssuerString,
     /// The issuer as the sole value: a string, or an array of that one member (the 2026 update of RFC 7523, section 3).
     SoleIssuer,
-    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API).
+    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API). In another profile the identity
+    /// [says so](crate::ClientIdentity::has_lax_audience).
     Urls,
     /// The issuer or one of the URLs, or an array of nothing but them (OpenID Connect Core with errata set 2, section 9).
-    /// Where the issuer alone would not have done, the identity [says so](crate::ClientIdentity::has_lax_audience).
+    /// Where the issuer alone would not have done, the identity says so too.
     IssuerOrUrls,
 }
 
