@@ -316,6 +316,29 @@ fn no_cell_is_missing() {
     }
 }
 
+/// In which order an assertion is judged, a contract of every profile: the sender is told of the first that fails.
+const ORDER: [&str; 11] = ["kid", "alg", "crit", "iss", "sub", "jti", "aud", "typ", "iat", "nbf", "exp"];
+
+#[test]
+fn of_two_faults_the_earlier_one_is_told_in_every_profile() {
+    let broken = |name: &str| {
+        let state = if name == "crit" { "present" } else { "wrong type" };
+        CELLS.iter().find(|cell| cell.0 == name && cell.1.starts_with(state)).unwrap()
+    };
+    for (column, profile) in PROFILES.iter().enumerate() {
+        let layer = profile.layer();
+        for (index, earlier) in ORDER.iter().enumerate() {
+            for later in &ORDER[index + 1..] {
+                let mut attempt = profile.attempt();
+                broken(later).2(&mut attempt, profile);
+                broken(earlier).2(&mut attempt, profile);
+                let expected = profile.refusal(broken(earlier).3[column].unwrap());
+                assert_eq!(answer(&layer, &attempt), expected, "{}: {earlier}, {later}", profile.policy.name());
+            }
+        }
+    }
+}
+
 /// RFC 8725, section 3.12: the types of other JWTs, and what looks like one.
 const FOREIGN_TYPES: [&str; 16] = [
     "at+jwt",
