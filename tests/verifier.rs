@@ -103,6 +103,34 @@ fn policies_are_narrowed_to_the_second() {
 }
 
 #[test]
+fn each_direction_has_a_skew_of_its_own() {
+    let secs = Duration::from_secs;
+    let policy = Policy::RFC7523.max_age(secs(60)).max_lifetime(secs(100)).future_skew(secs(5)).expiry_skew(secs(20));
+    let registry = FixedRegistry::new([client()]).unwrap();
+    let builder = Verifier::builder(policy, registry, replay()).issuer("https://as.example.com").clock(clock());
+    let verifier = builder.build().unwrap();
+    let cases = [
+        ("iat", NOW - 81, false),
+        ("iat", NOW - 80, true),
+        ("iat", NOW + 5, true),
+        ("iat", NOW + 6, false),
+        ("nbf", NOW + 5, true),
+        ("nbf", NOW + 6, false),
+        ("exp", NOW - 20, false),
+        ("exp", NOW - 19, true),
+        ("exp", NOW + 105, true),
+        ("exp", NOW + 106, false),
+    ];
+    for (claim, value, accepted) in cases {
+        let jwt = Jwt::new().claim("aud", "https://as.example.com").claim("exp", NOW + 60).claim(claim, value);
+        assert_eq!(verify(&verifier, &form(&jwt.signed())).is_ok(), accepted, "{claim} {value}");
+    }
+    let jwt = Jwt::new().claim("aud", "https://as.example.com").claim("iat", NOW - 10).claim("exp", NOW + 60);
+    let identity = verify(&verifier, &form(&jwt.signed())).unwrap();
+    assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 71), "the age of iat ends it, 20 s later");
+}
+
+#[test]
 fn the_identity_tells_what_was_verified() {
     let verifier = builder(Policy::REDOX).build().unwrap();
     let identity = verify(&verifier, &form(&Jwt::new().signed())).unwrap();
