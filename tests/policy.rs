@@ -371,6 +371,15 @@ fn an_issuer_is_an_https_url_without_query_and_fragment() {
 }
 
 #[test]
+fn what_was_dangerous_of_one_issuer_is_not_of_the_next() {
+    let builder = bare(Policy::RFC7523).dangerous().issuer_without_tls("http://127.0.0.1:1");
+    assert!(builder.issuer("http://as.example.com").build().is_err());
+    let builder = bare(Policy::RFC7523).dangerous().issuer_without_tls("http://127.0.0.1:1");
+    assert!(builder.issuer(ISSUER).build().is_ok());
+    assert!(bare(Policy::RFC7523).issuer(ISSUER).dangerous().issuer_without_tls("http://127.0.0.1:1").build().is_ok());
+}
+
+#[test]
 fn an_audience_is_printable_ascii_without_spaces() {
     for (audience, valid) in
         [("x", true), ("urn:x", true), ("", false), ("https://a b", false), ("https://\u{e4}", false)]

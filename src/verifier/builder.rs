@@ -40,6 +40,7 @@ impl VerifierBuilder {
     /// accept in `aud`, and most accept alone. Compared byte for byte. Default: none.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.verifier.audiences.issuer = Some(Arc::from(issuer.into()));
+        self.issuer_without_tls = false;
         self
     }
 
