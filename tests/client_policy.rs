@@ -225,6 +225,30 @@ fn the_operator_is_told_by_the_policy_that_refused() {
     assert_eq!(*lines.lock().unwrap(), expected);
 }
 
+/// Also where another policy, which is asked first, was met.
+#[test]
+fn the_operator_is_told_by_the_clients_own_policy() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&lines);
+    let events = move |event: &Event<'_>| {
+        if let Event::Refused(refused) = event {
+            log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
+        }
+    };
+    let registry = FixedRegistry::new([clients().remove(0).policy("strict")]).unwrap();
+    let policies = [LEGACY, SECRET, STRICT.named("strict")];
+    let verifier = builder_of(registry, policies).events(events).build().unwrap();
+    let jwt = jwt("strict").claim("aud", AUDIENCE).without_header("typ");
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt), claim(Claim::Aud, ClaimFault::Unexpected));
+    let expected = [
+        format!(
+            "aud is not an accepted value: expected nothing but {ISSUER}, as the sole value, received \"{AUDIENCE}\""
+        ),
+        "typ is missing: expected client-authentication+jwt or jwt, received nothing".to_owned(),
+    ];
+    assert_eq!(*lines.lock().unwrap(), expected);
+}
+
 #[test]
 fn grant_types_and_wording_are_those_of_the_first() {
     let first = Policy::RFC7523.grant_types(&["client_credentials"]);
