@@ -49,7 +49,7 @@ fn builder(policy: Policy) -> VerifierBuilder {
 struct Silent(FixedRegistry);
 
 impl ClientRegistry for Silent {
-    fn find(&self, client_id: &str) -> tower_client_assertion::port::Answer<tower_client_assertion::registry::Found> {
+    fn find(&self, client_id: &str) -> Answer<Found> {
         self.0.find(client_id)
     }
 }
