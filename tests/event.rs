@@ -75,3 +75,20 @@ fn outcomes_have_their_level_and_no_part_of_the_assertion() {
         assert!(assertion.split('.').all(|part| !line.contains(part)), "{line}");
     }
 }
+
+/// So that operators can see when they may tighten a policy.
+#[test]
+fn an_accepted_client_is_told_with_its_policy_and_whether_only_a_lax_audience_let_it_in() {
+    let lines = Lines::default();
+    let issuer = "https://as.example.com";
+    let verifier = builder(Policy::OIDC).issuer(issuer).events(TracingEvents).build().unwrap();
+    tracing::subscriber::with_default(lines.clone(), || {
+        verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+        verify(&verifier, &form(&Jwt::new().claim("aud", issuer).signed())).unwrap();
+    });
+    let lines = lines.0.lock().unwrap();
+    for (line, lax) in lines.iter().zip(["lax_audience=true", "lax_audience=false"]) {
+        assert!(line.contains("policy=\"oidc\"") && line.contains(lax) && line.contains("algorithm=ES384"), "{line}");
+    }
+    assert_eq!(lines.len(), 2);
+}
