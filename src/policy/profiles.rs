@@ -65,20 +65,22 @@ const BASE: Policy = Policy {
 impl Policy {
     /// The token endpoint of the Redox API, as its troubleshooting page describes it.
     ///
-    /// | parameter | rule |
-    /// |---|---|
-    /// | `grant_type` | `client_credentials` |
-    /// | algorithms | RS384, ES384; HS384 for clients that are registered with a secret |
-    /// | `kid` | required, but for HS384; exactly one usable key of this `kid` and algorithm |
-    /// | `jku` | may be absent; else the registered key set URL |
-    /// | `typ` | may be absent; else `JWT` in any case, also as `application/jwt` |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
-    /// | `aud` | required; a configured URL, or an array of nothing else |
-    /// | `jti` | required; single use for each client |
-    /// | `iat` | required; at most 5 minutes old |
-    /// | `exp`, `nbf` | may be absent; must hold where they are present |
-    /// | clock skew | 10 s, for the past and for the future |
-    /// | refusals | 400 `invalid_request`, in Redox's own words |
+    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    ///
+    /// | parameter | rule | source |
+    /// |---|---|---|
+    /// | `grant_type` | `client_credentials` | Redox |
+    /// | algorithms | RS384, ES384; HS384 for clients that are registered with a secret | Redox (RS384, ES384); Redox's older page (HS384) |
+    /// | `kid` | required, but for HS384; exactly one usable key of this `kid` and algorithm | Redox; SMART, key retrieval |
+    /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval |
+    /// | `typ` | may be absent; else `JWT` in any case, also as `application/jwt` | Redox; its own sample sends none; RFC 7515, section 4.1.9 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | Redox; RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
+    /// | `aud` | required; a configured URL, or an array of nothing else | Redox; the array is ours |
+    /// | `jti` | required; single use for each client | Redox; what it says of a second use is ours |
+    /// | `iat` | required; at most 5 minutes old | Redox |
+    /// | `exp`, `nbf` | may be absent; must hold where they are present | Redox; RFC 7519, sections 4.1.4 and 4.1.5 |
+    /// | clock skew | 10 s, for the past and for the future | Redox |
+    /// | refusals | 400 `invalid_request`, in Redox's own words | Redox; the status is ours |
     pub const REDOX: Self = Self {
         name: "redox",
         grant_types: Some(&["client_credentials"]),
@@ -102,20 +104,22 @@ impl Policy {
 
     /// SMART App Launch 2.2: Backend Services, and confidential clients that authenticate with an asymmetric key.
     ///
-    /// | parameter | rule |
-    /// |---|---|
-    /// | `grant_type` | `client_credentials`; see [`any_grant_type`](Self::any_grant_type) for app launch |
-    /// | algorithms | RS384, ES384 |
-    /// | `kid` | required; exactly one usable key of this `kid` and algorithm |
-    /// | `jku` | may be absent; else the registered key set URL |
-    /// | `typ` | may be absent; else `JWT` or `client-authentication+jwt`. SMART requires it, and clients forget it: see [`require_typ`](Self::require_typ) |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
-    /// | `aud` | required; a configured URL, which is the token endpoint's, or an array of nothing else |
-    /// | `jti` | required; single use for each client |
-    /// | `exp` | required; at most 5 minutes ahead, and the skew |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present |
-    /// | clock skew | 30 s, for the past and for the future |
-    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    ///
+    /// | parameter | rule | source |
+    /// |---|---|---|
+    /// | `grant_type` | `client_credentials`; see [`any_grant_type`](Self::any_grant_type) for app launch | SMART, Backend Services |
+    /// | algorithms | RS384, ES384 | SMART, asymmetric authentication |
+    /// | `kid` | required; exactly one usable key of this `kid` and algorithm | SMART, JWT header; key retrieval, step 3 |
+    /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval, step 1 |
+    /// | `typ` | may be absent; else `JWT` or `client-authentication+jwt`. SMART requires it, and clients forget it: see [`require_typ`](Self::require_typ) | SMART, JWT header; that it may be absent is ours |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | SMART, JWT claims; RFC 7521, section 4.2 |
+    /// | `aud` | required; a configured URL, which is the token endpoint's, or an array of nothing else | SMART, JWT claims; the array is ours |
+    /// | `jti` | required; single use for each client | SMART, JWT claims |
+    /// | `exp` | required; at most 5 minutes ahead, and the skew | SMART, JWT claims; the skew is ours |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present | RFC 7519, sections 4.1.5 and 4.1.6; `iat` in the future is ours |
+    /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | SMART, Backend Services; RFC 7521, section 4.2.1 |
     pub const SMART_BACKEND_SERVICES: Self = Self {
         name: "smart",
         grant_types: Some(&["client_credentials"]),
@@ -138,38 +142,42 @@ impl Policy {
 
     /// RFC 7521 and RFC 7523 with its update of 2026, strictly: an assertion for us alone.
     ///
-    /// | parameter | rule |
-    /// |---|---|
-    /// | `grant_type` | left to the handler |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`client_secret_jwt`](Self::client_secret_jwt) for HMAC |
-    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried |
-    /// | `jku` | may be absent; else the registered key set URL |
-    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
-    /// | `aud` | required; the issuer as the sole value |
-    /// | `jti` | may be absent; where it is present, single use for each client |
-    /// | `exp` | required; at most an hour ahead, and the skew |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present |
-    /// | clock skew | 30 s, for the past and for the future |
-    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    ///
+    /// | parameter | rule | source |
+    /// |---|---|---|
+    /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`client_secret_jwt`](Self::client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); the others are ours |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | OpenID Connect Core, section 10.1; the trials are ours |
+    /// | `jku` | may be absent; else the registered key set URL | RFC 8725, section 3.10 |
+    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026; RFC 8725, section 3.11 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
+    /// | `aud` | required; the issuer as the sole value | the update of 2026 (RFC 7523, section 3, item 3) |
+    /// | `jti` | may be absent; where it is present, single use for each client | RFC 7523, section 3, item 7 |
+    /// | `exp` | required; at most an hour ahead, and the skew | RFC 7523, section 3, item 4; the hour is ours |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present | RFC 7523, section 3, items 5 and 6; `iat` in the future is ours |
+    /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const RFC7523: Self = BASE;
 
     /// The FAPI 2.0 Security Profile (final, 2025).
     ///
-    /// | parameter | rule |
-    /// |---|---|
-    /// | `grant_type` | left to the handler |
-    /// | algorithms | PS256, ES256, EdDSA, Ed25519, and no other can be allowed (section 5.4.1) |
-    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried (section 5.4.3) |
-    /// | `jku` | may be absent; else the registered key set URL |
-    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
-    /// | `aud` | required; the issuer, as a JSON string (section 5.3.2.1, item 8) |
-    /// | `jti` | required; single use for each client |
-    /// | `exp` | required; at most 5 minutes ahead, and the skew: FAPI itself has no maximum |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present |
-    /// | clock skew | 10 s; for the future 10 s to 60 s (section 5.3.2.1, item 13) |
-    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    ///
+    /// | parameter | rule | source |
+    /// |---|---|---|
+    /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
+    /// | algorithms | PS256, ES256, EdDSA, Ed25519, and no other can be allowed | FAPI, section 5.4.1 |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | FAPI, section 5.4.3; the number is ours |
+    /// | `jku` | may be absent; else the registered key set URL | FAPI, section 5.4.2 |
+    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026 of RFC 7523; RFC 8725, section 3.11 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
+    /// | `aud` | required; the issuer, as a JSON string | FAPI, section 5.3.2.1, item 8 |
+    /// | `jti` | required; single use for each client | OpenID Connect Core, section 9 |
+    /// | `exp` | required; at most 5 minutes ahead, and the skew: FAPI itself has no maximum | RFC 7523, section 3, item 4; the five minutes are ours |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present | FAPI, section 5.3.2.1, item 13 |
+    /// | clock skew | 10 s; for the future 10 s to 60 s | FAPI, section 5.3.2.1, item 13; for the past ours |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const FAPI2: Self = Self {
         name: "fapi2",
         algorithms: AlgorithmSet::of(&[PS256, ES256, EdDSA, Ed25519]),
@@ -190,20 +198,22 @@ impl Policy {
 
     /// OpenID Connect Core with errata set 2, section 9: `private_key_jwt` and `client_secret_jwt`.
     ///
-    /// | parameter | rule |
-    /// |---|---|
-    /// | `grant_type` | left to the handler |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; HS256, HS384, HS512 for clients that are registered with a secret |
-    /// | `kid` | required if the client has several keys for the algorithm (section 10.1); of several keys of one `kid`, four are tried |
-    /// | `jku` | not looked at |
-    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent |
-    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`issuer_as_string`](Self::issuer_as_string) for the draft of errata set 3 |
-    /// | `jti` | required; single use for each client |
-    /// | `exp` | required; at most an hour ahead, and the skew |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present |
-    /// | clock skew | 30 s, for the past and for the future |
-    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description |
+    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    ///
+    /// | parameter | rule | source |
+    /// |---|---|---|
+    /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; HS256, HS384, HS512 for clients that are registered with a secret | OpenID Connect Core, section 9; the list is ours |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | OpenID Connect Core, section 10.1; the trials are ours |
+    /// | `jku` | not looked at | RFC 8725, section 3.10 |
+    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026 of RFC 7523; RFC 8725, section 3.11 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
+    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`issuer_as_string`](Self::issuer_as_string) for the draft of errata set 3 | OpenID Connect Core, section 9; the update of 2026 of RFC 7523 |
+    /// | `jti` | required; single use for each client | OpenID Connect Core, section 9 |
+    /// | `exp` | required; at most an hour ahead, and the skew | OpenID Connect Core, section 9; the hour is ours |
+    /// | `iat`, `nbf` | may be absent; must hold where they are present | OpenID Connect Core, section 9; RFC 7519, sections 4.1.5 and 4.1.6; `iat` in the future is ours |
+    /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
+    /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const OIDC: Self = Self {
         name: "oidc",
         algorithms: BASE.algorithms.union(AlgorithmSet::MAC),
