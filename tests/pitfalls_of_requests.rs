@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::keys::SkipReason;
-use tower_client_assertion::policy::Policy;
+use tower_client_assertion::policy::{Algorithm, Policy};
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::render::Opaque;
 use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, PreservedBodies, Verifier, VerifierBuilder};
 
@@ -361,6 +362,27 @@ fn e50_who_is_known_cannot_be_read_off_a_refusal() {
         (no_key.status(), no_key.headers(), no_key.body())
     );
     assert_eq!(unknown.body(), r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#);
+
+    // Who would rather have its own engineers guess than strangers know.
+    let client = client().signing_alg(Algorithm::ES384).unwrap();
+    let verifier = builder_of(Policy::OIDC, [client], MemoryReplay::new(9).unwrap()).build().unwrap();
+    let opaque = ClientAssertionLayer::new(verifier).render(Opaque).preserve_body_types();
+    let refused = [
+        Attempt::of(&SIGNER, jwt("nobody")),
+        with(|a| a.jose("kid", "key-2")),
+        with(|a| a.mangle = flip_signature),
+        with(|a| {
+            a.drop_jose("kid");
+            a.mangle = flip_signature;
+        }),
+        with(|a| a.jose("alg", "HS256")),
+        with(|a| a.jose("alg", "ES256")),
+    ];
+    for attempt in &refused {
+        let response = send(&opaque, attempt);
+        assert_eq!((response.status().as_u16(), &response.body()[..]), (400, &br#"{"error":"invalid_client"}"#[..]));
+        assert_eq!(response.headers(), send(&opaque, &refused[0]).headers());
+    }
 }
 
 #[test]

@@ -163,8 +163,9 @@ fn code(kind: RejectionKind) -> &'static str {
 }
 
 /// The texts of all profiles but Redox's, within the characters of RFC 6749, appendix A.8. An unknown client and a client
-/// without the key read the same. That makes guessing names harder, not impossible: whoever knows a client's `kid` is told
-/// of the signature, as its own engineers must be. [`Opaque`] tells nobody.
+/// without the key read the same. That makes guessing names harder, not impossible: whoever knows a client's `kid`, or may
+/// leave it out, is told of the signature, and whoever takes the other kind of algorithm is told of that, as the client's
+/// own engineers must be. [`Opaque`] tells nobody.
 fn describe(fault: ClientFault) -> &'static str {
     use ClientFault as F;
     match fault {
