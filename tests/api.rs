@@ -11,9 +11,10 @@ use tower_client_assertion::policy::{Limits, Policy};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry};
 use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
 use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
+use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{
-    ClientAssertion, ClientAssertionLayer, ClientId, ClientIdentity, ConfigError, PreservedBodies, Rejection,
-    RequestBody, ResponseBody, Verifier,
+    ClientAssertion, ClientAssertionLayer, ClientAuthMetadata, ClientId, ClientIdentity, ConfigError, Endpoint,
+    PreservedBodies, Rejection, RequestBody, ResponseBody, VerifiedClaims, Verifier,
 };
 
 fn shared<T: Send + Sync + Unpin + 'static>() {}
@@ -39,6 +40,10 @@ fn everything_crosses_threads() {
     shared::<FixedRegistry>();
     shared::<FileRegistry>();
     shared::<MemoryReplay>();
+    shared::<ClientSecret>();
+    shared::<ClientAuthMetadata>();
+    shared::<VerifiedClaims>();
+    shared::<Endpoint>();
     shared::<Redox>();
     shared::<Rfc6749>();
     shared::<Opaque>();
