@@ -100,6 +100,24 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
                 .into(),
         ),
         (
+            fapi2().dangerous().future_skew(secs(61)),
+            "future_skew and profile of the policy fapi2 contradict each other: the skew is 61 s, and fapi2 asks for 10 s \
+             to 60 s"
+                .into(),
+        ),
+        (
+            fapi2().expiry_skew(secs(11)),
+            "expiry_skew and profile of the policy fapi2 contradict each other: 11 s is more than the 10 s of fapi2; \
+             shorten it, or set it through dangerous()"
+                .into(),
+        ),
+        (
+            smart().future_skew(secs(31)),
+            "future_skew and profile of the policy smart contradict each other: 31 s is more than the 30 s of smart; \
+             shorten it, or set it through dangerous()"
+                .into(),
+        ),
+        (
             smart().max_lifetime(secs(301)),
             "max_lifetime and profile of the policy smart contradict each other: 301 s is more than the 300 s of smart; \
              shorten it, or set it through dangerous()"
@@ -242,6 +260,11 @@ fn a_setting_that_makes_no_sense_by_itself_is_named() {
         (Policy::OIDC.future_skew(secs(301)), "future_skew: it is over 300 s; give 300 s or less"),
         (Policy::FAPI2.expiry_skew(secs(301)), "expiry_skew: it is over 300 s; give 300 s or less"),
         (
+            Policy::RFC7523.dangerous().accept_typ(&["jwt", ""]),
+            "accept_typ: it is empty or has a character that RFC 6749 does not allow; use printable ASCII without quotation \
+             marks and backslashes, and in a URI without spaces",
+        ),
+        (
             Policy::FAPI2.future_skew(Duration::from_millis(10_500)),
             "future_skew: it has a fraction of a second; give whole seconds",
         ),
@@ -257,7 +280,10 @@ fn the_boundaries_build() {
         Policy::FAPI2.future_skew(secs(10)),
         Policy::FAPI2.future_skew(secs(60)),
         Policy::FAPI2.expiry_skew(secs(0)),
-        Policy::FAPI2.expiry_skew(secs(300)),
+        Policy::FAPI2.expiry_skew(secs(10)),
+        Policy::FAPI2.dangerous().expiry_skew(secs(300)),
+        Policy::FAPI2.dangerous().future_skew(secs(60)),
+        Policy::REDOX.future_skew(secs(10)).expiry_skew(secs(10)),
         Policy::FAPI2.max_lifetime(secs(300)),
         Policy::FAPI2.dangerous().max_lifetime(Some(secs(301))),
         Policy::FAPI2.algorithms(AlgorithmSet::of(&[Algorithm::Ed25519])),
@@ -267,7 +293,8 @@ fn the_boundaries_build() {
         Policy::SMART_BACKEND_SERVICES.max_lifetime(secs(1)),
         Policy::RFC7523.max_lifetime(secs(3600)),
         Policy::RFC7523.future_skew(secs(0)).expiry_skew(secs(0)),
-        Policy::RFC7523.future_skew(secs(300)).expiry_skew(secs(300)),
+        Policy::RFC7523.future_skew(secs(30)).expiry_skew(secs(30)),
+        Policy::RFC7523.dangerous().future_skew(secs(300)).dangerous().expiry_skew(secs(300)),
         Policy::RFC7523.client_secret_jwt(),
         Policy::RFC7523.key_trials(1),
         Policy::RFC7523.key_trials(4),

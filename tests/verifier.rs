@@ -80,7 +80,7 @@ fn a_configuration_that_makes_no_sense_does_not_build_and_says_why() {
 fn the_boundaries_of_a_configuration_build() {
     let secs = Duration::from_secs;
     for builder in [
-        builder(Policy::REDOX.future_skew(secs(300)).expiry_skew(secs(300))),
+        builder(Policy::REDOX.dangerous().future_skew(secs(300)).dangerous().expiry_skew(secs(300))),
         builder(Policy::REDOX.dangerous().max_age(Some(secs(86_400)))),
         builder(Policy::REDOX.future_skew(Duration::ZERO).expiry_skew(Duration::ZERO).max_age(secs(1))),
         builder(Policy::REDOX).limits(Limits::default().json_depth(64)),

@@ -16,6 +16,9 @@ impl Policy {
         self.check_times()?;
         self.check_skew_of_profile()?;
         self.check_lifetime()?;
+        let [future, expiry] = self.bounds.skews;
+        self.check_against_profile("future_skew", Some(self.future_skew), future)?;
+        self.check_against_profile("expiry_skew", Some(self.expiry_skew), expiry)?;
         self.check_against_profile("max_age", self.max_age, self.bounds.max_age)?;
         self.check_against_profile("max_lifetime", self.max_lifetime, self.bounds.max_lifetime)?;
         self.check_algorithms()?;
@@ -124,6 +127,9 @@ impl Policy {
 
     fn check_types(&self) -> Result<(), ConfigError> {
         let foreign = |typ: &&&str| FOREIGN_TYPES.iter().any(|foreign| is_media_type(typ, foreign));
+        if self.typ_accepted.contains(&"") {
+            return Err(ConfigError::InvalidText { setting: "accept_typ" });
+        }
         if let Some(typ) = self.typ_accepted.iter().find(foreign) {
             let why = format!("{typ} is the type of another kind of JWT, which must never pass for an assertion");
             return Err(self.clash("accept_typ", "profile", why));

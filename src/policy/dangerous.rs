@@ -79,6 +79,27 @@ impl DangerousPolicy {
         self.0
     }
 
+    /// Takes a client's clock that is as far ahead of ours as this, at most 300 s (RFC 7519, section 4.1.4: "no more than a few
+    /// minutes"). FAPI 2.0's 60 s stay the most.
+    ///
+    /// The risk: whoever comes by a client's key for a moment can sign assertions for later.
+    pub const fn future_skew(mut self, skew: Duration) -> Policy {
+        let [_, expiry] = self.0.bounds.skews;
+        self.0.future_skew = skew;
+        self.0.bounds.skews = [None, expiry];
+        self.0
+    }
+
+    /// Takes a client's clock that is as far behind ours as this, at most 300 s.
+    ///
+    /// The risk: an assertion is good for so much longer than it says.
+    pub const fn expiry_skew(mut self, skew: Duration) -> Policy {
+        let [future, _] = self.0.bounds.skews;
+        self.0.expiry_skew = skew;
+        self.0.bounds.skews = [future, None];
+        self.0
+    }
+
     /// Accepts an `iat` as old as this, or of any age.
     ///
     /// The risk: an assertion that was overheard long ago is still good, and must be remembered for as long.

@@ -49,14 +49,18 @@ pub(crate) struct Bounds {
     pub(crate) profile: &'static str,
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) key_trials: usize,
+    /// The least and the most that the specification allows.
     pub(crate) future_skew: (Duration, Duration),
+    /// The most that goes without [`dangerous`](Policy::dangerous): the future skew, and that of expiry.
+    pub(crate) skews: [Option<Duration>; 2],
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
 }
 
 /// The rules of a profile, which a client's assertion must keep.
 ///
-/// Start from a profile and narrow it. What would loosen it stands behind [`dangerous`](Self::dangerous):
+/// Start from a profile and narrow it, or set what it leaves to the deployment: algorithms and grant types. What would loosen
+/// it stands behind [`dangerous`](Self::dangerous):
 ///
 /// ```
 /// use std::time::Duration;
@@ -204,13 +208,13 @@ impl Policy {
     }
 
     /// How far a client's clock may be ahead of ours: allowed for `iat` and `nbf`, and added to the
-    /// [maximum lifetime](Self::max_lifetime). At most 300 s; in FAPI 2.0, 10 s to 60 s.
+    /// [maximum lifetime](Self::max_lifetime). At most what the profile has; in FAPI 2.0, 10 s to 60 s.
     pub const fn future_skew(mut self, skew: Duration) -> Self {
         self.future_skew = skew;
         self
     }
 
-    /// How far a client's clock may be behind ours: allowed for `exp` and for the age of `iat`. At most 300 s.
+    /// How far a client's clock may be behind ours: allowed for `exp` and for the age of `iat`. At most what the profile has.
     pub const fn expiry_skew(mut self, skew: Duration) -> Self {
         self.expiry_skew = skew;
         self

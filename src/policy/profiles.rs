@@ -57,6 +57,7 @@ const BASE: Policy = Policy {
         algorithms: AlgorithmSet::of(&Algorithm::ALL),
         key_trials: 4,
         future_skew: ANY_SKEW,
+        skews: [Some(secs(30)), Some(secs(30))],
         max_age: None,
         max_lifetime: Some(secs(3600)),
     },
@@ -98,7 +99,14 @@ impl Policy {
         future_skew: secs(10),
         expiry_skew: secs(10),
         wording: Wording::Redox,
-        bounds: Bounds { profile: "redox", key_trials: 1, max_age: Some(secs(300)), max_lifetime: None, ..BASE.bounds },
+        bounds: Bounds {
+            profile: "redox",
+            key_trials: 1,
+            skews: [Some(secs(10)), Some(secs(10))],
+            max_age: Some(secs(300)),
+            max_lifetime: None,
+            ..BASE.bounds
+        },
         ..BASE
     };
 
@@ -190,6 +198,7 @@ impl Policy {
             profile: "fapi2",
             algorithms: AlgorithmSet::of(&[PS256, ES256, EdDSA, Ed25519]),
             future_skew: (secs(10), secs(60)),
+            skews: [Some(secs(60)), Some(secs(10))],
             max_lifetime: Some(secs(300)),
             ..BASE.bounds
         },
