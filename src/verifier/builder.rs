@@ -55,6 +55,10 @@ impl VerifierBuilder {
     /// Judges the clients that are registered under the [name](Policy::name) of this policy by it, and not by the first.
     /// Grant types and the wording of refusals stay those of the first. At most 15.
     ///
+    /// A spent assertion is remembered for as long as its client's policy could accept it. When a running client is moved to
+    /// a policy that accepts for longer, what it spent just before may be good once more; wait out the difference between the two
+    /// before the new policy is used.
+    ///
     /// ```
     /// use tower_client_assertion::policy::{AudienceRule, Policy};
     /// use tower_client_assertion::registry::{Client, FixedRegistry};
