@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
+#[cfg(feature = "redis")]
+use crate::port::PortError;
 
 /// A configuration that does not build.
 ///
@@ -150,6 +152,16 @@ pub enum ConfigError {
         /// The name of the setting.
         setting: &'static str,
     },
+    /// The Redis store cannot be used as it is configured, or it cannot be reached.
+    #[cfg(feature = "redis")]
+    Redis {
+        /// The name of the setting.
+        setting: &'static str,
+        /// What is wrong with it, and what to do about it. It never holds a password.
+        problem: String,
+        /// What the server or the driver said; also the [source](Error::source).
+        cause: Option<PortError>,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -242,6 +254,8 @@ impl fmt::Display for ConfigError {
                 "{setting}: it is empty or has a character that RFC 6749 does not allow; \
                  use printable ASCII without quotation marks and backslashes, and in a URI without spaces"
             ),
+            #[cfg(feature = "redis")]
+            Self::Redis { setting, problem, .. } => write!(f, "{setting}: {problem}"),
         }
     }
 }
@@ -250,6 +264,8 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::ClientFileUnreadable { cause, .. } => Some(&**cause),
+            #[cfg(feature = "redis")]
+            Self::Redis { cause, .. } => cause.as_ref().map(|cause| cause as _),
             _ => None,
         }
     }

@@ -41,7 +41,7 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> EventSink for F {
     }
 }
 
-/// The end of an attempt to authenticate.
+/// The end of an attempt to authenticate, or something that an operator should look at.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -49,6 +49,28 @@ pub enum Event<'a> {
     Accepted(&'a ClientIdentity),
     /// The client was refused, and the handler is not called.
     Refused(Refused<'a>),
+    /// Nothing has failed, but something is set up in a way that somebody ought to know of.
+    Warning(Warning<'a>),
+}
+
+/// What an operator should look at. It displays as a sentence.
+#[derive(Debug)]
+pub struct Warning<'a> {
+    source: &'static str,
+    message: &'a str,
+}
+
+impl<'a> Warning<'a> {
+    #[cfg(feature = "redis")]
+    pub(crate) fn new(source: &'static str, message: &'a str) -> Self {
+        Self { source, message }
+    }
+}
+
+impl fmt::Display for Warning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.message)
+    }
 }
 
 /// A refusal, with what is known of it.
@@ -248,7 +270,8 @@ impl fmt::Debug for Excerpt<'_> {
     }
 }
 
-/// Hands events to `tracing`: accepted clients at debug level, refused ones at info, and what is our fault at error.
+/// Hands events to `tracing`: accepted clients at debug level, refused ones at info, warnings as such, and what is our fault at
+/// error.
 #[cfg(feature = "tracing")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;
@@ -265,6 +288,7 @@ impl EventSink for TracingEvents {
                 let lax_audience = identity.has_lax_audience();
                 tracing::debug!(client = %identity.client_id(), %algorithm, policy, lax_audience, "client authenticated");
             }
+            Event::Warning(warning) => tracing::warn!("{warning}"),
             Event::Refused(refused) => {
                 let rejection = refused.rejection();
                 let client = refused.claimed_client().map(tracing::field::display);

@@ -99,6 +99,7 @@
 //! None is on by default, and each only adds.
 //!
 //! - `tracing` adds `event::TracingEvents`, which hands every outcome to [`tracing`](https://docs.rs/tracing).
+//! - `redis` adds `replay::RedisReplay`, a replay store for all nodes of a fleet, on Redis or Valkey.
 //! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`keys::KeySet`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,15 +1,19 @@
 //! Single use: an assertion that was accepted once is refused until it has expired.
 //!
-//! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: implement [`ReplayStore`], or
-//! [`AsyncReplayStore`] if you would rather write an `async fn`.
+//! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay` (feature `redis`), or one of your own, for
+//! which you implement [`ReplayStore`], or [`AsyncReplayStore`] if you would rather write an `async fn`.
 
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 pub use memory::MemoryReplay;
+#[cfg(feature = "redis")]
+pub use redis::{RedisReplay, RedisReplayBuilder};
 
 use crate::clock::UnixTime;
 use crate::port::{Answer, Awaited, PortError};

@@ -1,0 +1,223 @@
+//! What can be configured, and how values that cannot be meant are refused.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::RedisReplay;
+use super::connect::Check;
+use super::insert::Replicas;
+use super::key::{Keys, Prefix};
+use super::link::{Bounds, Link};
+use super::{Shared, connect};
+use crate::config::ConfigError;
+use crate::event::EventSink;
+
+/// Configures a [`RedisReplay`].
+#[must_use]
+pub struct RedisReplayBuilder {
+    pub(super) urls: Vec<String>,
+    pub(super) cluster: bool,
+    prefix: String,
+    previous_prefix: Option<String>,
+    clock_margin: Duration,
+    bounds: Bounds,
+    replicas: Option<Replicas>,
+    pub(super) root_certificates: Option<Vec<u8>>,
+    events: Option<Box<dyn EventSink>>,
+}
+
+impl RedisReplayBuilder {
+    pub(super) fn standalone(url: String) -> Self {
+        Self::new(vec![url], false)
+    }
+
+    pub(super) fn cluster(urls: Vec<String>) -> Self {
+        Self::new(urls, true)
+    }
+
+    fn new(urls: Vec<String>, cluster: bool) -> Self {
+        Self {
+            urls,
+            cluster,
+            prefix: String::from("tca"),
+            previous_prefix: None,
+            clock_margin: Duration::from_secs(60),
+            bounds: Bounds {
+                connect_timeout: Duration::from_secs(1),
+                command_timeout: Duration::from_millis(250),
+                in_flight: 1024,
+            },
+            replicas: None,
+            root_certificates: None,
+            events: None,
+        }
+    }
+
+    /// Begins all keys with `prefix`: 1 to 64 characters out of `A-Z a-z 0-9 - _ . : /`. Default: `tca`.
+    ///
+    /// Fleets that share a server need a prefix each. Nodes of one fleet must agree on it, or each accepts an assertion once.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Also honours keys that begin with `prefix`, for as long as nodes run that still write those. Default: none.
+    ///
+    /// To change the prefix of a running fleet without accepting anything twice: first deploy nodes with the new prefix
+    /// and this one; when no older node is left, wait until the longest-lived assertion has expired, and the clock margin on top; then deploy nodes
+    /// without it. Meanwhile an assertion costs two round trips, as it must be inserted under both keys to be fresh. A release of this
+    /// crate that changes the version in the keys does the same of itself.
+    pub fn previous_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.previous_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Keeps entries for this much longer than their assertions can be accepted. At most an hour. Default: 60 s.
+    ///
+    /// It must be more than any two nodes' clocks differ, and than the clock of the server (or that of a replica which
+    /// takes over) is ever set forward. How far the server's clock is off does not matter: lifetimes are relative.
+    pub fn clock_margin(mut self, margin: Duration) -> Self {
+        self.clock_margin = margin;
+        self
+    }
+
+    /// Gives a connection this long to be established, with TLS and password. Default: 1 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.bounds.connect_timeout = timeout;
+        self
+    }
+
+    /// Refuses an assertion as unavailable (503) if the store has not answered after this time, of which waiting for
+    /// a place and for a connection are a part. Default: 250 ms.
+    pub fn command_timeout(mut self, timeout: Duration) -> Self {
+        self.bounds.command_timeout = timeout;
+        self
+    }
+
+    /// Has at most this many commands under way; further ones wait for a place. Default: 1024.
+    pub fn max_in_flight(mut self, count: usize) -> Self {
+        self.bounds.in_flight = count;
+        self
+    }
+
+    /// Lets an assertion in only when `count` replicas have its entry too, for which they have `timeout`. Otherwise it is refused as
+    /// unavailable (503), and spent. Default: nobody waits for replicas.
+    ///
+    /// Replication is asynchronous. Without this, a primary that fails takes with it what it had not passed on yet, and the
+    /// replica that follows it would accept those assertions once more. With it, that takes a successor which is none of the
+    /// replicas that confirmed: so count all that may be promoted. It is a promise about memory, not about disks: `WAIT`
+    /// counts replicas that have received the entry, and one that restarts empty has it no more.
+    ///
+    /// It costs throughput. The server holds up a connection that waits, so a node admits one assertion in each round trip between
+    /// primary and replica.
+    pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
+        self.replicas = Some(Replicas { count, timeout });
+        self
+    }
+
+    /// Trusts the certificate authorities of this PEM file, for `rediss://`. Default: those of the operating system.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Reports to `events` what looks wrong when connecting, such as a server that may evict entries. Default: to nobody.
+    pub fn events(mut self, events: impl EventSink) -> Self {
+        self.events = Some(Box::new(events));
+        self
+    }
+
+    /// Connects, once, to see that the configuration is right. From then on the connection looks after itself.
+    ///
+    /// For TLS, rustls needs a process-wide provider of cryptography. If the application has installed none, aws-lc-rs is
+    /// installed here.
+    ///
+    /// # Errors
+    ///
+    /// - A URL is not one, a prefix has characters that it may not have, a duration or count is zero or too large.
+    /// - The server cannot be reached, wants a password or TLS, has none, or is a node of a cluster.
+    pub async fn connect(self) -> Result<RedisReplay, ConfigError> {
+        let keys = self.keys()?;
+        self.check_times()?;
+        let target = connect::target(&self, self.bounds)?;
+        let check = Check::run(&target, self.bounds).await?;
+        if let Some(events) = &self.events {
+            check.report(&**events);
+        }
+        let link = Link::new(target, self.bounds).map_err(|error| connect::refused(&error))?;
+        let Self { clock_margin, replicas, .. } = self;
+        Ok(RedisReplay(std::sync::Arc::new(Shared { link, keys, clock_margin, replicas })))
+    }
+
+    fn keys(&self) -> Result<Keys, ConfigError> {
+        let prefix = Prefix::parse("redis prefix", &self.prefix)?;
+        let previous = self.previous_prefix.as_deref();
+        let previous = previous.map(|text| Prefix::parse("redis previous_prefix", text)).transpose()?;
+        if previous.as_ref() == Some(&prefix) {
+            let problem = String::from("it is the same as the prefix; give the one that older nodes use");
+            return Err(ConfigError::Redis { setting: "redis previous_prefix", problem, cause: None });
+        }
+        Ok(Keys { prefix, previous })
+    }
+
+    fn check_times(&self) -> Result<(), ConfigError> {
+        const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+        const LONGEST_MARGIN: Duration = Duration::from_secs(60 * 60);
+        let (in_flight, wait) = (self.bounds.in_flight, self.replicas);
+        let timeouts = [
+            ("redis connect_timeout", Some(self.bounds.connect_timeout)),
+            ("redis command_timeout", Some(self.bounds.command_timeout)),
+            ("redis wait_replicas timeout", wait.map(|wait| wait.timeout)),
+        ];
+        for (setting, timeout) in timeouts.into_iter().filter_map(|(setting, timeout)| Some((setting, timeout?))) {
+            within(setting, timeout, LONGEST_TIMEOUT)?;
+        }
+        if in_flight == 0 {
+            return Err(ConfigError::Zero { setting: "redis max_in_flight" });
+        }
+        if wait.is_some_and(|wait| wait.count == 0) {
+            return Err(ConfigError::Zero { setting: "redis wait_replicas" });
+        }
+        if in_flight > MOST_IN_FLIGHT {
+            return Err(ConfigError::TooLarge { setting: "redis max_in_flight", limit: MOST_IN_FLIGHT as u64 });
+        }
+        match self.clock_margin > LONGEST_MARGIN {
+            true => Err(too_large("redis clock_margin", LONGEST_MARGIN)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Bounds the queue of the driver.
+const MOST_IN_FLIGHT: usize = 1 << 20;
+
+/// Timeouts are counted in milliseconds, and `WAIT` takes zero for ever.
+fn within(setting: &'static str, timeout: Duration, longest: Duration) -> Result<(), ConfigError> {
+    match timeout.as_millis() {
+        0 => Err(ConfigError::Zero { setting }),
+        _ if timeout > longest => Err(too_large(setting, longest)),
+        _ => Ok(()),
+    }
+}
+
+fn too_large(setting: &'static str, longest: Duration) -> ConfigError {
+    ConfigError::Redis {
+        setting,
+        problem: format!("it is over {} s; give that or less", longest.as_secs()),
+        cause: None,
+    }
+}
+
+/// Without the URLs, which may hold a password.
+impl fmt::Debug for RedisReplayBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisReplayBuilder")
+            .field("cluster", &self.cluster)
+            .field("prefix", &self.prefix)
+            .field("previous_prefix", &self.previous_prefix)
+            .field("clock_margin", &self.clock_margin)
+            .field("bounds", &self.bounds)
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
+}

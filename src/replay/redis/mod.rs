@@ -1,0 +1,116 @@
+//! Single use across a fleet: one store for all nodes, on Redis (6 or newer) or Valkey.
+//!
+//! What is promised, what an outage looks like, and how to size and watch the store: [`manual::fleet`](crate::manual::fleet).
+
+mod builder;
+mod connect;
+mod insert;
+mod key;
+mod link;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use builder::RedisReplayBuilder;
+
+use self::insert::{Insert, Replicas};
+use self::key::Keys;
+use self::link::Link;
+use super::{Admitted, ReplayKey, ReplayStore};
+use crate::clock::UnixTime;
+use crate::port::{Answer, PortError};
+
+/// Remembers spent assertions in Redis or Valkey, for all nodes that share it. Cheap to clone.
+///
+/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip, over a connection that is shared by all requests.
+/// Only a definite `OK` is fresh, and `nil` is a replay. Everything else is an error, which refuses the request as unavailable (503): an
+/// error, no answer in time, a replica that was taken for the primary (`READONLY`), a full memory (`OOM`), a server
+/// that is still loading. When an answer was lost, the entry may be there: the client that sends the same assertion again is told that it
+/// was used, and signs a new one. It is never let in twice.
+///
+/// It never [looks](ReplayStore::seen): that would be another round trip. Put a [`TieredReplay`](super::TieredReplay) around
+/// it to look at what this node has seen itself.
+///
+/// Keys are `{prefix}:1:{22 characters}`, a truncated SHA-256 of the client and its `jti`. They hold no identifier,
+/// and spread over all slots of a cluster.
+///
+/// ```no_run
+/// use tower_client_assertion::replay::{MemoryReplay, RedisReplay, TieredReplay};
+///
+/// # async fn run() -> Result<(), tower_client_assertion::ConfigError> {
+/// let shared = RedisReplay::standalone("rediss://token-endpoint:password@redis.example.com:6379").connect().await?;
+/// let store = TieredReplay::new(MemoryReplay::new(1_000_000)?, shared);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RedisReplay(Arc<Shared>);
+
+struct Shared {
+    link: Link,
+    keys: Keys,
+    clock_margin: Duration,
+    replicas: Option<Replicas>,
+}
+
+impl RedisReplay {
+    /// Starts to configure a store on one server: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+    ///
+    /// Behind a proxy, a load balancer or a name that follows the primary, give that one's URL. For Redis Cluster see
+    /// [`cluster`](Self::cluster).
+    pub fn standalone(url: impl Into<String>) -> RedisReplayBuilder {
+        RedisReplayBuilder::standalone(url.into())
+    }
+
+    /// Starts to configure a store on a Redis Cluster, of which these are some nodes. The others are found through them.
+    ///
+    /// All URLs have the same scheme, user and password. Clusters have no databases.
+    pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>) -> RedisReplayBuilder {
+        RedisReplayBuilder::cluster(urls.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Shared {
+    /// For how long the store keeps an entry: the margin covers nodes whose clocks differ, and a server whose clock is set.
+    fn lifetime(&self, until: UnixTime, now: UnixTime) -> Result<Duration, PortError> {
+        const LONGEST: u64 = 366 * 24 * 60 * 60;
+        match until.as_secs().saturating_sub(now.as_secs()) {
+            0 => Err(PortError::new("the assertion expired before it could be recorded")),
+            1..=LONGEST => {
+                let secs = until.as_secs().saturating_sub(now.as_secs());
+                Ok(Duration::from_secs(secs).saturating_add(self.clock_margin))
+            }
+            _ => Err(PortError::new("the assertion would have to be remembered for more than a year")),
+        }
+    }
+}
+
+impl ReplayStore for RedisReplay {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        None
+    }
+
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+        let shared = Arc::clone(&self.0);
+        let lifetime = match shared.lifetime(until, now) {
+            Ok(lifetime) => lifetime,
+            Err(error) => return Answer::Ready(Err(error)),
+        };
+        let replicas = shared.replicas;
+        let inserts = shared.keys.of(key).map(move |key| Insert::new(&key, lifetime, replicas));
+        Answer::later(async move { shared.link.insert(inserts).await })
+    }
+}
+
+impl fmt::Debug for RedisReplay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { link, keys, clock_margin, replicas } = &*self.0;
+        f.debug_struct("RedisReplay")
+            .field("link", link)
+            .field("keys", keys)
+            .field("clock_margin", clock_margin)
+            .field("replicas", replicas)
+            .finish()
+    }
+}

@@ -1,0 +1,302 @@
+//! Redis servers of the tests' own: on free ports of the loopback, with a directory each, and gone when they are dropped.
+
+#![allow(dead_code, unreachable_pub, missing_docs, missing_debug_implementations)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::port::PortError;
+use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore};
+
+/// When all of these tests begin: years before the clock of any server, which must not matter.
+pub const NOW: u64 = 1_700_000_000;
+/// How long what should happen may take before the test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let timeout = tokio::time::timeout(PATIENCE, future).await;
+    timeout.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
+}
+
+/// Asks again until the answer is yes.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut asked: impl FnMut() -> F) {
+    let again = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        while !asked().await {
+            ticks.tick().await;
+        }
+    };
+    soon(what, again).await;
+}
+
+/// A port that nobody listened on a moment ago.
+pub fn free_port() -> u16 {
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // The ports of a cluster's bus lie 10,000 higher.
+        if port < 55_000 {
+            return port;
+        }
+    }
+}
+
+/// A directory that is removed when this is dropped.
+pub struct TempDir(pub PathBuf);
+
+impl TempDir {
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("tower-client-assertion-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A `redis-server` that keeps nothing on disk.
+pub struct Redis {
+    pub port: u16,
+    arguments: Vec<String>,
+    directory: TempDir,
+    child: Child,
+}
+
+impl Redis {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let directory = TempDir::new();
+        loop {
+            let port = free_port();
+            if let Some(child) = spawn(port, &arguments, directory.path()).await {
+                return Self { port, arguments, directory, child };
+            }
+            // Somebody else was faster on that port.
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn builder(&self) -> RedisReplayBuilder {
+        RedisReplay::standalone(self.url())
+    }
+
+    pub async fn store(&self) -> RedisReplay {
+        self.builder().connect().await.unwrap()
+    }
+
+    /// The answer to a command whose words have no spaces.
+    pub async fn ask(&self, command: &str) -> String {
+        ask(self.port, command).await
+    }
+
+    pub async fn signal(&self, name: &str) {
+        signal(self.child.id().unwrap(), name).await;
+    }
+
+    /// `SIGKILL`, and gone when this returns.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// The same server once more, on its port, with nothing in memory.
+    pub async fn restart(&mut self) {
+        self.child = spawn(self.port, &self.arguments, self.directory.path()).await.expect("the port was its own");
+    }
+
+    pub async fn keys(&self) -> Vec<String> {
+        let answer = self.ask("KEYS *").await;
+        answer.lines().map(str::to_owned).collect()
+    }
+}
+
+async fn signal(process: u32, name: &str) {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status().await.unwrap();
+    assert!(sent.success());
+}
+
+/// `None` if the port was taken meanwhile.
+async fn spawn(port: u16, arguments: &[String], directory: &Path) -> Option<Child> {
+    let mut command = Command::new("redis-server");
+    command.arg("--port").arg(port.to_string()).args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+    command.arg("--dir").arg(directory).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().expect("these tests need redis-server (Debian: apt-get install redis-server)");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    while let Some(line) = soon("a line of redis-server", lines.next_line()).await.unwrap() {
+        if line.contains("Ready to accept connections") {
+            // Read on, or it would stop when the pipe is full.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Some(child);
+        }
+        said = format!("{said}\n{line}");
+    }
+    assert!(said.contains("Address already in use"), "redis-server did not start:{said}");
+    None
+}
+
+/// Sends a command, and reads its answer as text, a line for each element.
+pub async fn ask(port: u16, command: &str) -> String {
+    let answer = async {
+        let mut socket = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
+        socket.write_all(format!("{command}\r\n").as_bytes()).await?;
+        Box::pin(read(&mut socket)).await
+    };
+    soon("an answer of redis-server", answer).await.unwrap_or_else(|error| panic!("{command}: {error}"))
+}
+
+async fn read(socket: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+    let mut line = String::new();
+    socket.read_line(&mut line).await?;
+    let (kind, rest) = line.trim_end().split_at(1);
+    match kind {
+        "$" if rest == "-1" => Ok(String::from("nil")),
+        "$" => {
+            let mut text = vec![0; rest.parse::<usize>().unwrap() + 2];
+            socket.read_exact(&mut text).await?;
+            text.truncate(text.len() - 2);
+            Ok(String::from_utf8(text).unwrap())
+        }
+        "*" => {
+            let mut all = Vec::new();
+            for _ in 0..rest.parse::<usize>().unwrap() {
+                all.push(Box::pin(read(socket)).await?);
+            }
+            Ok(all.join("\n"))
+        }
+        "-" => Ok(format!("error: {rest}")),
+        _ => Ok(rest.to_owned()),
+    }
+}
+
+/// A wire between a client and a server, which can be told to swallow what the server says.
+pub struct Proxy {
+    pub port: u16,
+    mute: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Proxy {
+    pub async fn before(server: u16) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mute = Arc::new(AtomicBool::new(false));
+        let muted = Arc::clone(&mute);
+        let task = tokio::spawn(async move {
+            let mut wires = tokio::task::JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { continue };
+                wires.spawn(relay(client, server, Arc::clone(&muted)));
+            }
+        });
+        Self { port, mute, task }
+    }
+
+    /// From now on, answers of the server are lost; or are not.
+    pub fn lose_answers(&self, lose: bool) {
+        self.mute.store(lose, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn relay(client: TcpStream, server: TcpStream, mute: Arc<AtomicBool>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let there = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(|_| ()) };
+    let back = async {
+        let mut buffer = [0; 4096];
+        loop {
+            let count = from_server.read(&mut buffer).await?;
+            if count == 0 {
+                return Ok::<_, std::io::Error>(());
+            }
+            if !mute.load(Ordering::SeqCst) {
+                to_client.write_all(&buffer[..count]).await?;
+            }
+        }
+    };
+    let _ = tokio::join!(there, back);
+}
+
+/// Admits at [`NOW`] what lives for 300 seconds.
+pub async fn admit(store: &impl ReplayStore, jti: &str) -> Result<Admission, PortError> {
+    let admitted =
+        store.admit(ReplayKey::new("clinic-7", jti), UnixTime::from_secs(NOW + 300), UnixTime::from_secs(NOW));
+    soon("an answer of the store", admitted.get()).await
+}
+
+/// How often what was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub fresh: usize,
+    pub replayed: usize,
+    pub unavailable: usize,
+}
+
+impl Count {
+    pub fn add(&mut self, admitted: &Result<Admission, PortError>) {
+        match admitted {
+            Ok(Admission::Fresh) => self.fresh += 1,
+            Ok(Admission::Replayed) => self.replayed += 1,
+            Err(_) => self.unavailable += 1,
+        }
+    }
+}
+
+/// Admits all of these at the same time.
+pub async fn admit_all(store: &(impl ReplayStore + Clone), jtis: impl IntoIterator<Item = String>) -> Count {
+    let mut tasks = tokio::task::JoinSet::new();
+    for jti in jtis {
+        let store = store.clone();
+        tasks.spawn(async move { admit(&store, &jti).await });
+    }
+    let mut count = Count::default();
+    while let Some(admitted) = tasks.join_next().await {
+        count.add(&admitted.unwrap());
+    }
+    count
+}
+
+/// How long it takes until the store admits something again.
+pub async fn recovery(store: &impl ReplayStore) -> Duration {
+    let start = Instant::now();
+    let mut number = 0;
+    loop {
+        number += 1;
+        if let Ok(admitted) = admit(store, &format!("recovery-{number}-{start:?}")).await {
+            assert_eq!(admitted, Admission::Fresh);
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < PATIENCE, "the store does not recover");
+    }
+}
