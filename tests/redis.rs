@@ -4,6 +4,7 @@
 #![cfg(all(unix, feature = "redis"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod common;
 #[path = "common/redis.rs"]
 mod server;
 
@@ -11,7 +12,8 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use server::{Count, NOW, Redis, TempDir, admit, admit_all, free_port, soon, until};
+use common::{NOW, TempDir};
+use server::{Count, Redis, admit, admit_all, free_port, soon, until};
 use tower_client_assertion::ConfigError;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;

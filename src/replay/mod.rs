@@ -3,9 +3,11 @@
 //! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay` (feature `redis`), or one of your own, for
 //! which you implement [`ReplayStore`], or [`AsyncReplayStore`] if you would rather write an `async fn`.
 
+pub mod conformance;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod tiered;
 
 use std::fmt;
 use std::future::Future;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 pub use memory::MemoryReplay;
 #[cfg(feature = "redis")]
 pub use redis::{RedisReplay, RedisReplayBuilder};
+pub use tiered::TieredReplay;
 
 use crate::clock::UnixTime;
 use crate::port::{Answer, Awaited, PortError};

@@ -6,6 +6,7 @@
 
 pub mod attempt;
 
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -262,5 +263,28 @@ pub fn now_or_never<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).poll(&mut context) {
         std::task::Poll::Ready(output) => output,
         std::task::Poll::Pending => panic!("the future was expected to be ready"),
+    }
+}
+
+/// A directory that is removed when this is dropped.
+pub struct TempDir(pub PathBuf);
+
+impl TempDir {
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("tower-client-assertion-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

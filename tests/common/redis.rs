@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -17,8 +17,10 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore};
 
-/// When all of these tests begin: years before the clock of any server, which must not matter.
-pub const NOW: u64 = 1_700_000_000;
+use super::common::TempDir;
+
+/// Years before the clock of any server, which must not matter.
+use super::common::NOW;
 /// How long what should happen may take before the test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,29 +48,6 @@ pub fn free_port() -> u16 {
         if port < 55_000 {
             return port;
         }
-    }
-}
-
-/// A directory that is removed when this is dropped.
-pub struct TempDir(pub PathBuf);
-
-impl TempDir {
-    pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("tower-client-assertion-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
