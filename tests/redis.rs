@@ -91,10 +91,10 @@ async fn an_entry_outlives_its_assertion_by_the_margin_whatever_the_clock_of_the
 async fn an_entry_ends() {
     let redis = Redis::start().await;
     let store = redis.builder().clock_margin(Duration::ZERO).connect().await.unwrap();
-    let admit = || async { store.admit(ReplayKey::new("a", "1"), at(NOW + 1), at(NOW)).get().await.unwrap() };
+    let admit = async || store.admit(ReplayKey::new("a", "1"), at(NOW + 1), at(NOW)).get().await.unwrap();
     assert_eq!(admit().await, Admission::Fresh);
     assert_eq!(admit().await, Admission::Replayed);
-    until("the end of the entry", || async { redis.ask("DBSIZE").await == "0" }).await;
+    until("the end of the entry", async || redis.ask("DBSIZE").await == "0").await;
     assert_eq!(admit().await, Admission::Fresh);
 }
 

@@ -320,8 +320,8 @@ struct Dropped<'a> {
 impl Drop for Dropped<'_> {
     fn drop(&mut self) {
         match (&self.inserted, self.store.mistake, self.done) {
-            // Looks tidy, and lets a second caller in who has been told nothing yet.
-            (Some(name), Mistake::UnrecordsWhenDropped, _) => {
+            // Looks tidy, and forgets for others what they have been told.
+            (Some(name), Mistake::UnrecordsWhenDropped, false) => {
                 self.store.spent.lock().unwrap().remove(name);
             }
             (Some(_), Mistake::BreaksWhenDropped, false) => *self.store.out_of_order.lock().unwrap() = true,

@@ -266,7 +266,12 @@ async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
         ([without("--audience"), vec!["--profile".into(), "smart".into()]].concat(), "--audience is missing"),
         ([without("--issuer"), vec!["--issuer".into(), "https://u@a.example".into()]].concat(), "issuer: "),
         (with(&["--profile", "saml"]), "--profile"),
-        (with(&["--replay", "redis://127.0.0.1:6379"]), "--replay: redis is not supported yet"),
+        #[cfg(not(feature = "redis"))]
+        (with(&["--replay", "redis://127.0.0.1:6379"]), "--features redis"),
+        #[cfg(feature = "redis")]
+        (with(&["--replay", "redis://127.0.0.1:1"]), "redis url: nobody listens there"),
+        #[cfg(feature = "redis")]
+        (with(&["--replay", "redis://a b"]), "redis url: it does not parse"),
         (with(&["--replay", "disk"]), "--replay"),
         (with(&["--error-uri", "https://a.example/\"quoted\""]), "--error-uri"),
         (with(&["--allow-http-jwks"]), "--allow-http-jwks: keys by URL are not supported yet"),

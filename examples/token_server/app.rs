@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tower_client_assertion::event::{Event, Refused};
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::{Redox, Rfc6749};
-use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
 use tower_client_assertion::{
     ClientAssertionLayer, ClientAuthMetadata, ClientId, ClientIdentity, ConfigError, Policy, Verifier,
 };
@@ -33,6 +33,32 @@ pub(crate) struct Settings {
     pub(crate) audiences: Vec<String>,
     pub(crate) error_uri: Option<String>,
     pub(crate) registry: Arc<dyn ClientRegistry>,
+    pub(crate) replay: Arc<dyn ReplayStore>,
+}
+
+/// Where spent assertions are remembered.
+#[derive(Debug)]
+pub(crate) enum Replay {
+    Memory,
+    #[cfg(feature = "redis")]
+    Redis(String),
+}
+
+impl Replay {
+    /// A store that is there, or why it is not.
+    pub(crate) async fn open(self) -> Result<Arc<dyn ReplayStore>, String> {
+        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?;
+        match self {
+            Self::Memory => Ok(Arc::new(memory)),
+            #[cfg(feature = "redis")]
+            Self::Redis(url) => {
+                use tower_client_assertion::replay::{RedisReplay, TieredReplay};
+                let connected = RedisReplay::standalone(url).events(log_event).connect().await;
+                let shared = connected.map_err(|error| about("--replay", &error))?;
+                Ok(Arc::new(TieredReplay::new(memory, shared)))
+            }
+        }
+    }
 }
 
 /// What the handlers need.
@@ -55,7 +81,7 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
 }
 
 fn verifier(settings: &Settings) -> Result<Verifier, String> {
-    let replay = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?;
+    let replay = Arc::clone(&settings.replay);
     let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(log_event);
     // This server is tried out on loopback, without TLS. Yours should say `.issuer(..)`.
     let builder = builder.dangerous().issuer_without_tls(&*settings.issuer);
@@ -200,6 +226,7 @@ fn log_event(event: &Event<'_>) {
             log(&format!("accepted {}, {}{lax}", identity.client_id(), identity.algorithm()));
         }
         Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
+        Event::Warning(warning) => log(&format!("warning: {warning}")),
         // Events may be added.
         _ => {}
     }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use axum::http::Uri;
 use tower_client_assertion::policy::{AudienceRule, Policy};
 
+use crate::app::Replay;
+
 /// What was asked for.
 #[derive(Debug)]
 pub(crate) struct Args {
@@ -16,6 +18,7 @@ pub(crate) struct Args {
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
     pub(crate) policy: Policy,
+    pub(crate) replay: Replay,
     pub(crate) error_uri: Option<String>,
 }
 
@@ -26,7 +29,7 @@ const FLAGS: [(&str, &str); 7] = [
     ("--issuer", "the http or https URL of this server, without query and fragment"),
     ("--audience", "a URL that clients put into aud"),
     ("--profile", "redox, smart, fapi2, rfc7523 or oidc"),
-    ("--replay", "memory"),
+    ("--replay", "memory or redis://HOST:PORT"),
     ("--error-uri", "the URL of a page that explains refusals"),
 ];
 
@@ -37,7 +40,6 @@ impl Args {
         if given.0.is_empty() {
             return Ok(None);
         }
-        replay(given.optional("--replay")?)?;
         let profile = given.optional("--profile")?;
         let audiences = given.several("--audience");
         let (policy, audiences) = profiled(profile.as_deref().unwrap_or("redox"), audiences)?;
@@ -46,6 +48,7 @@ impl Args {
             clients: given.required("--clients")?.into(),
             issuer: issuer(given.required("--issuer")?)?,
             policy,
+            replay: replay(given.optional("--replay")?)?,
             audiences,
             error_uri: given.optional("--error-uri")?,
         }))
@@ -139,12 +142,21 @@ fn rfc7523(has_urls: bool) -> Policy {
     if has_urls { policy.dangerous().audience(AudienceRule::IssuerOrUrls) } else { policy }
 }
 
-fn replay(value: Option<String>) -> Result<(), String> {
-    match value.as_deref() {
-        None | Some("memory") => Ok(()),
-        Some(url) if url.starts_with("redis://") => {
-            Err("--replay: redis is not supported yet; expected memory".to_owned())
-        }
-        Some(other) => Err(format!("--replay: there is no store {other:?}; expected memory")),
+fn replay(value: Option<String>) -> Result<Replay, String> {
+    match value {
+        None => Ok(Replay::Memory),
+        Some(name) if name == "memory" => Ok(Replay::Memory),
+        Some(url) if url.starts_with("redis://") || url.starts_with("rediss://") => redis(url),
+        Some(_) => Err(format!("--replay: there is no such store; expected {}", expected_of("--replay"))),
     }
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: String) -> Result<Replay, String> {
+    Ok(Replay::Redis(url))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: String) -> Result<Replay, String> {
+    Err("--replay: this build knows no Redis; build it with --features redis, or expect memory".to_owned())
 }

@@ -15,8 +15,8 @@
 //!
 //! Tokens are issued at `POST /v2/auth/token`, and metadata stands at `/.well-known/oauth-authorization-server`. Clients put
 //! one of the `--audience` URLs into `aud`, or the issuer, as the profile wants it: `--profile redox` and `smart` take the URLs,
-//! `fapi2` the issuer, `rfc7523` and `oidc` either. Further flags: `--listen IP:PORT`, `--replay memory`, `--error-uri URL`;
-//! `--audience` may be given again.
+//! `fapi2` the issuer, `rfc7523` and `oidc` either. Further flags: `--listen IP:PORT`, `--replay memory` or
+//! `--replay redis://HOST:PORT` (with `--features redis`), `--error-uri URL`; `--audience` may be given again.
 //! The first and only line on stdout is `listening on http://IP:PORT`; all else goes to stderr. SIGTERM and SIGINT stop the
 //! server once the requests in flight are answered. The exit code is 2 if it cannot start.
 //!
@@ -44,7 +44,7 @@ use tokio::task::JoinHandle;
 use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
-use crate::app::Settings;
+use crate::app::{Replay, Settings};
 use crate::args::Args;
 use crate::demo::DemoClient;
 
@@ -83,6 +83,7 @@ async fn serve_file(args: Args) -> Result<Server, String> {
         audiences: args.audiences,
         error_uri: args.error_uri,
         registry: Arc::new(registry),
+        replay: args.replay.open().await?,
     };
     let app = app::router(settings)?;
     let server = Server::start(listen(args.listen).await?, app)?;
@@ -97,7 +98,9 @@ async fn serve_demo() -> Result<Server, String> {
     let audience = format!("{issuer}{}", app::TOKEN_PATH);
     let client = DemoClient::generate(&audience)?;
     let registry: Arc<dyn ClientRegistry> = Arc::new(client.register()?);
-    let settings = Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], error_uri: None, registry };
+    let replay = Replay::Memory.open().await?;
+    let settings =
+        Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], error_uri: None, registry, replay };
     let server = Server::start(listener, app::router(settings)?)?;
     client.show(address).await?;
     Ok(server)

@@ -30,7 +30,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Asks again until the answer is yes.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut asked: impl FnMut() -> F) {
+pub async fn until(what: &str, asked: impl AsyncFn() -> bool) {
     let again = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
         while !asked().await {
@@ -105,6 +105,11 @@ impl Redis {
     /// The same server once more, on its port, with nothing in memory.
     pub async fn restart(&mut self) {
         self.child = spawn(self.port, &self.arguments, self.directory.path()).await.expect("the port was its own");
+    }
+
+    /// With which it is started the next time.
+    pub fn arguments(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
     }
 
     pub async fn keys(&self) -> Vec<String> {
@@ -249,6 +254,14 @@ impl Count {
             Ok(Admission::Replayed) => self.replayed += 1,
             Err(_) => self.unavailable += 1,
         }
+    }
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.fresh += other.fresh;
+        self.replayed += other.replayed;
+        self.unavailable += other.unavailable;
     }
 }
 

@@ -105,7 +105,7 @@ fn cluster(
     let builder = ClusterClient::builder(nodes)
         .tcp_settings(tcp(bounds))
         // Followed, where slots are moved; bounded, so that nodes which send each other's clients in circles are left.
-        .retries(4)
+        .retries(2)
         .min_retry_wait(10)
         .max_retry_wait(100)
         .connection_timeout(bounds.connect_timeout)
@@ -116,7 +116,7 @@ fn cluster(
         Some(certificates) => builder.certs(certificates),
         None => builder,
     };
-    builder.build().map(Target::Cluster).map_err(|error| refused(&error))
+    builder.build().map(Box::new).map(Target::Cluster).map_err(|error| refused(&error))
 }
 
 /// What was seen of the store when it was asked.

@@ -23,7 +23,7 @@ use crate::replay::{Admission, Admitted};
 /// What to connect to.
 pub(super) enum Target {
     Standalone(Box<Client>, ConnectionManagerConfig),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Target {
