@@ -6,8 +6,20 @@ cd "$(dirname "$0")"
 need() {
     command -v "$1" >/dev/null || { echo "test.sh needs $1: $2" >&2; exit 1; }
 }
+# Gets a program onto a fresh Debian machine, if we may. Whether that worked, `need` will tell.
+provide() {
+    command -v "$1" >/dev/null || ! command -v apt-get >/dev/null && return
+    local root=""
+    [ "$(id -u)" = 0 ] || root="sudo -n"
+    $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$1" || true
+} >&2
+
 need cargo "install Rust with rustup"
 need cc "install a C compiler (Debian: apt-get install gcc libc6-dev)"
+provide redis-server
+need redis-server "install Redis 7 or newer, which the tests start themselves (Debian: apt-get install redis-server)"
+provide openssl
+need openssl "install OpenSSL, which makes certificates for the tests (Debian: apt-get install openssl)"
 cargo fmt --version >/dev/null 2>&1 || { echo "test.sh needs rustfmt: rustup component add rustfmt" >&2; exit 1; }
 cargo clippy --version >/dev/null 2>&1 || { echo "test.sh needs clippy: rustup component add clippy" >&2; exit 1; }
 
@@ -18,7 +30,7 @@ step() {
 
 step cargo fmt --check
 step cargo clippy --all-targets --all-features -- -D warnings
-for features in "" tracing jsonwebtoken; do
+for features in "" tracing jsonwebtoken redis; do
     step cargo clippy --all-targets --no-default-features --features "$features" -- -D warnings
     step cargo test --quiet --no-default-features --features "$features"
 done

@@ -225,6 +225,10 @@ async fn urls_that_are_none_are_refused_by_name() {
     assert!(text.contains("there is none"), "{text}");
 }
 
+async fn clients(redis: &Redis) -> usize {
+    redis.ask("CLIENT LIST").await.lines().filter(|line| line.contains("cmd=set")).count()
+}
+
 #[tokio::test]
 async fn values_that_cannot_be_meant_are_refused_by_name() {
     let redis = Redis::start().await;
@@ -246,6 +250,8 @@ async fn values_that_cannot_be_meant_are_refused_by_name() {
         (redis.builder().wait_replicas(0, ms(1)), "redis wait_replicas"),
         (redis.builder().max_in_flight(0), "redis max_in_flight"),
         (redis.builder().max_in_flight((1 << 20) + 1), "redis max_in_flight"),
+        (redis.builder().connections(0), "redis connections"),
+        (redis.builder().connections(65), "redis connections"),
         (redis.builder().clock_margin(s(3_600) + ms(1)), "redis clock_margin"),
         (redis.builder().root_certificates("x"), "redis root_certificates"),
         (
@@ -265,6 +271,12 @@ async fn values_that_cannot_be_meant_are_refused_by_name() {
     let smallest = redis.builder().prefix("y").max_in_flight(1).clock_margin(s(0)).connect().await.unwrap();
     let count = admit_all(&smallest, (0..100).map(|number| number.to_string())).await;
     assert_eq!(count.fresh, 100, "one at a time: {count:?}");
+    let before = clients(&redis).await;
+    let many = redis.builder().prefix("z").connections(64).connect().await.unwrap();
+    let count = admit_all(&many, (0..640).map(|number| number.to_string())).await;
+    assert_eq!(count.fresh, 640, "taking turns: {count:?}");
+    assert_eq!(clients(&redis).await, before + 64);
+    assert_eq!(admit(&many, "0").await.unwrap(), Admission::Replayed);
 }
 
 #[tokio::test]

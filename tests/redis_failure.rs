@@ -158,7 +158,7 @@ async fn full() {
 async fn mute() {
     let redis = Redis::start().await;
     let proxy = Proxy::before(redis.port).await;
-    let store = RedisReplay::standalone(format!("redis://127.0.0.1:{}", proxy.port)).connect().await.unwrap();
+    let store = RedisReplay::standalone(proxy.url()).connect().await.unwrap();
     let elsewhere = redis.store().await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
     proxy.lose_answers(true);
@@ -190,6 +190,31 @@ async fn demoted_and_promoted_again() {
     outage(&store, "while demoted", 200).await;
     assert_eq!(redis.ask("REPLICAOF NO ONE").await, "OK");
     recovered(&store, "after its promotion").await;
+}
+
+/// The old wire is there and says nothing, as when a firewall has forgotten it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_dead_wire_is_replaced() {
+    let redis = Redis::start().await;
+    let proxy = Proxy::before(redis.port).await;
+    let store = RedisReplay::standalone(proxy.url()).connect().await.unwrap();
+    assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
+    proxy.deaden();
+    recovered(&store, "after the wire went dead").await;
+    assert_eq!(admit(&store, "before").await.unwrap(), Admission::Replayed);
+}
+
+/// The address follows the primary, and the connection stays with the one that was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_connection_to_what_was_the_primary_is_replaced() {
+    let (old, new) = (Redis::start().await, Redis::start().await);
+    let proxy = Proxy::before(old.port).await;
+    let store = RedisReplay::standalone(proxy.url()).connect().await.unwrap();
+    assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
+    assert_eq!(old.ask(&format!("REPLICAOF 127.0.0.1 {}", new.port)).await, "OK");
+    proxy.redirect(new.port);
+    assert!(admit(&store, "1").await.is_err());
+    recovered(&store, "at the new primary").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -267,24 +267,32 @@ impl Careless {
         }
     }
 
-    fn is_spent(&self, name: &(String, String), now: UnixTime) -> bool {
+    fn is_live(&self, until: UnixTime, now: UnixTime) -> bool {
         let early = if self.mistake == Mistake::ForgetsTooEarly { 5 } else { 0 };
-        let spent = self.spent.lock().unwrap();
-        let live = |until: &UnixTime| self.mistake == Mistake::NeverForgets || until.as_secs() > now.as_secs() + early;
-        spent.get(name).is_some_and(live)
+        self.mistake == Mistake::NeverForgets || until.as_secs() > now.as_secs() + early
     }
 
-    fn insert(&self, name: (String, String), until: UnixTime, now: UnixTime) -> Admitted {
+    fn is_spent(&self, name: &(String, String), now: UnixTime) -> bool {
+        self.spent.lock().unwrap().get(name).is_some_and(|until| self.is_live(*until, now))
+    }
+
+    /// Unless it is there already, or whether it is or not.
+    fn insert(&self, name: (String, String), until: UnixTime, now: UnixTime, blindly: bool) -> Admitted {
         let mut spent = self.spent.lock().unwrap();
-        spent.retain(|_, until| self.mistake == Mistake::NeverForgets || *until > now);
-        if spent.len() >= self.capacity && !spent.contains_key(&name) {
+        spent.retain(|_, until| self.is_live(*until, now));
+        if spent.contains_key(&name) && !blindly {
+            return Ok(Admission::Replayed);
+        }
+        if spent.len() >= self.capacity {
             if self.mistake != Mistake::ForgetsWhenFull {
                 return Err(PortError::new("full"));
             }
             let victim = spent.keys().next().cloned().unwrap();
             spent.remove(&victim);
         }
-        spent.insert(name, until);
+        if self.mistake != Mistake::ForgetsAtOnce {
+            spent.insert(name, until);
+        }
         Ok(Admission::Fresh)
     }
 
@@ -292,39 +300,35 @@ impl Careless {
         if *self.out_of_order.lock().unwrap() {
             return Err(PortError::new("out of order"));
         }
-        let spent = self.is_spent(&name, now);
-        let mut guard = Dropped { store: &self, inserted: None, done: false };
-        if self.mistake == Mistake::LooksThenInserts {
-            tokio::task::yield_now().await;
-        }
-        if spent {
-            guard.done = true;
+        let blindly = self.mistake == Mistake::LooksThenInserts;
+        if blindly && self.is_spent(&name, now) {
             return Ok(Admission::Replayed);
         }
-        if self.mistake != Mistake::ForgetsAtOnce {
-            guard.inserted = Some(name.clone());
-            assert_eq!(self.insert(name, until, now)?, Admission::Fresh);
-        }
+        tokio::task::yield_now().await;
+        let admission = self.insert(name.clone(), until, now, blindly)?;
+        let mut guard = Dropped { store: &self, name, fresh: admission == Admission::Fresh, done: false };
         tokio::task::yield_now().await;
         guard.done = true;
-        Ok(Admission::Fresh)
+        Ok(admission)
     }
 }
 
 struct Dropped<'a> {
     store: &'a Careless,
-    inserted: Option<(String, String)>,
+    name: (String, String),
+    fresh: bool,
     done: bool,
 }
 
 impl Drop for Dropped<'_> {
     fn drop(&mut self) {
-        match (&self.inserted, self.store.mistake, self.done) {
-            // Looks tidy, and forgets for others what they have been told.
-            (Some(name), Mistake::UnrecordsWhenDropped, false) => {
-                self.store.spent.lock().unwrap().remove(name);
+        match self.store.mistake {
+            _ if self.done => {}
+            // Of a replay too: what others have been told is forgotten.
+            Mistake::UnrecordsWhenDropped => {
+                self.store.spent.lock().unwrap().remove(&self.name);
             }
-            (Some(_), Mistake::BreaksWhenDropped, false) => *self.store.out_of_order.lock().unwrap() = true,
+            Mistake::BreaksWhenDropped if self.fresh => *self.store.out_of_order.lock().unwrap() = true,
             _ => {}
         }
     }

@@ -338,6 +338,11 @@ async fn dropped<S: Subject>(subject: &S) -> Kept {
         }
         bench.expect(Admission::Replayed, ("a", &jti)).await?;
         bench.expect(Admission::Fresh, ("b", &jti)).await?;
+        // A replay that is dropped must not undo what others were told.
+        if let Answer::Pending(future) = bench.answer(("b", &jti), LIFETIME) {
+            let _ = interrupted(future, polls).await;
+        }
+        bench.expect(Admission::Replayed, ("b", &jti)).await?;
         if complete {
             return many_dropped(&bench, polls).await;
         }

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -178,32 +178,47 @@ async fn read(socket: &mut BufReader<TcpStream>) -> std::io::Result<String> {
     }
 }
 
-/// A wire between a client and a server, which can be told to swallow what the server says.
+/// What is between a client and a server: it loses what the server says, or lets wires go dead, or leads to another server.
 pub struct Proxy {
     pub port: u16,
-    mute: Arc<AtomicBool>,
+    state: Arc<ProxyState>,
     task: tokio::task::JoinHandle<()>,
+}
+
+struct ProxyState {
+    server: AtomicU16,
+    wires: AtomicUsize,
+    /// Wires with a smaller number than this are mute.
+    mute_below: AtomicUsize,
 }
 
 impl Proxy {
     pub async fn before(server: u16) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mute = Arc::new(AtomicBool::new(false));
-        let muted = Arc::clone(&mute);
-        let task = tokio::spawn(async move {
-            let mut wires = tokio::task::JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { continue };
-                wires.spawn(relay(client, server, Arc::clone(&muted)));
-            }
-        });
-        Self { port, mute, task }
+        let (wires, mute_below) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let state = Arc::new(ProxyState { server: AtomicU16::new(server), wires, mute_below });
+        let task = tokio::spawn(listen(listener, Arc::clone(&state)));
+        Self { port, state, task }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// From now on, answers of the server are lost; or are not.
     pub fn lose_answers(&self, lose: bool) {
-        self.mute.store(lose, Ordering::SeqCst);
+        self.state.mute_below.store(if lose { usize::MAX } else { 0 }, Ordering::SeqCst);
+    }
+
+    /// Answers over the wires that there are now are lost for ever.
+    pub fn deaden(&self) {
+        self.state.mute_below.store(self.state.wires.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// Leads new wires to another server.
+    pub fn redirect(&self, server: u16) {
+        self.state.server.store(server, Ordering::SeqCst);
     }
 }
 
@@ -213,7 +228,17 @@ impl Drop for Proxy {
     }
 }
 
-async fn relay(client: TcpStream, server: TcpStream, mute: Arc<AtomicBool>) {
+async fn listen(listener: tokio::net::TcpListener, state: Arc<ProxyState>) {
+    let mut wires = tokio::task::JoinSet::new();
+    while let Ok((client, _)) = listener.accept().await {
+        let server = TcpStream::connect(("127.0.0.1", state.server.load(Ordering::SeqCst))).await;
+        let Ok(server) = server else { continue };
+        let number = state.wires.fetch_add(1, Ordering::SeqCst);
+        wires.spawn(relay(client, server, number, Arc::clone(&state)));
+    }
+}
+
+async fn relay(client: TcpStream, server: TcpStream, number: usize, state: Arc<ProxyState>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let there = async { tokio::io::copy(&mut from_client, &mut to_server).await.map(|_| ()) };
@@ -224,7 +249,7 @@ async fn relay(client: TcpStream, server: TcpStream, mute: Arc<AtomicBool>) {
             if count == 0 {
                 return Ok::<_, std::io::Error>(());
             }
-            if !mute.load(Ordering::SeqCst) {
+            if number >= state.mute_below.load(Ordering::SeqCst) {
                 to_client.write_all(&buffer[..count]).await?;
             }
         }

@@ -46,6 +46,7 @@ impl RedisReplayBuilder {
                 connect_timeout: Duration::from_secs(1),
                 command_timeout: Duration::from_millis(250),
                 in_flight: 1024,
+                connections: 1,
             },
             replicas: None,
             root_certificates: None,
@@ -65,7 +66,7 @@ impl RedisReplayBuilder {
     ///
     /// To change the prefix of a running fleet without accepting anything twice: first deploy nodes with the new prefix
     /// and this one; when no older node is left, wait until the longest-lived assertion has expired, and the clock margin on top; then deploy nodes
-    /// without it. Meanwhile an assertion costs two round trips, as it must be inserted under both keys to be fresh. A release of this
+    /// without it. Meanwhile an assertion costs two round trips, with a deadline each, as it must be inserted under both keys to be fresh. A release of this
     /// crate that changes the version in the keys does the same of itself.
     pub fn previous_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.previous_prefix = Some(prefix.into());
@@ -100,6 +101,15 @@ impl RedisReplayBuilder {
         self
     }
 
+    /// Opens this many connections (to each node of a cluster), which take turns. At most 64. Default: 1.
+    ///
+    /// One is enough to keep a server busy, as many commands are under way on it at the same time. Waiting for replicas is
+    /// another matter: see [`wait_replicas`](Self::wait_replicas).
+    pub fn connections(mut self, count: usize) -> Self {
+        self.bounds.connections = count;
+        self
+    }
+
     /// Lets an assertion in only when `count` replicas have its entry too, for which they have `timeout`. Otherwise it is refused as
     /// unavailable (503), and spent. Default: nobody waits for replicas.
     ///
@@ -108,8 +118,8 @@ impl RedisReplayBuilder {
     /// replicas that confirmed: so count all that may be promoted. It is a promise about memory, not about disks: `WAIT`
     /// counts replicas that have received the entry, and one that restarts empty has it no more.
     ///
-    /// It costs throughput. The server holds up a connection that waits, so a node admits one assertion in each round trip between
-    /// primary and replica.
+    /// It costs throughput. The server holds up a connection that waits, so each admits one assertion in a round trip between
+    /// primary and replica. Several [`connections`](Self::connections) do so side by side.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
         self
@@ -172,14 +182,19 @@ impl RedisReplayBuilder {
         for (setting, timeout) in timeouts.into_iter().filter_map(|(setting, timeout)| Some((setting, timeout?))) {
             within(setting, timeout, LONGEST_TIMEOUT)?;
         }
-        if in_flight == 0 {
-            return Err(ConfigError::Zero { setting: "redis max_in_flight" });
-        }
         if wait.is_some_and(|wait| wait.count == 0) {
             return Err(ConfigError::Zero { setting: "redis wait_replicas" });
         }
-        if in_flight > MOST_IN_FLIGHT {
-            return Err(ConfigError::TooLarge { setting: "redis max_in_flight", limit: MOST_IN_FLIGHT as u64 });
+        let counts = [
+            ("redis max_in_flight", in_flight, MOST_IN_FLIGHT),
+            ("redis connections", self.bounds.connections, MOST_CONNECTIONS),
+        ];
+        for (setting, count, most) in counts {
+            match count {
+                0 => return Err(ConfigError::Zero { setting }),
+                _ if count > most => return Err(ConfigError::TooLarge { setting, limit: most as u64 }),
+                _ => {}
+            }
         }
         match self.clock_margin > LONGEST_MARGIN {
             true => Err(too_large("redis clock_margin", LONGEST_MARGIN)),
@@ -190,6 +205,8 @@ impl RedisReplayBuilder {
 
 /// Bounds the queue of the driver.
 const MOST_IN_FLIGHT: usize = 1 << 20;
+
+const MOST_CONNECTIONS: usize = 64;
 
 /// Timeouts are counted in milliseconds, and `WAIT` takes zero for ever.
 fn within(setting: &'static str, timeout: Duration, longest: Duration) -> Result<(), ConfigError> {

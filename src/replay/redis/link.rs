@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -74,39 +74,57 @@ pub(super) struct Bounds {
     pub(super) connect_timeout: Duration,
     pub(super) command_timeout: Duration,
     pub(super) in_flight: usize,
+    pub(super) connections: usize,
 }
 
-/// The way to the store.
+/// The way to the store: one connection, or several that take turns.
 pub(super) struct Link {
     target: Target,
     bounds: Bounds,
     places: Semaphore,
-    current: ArcSwap<Live>,
-    started: Instant,
-    /// When the store last did what it was asked to, in milliseconds since the start.
-    answered: AtomicU64,
+    lanes: Box<[ArcSwap<Lane>]>,
+    next: AtomicUsize,
 }
 
-struct Live {
+/// A connection, and what is known of its health.
+struct Lane {
     connection: Connection,
     opened: Instant,
+    /// When the store last did what it was asked to, in milliseconds since this was opened.
+    answered: AtomicU64,
+    /// How often it did not answer at all.
+    silences: AtomicUsize,
 }
 
-/// A cluster of which one shard is silent is looked at anew this often. The others still answer, and a look costs a
-/// connection to each node.
-const CLUSTER_LOOK: Duration = Duration::from_secs(5);
+impl Lane {
+    fn open(target: &Target) -> RedisResult<Self> {
+        let connection = target.open()?;
+        Ok(Self { connection, opened: Instant::now(), answered: AtomicU64::new(0), silences: AtomicUsize::new(0) })
+    }
+
+    fn note_answer(&self) {
+        let now = self.opened.elapsed().as_millis();
+        self.answered.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether nothing has gone well for this long.
+    fn is_useless(&self, long: Duration) -> bool {
+        let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(answered) >= long
+    }
+
+    /// Whether one shard may be silent while the others answer, and it is time to look at the cluster anew. A look costs a
+    /// connection to each node, so now and then a slow answer is no reason.
+    fn is_patchy(&self) -> bool {
+        self.opened.elapsed() >= Duration::from_secs(5) && self.silences.load(Ordering::Relaxed) >= 8
+    }
+}
 
 impl Link {
     pub(super) fn new(target: Target, bounds: Bounds) -> RedisResult<Self> {
-        let live = Live { connection: target.open()?, opened: Instant::now() };
-        Ok(Self {
-            target,
-            bounds,
-            places: Semaphore::new(bounds.in_flight),
-            current: ArcSwap::from_pointee(live),
-            started: Instant::now(),
-            answered: AtomicU64::new(0),
-        })
+        let lanes = (0..bounds.connections).map(|_| Lane::open(&target).map(ArcSwap::from_pointee));
+        let lanes = lanes.collect::<RedisResult<_>>()?;
+        Ok(Self { target, bounds, places: Semaphore::new(bounds.in_flight), lanes, next: AtomicUsize::new(0) })
     }
 
     /// Inserts one after the other, and stops at the first that was there already.
@@ -121,52 +139,49 @@ impl Link {
 
     async fn insert_one(&self, insert: Insert) -> Admitted {
         let limit = self.bounds.command_timeout.saturating_add(insert.patience());
+        let lane = self.lane();
         let attempt = async {
             // The semaphore is never closed.
             let _place = self.places.acquire().await.ok()?;
-            let mut connection = self.current.load_full().connection.clone();
-            Some(insert.run(&mut connection).await)
+            let lane = lane.load_full();
+            let outcome = insert.run(&mut lane.connection.clone()).await;
+            if outcome.is_ok() {
+                lane.note_answer();
+            }
+            Some(outcome)
         };
         match tokio::time::timeout(limit, attempt).await {
-            Ok(Some(Ok(admitted))) => {
-                self.note_answer();
-                admitted
-            }
+            Ok(Some(Ok(admitted))) => admitted,
             Ok(Some(Err(error))) => {
-                self.note_failure(false);
+                self.note_failure(lane);
                 Err(PortError::new(format!("redis: {error}")))
             }
             // It may have been sent, and done. Then the same assertion is a replay when it comes again.
             Ok(None) | Err(_) => {
-                self.note_failure(true);
+                lane.load().silences.fetch_add(1, Ordering::Relaxed);
+                self.note_failure(lane);
                 Err(PortError::new(format!("redis: no answer within {} ms", limit.as_millis())))
             }
         }
     }
 
-    fn note_answer(&self) {
-        let now = self.started.elapsed().as_millis();
-        self.answered.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+    #[expect(clippy::indexing_slicing, reason = "a remainder is less than the length, and there is at least one")]
+    fn lane(&self) -> &ArcSwap<Lane> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        &self.lanes[turn % self.lanes.len()]
     }
 
-    fn note_failure(&self, silent: bool) {
-        let live = self.current.load_full();
-        let age = live.opened.elapsed();
-        let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
-        let useless = self.started.elapsed().saturating_sub(answered) >= self.bounds.connect_timeout;
-        let due = useless && age >= self.bounds.connect_timeout;
-        let shard_due = silent && matches!(self.target, Target::Cluster(_)) && age >= CLUSTER_LOOK;
-        if due || shard_due {
-            self.replace(&live);
+    /// Of all requests that find out at the same time, one opens a new connection in place of the old one.
+    fn note_failure(&self, lane: &ArcSwap<Lane>) {
+        let old = lane.load_full();
+        let patchy = matches!(self.target, Target::Cluster(_)) && old.is_patchy();
+        if !patchy && !old.is_useless(self.bounds.connect_timeout) {
+            return;
         }
-    }
-
-    /// Of all requests that find out at the same time, one opens the new connection.
-    fn replace(&self, old: &Arc<Live>) {
-        // It was opened once before, from the same values.
-        let Ok(connection) = self.target.open() else { return };
-        let live = Arc::new(Live { connection, opened: Instant::now() });
-        self.current.compare_and_swap(old, live);
+        // That one opened means that this one will.
+        if let Ok(new) = Lane::open(&self.target) {
+            lane.compare_and_swap(&old, Arc::new(new));
+        }
     }
 }
 
