@@ -74,7 +74,7 @@
 //! | to | implement | shipped |
 //! |---|---|---|
 //! | find clients | [`registry::ClientRegistry`] | [`FixedRegistry`](registry::FixedRegistry), [`FileRegistry`](registry::FileRegistry) |
-//! | remember spent assertions | [`replay::ReplayStore`] | [`MemoryReplay`](replay::MemoryReplay) |
+//! | remember spent assertions | [`replay::ReplayStore`] | [`MemoryReplay`](replay::MemoryReplay), `RedisReplay`, [`TieredReplay`](replay::TieredReplay) |
 //! | tell the time | [`clock::Clock`] | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
 //! | hear what happened | [`event::EventSink`] | closures, `TracingEvents` |
 //! | word the refusals | [`render::RenderRejection`] | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
@@ -99,7 +99,7 @@
 //! None is on by default, and each only adds.
 //!
 //! - `tracing` adds `event::TracingEvents`, which hands every outcome to [`tracing`](https://docs.rs/tracing).
-//! - `redis` adds `replay::RedisReplay`, a replay store for all nodes of a fleet, on Redis or Valkey.
+//! - `redis` adds `replay::RedisReplay`, one replay store for all nodes of a [fleet](manual::fleet), on Redis or Valkey.
 //! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`keys::KeySet`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
