@@ -348,6 +348,15 @@ async fn answers_that_are_dropped_free_their_places() {
     all_are(&store, "after the drops", jtis("a", 200), Admission::Fresh).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_more_than_so_many_commands_are_under_way() {
+    let (port, asked) = scripted("").await;
+    let builder = RedisReplay::standalone(format!("redis://127.0.0.1:{port}")).max_in_flight(4);
+    let store = builder.connect().await.unwrap();
+    outage(&store, "of a server that says nothing", 64).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 4, "the others found no place before their deadline");
+}
+
 /// A primary, its replica, which has caught up, and the wire between them.
 async fn replicated() -> (Redis, Proxy, Redis) {
     let primary = Redis::with(&["--repl-diskless-sync-delay", "0"]).await;
