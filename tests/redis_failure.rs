@@ -352,8 +352,10 @@ async fn answers_that_are_dropped_free_their_places() {
 async fn no_more_than_so_many_commands_are_under_way() {
     let (port, asked) = scripted("").await;
     let builder = RedisReplay::standalone(format!("redis://127.0.0.1:{port}")).max_in_flight(4);
-    let store = builder.connect().await.unwrap();
-    outage(&store, "of a server that says nothing", 64).await;
+    // Long enough for all of them to come before the first one gives up its place.
+    let store = builder.command_timeout(Duration::from_secs(3)).connect().await.unwrap();
+    let counted = admit_all(&store, jtis("a", 64)).await;
+    assert_eq!(counted, Count { unavailable: 64, ..Count::default() });
     assert_eq!(asked.load(Ordering::SeqCst), 4, "the others found no place before their deadline");
 }
 
@@ -491,6 +493,15 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
         let count: usize = node.ask("DBSIZE").await.parse().unwrap();
         eprintln!("{count} of 600 entries at {}", node.port);
         assert!((100..300).contains(&count), "spread over the slots: {count}");
+    }
+
+    // The command and the wait for its replicas go to the same node, and here there are none.
+    let waiting =
+        RedisReplay::cluster(cluster.urls()).wait_replicas(1, Duration::from_millis(20)).connect().await.unwrap();
+    for jti in jtis("waiting", 12) {
+        let error = admit(&waiting, &jti).await.unwrap_err().to_string();
+        assert_eq!(error, "redis: 0 of 1 replicas confirmed the entry within 20 ms");
+        assert_eq!(admit(&other, &jti).await.unwrap(), Admission::Replayed, "it is spent");
     }
 
     let error = RedisReplay::standalone(cluster.0[0].url()).connect().await.unwrap_err().to_string();
