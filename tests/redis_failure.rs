@@ -447,13 +447,13 @@ async fn too_few_replicas_are_unavailable_and_spend_the_assertion() {
     assert_eq!(admit(&one, "3").await.unwrap(), Admission::Replayed, "it is spent");
 }
 
-/// Three primaries that share the slots, each with as many replicas.
+/// Three primaries that share the slots, and where there is a fourth node, it is the replica of the third.
 struct Cluster(Vec<Redis>);
 
 impl Cluster {
-    async fn start() -> Self {
+    async fn start(count: usize) -> Self {
         let mut nodes = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..count {
             let bus = free_port().to_string();
             let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
             nodes.push((Redis::with(&arguments).await, bus));
@@ -467,14 +467,20 @@ impl Cluster {
         }
         let cluster = Self(nodes.into_iter().map(|(node, _)| node).collect());
         cluster.ready().await;
+        if let Some(replica) = cluster.0.get(3) {
+            let third = cluster.0[2].ask("CLUSTER MYID").await;
+            assert_eq!(replica.ask(&format!("CLUSTER REPLICATE {third}")).await, "OK");
+            until("the replica", async || cluster.0[2].ask("INFO replication").await.contains("state=online")).await;
+        }
         cluster
     }
 
     async fn ready(&self) {
+        let known = format!("cluster_known_nodes:{}", self.0.len());
         for node in &self.0 {
             until("the cluster", async || {
                 let info = node.ask("CLUSTER INFO").await;
-                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+                info.contains("cluster_state:ok") && info.contains(&known)
             })
             .await;
         }
@@ -487,7 +493,7 @@ impl Cluster {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_remembers_in_all_of_its_nodes() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::start(3).await;
     // One seed is enough.
     let store = patient(RedisReplay::cluster([cluster.0[0].url()])).await;
     let other = patient(RedisReplay::cluster(cluster.urls())).await;
@@ -538,7 +544,7 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::start(3).await;
     for node in &cluster.0 {
         assert_eq!(node.ask("CONFIG SET cluster-require-full-coverage no").await, "OK");
     }
@@ -570,6 +576,27 @@ async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
     let counted = in_batches(&store, jtis("a", 600)).await;
     eprintln!("spent before, with one node empty: {counted:?}");
     assert!(counted.replayed > 300 && counted.unavailable == 0, "{counted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cluster_that_fails_over_remembers_what_its_replica_has() {
+    let mut cluster = Cluster::start(4).await;
+    let store = patient(RedisReplay::cluster(cluster.urls())).await;
+    all_are(&store, "before", jtis("a", 300), Admission::Fresh).await;
+    let entries = cluster.0[2].ask("DBSIZE").await;
+    until("the entries at the replica", async || cluster.0[3].ask("DBSIZE").await == entries).await;
+    cluster.0[2].kill().await;
+    let (start, mut counted) = (Instant::now(), Count::default());
+    until("the slots of the third node", async || {
+        let all = admit_all(&store, jtis("a", 300)).await;
+        assert_eq!(all.fresh, 0, "{all:?}");
+        all.replayed == 300
+    })
+    .await;
+    counted += admit_all(&store, jtis("b", 300)).await;
+    eprintln!("{entries} entries failed over, and the store recovered in {:?}; then {counted:?}", start.elapsed());
+    assert_eq!(counted.fresh, 300);
+    assert!(cluster.0[3].ask("INFO replication").await.contains("role:master"));
 }
 
 /// Two nodes that each say that the other has the slot.
