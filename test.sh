@@ -36,5 +36,7 @@ for features in "" tracing jsonwebtoken redis; do
 done
 RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --all-features --document-private-items
+# With --all-targets, examples are built as tests, and some tests run the examples.
+step cargo build --all-features --examples
 step cargo test --all-features --all-targets
 step cargo test --all-features --doc
