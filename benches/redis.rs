@@ -1,5 +1,5 @@
-//! What single use across a fleet adds to a request: the time of an insert into Redis on this machine, at several numbers of requests at
-//! the same time, and what replays cost that this node has seen.
+//! What single use across a fleet adds to a request: the time of an insert into Redis on this machine, at several numbers
+//! of requests at the same time, and what replays cost that this node has seen.
 //!
 //! `cargo bench --features redis --bench redis`, in about half a minute. It starts servers of its own.
 

@@ -1,6 +1,6 @@
-//! The shared store in trouble: killed, paused, filled, restarted empty, demoted, mute, and lost in a failover. Whatever happens, an
-//! outage is an outage: nothing that was accepted is accepted again beyond what is documented, nobody waits longer than the
-//! deadline, and when the store is back, so are we.
+//! The shared store in trouble: killed, paused, filled, restarted empty, demoted, mute, and lost in a failover. Whatever
+//! happens, an outage is an outage: nothing that was accepted is accepted again beyond what is documented, nobody waits
+//! longer than the deadline, and when the store is back, so are we.
 
 #![cfg(all(unix, feature = "redis"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
@@ -239,7 +239,8 @@ async fn a_password_that_is_changed_and_changed_back() {
     recovered(&store, "after the password was back").await;
 }
 
-/// Takes connections, answers `HELLO`, `INFO` and the like as a server does, and everything else with `line`. Counts the latter.
+/// Takes connections, answers `HELLO`, `INFO` and the like as a server does, and everything else with `line`. Counts the
+/// latter.
 async fn scripted(line: &str) -> (u16, Arc<AtomicUsize>) {
     let port = free_port();
     (port, scripted_at(port, line.to_owned()).await)

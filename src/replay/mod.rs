@@ -1,7 +1,7 @@
 //! Single use: an assertion that was accepted once is refused until it has expired.
 //!
-//! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay` (feature `redis`), or one of your own, for
-//! which you implement [`ReplayStore`], or [`AsyncReplayStore`] if you would rather write an `async fn`.
+//! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay` (feature `redis`), or one
+//! of your own, for which you implement [`ReplayStore`], or [`AsyncReplayStore`] if you would rather write an `async fn`.
 
 pub mod conformance;
 mod memory;

@@ -8,9 +8,9 @@ use crate::port::Answer;
 
 /// Asks the shared store only about what this node has not seen.
 ///
-/// The local store is an accelerator and no authority. It can say that an assertion is spent, and never that it is fresh: only the
-/// shared store says so, after which both remember it. A replay that this node has seen is then
-/// [found by a look](ReplayStore::seen), before its signature is checked and without a round trip. Sizing the local store too small
+/// The local store is an accelerator and no authority. It can say that an assertion is spent, and never that it is fresh:
+/// only the shared store says so, after which both remember it. A replay that this node has seen is then [found by a
+/// look](ReplayStore::seen), before its signature is checked and without a round trip. Sizing the local store too small
 /// costs round trips, and accepts nothing twice: what it has no room for, the shared store knows.
 ///
 /// What the shared store could not answer is not remembered here either. If it had recorded the assertion nevertheless,

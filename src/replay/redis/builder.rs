@@ -64,10 +64,11 @@ impl RedisReplayBuilder {
 
     /// Also honours keys that begin with `prefix`, for as long as nodes run that still write those. Default: none.
     ///
-    /// To change the prefix of a running fleet without accepting anything twice: first deploy nodes with the new prefix
-    /// and this one; when no older node is left, wait until the longest-lived assertion has expired, and the clock margin on top; then deploy nodes
-    /// without it. Meanwhile an assertion costs two round trips, with a deadline each, as it must be inserted under both keys to be fresh. A release of this
-    /// crate that changes the version in the keys does the same of itself.
+    /// To change the prefix of a running fleet without accepting anything twice: first deploy nodes with the new prefix and
+    /// this one; when no older node is left, wait until the longest-lived assertion has expired, and the clock margin on
+    /// top; then deploy nodes without it. Meanwhile an assertion costs two round trips, with a deadline each, as it must be
+    /// inserted under both keys to be fresh. A release of this crate that changes the version in the keys does the same of
+    /// itself.
     pub fn previous_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.previous_prefix = Some(prefix.into());
         self
@@ -110,8 +111,8 @@ impl RedisReplayBuilder {
         self
     }
 
-    /// Lets an assertion in only when `count` replicas have its entry too, for which they have `timeout`. Otherwise it is refused as
-    /// unavailable (503), and spent. Default: nobody waits for replicas.
+    /// Lets an assertion in only when `count` replicas have its entry too, for which they have `timeout`. Otherwise it is
+    /// refused as unavailable (503), and spent. Default: nobody waits for replicas.
     ///
     /// Replication is asynchronous. Without this, a primary that fails takes with it what it had not passed on yet, and the
     /// replica that follows it would accept those assertions once more. With it, that takes a successor which is none of the

@@ -219,7 +219,7 @@ pub(super) fn refused(error: &RedisError) -> ConfigError {
         Some("WRONGPASS") => "the server does not know this user and password",
         Some("NOPERM") => "the user may not do this; allow it SET (with WAIT, if replicas are waited for) and INFO",
         _ if error.is_timeout() => SILENT,
-        _ if error.is_connection_refusal() => "nobody listens there; is it the right address?",
+        _ if error.is_connection_refusal() => "nobody listens there; see that the address is right",
         _ if text.contains("UnknownIssuer") => {
             "the certificate is not by an authority that is trusted here; give that authority as root_certificates"
         }

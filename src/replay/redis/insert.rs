@@ -27,8 +27,8 @@ impl Insert {
     /// `key`, to be forgotten after `lifetime`.
     ///
     /// The lifetime is relative. With an absolute one (`EXAT`), a server whose clock is ahead answers `OK` and remembers
-    /// nothing. A relative one is counted by the server from when it comes to run the command, so neither a clock that is off nor a command that was
-    /// late can end it too early.
+    /// nothing. A relative one is counted by the server from when it comes to run the command, so neither a clock that is
+    /// off nor a command that was late can end it too early.
     pub(super) fn new(key: &str, lifetime: Duration, replicas: Option<Replicas>) -> Self {
         let mut set = redis::cmd("SET");
         set.arg(key).arg(1).arg("NX").arg("PX").arg(millis(lifetime));

@@ -23,11 +23,11 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in Redis or Valkey, for all nodes that share it. Cheap to clone.
 ///
-/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip, over a connection that is shared by all requests.
-/// Only a definite `OK` is fresh, and `nil` is a replay. Everything else is an error, which refuses the request as unavailable (503): an
-/// error, no answer in time, a replica that was taken for the primary (`READONLY`), a full memory (`OOM`), a server
-/// that is still loading. When an answer was lost, the entry may be there: the client that sends the same assertion again is told that it
-/// was used, and signs a new one. It is never let in twice.
+/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip, over a connection that is shared by all
+/// requests. Only a definite `OK` is fresh, and `nil` is a replay. Everything else is an error, which refuses the request
+/// as unavailable (503): an error, no answer in time, a replica that was taken for the primary (`READONLY`), a full memory
+/// (`OOM`), a server that is still loading. When an answer was lost, the entry may be there: the client that sends the same
+/// assertion again is told that it was used, and signs a new one. It is never let in twice.
 ///
 /// It never [looks](ReplayStore::seen): that would be another round trip. Put a [`TieredReplay`](super::TieredReplay) around
 /// it to look at what this node has seen itself.
