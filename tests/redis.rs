@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{NOW, TempDir};
-use server::{Count, Redis, admit, admit_all, free_port, soon, until};
+use server::{Count, Redis, admit, admit_all, free_port, patient, soon, until};
 use tower_client_assertion::ConfigError;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;
@@ -302,7 +302,7 @@ async fn a_password_that_is_missing_or_wrong_is_named_so() {
     let (setting, text) = refusal(wrong).await;
     assert_eq!(setting, "redis url");
     assert!(text.contains("does not know this user and password") && !text.contains("guess"), "{text}");
-    let right = RedisReplay::standalone(format!("redis://default:hush@127.0.0.1:{}/3", redis.port));
+    let right = patient(RedisReplay::standalone(format!("redis://default:hush@127.0.0.1:{}/3", redis.port)));
     assert_eq!(admit(&right.connect().await.unwrap(), "1").await.unwrap(), Admission::Fresh);
 }
 
@@ -318,11 +318,11 @@ async fn a_user_with_no_more_rights_than_needed_is_enough() {
         let Event::Warning(warning) = event else { panic!("{event:?}") };
         heard.lock().unwrap().push(warning.to_string());
     };
-    let store = RedisReplay::standalone(url("writer")).events(sink).connect().await.unwrap();
+    let store = patient(RedisReplay::standalone(url("writer"))).events(sink).connect().await.unwrap();
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
     let warnings = warnings.lock().unwrap().clone();
     assert!(warnings.len() == 1 && warnings[0].contains("maxmemory-policy cannot be read"), "{warnings:?}");
-    let store = RedisReplay::standalone(url("reader")).connect().await.unwrap();
+    let store = patient(RedisReplay::standalone(url("reader"))).connect().await.unwrap();
     let error = admit(&store, "2").await.unwrap_err().to_string();
     assert!(error.contains("NOPERM") || error.contains("permissions"), "{error}");
 }
@@ -399,7 +399,8 @@ async fn tls_is_spoken_to_servers_whose_authority_is_trusted() {
     ];
     let redis = Redis::with(&tls).await;
     let url = format!("rediss://:hush@127.0.0.1:{tls_port}");
-    let store = RedisReplay::standalone(&url).root_certificates(certificates.authority()).connect().await.unwrap();
+    let store = patient(RedisReplay::standalone(&url)).root_certificates(certificates.authority());
+    let store = store.connect().await.unwrap();
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Replayed);
 

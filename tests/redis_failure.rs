@@ -25,8 +25,8 @@ const SLACK: Duration = Duration::from_secs(2);
 /// In how much time the store is back after its server; a second, and as much slack.
 const RECOVERY: Duration = Duration::from_secs(3);
 
-async fn patient(builder: RedisReplayBuilder) -> RedisReplay {
-    builder.command_timeout(DEADLINE).connect().await.unwrap()
+async fn with_deadline(builder: RedisReplayBuilder) -> RedisReplay {
+    builder.connect_timeout(Duration::from_secs(1)).command_timeout(DEADLINE).connect().await.unwrap()
 }
 
 fn jtis(prefix: &str, count: usize) -> impl Iterator<Item = String> + use<> {
@@ -73,7 +73,7 @@ async fn all_are(store: &RedisReplay, what: &str, jtis: impl Iterator<Item = Str
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_and_restarted_empty() {
     let mut redis = Redis::start().await;
-    let store = patient(redis.builder()).await;
+    let store = with_deadline(redis.builder()).await;
     all_are(&store, "before", jtis("a", 200), Admission::Fresh).await;
     redis.kill().await;
     for round in 0..4 {
@@ -91,7 +91,7 @@ async fn killed_and_restarted_empty() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn killed_under_load() {
     let mut redis = Redis::start().await;
-    let store = patient(redis.builder()).await;
+    let store = with_deadline(redis.builder()).await;
     let busy = tokio::spawn({
         let store = store.clone();
         async move { admit_all(&store, jtis("a", 20_000)).await }
@@ -109,7 +109,7 @@ async fn killed_under_load() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn paused_and_resumed() {
     let redis = Redis::start().await;
-    let store = patient(redis.builder()).await;
+    let store = with_deadline(redis.builder()).await;
     all_are(&store, "before", jtis("a", 200), Admission::Fresh).await;
     redis.signal("STOP").await;
     for round in 0..4 {
@@ -130,7 +130,7 @@ async fn paused_and_resumed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn full() {
     let redis = Redis::with(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]).await;
-    let store = patient(redis.builder()).await;
+    let store = with_deadline(redis.builder()).await;
     let mut accepted = Vec::new();
     for batch in 0..1_000 {
         let names: Vec<_> = jtis(&format!("a-{batch}"), 200).collect();
@@ -186,7 +186,7 @@ async fn mute() {
 async fn demoted_and_promoted_again() {
     let primary = Redis::start().await;
     let redis = Redis::start().await;
-    let store = patient(redis.builder()).await;
+    let store = with_deadline(redis.builder()).await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
     assert_eq!(redis.ask(&format!("REPLICAOF 127.0.0.1 {}", primary.port)).await, "OK");
     let error = admit(&store, "1").await.unwrap_err().to_string();
@@ -201,7 +201,7 @@ async fn demoted_and_promoted_again() {
 async fn a_dead_wire_is_replaced() {
     let redis = Redis::start().await;
     let proxy = Proxy::before(redis.port).await;
-    let store = patient(RedisReplay::standalone(proxy.url())).await;
+    let store = with_deadline(RedisReplay::standalone(proxy.url())).await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
     proxy.deaden();
     recovered(&store, "after the wire went dead").await;
@@ -213,7 +213,7 @@ async fn a_dead_wire_is_replaced() {
 async fn a_connection_to_what_was_the_primary_is_replaced() {
     let (old, new) = (Redis::start().await, Redis::start().await);
     let proxy = Proxy::before(old.port).await;
-    let store = patient(RedisReplay::standalone(proxy.url())).await;
+    let store = with_deadline(RedisReplay::standalone(proxy.url())).await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
     assert_eq!(old.ask(&format!("REPLICAOF 127.0.0.1 {}", new.port)).await, "OK");
     proxy.redirect(new.port);
@@ -225,7 +225,7 @@ async fn a_connection_to_what_was_the_primary_is_replaced() {
 async fn a_password_that_is_changed_and_changed_back() {
     let mut redis = Redis::with(&["--requirepass", "hush"]).await;
     let url = format!("redis://:hush@127.0.0.1:{}", redis.port);
-    let store = patient(RedisReplay::standalone(url)).await;
+    let store = with_deadline(RedisReplay::standalone(url)).await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
     redis.kill().await;
     redis.arguments(&["--requirepass", "other"]);
@@ -324,7 +324,7 @@ async fn every_answer_but_ok_and_nil_is_unavailable() {
     ];
     for (line, expected) in table {
         let (port, asked) = scripted(line).await;
-        let store = patient(RedisReplay::standalone(format!("redis://127.0.0.1:{port}"))).await;
+        let store = with_deadline(RedisReplay::standalone(format!("redis://127.0.0.1:{port}"))).await;
         let admitted = admit(&store, "1").await;
         assert_eq!(admitted.as_ref().ok().copied(), expected, "{line:?}: {admitted:?}");
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{line:?}: sent once, and never again by itself");
@@ -334,7 +334,7 @@ async fn every_answer_but_ok_and_nil_is_unavailable() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn answers_that_are_dropped_free_their_places() {
     let redis = Redis::start().await;
-    let store = patient(redis.builder().max_in_flight(4)).await;
+    let store = with_deadline(redis.builder().max_in_flight(4)).await;
     redis.signal("STOP").await;
     let waiting: Vec<_> = (0..64)
         .map(|number| {
@@ -381,7 +381,7 @@ async fn replicated() -> (Redis, Proxy, Redis) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn failover_with_wait_loses_nothing() {
     let (mut primary, _wire, replica) = replicated().await;
-    let store = patient(primary.builder().wait_replicas(1, Duration::from_secs(2))).await;
+    let store = with_deadline(primary.builder().wait_replicas(1, Duration::from_secs(2))).await;
     let names: Vec<_> = jtis("a", 3_000).collect();
     let busy = tokio::spawn({
         let (store, names) = (store.clone(), names.clone());
@@ -404,7 +404,7 @@ async fn failover_with_wait_loses_nothing() {
     let accepted = soon("the end of the load", busy).await.unwrap();
     assert!(accepted.len() >= 300, "{}", accepted.len());
     assert_eq!(replica.ask("REPLICAOF NO ONE").await, "OK");
-    let after = patient(replica.builder()).await;
+    let after = with_deadline(replica.builder()).await;
     eprintln!("{} accepted before the primary was killed", accepted.len());
     all_are(&after, "at the promoted replica", accepted.into_iter(), Admission::Replayed).await;
 }
@@ -414,8 +414,8 @@ async fn failover_with_wait_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn failover_without_wait_loses_what_was_not_passed_on() {
     let (mut primary, wire, replica) = replicated().await;
-    let careless = patient(primary.builder()).await;
-    let careful = patient(primary.builder().wait_replicas(1, Duration::from_millis(50))).await;
+    let careless = with_deadline(primary.builder()).await;
+    let careful = with_deadline(primary.builder().wait_replicas(1, Duration::from_millis(50))).await;
     assert_eq!(admit(&careless, "passed on").await.unwrap(), Admission::Fresh);
     until("the entry at the replica", async || replica.ask("DBSIZE").await == "1").await;
     wire.lose_answers(true);
@@ -426,7 +426,7 @@ async fn failover_without_wait_loses_what_was_not_passed_on() {
 
     primary.kill().await;
     assert_eq!(replica.ask("REPLICAOF NO ONE").await, "OK");
-    let after = patient(replica.builder()).await;
+    let after = with_deadline(replica.builder()).await;
     assert_eq!(admit(&after, "passed on").await.unwrap(), Admission::Replayed);
     assert_eq!(admit(&after, "not passed on").await.unwrap(), Admission::Fresh, "accepted twice");
     assert_eq!(admit(&after, "waited for").await.unwrap(), Admission::Fresh, "accepted once");
@@ -496,8 +496,8 @@ impl Cluster {
 async fn a_cluster_remembers_in_all_of_its_nodes() {
     let mut cluster = Cluster::start(3).await;
     // One seed is enough.
-    let store = patient(RedisReplay::cluster([cluster.0[0].url()])).await;
-    let other = patient(RedisReplay::cluster(cluster.urls())).await;
+    let store = with_deadline(RedisReplay::cluster([cluster.0[0].url()])).await;
+    let other = with_deadline(RedisReplay::cluster(cluster.urls())).await;
     all_are(&store, "before", jtis("a", 600), Admission::Fresh).await;
     all_are(&other, "at another node", jtis("a", 600), Admission::Replayed).await;
     for node in &cluster.0 {
@@ -507,7 +507,7 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
     }
 
     // The command and the wait for its replicas go to the same node, and here there are none.
-    let waiting = patient(RedisReplay::cluster(cluster.urls()).wait_replicas(1, Duration::from_millis(20))).await;
+    let waiting = with_deadline(RedisReplay::cluster(cluster.urls()).wait_replicas(1, Duration::from_millis(20))).await;
     for jti in jtis("waiting", 12) {
         let error = admit(&waiting, &jti).await.unwrap_err().to_string();
         assert_eq!(error, "redis: 0 of 1 replicas confirmed the entry within 20 ms");
@@ -549,7 +549,7 @@ async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
     for node in &cluster.0 {
         assert_eq!(node.ask("CONFIG SET cluster-require-full-coverage no").await, "OK");
     }
-    let store = patient(RedisReplay::cluster(cluster.urls())).await;
+    let store = with_deadline(RedisReplay::cluster(cluster.urls())).await;
     all_are(&store, "before", jtis("a", 600), Admission::Fresh).await;
     cluster.0[2].kill().await;
     let mut counted = Count::default();
@@ -582,7 +582,7 @@ async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_that_fails_over_remembers_what_its_replica_has() {
     let mut cluster = Cluster::start(4).await;
-    let store = patient(RedisReplay::cluster(cluster.urls())).await;
+    let store = with_deadline(RedisReplay::cluster(cluster.urls())).await;
     all_are(&store, "before", jtis("a", 300), Admission::Fresh).await;
     let entries = cluster.0[2].ask("DBSIZE").await;
     until("the entries at the replica", async || cluster.0[3].ask("DBSIZE").await == entries).await;
@@ -609,7 +609,7 @@ async fn a_storm_of_moved_ends_at_the_deadline() {
         asked.push(scripted_at(port, format!("-MOVED 1 127.0.0.1:{elsewhere}\r\n")).await);
     }
     let urls = [one, other].map(|port| format!("redis://127.0.0.1:{port}"));
-    let store = patient(RedisReplay::cluster(urls)).await;
+    let store = with_deadline(RedisReplay::cluster(urls)).await;
     outage(&store, "in a storm of MOVED", 100).await;
     let asked: usize = asked.iter().map(|asked| asked.load(Ordering::SeqCst)).sum();
     eprintln!("100 commands were sent {asked} times");

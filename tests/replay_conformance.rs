@@ -161,9 +161,7 @@ mod on_redis {
     impl OnRedis {
         async fn connect(&self) -> RedisReplay {
             assert_eq!(self.0.ask("FLUSHALL").await, "OK");
-            // A longer deadline than usual, as the machine may have other things to do.
-            let builder = self.0.builder().command_timeout(Duration::from_secs(10)).clock_margin(MARGIN);
-            builder.connect().await.unwrap()
+            self.0.builder().clock_margin(MARGIN).connect().await.unwrap()
         }
     }
 
@@ -183,7 +181,7 @@ mod on_redis {
 
         async fn broken(&self) -> Option<RedisReplay> {
             let mut gone = Redis::start().await;
-            let store = gone.store().await;
+            let store = gone.builder().command_timeout(Duration::from_millis(100)).connect().await.unwrap();
             gone.kill().await;
             Some(store)
         }

@@ -80,8 +80,9 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// With patience, for a machine that has other things to do.
     pub fn builder(&self) -> RedisReplayBuilder {
-        RedisReplay::standalone(self.url())
+        patient(RedisReplay::standalone(self.url()))
     }
 
     pub async fn store(&self) -> RedisReplay {
@@ -176,6 +177,11 @@ async fn read(socket: &mut BufReader<TcpStream>) -> std::io::Result<String> {
         "-" => Ok(format!("error: {rest}")),
         _ => Ok(rest.to_owned()),
     }
+}
+
+/// With a deadline that nobody misses by accident.
+pub fn patient(builder: RedisReplayBuilder) -> RedisReplayBuilder {
+    builder.connect_timeout(Duration::from_secs(10)).command_timeout(Duration::from_secs(10))
 }
 
 /// What is between a client and a server: it loses what the server says, or lets wires go dead, or leads to another server.
