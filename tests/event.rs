@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
+#[cfg(all(unix, feature = "redis"))]
+#[path = "common/redis.rs"]
+mod server;
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -91,4 +94,18 @@ fn an_accepted_client_is_told_with_its_policy_and_whether_only_a_lax_audience_le
         assert!(line.contains("policy=\"oidc\"") && line.contains(lax) && line.contains("algorithm=ES384"), "{line}");
     }
     assert_eq!(lines.len(), 2);
+}
+
+/// A server that evicts, as it is heard of when connecting to it.
+#[cfg(all(unix, feature = "redis"))]
+#[tokio::test(flavor = "current_thread")]
+async fn warnings_are_warnings() {
+    let redis = server::Redis::with(&["--maxmemory-policy", "allkeys-lru"]).await;
+    let lines = Lines::default();
+    let guard = tracing::subscriber::set_default(lines.clone());
+    redis.builder().events(TracingEvents).connect().await.unwrap();
+    drop(guard);
+    let lines = lines.0.lock().unwrap();
+    let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with("WARN")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("redis: maxmemory-policy is allkeys-lru"), "{lines:?}");
 }
