@@ -136,6 +136,7 @@ pub mod manual;
 
 // The ports, with their implementations.
 pub mod clock;
+pub mod jwks;
 pub mod port;
 pub mod registry;
 pub mod replay;
