@@ -110,7 +110,7 @@ impl fmt::Debug for KeySetCache {
 }
 
 impl Shared {
-    /// One fetch, from the wait for its turn to the parsed keys, within the time for it.
+    /// One fetch, from the wait for its turn to the parsed keys.
     pub(crate) async fn fetch(&self, url: &JwksUrl, now: UnixTime) -> Result<Fetched, FetchError> {
         let fetched = self.attempt(url, now).await;
         let mut silent = lock(&self.silent);
@@ -130,17 +130,8 @@ impl Shared {
     async fn attempt(&self, url: &JwksUrl, now: UnixTime) -> Result<Fetched, FetchError> {
         let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
         let request = JwksRequest { url: url.clone(), max_bytes, guard: Arc::clone(&self.settings.guard) };
-        let mut has_slot = false;
-        let fetch = async {
-            let _slot = self.slots.acquire().await.map_err(|_| FetchError::Busy)?;
-            has_slot = true;
-            self.fetch.fetch(request).await
-        };
-        let response = match timeout(time, fetch).await {
-            Ok(response) => response?,
-            Err(_) if has_slot => return Err(FetchError::Timeout),
-            Err(_) => return Err(FetchError::Busy),
-        };
+        let Ok(Ok(_slot)) = timeout(time, self.slots.acquire()).await else { return Err(FetchError::Busy) };
+        let response = timeout(time, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
         let keys = answer::parse(&response, max_bytes, max_keys)?;
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));
         Ok(Fetched::new(keys, response.body().len(), now, fresh_for))

@@ -29,7 +29,7 @@ pub enum FetchError {
     Malformed,
     /// The answer is no JWK Set within the limits.
     KeySet(KeySetError),
-    /// As many fetches as are allowed at a time were under way, and none ended in time. Our fault.
+    /// As many fetches as are allowed at a time were under way, and there was no turn for this one. Our fault.
     Busy,
     /// There is no Tokio runtime to fetch in. Our fault.
     NoRuntime,

@@ -139,7 +139,7 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// The most fetches at a time. Others wait for their turn within their timeout. Default: 256.
+    /// The most fetches at a time. Others wait for their turn, at most for as long as a fetch may take. Default: 256.
     pub fn max_fetches(mut self, fetches: usize) -> Self {
         self.settings.max_fetches = fetches;
         self
