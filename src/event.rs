@@ -376,7 +376,8 @@ impl EventSink for TracingEvents {
                 let proven = rejection.is_proven();
                 match rejection.kind() {
                     RejectionKind::Client(_) => {
-                        tracing::info!(client, proven, findings, "client refused: {rejection}");
+                        let cause = rejection.source().map(tracing::field::display);
+                        tracing::info!(client, proven, findings, cause, "client refused: {rejection}");
                     }
                     RejectionKind::Server(_) => {
                         let cause = rejection.source().map(tracing::field::display);

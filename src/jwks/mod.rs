@@ -84,6 +84,7 @@ pub use error::{FetchError, KeysUnavailable};
 pub use fetch::{HyperFetch, Resolve};
 pub use guard::{AddressGuard, RefusedAddress};
 pub use settings::KeySetCacheBuilder;
+pub(crate) use source::may_be_outdated;
 pub use source::{KeySource, Keys, SourceState};
 pub use url::{JwksUrl, UrlError};
 

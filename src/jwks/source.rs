@@ -18,6 +18,7 @@ use crate::clock::UnixTime;
 use crate::event::KeySetNews;
 use crate::keys::KeySet;
 use crate::port::Answer;
+use crate::rejection::ClientFault;
 
 /// Threads read the clock and then come here in any order, so a time may lie this many seconds before the last one. What
 /// lies further back says that the clock was moved, and then no age is known.
@@ -98,6 +99,11 @@ impl Control {
         let pause = self.paused_until.saturating_sub(self.last_attempt.map_or(0, UnixTime::as_secs));
         is_within(self.last_attempt, pause, now)
     }
+}
+
+/// Whether an assertion that was refused for this may have been signed with keys that are newer than ours.
+pub(crate) fn may_be_outdated(fault: ClientFault) -> bool {
+    matches!(fault, ClientFault::NoKey | ClientFault::AmbiguousKey | ClientFault::WeakKey | ClientFault::BadSignature)
 }
 
 impl KeySource {
