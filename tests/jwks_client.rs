@@ -33,7 +33,7 @@ fn loopback() -> AddressGuard {
 }
 
 fn builder() -> KeySetCacheBuilder {
-    KeySetCache::builder(HyperFetch::new().unwrap()).guard(loopback())
+    KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(loopback())
 }
 
 fn source(builder: KeySetCacheBuilder, url: &str) -> KeySource {
@@ -203,14 +203,14 @@ async fn loopback_is_refused_by_every_name_unless_it_is_allowed() {
     let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), "::ffff:127.0.0.1".parse().unwrap()]) };
     for host in ["localhost", "clinic.example"] {
         let url = format!("http://{host}:{port}/keys");
-        let fetch = HyperFetch::new().unwrap().resolver(resolve);
+        let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(resolve);
         let guarded = KeySetCache::builder(fetch.clone()).guard(AddressGuard::default().allow_http());
         let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
         assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
         assert!(!error.is_ours());
         assert_eq!(server.connections(), 0);
     }
-    let fetch = HyperFetch::new().unwrap().resolver(resolve);
+    let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(resolve);
     let allowed = AddressGuard::default().allow_http().allow_host("clinic.example").unwrap();
     let source = source(KeySetCache::builder(fetch).guard(allowed), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
@@ -220,7 +220,8 @@ async fn loopback_is_refused_by_every_name_unless_it_is_allowed() {
 async fn the_systems_resolver_is_asked_and_its_answer_judged() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let url = format!("http://localhost:{}/keys", server.address.port());
-    let guarded = KeySetCache::builder(HyperFetch::new().unwrap()).guard(AddressGuard::default().allow_http());
+    let guarded =
+        KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(AddressGuard::default().allow_http());
     let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
     assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
     assert_eq!(server.connections(), 0);
@@ -239,7 +240,7 @@ async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
         async move { Ok(vec![IpAddr::V4(address)]) }
     };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
-    let fetch = HyperFetch::new().unwrap().resolver(rebinding);
+    let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(rebinding);
     let source = source(KeySetCache::builder(fetch).guard(guard), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     assert_eq!(asked.load(Ordering::SeqCst), 1, "a name is looked up once for each fetch");
@@ -256,7 +257,7 @@ async fn of_several_addresses_those_that_are_refused_are_left_out() {
     let other = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let resolve = |_: &str| async { Ok(vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]) };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
-    let builder = KeySetCache::builder(HyperFetch::new().unwrap().resolver(resolve)).guard(guard);
+    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap().resolver(resolve)).guard(guard);
     let source = source(builder, &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     let accepted = tokio_test::task::spawn(other.accept()).poll().is_ready();
@@ -277,7 +278,8 @@ async fn names_that_do_not_resolve_and_ports_where_nobody_listens_are_unreachabl
         ("http://none.example/", "no such name"),
         (&closed, "refused"),
     ] {
-        let builder = KeySetCache::builder(HyperFetch::new().unwrap().resolver(resolve)).guard(loopback());
+        let builder =
+            KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap().resolver(resolve)).guard(loopback());
         let error = source(builder, url).keys(at(0)).get().await.unwrap_err();
         let FetchError::Unreachable(found) = error.error() else { panic!("{}", error.error()) };
         assert!(found.to_string().contains(cause), "{found}");
@@ -323,7 +325,7 @@ async fn over_tls_the_server_must_prove_its_name() {
     for (server, fetch) in [
         (&misnamed, HyperFetch::with_roots([&*other_root]).unwrap()),
         (&server, HyperFetch::with_roots([&*other_root]).unwrap()),
-        (&server, HyperFetch::new().unwrap()),
+        (&server, HyperFetch::with_webpki_roots().unwrap()),
     ] {
         let error = over_tls(server.address.port(), fetch).await.unwrap_err();
         assert!(matches!(error.error(), FetchError::Tls(_)), "{}", error.error());

@@ -12,7 +12,7 @@ use axum::{Extension, Form, Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tower_client_assertion::event::{Event, Refused};
+use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::{Redox, Rfc6749};
 use tower_client_assertion::replay::MemoryReplay;
@@ -193,16 +193,25 @@ impl IntoResponse for TokenError {
     }
 }
 
-fn log_event(event: &Event<'_>) {
+pub(crate) fn log_event(event: &Event<'_>) {
     match event {
         Event::Accepted(identity) => {
             let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
             log(&format!("accepted {}, {}{lax}", identity.client_id(), identity.algorithm()));
         }
         Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
+        Event::KeySet(event) => log(&describe_key_set(event)),
         // Events may be added.
         _ => {}
     }
+}
+
+fn describe_key_set(event: &KeySetEvent<'_>) -> String {
+    let cause = match event.news() {
+        KeySetNews::Failed { error, .. } => error.source().map(|cause| format!("; {cause}")).unwrap_or_default(),
+        _ => String::new(),
+    };
+    format!("key set of {:?} at {}: {event}{cause}", event.client_id(), event.url())
 }
 
 /// The client is told of the first fault; we would rather know of all.

@@ -34,7 +34,7 @@ use crate::port::{BoxFuture, PortError};
 /// ```no_run
 /// use tower_client_assertion::jwks::{HyperFetch, KeySetCache};
 ///
-/// let cache = KeySetCache::builder(HyperFetch::new()?).build()?;
+/// let cache = KeySetCache::builder(HyperFetch::with_platform_roots()?).build()?;
 /// # Ok::<(), tower_client_assertion::ConfigError>(())
 /// ```
 #[derive(Clone)]
@@ -44,12 +44,13 @@ pub struct HyperFetch {
 }
 
 impl HyperFetch {
-    /// A client that trusts the root certificates of the platform. Reads them from disk; do it before you serve.
+    /// A client that trusts the root certificates of the platform, or those that the environment variables `SSL_CERT_FILE`
+    /// and `SSL_CERT_DIR` name. Reads them from disk; do it before you serve.
     ///
     /// # Errors
     ///
-    /// The platform has none that can be read.
-    pub fn new() -> Result<Self, ConfigError> {
+    /// There are none that can be read, as in a container without `ca-certificates`.
+    pub fn with_platform_roots() -> Result<Self, ConfigError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
@@ -58,6 +59,15 @@ impl HyperFetch {
             return Err(ConfigError::NoRootCertificates { why: first });
         }
         Self::trusting(roots)
+    }
+
+    /// A client that trusts the root certificates of Mozilla, as they were when this program was built.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub fn with_webpki_roots() -> Result<Self, ConfigError> {
+        Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
     }
 
     /// A client that trusts these root certificates alone, each in DER: those of a private network, say.
