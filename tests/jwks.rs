@@ -620,12 +620,12 @@ async fn the_least_used_sets_give_way_when_there_are_too_many() {
         assert_kids(source.keys(now).get().await, &["a"]);
         assert_kids(at_once(source, now), &["a"]);
     }
-    assert_eq!(cache.kept().0, 3);
+    assert_eq!(cache.kept_sources(), 3);
     // The first is used again, so the second is now the oldest.
     assert_kids(at_once(&sources[0], at(10)), &["a"]);
     script.then_keys(&["a"]);
     assert_kids(sources[3].keys(at(11)).get().await, &["a"]);
-    assert_eq!(cache.kept().0, 3);
+    assert_eq!(cache.kept_sources(), 3);
     let has_keys: Vec<_> = sources.iter().map(|source| source.state().keys().is_some()).collect();
     assert_eq!(has_keys, [true, false, true, true, false]);
     script.then_keys(&["back"]);
@@ -637,12 +637,12 @@ async fn key_sets_give_way_when_they_take_too_much_memory() {
     let script = Script::default();
     let kids: Vec<_> = (0..50).map(|index| format!("kid-{index}")).collect();
     let kids: Vec<_> = kids.iter().map(String::as_str).collect();
-    let weight = document(&kids).len() + 50 * 2048 + 1024;
+    let weight = document(&kids).len() * 4 + 50 * 1024 + 1024;
     let cache = script.builder().max_memory(weight * 3 - 1).build().unwrap();
     for index in 0..10 {
         script.then_keys(&kids);
         let _ = source(&cache, &format!("client-{index}")).keys(at(index)).get().await.unwrap();
-        let (sets, bytes) = cache.kept();
+        let (sets, bytes) = (cache.kept_sources(), cache.kept_bytes());
         assert_eq!((sets, bytes), (2.min(index as usize + 1), weight * 2.min(index as usize + 1)));
     }
 }

@@ -423,10 +423,10 @@ async fn a_reload_keeps_what_was_fetched_for_clients_that_stay_as_they_were() {
     for id in ["stays", "moves", "goes"] {
         assert!(accepted(id).await, "{id}");
     }
-    assert_eq!((server.fetches(), cache.kept().0), (3, 3));
+    assert_eq!((server.fetches(), cache.kept_sources()), (3, 3));
     file.write(&clients("/new")[..2]);
     registry.reload().unwrap();
-    assert_eq!(cache.kept().0, 1, "what nobody needs is forgotten at once");
+    assert_eq!(cache.kept_sources(), 1, "what nobody needs is forgotten at once");
     assert!(accepted("stays").await && accepted("moves").await && !accepted("goes").await);
     assert_eq!(server.fetches(), 4);
     assert!(server.requests()[3].starts_with("GET /new "));

@@ -17,7 +17,7 @@ use crate::port::PortError;
 const MAX_DEPTH: usize = 16;
 
 /// Reads a body, counting as it comes. Headers that rule the body out are judged before.
-pub(crate) async fn collect<B>(response: Response<B>, limit: usize) -> Result<Response<Bytes>, FetchError>
+pub(super) async fn collect<B>(response: Response<B>, limit: usize) -> Result<Response<Bytes>, FetchError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -46,7 +46,7 @@ where
 }
 
 /// Judges the whole answer once more, whoever has fetched it.
-pub(crate) fn parse(response: &Response<Bytes>, max_bytes: usize, max_keys: usize) -> Result<KeySet, FetchError> {
+pub(super) fn parse(response: &Response<Bytes>, max_bytes: usize, max_keys: usize) -> Result<KeySet, FetchError> {
     judge_head(response.status(), response.headers())?;
     let body = response.body();
     if body.len() > max_bytes {

@@ -8,8 +8,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::error::FetchError;
+use super::fetched::Fetched;
 use super::settings::{KeySetCacheBuilder, Settings};
-use super::source::{Fetched, KeySource, Source};
+use super::source::{KeySource, Source};
 use super::table::Table;
 use super::url::JwksUrl;
 use super::{JwksFetch, JwksRequest, answer, freshness};
@@ -96,16 +97,24 @@ impl KeySetCache {
         sources.map(|source| source.invalidate()).count()
     }
 
-    /// How many sources are kept in memory, and how many bytes they count with.
-    pub fn kept(&self) -> (usize, usize) {
+    /// How many sources are in memory because they were fetched.
+    pub fn kept_sources(&self) -> usize {
         lock(&self.0.table).kept()
+    }
+
+    /// How many bytes these count with; see [`max_memory`](KeySetCacheBuilder::max_memory).
+    pub fn kept_bytes(&self) -> usize {
+        lock(&self.0.table).weight()
     }
 }
 
 impl fmt::Debug for KeySetCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sources, bytes) = self.kept();
-        f.debug_struct("KeySetCache").field("sources", &sources).field("bytes", &bytes).finish_non_exhaustive()
+        let mut debug = f.debug_struct("KeySetCache");
+        debug
+            .field("kept_sources", &self.kept_sources())
+            .field("kept_bytes", &self.kept_bytes())
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,7 @@ use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName};
 use crate::clock::UnixTime;
 
 /// For how many seconds from `now` the sender lets its answer be used; `None` if it says nothing of that.
-pub(crate) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
+pub(super) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
     let lifetime = cache_control(headers).or_else(|| expires(headers, now))?;
     Some(lifetime.saturating_sub(age(headers)))
 }

@@ -59,14 +59,17 @@
 
 mod answer;
 mod cache;
+mod control;
 mod error;
 #[cfg(feature = "jwks-client")]
 mod fetch;
+mod fetched;
 mod flight;
 mod freshness;
 mod guard;
 mod settings;
 mod source;
+mod state;
 mod table;
 mod url;
 
@@ -85,7 +88,8 @@ pub use fetch::{HyperFetch, Resolve};
 pub use guard::{AddressGuard, RefusedAddress};
 pub use settings::KeySetCacheBuilder;
 pub(crate) use source::may_be_outdated;
-pub use source::{KeySource, Keys, SourceState};
+pub use source::{KeySource, Keys};
+pub use state::SourceState;
 pub use url::{JwksUrl, UrlError};
 
 use crate::port::{BoxFuture, PortError};

@@ -133,7 +133,7 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// The most memory for all key sets, in bytes: each counts with its document and 2 KiB a key. Default: 64 MiB.
+    /// The most memory for all key sets, in bytes: each counts with four times its document, 1 KiB a key, and 1 KiB. Default: 64 MiB.
     pub fn max_memory(mut self, bytes: usize) -> Self {
         self.settings.max_memory = bytes;
         self

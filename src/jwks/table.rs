@@ -15,7 +15,7 @@ const EMPTY_WEIGHT: usize = 1024;
 type Name = (Box<str>, Box<str>);
 
 #[derive(Default)]
-pub(crate) struct Table {
+pub(super) struct Table {
     /// By client and URL. A source lives as long as a client's record or `kept` holds it.
     known: HashMap<Name, Weak<Source>>,
     /// Those that have been fetched: they survive a registry that makes its clients anew for each request.
@@ -32,7 +32,7 @@ struct Kept {
 }
 
 impl Table {
-    pub(crate) fn source(&mut self, client_id: &str, url: &JwksUrl) -> Arc<Source> {
+    pub(super) fn source(&mut self, client_id: &str, url: &JwksUrl) -> Arc<Source> {
         let name = (client_id.into(), url.as_str().into());
         if let Some(source) = self.known.get(&name).and_then(Weak::upgrade) {
             return source;
@@ -46,12 +46,12 @@ impl Table {
         source
     }
 
-    pub(crate) fn sources(&self) -> Vec<Arc<Source>> {
+    pub(super) fn sources(&self) -> Vec<Arc<Source>> {
         self.known.values().filter_map(Weak::upgrade).collect()
     }
 
     /// Keeps `source` with keys of this weight, and drops the keys of others until all are within the bounds.
-    pub(crate) fn keep(&mut self, source: &Arc<Source>, weight: usize, max_sets: usize, max_weight: usize) {
+    pub(super) fn keep(&mut self, source: &Arc<Source>, weight: usize, max_sets: usize, max_weight: usize) {
         self.remove(source);
         let weight = weight + EMPTY_WEIGHT;
         while !self.kept.is_empty() && (self.kept.len() >= max_sets || self.weight + weight > max_weight) {
@@ -61,7 +61,7 @@ impl Table {
         self.kept.push(Kept { source: Arc::clone(source), weight });
     }
 
-    pub(crate) fn remove(&mut self, source: &Arc<Source>) {
+    pub(super) fn remove(&mut self, source: &Arc<Source>) {
         if let Some(index) = self.kept.iter().position(|kept| Arc::ptr_eq(&kept.source, source)) {
             self.weight -= self.kept.swap_remove(index).weight;
         }
@@ -80,7 +80,11 @@ impl Table {
         }
     }
 
-    pub(crate) fn kept(&self) -> (usize, usize) {
-        (self.kept.len(), self.weight)
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 }
