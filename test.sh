@@ -18,7 +18,7 @@ step() {
 
 step cargo fmt --check
 step cargo clippy --all-targets --all-features -- -D warnings
-for features in "" tracing jsonwebtoken; do
+for features in "" tracing jwks-client jsonwebtoken; do
     step cargo clippy --all-targets --no-default-features --features "$features" -- -D warnings
     step cargo test --quiet --no-default-features --features "$features"
 done

@@ -7,6 +7,7 @@ mod common;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -457,6 +458,63 @@ async fn a_fetch_that_hangs_ends_in_time_and_delays_nobody_else() {
     assert_eq!(said(hanging.get().await).unwrap_err(), "the answer did not come in time");
     let taken = started.elapsed();
     assert!(taken >= Duration::from_secs(3) && taken < Duration::from_millis(3_100), "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_counts_from_the_end_of_the_fetch() {
+    let script = Script::default();
+    let source = script.source();
+    assert!(source.keys(at(0)).get().await.is_err());
+    let retry = source.state().next_refresh().unwrap();
+    assert!((at(4)..=at(5)).contains(&retry), "3 s of fetch and 1 or 2 of pause: {retry:?}");
+    assert!(matches!(source.keys(at(3)), Answer::Ready(Err(_))));
+    assert_eq!(script.fetches(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_threads_never_fetch_one_source_twice_at_a_time() {
+    const SOURCES: usize = 4;
+    let under_way: Arc<[AtomicUsize; SOURCES]> = Arc::default();
+    let counts = Arc::clone(&under_way);
+    let fetch = move |request: JwksRequest| {
+        let counts = Arc::clone(&counts);
+        let index: usize = request.url().uri().path()[1..].parse().unwrap();
+        async move {
+            assert_eq!(counts[index].fetch_add(1, Ordering::SeqCst), 0, "two fetches of one source");
+            for _ in 0..index {
+                tokio::task::yield_now().await;
+            }
+            counts[index].fetch_sub(1, Ordering::SeqCst);
+            if index == 3 { status(500) } else { cached_for(&["a"], "max-age=60") }
+        }
+    };
+    let cache = KeySetCache::builder(fetch).max_fetches(2).build().unwrap();
+    let sources = (0..SOURCES).map(|index| JwksUrl::parse(&format!("https://clinic.example/{index}")).unwrap());
+    let sources: Vec<_> = sources.map(|url| cache.source("clinic-7", &url).unwrap()).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..16_u64 {
+        let sources = sources.clone();
+        tasks.spawn(async move {
+            for step in 0..500 {
+                let source = &sources[(task + step) as usize % SOURCES];
+                let now = at(step * 7 + task % 3);
+                // Every third waiter goes away.
+                let answer = source.keys(now);
+                if step % 3 == 0 {
+                    continue;
+                }
+                match answer.get().await {
+                    Ok(keys) => drop(source.newer(&keys, now).get().await),
+                    Err(error) => assert!(matches!(error.error(), FetchError::Status(500)), "{}", error.error()),
+                }
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    assert!(under_way.iter().all(|count| count.load(Ordering::SeqCst) <= 1));
+    assert!(sources[..3].iter().all(|source| source.state().last_error().is_none()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -196,6 +196,24 @@ async fn a_server_that_stalls_or_drips_is_given_up_after_three_seconds() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn no_connection_outlives_its_fetch() {
+    let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
+    for reply in [
+        Reply::keys(&[]),
+        Reply::with_headers("connection: keep-alive\r\n", b"{\"keys\":[]}"),
+        Reply::Stall(Vec::new()),
+        Reply::Stall(head.clone()),
+        Reply::Endless(head, chunk),
+    ] {
+        let server = KeyServer::start(reply).await;
+        let _ = source(builder(), &server.url()).keys(at(0)).get().await;
+        tokio::time::timeout(Duration::from_secs(1), server.quiet()).await.expect("the connection is still open");
+        assert_eq!(server.connections(), 1);
+    }
+}
+
 #[tokio::test]
 async fn loopback_is_refused_by_every_name_unless_it_is_allowed() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;

@@ -62,7 +62,8 @@ impl KeySource {
 
     /// The keys, at once if they are fresh; else when a fetch has ended, the one that is under way if there is one.
     ///
-    /// The future may be dropped at any time. The fetch goes on for the sake of others.
+    /// The future may be dropped at any time. The fetch goes on for the sake of others, as a task of the Tokio runtime in which
+    /// this is called.
     pub fn keys(&self, now: UnixTime) -> Answer<Keys> {
         let time = now.as_secs();
         let current = self.source.current.load();

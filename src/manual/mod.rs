@@ -1,7 +1,11 @@
-//! What is too long for the page of an item: the profiles side by side, and why things are as they are.
+//! What is too long for the page of an item: the profiles side by side, why things are as they are, and
+//! what keys by URL ask of whoever runs the endpoint.
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}
 
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}
+
+#[doc = include_str!("key_sets.md")]
+pub mod key_sets {}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -52,6 +53,8 @@ struct Shared {
     reply: Mutex<Reply>,
     requests: Mutex<Vec<String>>,
     connections: Mutex<usize>,
+    /// Those of the connections that are open.
+    open: watch::Sender<usize>,
 }
 
 impl KeyServer {
@@ -62,8 +65,12 @@ impl KeyServer {
     pub async fn at(address: Ipv4Addr, reply: Reply, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind((IpAddr::V4(address), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared =
-            Arc::new(Shared { reply: Mutex::new(reply), requests: Mutex::default(), connections: Mutex::new(0) });
+        let shared = Arc::new(Shared {
+            reply: Mutex::new(reply),
+            requests: Mutex::default(),
+            connections: Mutex::new(0),
+            open: watch::Sender::new(0),
+        });
         let task = tokio::spawn(serve(listener, Arc::clone(&shared), tls));
         Self { address, shared, task }
     }
@@ -89,6 +96,11 @@ impl KeyServer {
     pub fn connections(&self) -> usize {
         *self.shared.connections.lock().unwrap()
     }
+
+    /// Waits until no connection is open.
+    pub async fn quiet(&self) {
+        self.shared.open.subscribe().wait_for(|open| *open == 0).await.unwrap();
+    }
 }
 
 impl Drop for KeyServer {
@@ -103,6 +115,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAccept
         let (stream, _) = listener.accept().await.unwrap();
         *shared.connections.lock().unwrap() += 1;
         let (shared, tls) = (Arc::clone(&shared), tls.clone());
+        shared.open.send_modify(|open| *open += 1);
         connections.spawn(async move {
             match tls {
                 Some(tls) => {
@@ -112,6 +125,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAccept
                 }
                 None => answer(stream, &shared).await,
             }
+            shared.open.send_modify(|open| *open -= 1);
         });
     }
 }
