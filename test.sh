@@ -19,6 +19,8 @@ step() {
 step cargo fmt --check
 step cargo clippy --all-targets --all-features -- -D warnings
 for features in "" tracing jwks-client jsonwebtoken; do
+    # The library by itself: the example brings features in that it needs.
+    step cargo clippy --lib --no-default-features --features "$features" -- -D warnings
     step cargo clippy --all-targets --no-default-features --features "$features" -- -D warnings
     step cargo test --quiet --no-default-features --features "$features"
 done
