@@ -365,6 +365,24 @@ async fn an_unknown_kid_waits_for_the_pause_after_a_failure_too() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_failed_is_tried_again_after_its_pause_while_the_keys_are_fresh() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]).then(status(500)).then_keys(&["b"]);
+    assert_kids(source.keys(at(0)).get().await, &["a"]);
+    for _ in 0..10 {
+        assert_kids(at_once(&source, at(280)), &["a"]);
+        settle().await;
+    }
+    assert_eq!(script.fetches(), 2);
+    let retry = source.state().next_refresh().unwrap();
+    assert_kids(at_once(&source, retry), &["a"]);
+    settle().await;
+    assert_kids(at_once(&source, retry), &["b"]);
+    assert_eq!(script.fetches(), 3);
+}
+
+#[tokio::test]
 async fn stale_keys_serve_through_an_outage_up_to_the_limit() {
     let script = Script::default();
     let source = script.source();

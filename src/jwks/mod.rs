@@ -101,6 +101,9 @@ use crate::port::{BoxFuture, PortError};
 /// cannot see is up to you: **follow no redirect, and connect to no address but those that
 /// [`guard`](JwksRequest::guard) does not refuse.** An error that is not a [`FetchError`] counts as
 /// [`Unreachable`](FetchError::Unreachable).
+#[diagnostic::on_unimplemented(
+    note = "a closure is one if it writes out the type of its parameter: `|request: JwksRequest| async move { .. }`"
+)]
 pub trait JwksFetch: Send + Sync + 'static {
     /// Fetches what `request` names. Dropping the future ends the attempt.
     fn fetch(&self, request: JwksRequest) -> BoxFuture<Result<Response<Bytes>, FetchError>>;
