@@ -556,6 +556,8 @@ async fn fetches_wait_for_their_turn_and_too_long_a_wait_is_our_fault() {
     }
     let late = "the answer did not come in time";
     assert_eq!(errors, [late, late, "ours: too many key sets are being fetched"]);
+    script.then_keys(&["c"]);
+    assert_kids(source(&cache, "fifth").keys(at(3)).get().await, &["c"]);
 }
 
 #[tokio::test]
