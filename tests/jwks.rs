@@ -560,6 +560,30 @@ async fn fetches_wait_for_their_turn_and_too_long_a_wait_is_our_fault() {
     assert_kids(source(&cache, "fifth").keys(at(3)).get().await, &["c"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_that_hangs_takes_the_turns_of_its_own_clients_alone() {
+    let fetch = |request: JwksRequest| async move {
+        if request.url().host() == "slow.example" {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, Infallible>(key_set(&["a"]))
+    };
+    let cache = KeySetCache::builder(fetch).max_fetches(4).max_fetches_per_host(2).build().unwrap();
+    let of_host =
+        |client: &str, host: &str| cache.source(client, &JwksUrl::parse(&format!("https://{host}/")).unwrap()).unwrap();
+    let started = tokio::time::Instant::now();
+    let slow: Vec<_> = (0..5).map(|index| of_host(&format!("client-{index}"), "slow.example").keys(at(0))).collect();
+    settle().await;
+    for index in 0..3 {
+        let quick = of_host(&format!("client-{index}"), &format!("quick-{index}.example"));
+        assert_kids(quick.keys(at(0)).get().await, &["a"]);
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    for answer in slow {
+        assert_eq!(said(answer.get().await).unwrap_err(), "the answer did not come in time", "and it is not our fault");
+    }
+}
+
 #[tokio::test]
 async fn a_fetcher_that_panics_is_our_fault_and_keeps_nobody_waiting() {
     let cache = KeySetCache::builder(|_: JwksRequest| async {
@@ -835,7 +859,7 @@ async fn headers_that_speak_of_something_else_are_refused() {
 fn settings_that_make_no_sense_do_not_build() {
     type Set = fn(KeySetCacheBuilder) -> KeySetCacheBuilder;
     let secs = Duration::from_secs;
-    let cases: [(&str, Set); 12] = [
+    let cases: [(&str, Set); 13] = [
         ("fresh_between: it is zero", |b| b.fresh_between(Duration::ZERO, Duration::ZERO)),
         ("fresh_between: the longest time is shorter", |b| {
             b.fresh_between(Duration::from_secs(2), Duration::from_secs(1))
@@ -850,6 +874,7 @@ fn settings_that_make_no_sense_do_not_build() {
         ("max_sets: it is zero", |b| b.max_sets(0)),
         ("max_memory: it is zero", |b| b.max_memory(0)),
         ("max_fetches: it is zero", |b| b.max_fetches(0)),
+        ("max_fetches_per_host: it is zero", |b| b.max_fetches_per_host(0)),
     ];
     for (expected, set) in cases {
         let error = set(Script::default().builder()).build().unwrap_err().to_string();

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::error::FetchError;
 use super::fetched::Fetched;
 use super::settings::{KeySetCacheBuilder, Settings};
+use super::slots::Slots;
 use super::source::{KeySource, Source};
 use super::table::Table;
 use super::url::JwksUrl;
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     events: Option<Box<dyn EventSink>>,
     pub(crate) settings: Settings,
     table: Mutex<Table>,
-    slots: Semaphore,
+    slots: Slots,
     /// Hosts that have been silent since one last answered.
     silent: Mutex<HashSet<Box<str>>>,
 }
@@ -51,7 +51,7 @@ impl KeySetCache {
 
     pub(crate) fn from_builder(builder: KeySetCacheBuilder) -> Self {
         let KeySetCacheBuilder { fetch, events, settings } = builder;
-        let slots = Semaphore::new(settings.max_fetches.min(Semaphore::MAX_PERMITS));
+        let slots = Slots::new(settings.max_fetches, settings.max_fetches_per_host);
         let (table, silent) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Shared { fetch, events, settings, table, slots, silent }))
     }
@@ -139,7 +139,7 @@ impl Shared {
     async fn attempt(&self, url: &JwksUrl, now: UnixTime) -> Result<Fetched, FetchError> {
         let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
         let request = JwksRequest { url: url.clone(), max_bytes, guard: Arc::clone(&self.settings.guard) };
-        let Ok(Ok(_slot)) = timeout(time, self.slots.acquire()).await else { return Err(FetchError::Busy) };
+        let _slot = self.slots.take(url.host(), time).await?;
         let response = timeout(time, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
         let keys = answer::parse(&response, max_bytes, max_keys)?;
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));

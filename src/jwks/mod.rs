@@ -68,6 +68,7 @@ mod flight;
 mod freshness;
 mod guard;
 mod settings;
+mod slots;
 mod source;
 mod state;
 mod table;
@@ -102,7 +103,7 @@ use crate::port::{BoxFuture, PortError};
 /// [`guard`](JwksRequest::guard) does not refuse.** An error that is not a [`FetchError`] counts as
 /// [`Unreachable`](FetchError::Unreachable).
 #[diagnostic::on_unimplemented(
-    note = "a closure is one if it writes out the type of its parameter: `|request: JwksRequest| async move { .. }`"
+    note = "a closure is one if it writes out the type of its parameter: `|request: JwksRequest| async move {{ .. }}`"
 )]
 pub trait JwksFetch: Send + Sync + 'static {
     /// Fetches what `request` names. Dropping the future ends the attempt.

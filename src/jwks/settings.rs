@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) max_sets: usize,
     pub(crate) max_memory: usize,
     pub(crate) max_fetches: usize,
+    pub(crate) max_fetches_per_host: usize,
     pub(crate) silent_hosts: Option<NonZeroUsize>,
     pub(crate) guard: Arc<AddressGuard>,
 }
@@ -56,6 +57,7 @@ impl Default for Settings {
             max_sets: 10_000,
             max_memory: 64 * 1024 * 1024,
             max_fetches: 256,
+            max_fetches_per_host: 32,
             silent_hosts: None,
             guard: Arc::default(),
         }
@@ -145,6 +147,12 @@ impl KeySetCacheBuilder {
         self
     }
 
+    /// The most fetches at a time from one host, so that one which is slow does not keep the others waiting. Default: 32.
+    pub fn max_fetches_per_host(mut self, fetches: usize) -> Self {
+        self.settings.max_fetches_per_host = fetches;
+        self
+    }
+
     /// Takes our own network for broken once this many hosts in a row have been silent, none having answered meanwhile, and
     /// answers 503 instead of blaming the client until one answers. Default: the client is always blamed.
     pub fn our_fault_when_silent(mut self, hosts: NonZeroUsize) -> Self {
@@ -206,6 +214,7 @@ impl Settings {
             ("max_sets", self.max_sets > 0),
             ("max_memory", self.max_memory > 0),
             ("max_fetches", self.max_fetches > 0),
+            ("max_fetches_per_host", self.max_fetches_per_host > 0),
         ];
         if let Some((setting, _)) = positive.into_iter().find(|(_, positive)| !positive) {
             return Err(ConfigError::Zero { setting });
