@@ -89,6 +89,7 @@ async fn a_client_is_let_in_by_the_keys_that_it_publishes() {
     let replayed = Jwt::new().signed();
     verify(&verifier, &replayed).await.unwrap();
     assert_eq!(fault(&verifier, &replayed).await, theirs(ClientFault::Replayed));
+    assert_eq!(server.fetches(), 1, "other keys would not make it fresh");
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ impl KeySetCacheBuilder {
     }
 
     /// Keeps to what SMART Backend Services demands: keys are never used for longer than the client's `Cache-Control` says,
-    /// and never when they are stale. The same as `.fresh_between(0, 1 h).stale_for(0)`.
+    /// and never when they are stale. It sets the shortest freshness and [`stale_for`](Self::stale_for) to zero.
     pub fn smart(self) -> Self {
         let longest = self.settings.longest;
         self.fresh_between(Duration::ZERO, longest).stale_for(Duration::ZERO)
