@@ -763,6 +763,17 @@ async fn prefetching_fetches_what_is_missing_a_few_at_a_time() {
     assert_eq!(states.iter().filter(|state| state.last_error().is_some()).count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_too_long_for_his_turn_while_prefetching() {
+    let fetch = |_: JwksRequest| async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok::<_, Infallible>(key_set(&["a"]))
+    };
+    let cache = KeySetCache::builder(fetch).max_fetches(2).build().unwrap();
+    let _sources: Vec<_> = (0..8).map(|index| source(&cache, &format!("client-{index}"))).collect();
+    assert_eq!(cache.prefetch(at(0)).await, Prefetched { ready: 8, failed: 0 });
+}
+
 #[tokio::test]
 async fn the_operator_hears_of_every_fetch_and_sees_the_state() {
     let script = Script::default();
