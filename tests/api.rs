@@ -6,6 +6,9 @@ mod common;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use tower_client_assertion::jwks::{
+    AddressGuard, FetchError, JwksFetch, JwksUrl, KeySetCache, KeySource, KeysUnavailable, SourceState, UrlError,
+};
 use tower_client_assertion::keys::{KeySet, VerificationKey};
 use tower_client_assertion::policy::{Limits, Policy};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry};
@@ -44,10 +47,17 @@ fn everything_crosses_threads() {
     shared::<ClientAuthMetadata>();
     shared::<VerifiedClaims>();
     shared::<Endpoint>();
+    shared::<KeySetCache>();
+    shared::<KeySource>();
+    shared::<SourceState>();
+    shared::<AddressGuard>();
     shared::<Redox>();
     shared::<Rfc6749>();
     shared::<Opaque>();
     error::<ConfigError>();
+    error::<FetchError>();
+    error::<KeysUnavailable>();
+    error::<UrlError>();
     error::<Rejection>();
 }
 
@@ -55,13 +65,16 @@ fn everything_crosses_threads() {
 fn what_travels_with_a_request_is_small_and_cloned_cheaply() {
     cheap_clone::<ClientAssertionLayer>();
     cheap_clone::<ClientIdentity>();
+    cheap_clone::<KeySetCache>();
+    cheap_clone::<KeySource>();
+    cheap_clone::<JwksUrl>();
     assert!(size_of::<ClientIdentity>() <= 192, "{}", size_of::<ClientIdentity>());
     assert!(size_of::<Rejection>() <= 32, "{}", size_of::<Rejection>());
 }
 
 #[test]
 fn ports_and_renderers_are_object_safe() {
-    fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn RenderRejection) {}
+    fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn JwksFetch, _: &dyn RenderRejection) {}
 }
 
 /// A plain struct can hold them: no type parameter has to be spelt.

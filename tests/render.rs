@@ -64,6 +64,7 @@ const TABLE: &[(F, u16, &str, &str)] = &[
     (F::ClientIdMismatch, 400, "invalid_client", "client_id does not match the client assertion"),
     (F::UnknownClient, 400, "invalid_client", "Client authentication failed"),
     (F::KeySetUrl, 400, "invalid_client", "JWT header 'jku' does not match the registered key set URL"),
+    (F::KeySetUnavailable, 400, "invalid_client", "Client key set could not be retrieved"),
     (F::NoKey, 400, "invalid_client", "Client authentication failed"),
     (F::AmbiguousKey, 400, "invalid_client", "Client authentication failed"),
     (F::WeakKey, 400, "invalid_client", "Client authentication failed"),
@@ -98,7 +99,8 @@ fn descriptions_keep_to_the_characters_of_rfc_6749() {
 
 #[test]
 fn what_is_our_fault_is_503_in_every_renderer_and_never_the_clients() {
-    for fault in [ServerFault::Clock, ServerFault::Registry, ServerFault::ReplayStore, ServerFault::Timer] {
+    use ServerFault::{Clock, KeySetFetch, Registry, ReplayStore, Timer};
+    for fault in [Clock, Registry, KeySetFetch, ReplayStore, Timer] {
         let renderers: [&dyn RenderRejection; 4] =
             [&Rfc6749::default(), &Opaque, &Redox::default(), &Redox::default().standard_codes()];
         for renderer in renderers {

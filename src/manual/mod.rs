@@ -1,10 +1,14 @@
-//! What is too long for the page of an item: the profiles side by side, why things are as they are, and how to run a fleet.
+//! What is too long for the page of an item: the profiles side by side, why things are as they are, and what keys by URL and a
+//! fleet of nodes ask of whoever runs the endpoint.
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}
 
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}
+
+#[doc = include_str!("key_sets.md")]
+pub mod key_sets {}
 
 #[doc = include_str!("fleet.md")]
 pub mod fleet {}
