@@ -20,6 +20,11 @@ pub(crate) fn decode_into(text: &[u8], room: &mut [u8]) -> Option<usize> {
     ENGINE.decode_slice(text, room).ok()
 }
 
+/// Encodes `bytes`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    ENGINE.encode(bytes)
+}
+
 /// Decodes `text`, or `None` if it is not base64url.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()

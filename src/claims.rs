@@ -94,7 +94,7 @@ pub(crate) struct BoundAssertion<'a> {
     pub(crate) jti: Option<Cow<'a, str>>,
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<Cow<'a, str>>,
-    /// The first whole second at which the assertion cannot be accepted any more.
+    /// A whole second from which on the assertion cannot be accepted any more.
     pub(crate) valid_until: UnixTime,
     pub(crate) lax_audience: bool,
     pub(crate) policy: &'static str,

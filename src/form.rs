@@ -93,13 +93,16 @@ impl std::fmt::Debug for TokenRequest<'_> {
 pub(crate) struct TokenForm<'a> {
     pub(crate) assertion: Cow<'a, str>,
     pub(crate) client_id: Option<Cow<'a, str>>,
+    grant_type: Option<Cow<'a, str>>,
+    endpoint: Endpoint,
 }
 
 impl<'a> TokenForm<'a> {
-    /// The form of `request`, or `None` if it carries no assertion and need not.
+    /// The form of `request`, or `None` if it carries no assertion and need not. Its grant type is refused if none of the
+    /// policies permits it; whether the client's own does is [asked](Self::check_grant_type) when the client is known.
     pub(crate) fn parse(
         request: &TokenRequest<'a>,
-        policy: &Policy,
+        policies: &[Policy],
         limits: &Limits,
     ) -> Result<Option<Self>, ClientFault> {
         let fields = Fields::collect(request.body, limits)?;
@@ -113,8 +116,9 @@ impl<'a> TokenForm<'a> {
         if request.optional && !asserted {
             return Ok(None);
         }
-        if request.endpoint == Endpoint::Token {
-            check_grant_type(grant_type.as_deref(), policy)?;
+        let judged = policies.iter().map(|policy| check_grant_type(request.endpoint, grant_type.as_deref(), policy));
+        if !judged.clone().any(|judged| judged.is_ok()) {
+            judged.collect::<Result<(), _>>()?;
         }
         let rivals = request.authorization.is_some() || request.attestation || fields.secret;
         match (asserted, rivals) {
@@ -128,13 +132,19 @@ impl<'a> TokenForm<'a> {
             None => return Err(ClientFault::MissingAssertionType),
         }
         let assertion = assertion.ok_or(ClientFault::MissingAssertion)?;
-        Ok(Some(Self { assertion, client_id }))
+        Ok(Some(Self { assertion, client_id, grant_type, endpoint: request.endpoint }))
+    }
+
+    pub(crate) fn check_grant_type(&self, policy: &Policy) -> Result<(), ClientFault> {
+        check_grant_type(self.endpoint, self.grant_type.as_deref(), policy)
     }
 }
 
-/// Where the policy leaves the grant type to the handler, its absence is the handler's business too.
-fn check_grant_type(given: Option<&str>, policy: &Policy) -> Result<(), ClientFault> {
+/// Where the policy leaves the grant type to the handler, its absence is the handler's business too. Only the token endpoint
+/// has one.
+fn check_grant_type(endpoint: Endpoint, given: Option<&str>, policy: &Policy) -> Result<(), ClientFault> {
     match given {
+        _ if endpoint != Endpoint::Token => Ok(()),
         None if policy.grant_types.is_some() => Err(ClientFault::MissingGrantType),
         Some(given) if !policy.permits_grant_type(given) => Err(ClientFault::UnsupportedGrantType),
         _ => Ok(()),

@@ -138,7 +138,8 @@ impl ClientIdentity {
     }
 
     /// Whether the assertion was accepted only because its policy lets more pass than the issuer as the sole value, as RFC 7523
-    /// has it since 2026. When no client needs that any more, the policy can be tightened. Never where the profile itself has
+    /// has it since 2026. When no client needs that any more, the policy can be tightened to
+    /// [`sole_issuer`](crate::Policy::sole_issuer). Never where the profile itself has
     /// nothing but [URLs](crate::policy::AudienceRule::Urls), as Redox's and SMART's.
     pub fn has_lax_audience(&self) -> bool {
         self.lax_audience

@@ -3,6 +3,9 @@
 //! It is stricter than a general parser where an attacker wants leniency: a member name may occur once only, also when it
 //! is written with escapes (RFC 7515, section 4; RFC 7519, section 4), nothing may follow the object (RFC 7515, section
 //! 10.12), lone surrogates are errors, and nesting is bounded. Strings without escapes and numbers are borrowed.
+//!
+//! What it lets pass is later read by `serde_json`, which takes some member names for instructions of its own; those are
+//! refused here.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -143,6 +146,10 @@ impl<'a> Scanner<'a> {
         loop {
             self.skip_space();
             let name = self.string()?;
+            // As `RawValue`, a string would be parsed once more, and nest as deep as it likes.
+            if name.starts_with("$serde_json::private::") {
+                return Err(Malformed);
+            }
             self.skip_space();
             self.require(b':')?;
             self.skip_space();
@@ -434,6 +441,16 @@ mod tests {
                 assert_eq!(members(&text), Err(Malformed), "{count} with m{repeated} twice");
             }
         }
+    }
+
+    #[test]
+    fn no_member_is_named_like_an_instruction_to_the_parser_that_follows() {
+        for name in ["$serde_json::private::RawValue", "$serde_json::private::Number", r"\u0024serde_json::private::x"]
+        {
+            assert_eq!(members(&format!(r#"{{"{name}":"[]"}}"#)), Err(Malformed), "{name}");
+            assert_eq!(members(&format!(r#"{{"a":[{{"{name}":"[]"}}]}}"#)), Err(Malformed), "{name}");
+        }
+        assert!(members(r#"{"$serde_json::public":"$serde_json::private::RawValue"}"#).is_ok());
     }
 
     #[test]

@@ -82,9 +82,14 @@ impl Jwk {
     /// values has a character that JSON would escape: they were found to be names that we know, and base64url.
     fn thumbprint(&self) -> [u8; 32] {
         let text = |member: &Option<String>| member.clone().unwrap_or_default();
+        // Some write these with leading zeros, and still mean the same key.
+        let number = |member| decode(member).map(|number| base64url::encode(&without_leading_zeros(number)));
         let (kty, crv, x, y) = (&self.kty, text(&self.crv), text(&self.x), text(&self.y));
         let canonical = match kty.as_str() {
-            "RSA" => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(&self.e), text(&self.n)),
+            "RSA" => {
+                let (e, n) = (number(&self.e).unwrap_or_default(), number(&self.n).unwrap_or_default());
+                format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
+            }
             "EC" => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
             "OKP" => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
             // RFC 9964, section 6.

@@ -24,11 +24,16 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::clock::UnixTime;
 use crate::config::ConfigError;
 
-/// A client's secret. It cannot be read from here, and is wiped when the last clone is dropped. Cheap to clone.
+/// A client's secret. It cannot be read from here, and what is kept of it on the heap is wiped when the last clone is dropped.
+/// Cheap to clone.
 #[derive(Clone)]
-pub struct ClientSecret(Arc<Secret>);
+pub struct ClientSecret {
+    secret: Arc<Secret>,
+    expires_at: Option<UnixTime>,
+}
 
 /// The secret, and a key of a kilobyte for each algorithm that it has been used with.
 struct Secret {
@@ -50,9 +55,21 @@ impl ClientSecret {
             bytes @ 0..32 => Err(ConfigError::SecretTooShort { bytes }),
             _ => {
                 let octets = Zeroizing::new(Box::from(secret.as_bytes()));
-                Ok(Self(Arc::new(Secret { octets, keys: Default::default() })))
+                Ok(Self { secret: Arc::new(Secret { octets, keys: Default::default() }), expires_at: None })
             }
         }
+    }
+
+    /// Accepts nothing by this secret from `time` on: `client_secret_expires_at` (RFC 7591, section 3.2.1). Default: it does
+    /// not expire.
+    #[must_use]
+    pub fn expires_at(mut self, time: UnixTime) -> Self {
+        self.expires_at = Some(time);
+        self
+    }
+
+    pub(crate) fn is_expired(&self, now: UnixTime) -> bool {
+        self.expires_at.is_some_and(|time| time <= now)
     }
 
     /// The algorithms for which it is long enough.
@@ -61,7 +78,7 @@ impl ClientSecret {
     }
 
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
-        hash(algorithm).is_some_and(|(_, hash)| self.0.octets.len() >= hash.digest_algorithm().output_len())
+        hash(algorithm).is_some_and(|(_, hash)| self.secret.octets.len() >= hash.digest_algorithm().output_len())
     }
 
     /// Whether `tag` is the HMAC of `input`, compared in constant time.
@@ -71,8 +88,8 @@ impl ClientSecret {
 
     fn key(&self, algorithm: Algorithm) -> Option<&hmac::Key> {
         let (index, hash) = hash(algorithm).filter(|_| self.serves(algorithm))?;
-        let key = self.0.keys.get(index)?;
-        Some(key.get_or_init(|| Box::new(hmac::Key::new(hash, &self.0.octets))))
+        let key = self.secret.keys.get(index)?;
+        Some(key.get_or_init(|| Box::new(hmac::Key::new(hash, &self.secret.octets))))
     }
 }
 
@@ -109,7 +126,7 @@ mod tests {
         let vector: Value = serde_json::from_str(include_str!("../tests/vectors/mac.json")).unwrap();
         let octets = URL_SAFE_NO_PAD.decode(vector["k"].as_str().unwrap()).unwrap();
         let octets = Zeroizing::new(octets.into_boxed_slice());
-        let secret = ClientSecret(Arc::new(Secret { octets, keys: Default::default() }));
+        let secret = ClientSecret { secret: Arc::new(Secret { octets, keys: Default::default() }), expires_at: None };
         let (input, tag) = vector["jws"].as_str().unwrap().rsplit_once('.').unwrap();
         let mut tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
         assert!(secret.verifies(Algorithm::HS256, input.as_bytes(), &tag));

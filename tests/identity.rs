@@ -55,6 +55,12 @@ fn the_thumbprint_of_a_key_is_that_of_rfc_7638() {
         "kid": "2011-04-29"
     });
     assert_eq!(thumbprint(&jwk), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    // Leading zeros make another text of the same numbers, and no other key.
+    let n = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+    let mut padded = jwk.clone();
+    padded["n"] = json!(URL_SAFE_NO_PAD.encode([&[0, 0], n.as_slice()].concat()));
+    padded["e"] = json!("AAEAAQ");
+    assert_eq!(thumbprint(&padded), thumbprint(&jwk));
 }
 
 #[test]
@@ -197,6 +203,11 @@ fn claims_that_we_do_not_know_are_handed_on_as_json() {
     let exact = with_members(r#""n":9007199254740993,"m":-9223372036854775808"#);
     let others = exact.claims().others().unwrap();
     assert_eq!((&others["n"], &others["m"]), (&json!(9_007_199_254_740_993_u64), &json!(i64::MIN)));
+
+    // `serde_json` takes such a member for JSON to be parsed in its turn, at any depth.
+    let claims = json!({"$serde_json::private::RawValue": "[]"});
+    let jwt = Jwt::new().claim("x", claims);
+    assert!(verify(&verifier(), &form(&jwt.signed())).is_err());
 
     let beyond = with_members(r#""n":1e400"#);
     assert!(beyond.claims().others().is_err(), "a number that nothing can hold");

@@ -118,6 +118,12 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
                 .into(),
         ),
         (
+            smart().algorithms(AlgorithmSet::of(&[Algorithm::ES256])),
+            "algorithms and profile of the policy smart contradict each other: smart asks for at least one of RS384, ES384; \
+             allow one of these too"
+                .into(),
+        ),
+        (
             smart().max_lifetime(secs(301)),
             "max_lifetime and profile of the policy smart contradict each other: 301 s is more than the 300 s of smart; \
              shorten it, or set it through dangerous()"
@@ -259,6 +265,11 @@ fn a_setting_that_makes_no_sense_by_itself_is_named() {
         (Policy::RFC7523.max_age(secs(86_401)), "max_age (seconds): it is over 86400; give 86400 or less"),
         (Policy::OIDC.future_skew(secs(301)), "future_skew: it is over 300 s; give 300 s or less"),
         (Policy::FAPI2.expiry_skew(secs(301)), "expiry_skew: it is over 300 s; give 300 s or less"),
+        (
+            Policy::RFC7523.dangerous().accept_typ(&["application/"]),
+            "accept_typ: it is empty or has a character that RFC 6749 does not allow; use printable ASCII without quotation \
+             marks and backslashes, and in a URI without spaces",
+        ),
         (
             Policy::RFC7523.dangerous().accept_typ(&["jwt", ""]),
             "accept_typ: it is empty or has a character that RFC 6749 does not allow; use printable ASCII without quotation \

@@ -340,6 +340,12 @@ fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
             "it has 31 bytes; HS256 needs 32 or more",
         ),
         (
+            odd(json!({"token_endpoint_auth_method": "client_secret_jwt", "client_secret": "x".repeat(32),
+                       "client_secret_expires_at": "never"})),
+            "client_secret_expires_at",
+            "it is not a whole number of seconds since 1970",
+        ),
+        (
             odd(json!({"token_endpoint_auth_signing_alg": "RS384"})),
             "token_endpoint_auth_signing_alg",
             "nothing that the client registered can verify it",

@@ -6,8 +6,10 @@
 mod common;
 
 use common::attempt::{Attempt, answer};
-use common::{AUDIENCE, CLIENT, Jwt, SIGNER, Signer, clock, form, key_set, verify};
+use common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, clock, form, key_set, verify};
+
 use serde_json::{Value, json};
+use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind};
@@ -230,6 +232,17 @@ fn a_client_with_a_secret_is_bound_by_all_other_rules() {
     let mut both = attempt();
     both.parameter("client_secret", &key);
     assert_eq!(answer(&layer, &both).1["error_description"], "More than one client authentication method was used");
+}
+
+#[test]
+fn a_secret_is_good_until_the_second_at_which_it_expires() {
+    let long = secret(64);
+    for (expires_at, accepted) in [(NOW + 1, true), (NOW, false), (NOW - 1, false)] {
+        let secret = ClientSecret::new(&long).unwrap().expires_at(UnixTime::from_secs(expires_at));
+        let verifier = verifier(Policy::OIDC, Client::with_secret(CLIENT, secret).unwrap());
+        let found = signed(&verifier, &Signer::secret("HS256", long.as_bytes())).map(|_| ());
+        assert_eq!(found, if accepted { Ok(()) } else { Err(ClientFault::NoKey) }, "{expires_at}");
+    }
 }
 
 #[test]

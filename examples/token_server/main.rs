@@ -135,6 +135,12 @@ fn report_unusable(registry: &FileRegistry, policy: &Policy) {
             let (id, profile) = (client.id(), policy.name());
             log(&format!("client {id:?}: it can use {usable}, but the profile {profile} allows nothing but {allowed}"));
         }
+        if let Some(name) = client.policy_name().filter(|name| *name != policy.name()) {
+            let (id, profile) = (client.id(), policy.name());
+            log(&format!(
+                "client {id:?}: client_assertion_policy: {name:?} is not {profile:?}, which is all this server has"
+            ));
+        }
     }
 }
 

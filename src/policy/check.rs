@@ -101,6 +101,11 @@ impl Policy {
         if self.algorithms.is_empty() {
             return Err(ConfigError::NoAlgorithms);
         }
+        let one_of = self.bounds.one_of;
+        if !one_of.is_empty() && self.algorithms.intersection(one_of).is_empty() {
+            let why = format!("{} asks for at least one of {one_of}; allow one of these too", self.bounds.profile);
+            return Err(self.clash("algorithms", "profile", why));
+        }
         let foreign = self.algorithms.difference(self.bounds.algorithms);
         if foreign.is_empty() {
             return Ok(());
@@ -127,7 +132,7 @@ impl Policy {
 
     fn check_types(&self) -> Result<(), ConfigError> {
         let foreign = |typ: &&&str| FOREIGN_TYPES.iter().any(|foreign| is_media_type(typ, foreign));
-        if self.typ_accepted.contains(&"") {
+        if self.typ_accepted.iter().any(|typ| is_media_type(typ, "")) {
             return Err(ConfigError::InvalidText { setting: "accept_typ" });
         }
         if let Some(typ) = self.typ_accepted.iter().find(foreign) {

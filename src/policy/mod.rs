@@ -48,6 +48,8 @@ pub(crate) enum Wording {
 pub(crate) struct Bounds {
     pub(crate) profile: &'static str,
     pub(crate) algorithms: AlgorithmSet,
+    /// At least one of these must be allowed, if there are any.
+    pub(crate) one_of: AlgorithmSet,
     pub(crate) key_trials: usize,
     /// The least and the most that the specification allows.
     pub(crate) future_skew: (Duration, Duration),
@@ -166,6 +168,13 @@ impl Policy {
     /// Refuses an assertion without a `typ` header parameter (RFC 8725, section 3.11).
     pub const fn require_typ(mut self) -> Self {
         self.typ = Presence::Required;
+        self
+    }
+
+    /// Accepts only the issuer identifier as the sole value of `aud`, as RFC 7523 does since 2026: as a string, or as an array of
+    /// that one member.
+    pub const fn sole_issuer(mut self) -> Self {
+        self.audience = AudienceRule::SoleIssuer;
         self
     }
 

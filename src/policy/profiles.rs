@@ -55,6 +55,7 @@ const BASE: Policy = Policy {
     bounds: Bounds {
         profile: "rfc7523",
         algorithms: AlgorithmSet::of(&Algorithm::ALL),
+        one_of: AlgorithmSet::EMPTY,
         key_trials: 4,
         future_skew: ANY_SKEW,
         skews: [Some(secs(30)), Some(secs(30))],
@@ -117,7 +118,7 @@ impl Policy {
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | `client_credentials`; see [`any_grant_type`](Self::any_grant_type) for app launch | SMART, Backend Services |
-    /// | algorithms | RS384, ES384 | SMART, asymmetric authentication |
+    /// | algorithms | RS384, ES384; others may be added, and one of these must stay | SMART, asymmetric authentication |
     /// | `kid` | required; exactly one usable key of this `kid` and algorithm | SMART, JWT header; key retrieval, step 3 |
     /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval, step 1 |
     /// | keys by URL | used for no longer than the client's `Cache-Control` says, if the cache is [`smart`](crate::jwks::KeySetCacheBuilder::smart) | SMART, key retrieval |
@@ -142,6 +143,7 @@ impl Policy {
         bounds: Bounds {
             profile: "smart",
             algorithms: AlgorithmSet::ASYMMETRIC,
+            one_of: AlgorithmSet::of(&[RS384, ES384]),
             key_trials: 1,
             max_lifetime: Some(secs(300)),
             ..BASE.bounds

@@ -1,7 +1,7 @@
 //! A registered client: its id, what it proves itself with, and what it registered besides.
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
-use crate::claims::BoundAssertion;
+use crate::claims::{BoundAssertion, Rules};
 use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::jwks::{JwksUrl, KeySetCache, KeySource};
@@ -48,6 +48,8 @@ enum Credential {
     Url(KeySource),
     /// `client_secret_jwt`
     Secret(ClientSecret),
+    /// What was registered cannot be used.
+    Nothing,
 }
 
 /// What a signature must be checked with.
@@ -89,9 +91,9 @@ impl Client {
         Self::of(id, Credential::Secret(secret))
     }
 
-    /// A client that is known, and without a key refused.
+    /// A client that is known, and refused for want of anything that it could prove itself with.
     pub(super) fn unusable(id: &str) -> Result<Self, ConfigError> {
-        Self::of(id, Credential::Keys(KeySet::default()))
+        Self::of(id, Credential::Nothing)
     }
 
     fn of(id: &str, credential: Credential) -> Result<Self, ConfigError> {
@@ -139,7 +141,7 @@ impl Client {
     pub fn keys(&self) -> Option<&KeySet> {
         match &self.credential {
             Credential::Keys(keys) => Some(keys),
-            Credential::Url(_) | Credential::Secret(_) => None,
+            Credential::Url(_) | Credential::Secret(_) | Credential::Nothing => None,
         }
     }
 
@@ -147,7 +149,7 @@ impl Client {
     pub fn key_source(&self) -> Option<&KeySource> {
         match &self.credential {
             Credential::Url(source) => Some(source),
-            Credential::Keys(_) | Credential::Secret(_) => None,
+            Credential::Keys(_) | Credential::Secret(_) | Credential::Nothing => None,
         }
     }
 
@@ -175,7 +177,7 @@ impl Client {
                 return Err(ClientFault::MethodNotRegistered);
             }
             Credential::Secret(_) if !algorithm.is_mac() => return Err(ClientFault::MethodNotRegistered),
-            Credential::Keys(_) | Credential::Url(_) | Credential::Secret(_) => {}
+            Credential::Keys(_) | Credential::Url(_) | Credential::Secret(_) | Credential::Nothing => {}
         }
         match self.signing_alg {
             Some(registered) if registered != algorithm => Err(ClientFault::AlgorithmNotRegistered),
@@ -188,20 +190,22 @@ impl Client {
         self.key_source().map(|source| source.url().as_str())
     }
 
-    /// What the signature of `assertion` must be checked with: of `fetched` keys, if that is where the client has its own. Of
-    /// several keys, at most `trials` are tried.
+    /// What the signature of `assertion` must be checked with: of `fetched` keys, if that is where the client has its own.
     pub(crate) fn proof_for<'k>(
         &'k self,
         fetched: Option<&'k KeySet>,
         assertion: &BoundAssertion<'_>,
-        trials: usize,
+        rules: &Rules<'_>,
     ) -> Result<Proof<'k>, ClientFault> {
-        let among = |keys: &'k KeySet| keys.candidates(assertion.kid.as_deref(), assertion.algorithm, trials);
+        let (kid, trials) = (assertion.kid.as_deref(), rules.policy.key_trials);
+        let among = |keys: &'k KeySet| keys.candidates(kid, assertion.algorithm, trials);
         match &self.credential {
             Credential::Keys(keys) => among(keys).map(Proof::Keys),
             Credential::Url(_) => fetched.ok_or(ClientFault::NoKey).and_then(among).map(Proof::Keys),
-            Credential::Secret(secret) if secret.serves(assertion.algorithm) => Ok(Proof::Secret(secret)),
-            Credential::Secret(_) => Err(ClientFault::NoKey),
+            Credential::Secret(secret) if secret.serves(assertion.algorithm) && !secret.is_expired(rules.now) => {
+                Ok(Proof::Secret(secret))
+            }
+            Credential::Secret(_) | Credential::Nothing => Err(ClientFault::NoKey),
         }
     }
 }
@@ -212,6 +216,7 @@ impl Credential {
             Self::Keys(keys) => keys.algorithms(),
             Self::Url(_) => AlgorithmSet::ASYMMETRIC,
             Self::Secret(secret) => secret.algorithms(),
+            Self::Nothing => AlgorithmSet::EMPTY,
         }
     }
 }

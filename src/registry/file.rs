@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{Client, ClientRegistry, Found};
 use crate::algorithm::Algorithm;
+use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::identity::{AuthMethod, ClientId};
 use crate::jwks::{JwksUrl, KeySetCache, KeySource};
@@ -23,7 +24,7 @@ use crate::secret::ClientSecret;
 /// Each member of the array is one client's metadata: `client_id`, `jwks` or `jwks_uri`, and optionally `token_endpoint_auth_method`
 /// (`private_key_jwt`, which is also the default here: RFC 7591's own, `client_secret_basic`, is not for us),
 /// `token_endpoint_auth_signing_alg` and `scope`. With the method `client_secret_jwt`, a `client_secret` takes the place of
-/// `jwks`. A member `client_assertion_policy`, which is ours, names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is
+/// `jwks`, until `client_secret_expires_at` if that is there and not zero. A member `client_assertion_policy`, which is ours, names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is
 /// listed in [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice,
 /// neither entry is used.
 ///
@@ -204,7 +205,7 @@ impl Loaded {
         let id = unusable.id().clone();
         let client = metadata.client(&id, cache).unwrap_or_else(|fault| {
             self.problems.push(problem(Some(id.to_string()), fault));
-            unusable.clone()
+            metadata.policy().into_iter().flatten().fold(unusable.clone(), |client, policy| client.policy(&policy))
         });
         for key in client.keys().map(KeySet::skipped).unwrap_or_default() {
             let kid = key.key_id().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
@@ -227,6 +228,7 @@ struct Metadata<'a> {
     jwks: Option<&'a RawValue>,
     jwks_uri: Option<&'a RawValue>,
     client_secret: Option<&'a RawValue>,
+    client_secret_expires_at: Option<&'a RawValue>,
     client_assertion_policy: Option<&'a RawValue>,
     token_endpoint_auth_method: Option<&'a RawValue>,
     token_endpoint_auth_signing_alg: Option<&'a RawValue>,
@@ -248,7 +250,7 @@ impl Metadata<'_> {
     fn client(&self, id: &ClientId, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
         let signing_alg = self.signing_alg()?;
         let scope = text("scope", self.scope)?;
-        let policy = text("client_assertion_policy", self.client_assertion_policy)?;
+        let policy = self.policy()?;
         let mut client = match self.method()? {
             AuthMethod::PrivateKeyJwt => self.client_with_keys(id, cache)?,
             AuthMethod::ClientSecretJwt => self.client_with_secret(id)?,
@@ -259,6 +261,10 @@ impl Metadata<'_> {
         }
         let client = scope.iter().fold(client, |client, scope| client.scope(scope));
         Ok(policy.iter().fold(client, |client, policy| client.policy(policy)))
+    }
+
+    fn policy(&self) -> Result<Option<String>, Fault> {
+        text("client_assertion_policy", self.client_assertion_policy)
     }
 
     fn method(&self) -> Result<AuthMethod, Fault> {
@@ -302,7 +308,16 @@ impl Metadata<'_> {
         let secret = Zeroizing::new(text(MEMBER, self.client_secret)?.ok_or_else(missing)?);
         let short = |_| (MEMBER, format!("it has {} bytes; HS256 needs 32 or more", secret.len()));
         let secret = ClientSecret::new(&secret).map_err(short)?;
+        let secret = self.secret_expiry()?.into_iter().fold(secret, ClientSecret::expires_at);
         Client::with_secret(id.as_str(), secret).map_err(|error| (MEMBER, error.to_string()))
+    }
+
+    /// Zero says that it does not expire (RFC 7591, section 3.2.1).
+    fn secret_expiry(&self) -> Result<Option<UnixTime>, Fault> {
+        let Some(value) = self.client_secret_expires_at else { return Ok(None) };
+        let no_time = |_| ("client_secret_expires_at", "it is not a whole number of seconds since 1970".to_owned());
+        let secs: u64 = serde_json::from_str(value.get()).map_err(no_time)?;
+        Ok((secs != 0).then_some(UnixTime::from_secs(secs)))
     }
 
     fn signing_alg(&self) -> Result<Option<Algorithm>, Fault> {

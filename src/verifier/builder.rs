@@ -53,7 +53,7 @@ impl VerifierBuilder {
     }
 
     /// Judges the clients that are registered under the [name](Policy::name) of this policy by it, and not by the first.
-    /// Grant types and the wording of refusals stay those of the first. At most 15.
+    /// The wording of refusals stays that of the first. At most 15.
     ///
     /// A spent assertion is remembered for as long as its client's policy could accept it. When a running client is moved to
     /// a policy that accepts for longer, what it spent just before may be good once more; wait out the difference between the two

@@ -159,7 +159,7 @@ impl Verifier {
         now: Option<UnixTime>,
         Known { found, keys }: Known,
     ) -> Result<Progress, Rejection> {
-        let Some(form) = TokenForm::parse(request, self.first_policy(), &self.limits)? else {
+        let Some(form) = TokenForm::parse(request, &self.policies, &self.limits)? else {
             return Ok(Progress::Done(Ok(None)));
         };
         let mut buffer = Buffer::new();
@@ -172,6 +172,7 @@ impl Verifier {
         };
         let client = known(found, &plausible)?;
         let policy = self.policy_of(&client)?;
+        form.check_grant_type(self.policy(policy)).map_err(|fault| Rejection::from(fault).under(policy))?;
         let decided = match client.key_source() {
             None => self.decide(plausible, &client, policy, now),
             Some(source) => self.decide_by_url(plausible, &client, source, keys, policy, now),
@@ -231,7 +232,7 @@ impl Verifier {
         fetched: Option<&KeySet>,
         rules: &Rules<'_>,
     ) -> Result<SignedAssertion<'a>, ClientFault> {
-        let proof = client.proof_for(fetched, &bound, rules.policy.key_trials)?;
+        let proof = client.proof_for(fetched, &bound, rules)?;
         self.refuse_spent(&bound, rules.now)?;
         SignedAssertion::verify(bound, client, &proof)
     }

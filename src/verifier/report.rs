@@ -36,7 +36,7 @@ impl Verifier {
         rejection: &Rejection,
     ) {
         let mut buffer = Buffer::new();
-        let form = TokenForm::parse(request, self.first_policy(), &self.limits).ok().flatten();
+        let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
         let assertion =
             form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut buffer, &self.limits).ok());
         let (Some(form), Some(assertion)) = (&form, &assertion) else {
