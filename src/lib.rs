@@ -109,6 +109,7 @@ mod body;
 mod future;
 mod head;
 mod layer;
+mod readied;
 pub mod render;
 mod service;
 
@@ -126,6 +127,7 @@ mod json;
 mod jwk;
 pub mod keys;
 mod metadata;
+pub mod overload;
 pub mod policy;
 pub mod rejection;
 pub mod secret;
@@ -141,7 +143,7 @@ pub mod port;
 pub mod registry;
 pub mod replay;
 
-pub use body::{BodyMode, PreservedBodies, RequestBody, ResponseBody, WrappedBodies};
+pub use body::{BodyMode, BufferedBody, PreservedBodies, RebuiltBodies, RequestBody, ResponseBody, WrappedBodies};
 pub use config::ConfigError;
 pub use endpoint::Endpoint;
 pub use form::{JWT_BEARER, TokenRequest};

@@ -49,6 +49,11 @@ impl Rejection {
         Self { policy: policy.0, ..self }
     }
 
+    /// The same rejection for another reason.
+    pub(crate) fn because_of(self, fault: ServerFault) -> Self {
+        Self { kind: RejectionKind::Server(fault), ..self }
+    }
+
     pub(crate) fn policy(&self) -> PolicyIndex {
         PolicyIndex(self.policy)
     }
@@ -99,7 +104,8 @@ impl Error for Rejection {
 pub enum RejectionKind {
     /// The client sent something that it must mend. Answered with a status of the 400s.
     Client(ClientFault),
-    /// We could not find out. Answered with 503 and `Retry-After`; the same request may succeed later.
+    /// We could not find out. Answered with 503 and `Retry-After`, as the same request may succeed later; see [`ServerFault`]
+    /// for the two that are answered otherwise.
     Server(ServerFault),
 }
 
@@ -250,6 +256,14 @@ pub enum ServerFault {
     ReplayStore,
     /// There is no Tokio runtime to bound a slow body's time with.
     Timer,
+    /// As many signatures are being checked as [`SignatureChecks`](crate::overload::SignatureChecks) permits.
+    Overloaded,
+    /// As many signatures are being checked for this client as [`SignatureChecks`](crate::overload::SignatureChecks) permits
+    /// for one. Answered with 429 and `Retry-After`. Whether the client itself has sent them is not known.
+    ClientOverloaded,
+    /// A layer around this one has authenticated this very request, and spent its assertion: two layers are mounted where one
+    /// belongs. Answered with 500, as no other request would fare better.
+    MountedTwice,
 }
 
 impl fmt::Display for ServerFault {
@@ -259,6 +273,11 @@ impl fmt::Display for ServerFault {
             Self::Registry => "the client registry is unavailable",
             Self::ReplayStore => "the replay store is unavailable",
             Self::Timer => "there is no Tokio runtime to time a slow body with",
+            Self::Overloaded => "too many signatures are being checked",
+            Self::ClientOverloaded => "too many signatures are being checked for this client",
+            Self::MountedTwice => {
+                "a layer around this one has authenticated this request and spent its assertion: mount one of the two"
+            }
         })
     }
 }

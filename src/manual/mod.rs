@@ -8,3 +8,6 @@ pub mod decisions {}
 
 #[doc = include_str!("fleet.md")]
 pub mod fleet {}
+
+#[doc = include_str!("layers.md")]
+pub mod layers {}

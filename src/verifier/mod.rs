@@ -15,6 +15,7 @@ use crate::event::EventSink;
 use crate::form::{TokenForm, TokenRequest};
 use crate::identity::ClientIdentity;
 use crate::metadata::ClientAuthMetadata;
+use crate::overload::SignatureChecks;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::port::{Answer, BoxFuture, PortError};
 use crate::registry::{Client, ClientRegistry, Found};
@@ -54,6 +55,7 @@ pub struct Verifier {
     replay: Box<dyn ReplayStore>,
     clock: Box<dyn Clock>,
     events: Option<Box<dyn EventSink>>,
+    checks: Option<SignatureChecks>,
 }
 
 impl Verifier {
@@ -172,7 +174,9 @@ impl Verifier {
         let bound = plausible.bind(client, policy, &rules)?;
         let proof = client.proof_for(&bound, rules.policy.key_trials)?;
         self.refuse_spent(&bound, now)?;
+        let running = self.checks.as_ref().map(|checks| checks.start(client.id())).transpose()?;
         let signed = SignedAssertion::verify(bound, client, &proof)?;
+        drop(running);
         Ok(self.admit(signed, now))
     }
 
