@@ -75,14 +75,7 @@ impl<'a> TokenRequest<'a> {
     /// The value of the request's `Authorization` header. It is another authentication mechanism, so an assertion beside it
     /// is refused; only its scheme is looked at.
     pub fn authorization(mut self, value: &[u8]) -> Self {
-        let end = memchr(b' ', value).unwrap_or(value.len());
-        let scheme = value.get(..end).unwrap_or_default();
-        self.authorization = Some(match scheme {
-            _ if scheme.eq_ignore_ascii_case(b"Basic") => AuthScheme::Basic,
-            _ if scheme.eq_ignore_ascii_case(b"Bearer") => AuthScheme::Bearer,
-            _ if scheme.eq_ignore_ascii_case(b"DPoP") => AuthScheme::DPoP,
-            _ => AuthScheme::Other,
-        });
+        self.authorization = Some(AuthScheme::of(value));
         self
     }
 

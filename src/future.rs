@@ -82,7 +82,7 @@ where
                     let Poll::Ready(read) = collector.poll(body, cx) else { return Token::wait(token) };
                     // Gone only after completion, when nobody may ask.
                     let Some(token) = token.take() else { return Poll::Pending };
-                    match read {
+                    match read.and_then(|body| token.unconsumed(body)) {
                         Ok(body) => token.verify(body),
                         Err(rejection) => token.refuse_unread(rejection),
                     }
@@ -125,6 +125,11 @@ impl<S: Clone> Token<S> {
 }
 
 impl<S> Token<S> {
+    fn unconsumed(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
+        head::check_unconsumed(&self.parts.headers, &body.data)?;
+        Ok(body)
+    }
+
     fn verify<F, B>(self, body: BufferedBody) -> State<S, F, B> {
         let request = head::token_request(&self.guard, &self.parts, &body.data);
         let progress = self.guard.verifier.start(&request);

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method};
 use crate::form::TokenRequest;
 use crate::identity::{Anonymous, ClientIdentity};
 use crate::layer::Guard;
-use crate::rejection::ClientFault;
+use crate::rejection::{ClientFault, ServerFault};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const ATTESTATION: [HeaderName; 2] =
@@ -27,6 +27,14 @@ pub(crate) fn check(parts: &Parts, body_limit: usize) -> Result<(), ClientFault>
     }
     match content_length(&parts.headers) {
         Some(length) if length > body_limit as u64 => Err(ClientFault::BodyTooLarge),
+        _ => Ok(()),
+    }
+}
+
+/// A client cannot send less than it says, so whoever finds nothing is not the first to look.
+pub(crate) fn check_unconsumed(headers: &HeaderMap, body: &[u8]) -> Result<(), ServerFault> {
+    match content_length(headers) {
+        Some(length) if length > 0 && body.is_empty() => Err(ServerFault::BodyConsumed),
         _ => Ok(()),
     }
 }

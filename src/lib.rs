@@ -106,7 +106,10 @@
 
 // The HTTP half: may name `http` and `tower`.
 mod body;
+#[cfg(feature = "axum")]
+pub mod extract;
 mod future;
+pub mod grpc;
 mod head;
 mod layer;
 mod readied;

@@ -105,7 +105,7 @@ pub enum RejectionKind {
     /// The client sent something that it must mend. Answered with a status of the 400s.
     Client(ClientFault),
     /// We could not find out. Answered with 503 and `Retry-After`, as the same request may succeed later; see [`ServerFault`]
-    /// for the two that are answered otherwise.
+    /// for those that are answered otherwise.
     Server(ServerFault),
 }
 
@@ -264,6 +264,15 @@ pub enum ServerFault {
     /// A layer around this one has authenticated this very request, and spent its assertion: two layers are mounted where one
     /// belongs. Answered with 500, as no other request would fare better.
     MountedTwice,
+    /// `Content-Length` speaks of a body and there is none: something around this layer has read it. Answered with 500.
+    BodyConsumed,
+}
+
+impl ServerFault {
+    /// Whether the request will fail again until somebody mends the server.
+    pub(crate) fn is_lasting(self) -> bool {
+        matches!(self, Self::MountedTwice | Self::BodyConsumed)
+    }
 }
 
 impl fmt::Display for ServerFault {
@@ -278,6 +287,7 @@ impl fmt::Display for ServerFault {
             Self::MountedTwice => {
                 "a layer around this one has authenticated this request and spent its assertion: mount one of the two"
             }
+            Self::BodyConsumed => "the body is gone: something around this layer has read it, and should be inside",
         })
     }
 }
@@ -362,6 +372,18 @@ pub enum AuthScheme {
     DPoP,
     /// Any other scheme. We know no challenge for it.
     Other,
+}
+
+impl AuthScheme {
+    /// The scheme of this header value, in any case (RFC 9110, section 11.1).
+    pub(crate) fn of(value: &[u8]) -> Self {
+        match value.split(|byte| *byte == b' ').next().unwrap_or_default() {
+            scheme if scheme.eq_ignore_ascii_case(b"Basic") => Self::Basic,
+            scheme if scheme.eq_ignore_ascii_case(b"Bearer") => Self::Bearer,
+            scheme if scheme.eq_ignore_ascii_case(b"DPoP") => Self::DPoP,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A claim of the assertion, or its `typ` header parameter.

@@ -115,7 +115,7 @@ impl RenderRejection for Opaque {
 /// The client need not know what ails us, only whether to try again.
 pub(crate) fn describe_ours(fault: ServerFault) -> &'static str {
     match fault {
-        ServerFault::MountedTwice => "The authorization server is misconfigured",
+        fault if fault.is_lasting() => "The authorization server is misconfigured",
         ServerFault::ClientOverloaded => "Too many requests of this client at once",
         _ => "The authorization server is temporarily unavailable",
     }
@@ -126,7 +126,7 @@ pub(crate) fn describe_ours(fault: ServerFault) -> &'static str {
 fn code(kind: RejectionKind) -> &'static str {
     use ClientFault as F;
     match kind {
-        RejectionKind::Server(ServerFault::MountedTwice) => "server_error",
+        RejectionKind::Server(fault) if fault.is_lasting() => "server_error",
         RejectionKind::Server(_) => "temporarily_unavailable",
         RejectionKind::Client(fault) => match fault {
             F::Method
@@ -282,7 +282,7 @@ fn respond(kind: RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
 fn status(kind: RejectionKind) -> (StatusCode, Option<(header::HeaderName, &'static str)>) {
     use ClientFault as F;
     match kind {
-        RejectionKind::Server(ServerFault::MountedTwice) => (StatusCode::INTERNAL_SERVER_ERROR, None),
+        RejectionKind::Server(fault) if fault.is_lasting() => (StatusCode::INTERNAL_SERVER_ERROR, None),
         // RFC 6585, section 4. A check takes less than a millisecond, so the shortest time that can be said is long.
         RejectionKind::Server(ServerFault::ClientOverloaded) => {
             (StatusCode::TOO_MANY_REQUESTS, Some((header::RETRY_AFTER, "1")))
