@@ -153,6 +153,11 @@ impl Answer {
 }
 
 impl Server {
+    /// A server that somebody else stops.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, task: tokio::spawn(async {}) }
+    }
+
     pub fn request(&self, method: &str, path: &str) -> http::request::Builder {
         let uri = format!("http://{}{path}", self.address);
         Request::builder().method(method).uri(uri).header("content-type", HeaderValue::from_static(FORM))
