@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::ConfigError;
 use crate::identity::ClientId;
-use crate::rejection::ServerFault;
+use crate::rejection::{Rejection, ServerFault};
 
 /// More than this many threads check signatures nowhere.
 const MOST: usize = 1024;
@@ -71,18 +71,23 @@ impl SignatureChecks {
         Ok(self)
     }
 
-    /// Leave to check a signature of this client, for as long as what is returned lives.
-    pub(crate) fn start(&self, client: &ClientId) -> Result<Running, ServerFault> {
+    /// Begins a check for this client, which lasts for as long as what is returned lives. The verifier does so by itself; do
+    /// it for other signatures that should count too, those of DPoP proofs say.
+    ///
+    /// # Errors
+    ///
+    /// There are too many: [`ServerFault::Overloaded`] or [`ServerFault::ClientOverloaded`].
+    pub fn begin(&self, client: &ClientId) -> Result<SignatureCheck, Rejection> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.len() >= self.most {
-            return Err(ServerFault::Overloaded);
+            return Err(ServerFault::Overloaded.into());
         }
         // There are never more than a few, so they are counted rather than kept count of.
         if running.iter().filter(|one| *one == client).count() >= self.most_per_client {
-            return Err(ServerFault::ClientOverloaded);
+            return Err(ServerFault::ClientOverloaded.into());
         }
         running.push(client.clone());
-        Ok(Running { running: Arc::clone(&self.running), client: client.clone() })
+        Ok(SignatureCheck { running: Arc::clone(&self.running), client: client.clone() })
     }
 }
 
@@ -101,17 +106,24 @@ impl fmt::Debug for SignatureChecks {
     }
 }
 
-/// A check that is being made.
-pub(crate) struct Running {
+/// A check that is being made. It ends when this is dropped.
+#[must_use = "a check that is dropped at once bounds nothing"]
+pub struct SignatureCheck {
     running: Arc<Mutex<Vec<ClientId>>>,
     client: ClientId,
 }
 
-impl Drop for Running {
+impl Drop for SignatureCheck {
     fn drop(&mut self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = running.iter().position(|one| *one == self.client) {
             running.swap_remove(index);
         }
+    }
+}
+
+impl fmt::Debug for SignatureCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureCheck").field("client", &self.client).finish_non_exhaustive()
     }
 }

@@ -174,9 +174,9 @@ impl Verifier {
         let bound = plausible.bind(client, policy, &rules)?;
         let proof = client.proof_for(&bound, rules.policy.key_trials)?;
         self.refuse_spent(&bound, now)?;
-        let running = self.checks.as_ref().map(|checks| checks.start(client.id())).transpose()?;
+        let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
         let signed = SignedAssertion::verify(bound, client, &proof)?;
-        drop(running);
+        drop(check);
         Ok(self.admit(signed, now))
     }
 
