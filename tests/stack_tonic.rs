@@ -80,7 +80,9 @@ fn client(address: SocketAddr) -> HealthClient<Channel> {
     HealthClient::new(Channel::from_shared(format!("http://{address}")).unwrap().connect_lazy())
 }
 
-fn call(metadata: &[(&'static str, &str)]) -> tonic::Request<HealthCheckRequest> {
+type Metadata<'a> = [(&'static str, &'a str)];
+
+fn call(metadata: &Metadata<'_>) -> tonic::Request<HealthCheckRequest> {
     let mut request = tonic::Request::new(HealthCheckRequest { service: String::new() });
     for (name, value) in metadata {
         request.metadata_mut().append(*name, value.parse().unwrap());
@@ -187,7 +189,7 @@ async fn a_call_that_is_refused_has_a_status_and_a_message() {
     let long = "a".repeat(16 * 1024 + 1);
     let bearer = ("client-assertion-type", JWT_BEARER);
     let good = Jwt::new().signed();
-    let cases: &[(&[(&'static str, &str)], Code, &str)] = &[
+    let cases: &[(&Metadata<'_>, Code, &str)] = &[
         (&[], Code::Unauthenticated, "Client authentication required"),
         (&[bearer, ("client-assertion", &spent)], Code::Unauthenticated, "Client assertion has already been used"),
         (&[bearer, ("client-assertion", &forged)], Code::Unauthenticated, "Client assertion signature is invalid"),
