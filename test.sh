@@ -30,7 +30,7 @@ step() {
 
 step cargo fmt --check
 step cargo clippy --all-targets --all-features -- -D warnings
-for features in "" tracing jsonwebtoken redis; do
+for features in "" axum tracing jsonwebtoken redis; do
     step cargo clippy --all-targets --no-default-features --features "$features" -- -D warnings
     step cargo test --quiet --no-default-features --features "$features"
 done

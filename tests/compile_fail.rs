@@ -1,7 +1,7 @@
 //! Arrangements that must not compile, and what rustc says of them: each message must name the way out. Only the phrases that
 //! are ours, or that a reader would look for, are pinned, since rustc words the rest anew from release to release.
 
-#![cfg(all(unix, feature = "axum"))]
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::BTreeMap;

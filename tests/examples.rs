@@ -99,7 +99,6 @@ async fn accepts_once(example: &mut Example) -> Answer {
     accepted
 }
 
-#[cfg(feature = "axum")]
 #[tokio::test]
 async fn quickstart_axum() {
     let mut example = Example::start("quickstart_axum").await;

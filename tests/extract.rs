@@ -1,6 +1,5 @@
 //! The identity as an argument of axum's handlers, and what is said where no layer could have left one.
 
-#![cfg(feature = "axum")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;

@@ -118,6 +118,18 @@ fn an_optional_layer_outside_is_one_too_many_only_for_who_sends_an_assertion() {
     assert_eq!(text(send([&optional, &optional], post("a=b"))), "nobody");
 }
 
+#[test]
+fn an_identity_from_elsewhere_does_not_get_through_an_optional_layer() {
+    let optional = ClientAssertionLayer::new(verifier()).optional().preserve_body_types();
+    let mut request = post("a=b");
+    request.extensions_mut().insert(verify(&verifier(), &form(&Jwt::new().signed())).unwrap());
+    let handler = service_fn(|request: Request<Full<Bytes>>| async move {
+        assert!(request.extensions().get::<ClientIdentity>().is_none());
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    assert_eq!(now_or_never(optional.layer(handler).call(request)).unwrap().status(), StatusCode::OK);
+}
+
 /// What somebody in front of the layer put into the extensions is neither believed nor an excuse.
 #[test]
 fn an_identity_from_elsewhere_changes_nothing() {

@@ -1,7 +1,7 @@
 //! What others' types our public interface names. A crate that is before its 1.0 may change them with any release of its own,
 //! which would break our users with it.
 
-#![cfg(all(unix, feature = "axum", feature = "jsonwebtoken", feature = "tracing"))]
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,5 @@
-//! What is too long for the page of an item: the profiles side by side, why things are as they are, and how to run a fleet.
+//! What is too long for the page of an item: the profiles side by side, why things are as they are, how to run a fleet, and
+//! where the layer stands among others.
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}
