@@ -276,3 +276,26 @@ async fn form_data_of_any_spelling_of_the_content_type_reaches_the_extractor() {
         server.exchange(request, false).await.is(StatusCode::OK, &format!("{CLIENT} wants a b"));
     }
 }
+
+const MISCONFIGURED: &str =
+    r#"{"error":"server_error","error_description":"The authorization server is misconfigured"}"#;
+
+#[tokio::test]
+async fn mounted_on_the_router_and_on_the_route_it_says_that_the_server_is_misconfigured() {
+    let verifier = std::sync::Arc::new(common::verifier());
+    let layer = || tower_client_assertion::ClientAssertionLayer::new(std::sync::Arc::clone(&verifier));
+    let router = Router::new().route(TOKEN, post(issue).layer(layer()));
+    let server = serve(router.layer(layer().path(TOKEN).unwrap())).await;
+    server.post(token_form()).await.is(StatusCode::INTERNAL_SERVER_ERROR, MISCONFIGURED);
+}
+
+#[tokio::test]
+async fn behind_something_that_has_read_the_body_it_says_that_the_server_is_misconfigured() {
+    let reads = from_fn(|request: Request, next: Next| async {
+        let (parts, body) = request.into_parts();
+        axum::body::to_bytes(body, 9_000).await.unwrap();
+        next.run(Request::from_parts(parts, Body::empty())).await
+    });
+    let server = serve(router().layer(guard()).layer(reads)).await;
+    server.post(token_form()).await.is(StatusCode::INTERNAL_SERVER_ERROR, MISCONFIGURED);
+}
