@@ -47,6 +47,21 @@ fn a_proven_call_is_handed_on_with_its_body_and_an_identity() {
 }
 
 #[test]
+fn a_handler_that_prints_its_request_prints_no_assertion() {
+    let handler = service_fn(|request: Request<&'static str>| async move {
+        assert!(request.headers().contains_key("client-assertion"));
+        Ok::<_, Infallible>(Response::new(format!("{request:?}")))
+    });
+    let assertion = Jwt::new().signed();
+    let response = now_or_never(GrpcAssertionLayer::new(verifier()).layer(handler).call(call(&assertion))).unwrap();
+    let printed = response.body();
+    assert!(
+        printed.contains("client-assertion") && assertion.split('.').all(|part| !printed.contains(part)),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_refused_call_is_an_answer_of_headers_alone() {
     let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
     let response = now_or_never(service.call(call("a.b.c"))).unwrap();

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{form, status, token_request};
+use super::{form, hide, status, token_request};
 use crate::head;
 use crate::readied::Readied;
 use crate::rejection::{ClientFault, Rejection};
@@ -104,6 +104,7 @@ impl<S, B> Call<S, B> {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting },
             Progress::Done(Ok(Some(identity))) => {
                 head::identify(&mut self.parts.extensions, Some(identity));
+                hide(&mut self.parts.headers);
                 State::Entering { call: Some(self) }
             }
             Progress::Done(Ok(None)) => State::Refused { rejection: ClientFault::NoAuthentication(None).into() },

@@ -30,7 +30,8 @@
 //! | `RESOURCE_EXHAUSTED` | too many signatures are being [checked](crate::overload) for this client |
 //! | `INTERNAL` | the server is set up wrongly, see [`ServerFault`](crate::rejection::ServerFault) |
 //!
-//! Metadata are headers: mind that servers bound their size, hyper to 16 KiB.
+//! Metadata are headers: mind that servers bound their size, hyper to 16 KiB, and that whoever prints headers prints these too.
+//! A handler's request has them marked as sensitive; outside of this layer, `SetSensitiveRequestHeadersLayer` does it.
 
 mod future;
 mod status;
@@ -39,7 +40,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
-use http::{HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -132,6 +133,15 @@ fn form(parts: &Parts) -> String {
         }
     }
     form
+}
+
+/// Keeps the metadata out of what a handler may print of its request.
+fn hide(headers: &mut HeaderMap) {
+    for (metadata, _) in &METADATA {
+        if let Some(value) = headers.get_mut(metadata) {
+            value.set_sensitive(true);
+        }
+    }
 }
 
 /// Percent-encodes whatever is more than an unreserved character (RFC 3986, section 2.3) or a colon.
