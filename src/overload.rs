@@ -5,6 +5,8 @@
 //! `kid` of a client, can so occupy every thread of a runtime. No layer around this one can help: it cannot tell what such a
 //! request will cost, nor for whom it is. With a bound below the number of threads, the others stay free for everybody else.
 //!
+//! On a runtime of one thread checks never overlap, and there is nothing to bound.
+//!
 //! It is off by default. Set it to fewer than the runtime has worker threads, and per client to fewer still:
 //!
 //! ```
