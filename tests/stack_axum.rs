@@ -299,3 +299,13 @@ async fn behind_something_that_has_read_the_body_it_says_that_the_server_is_misc
     let server = serve(router().layer(guard()).layer(reads)).await;
     server.post(token_form()).await.is(StatusCode::INTERNAL_SERVER_ERROR, MISCONFIGURED);
 }
+
+#[tokio::test]
+async fn a_handler_that_asks_for_the_extension_without_a_layer_is_not_called() {
+    let nested = Router::new().nest("/v2", Router::new().route("/auth/token", post(issue)).layer(guard()));
+    for router in [router(), nested] {
+        let answer = serve(router).await.post(token_form()).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.body.contains("ClientIdentity"), "{}", answer.body);
+    }
+}

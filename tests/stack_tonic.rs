@@ -25,6 +25,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::{ClientIdentity, JWT_BEARER};
+use tower_governor::GovernorLayer;
+use tower_governor::governor::GovernorConfigBuilder;
+use tower_governor::key_extractor::GlobalKeyExtractor;
 
 /// Answers with 1 to who is authenticated and with 2 to who is not; a watch streams that three times and ends in trailers.
 struct Who;
@@ -149,6 +152,23 @@ async fn with_a_function_for_its_bodies_it_stands_in_front_of_what_insists_on_to
     let (address, _stopping) = serve_tonic!(Server::builder().layer(stack).add_routes(routes));
     check_calls(address, 2, || call(&[])).await;
     check_token_endpoint(address).await;
+}
+
+#[tokio::test]
+async fn a_governor_outside_answers_with_tonics_body() {
+    let config =
+        GovernorConfigBuilder::default().per_second(3_600).burst_size(5).key_extractor(GlobalKeyExtractor).finish();
+    let guard = guard().rebuild_bodies_with(Body::new);
+    let stack = ServiceBuilder::new().layer(GovernorLayer::new(config.unwrap())).layer(guard).into_inner();
+    let routes = Routes::from(router()).add_service(HealthServer::new(Who));
+    let (address, _stopping) = serve_tonic!(Server::builder().layer(stack).add_routes(routes));
+    check_calls(address, 2, || call(&[])).await;
+    check_token_endpoint(address).await;
+    let server = stack::Server::at(address);
+    let fifth = server.exchange(server.request("POST", TOKEN).body(token_form()).unwrap(), true).await;
+    assert_eq!(fifth.status, StatusCode::OK, "{}", fifth.body);
+    let limited = server.exchange(server.request("POST", TOKEN).body(token_form()).unwrap(), true).await;
+    assert_eq!(limited.header("grpc-status"), Some("8"), "a refusal in its own shape");
 }
 
 #[tokio::test]
