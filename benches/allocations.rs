@@ -18,7 +18,7 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use support::candidate::{Candidate, Inner, guarded};
+use support::candidate::{Candidate, Inner, client, guarded};
 use support::pool::{ALGORITHMS, Pool};
 use tower::Service;
 use tower_client_assertion::RequestBody;
@@ -53,7 +53,7 @@ fn count(candidate: Candidate, pool: &Pool) {
 }
 
 fn clones_of_pass_through(pool: &Pool) -> usize {
-    let mut service = guarded(pool, Counted);
+    let mut service = guarded(pool, client(pool), Counted);
     let before = CLONES.load(Ordering::Relaxed);
     let request = Request::post("/other").body(Full::<Bytes>::default()).unwrap();
     let _response = common::now_or_never(service.call(request));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::jwks::UrlError;
 #[cfg(feature = "redis")]
 use crate::port::PortError;
 
@@ -120,6 +121,25 @@ pub enum ConfigError {
         /// The id.
         client_id: String,
     },
+    /// The URL of a client's key set is not one that may be fetched.
+    InvalidKeySetUrl {
+        /// The client.
+        client_id: String,
+        /// What is wrong with the URL; also the [source](Error::source).
+        error: UrlError,
+    },
+    /// A host or range that the address guard should allow is not one.
+    InvalidAllowance {
+        /// The host or range as it was given.
+        value: String,
+    },
+    /// The longest time for which key sets are fresh is shorter than the shortest.
+    FreshnessReversed,
+    /// There are no root certificates to judge servers by.
+    NoRootCertificates {
+        /// What went wrong with those of the platform, or with the one that was given.
+        why: String,
+    },
     /// The client file cannot be read.
     ClientFileUnreadable {
         /// The file.
@@ -230,6 +250,20 @@ impl fmt::Display for ConfigError {
             Self::DuplicateClient { client_id } => {
                 write!(f, "client_id: {client_id:?} is registered twice; give each client an id of its own")
             }
+            Self::InvalidKeySetUrl { client_id, error } => {
+                write!(f, "jwks_uri: the client {client_id:?} cannot have its keys there: {error}")
+            }
+            Self::InvalidAllowance { value } => write!(
+                f,
+                "address guard: {value:?} is neither the name of a host nor a range; \
+                 write keys.example, 10.20.0.0/16 or fd12:3456::/32"
+            ),
+            Self::FreshnessReversed => {
+                f.write_str("fresh_between: the longest time is shorter than the shortest; exchange them")
+            }
+            Self::NoRootCertificates { why } => {
+                write!(f, "root certificates: none can be used ({why}); install the platform's or give your own")
+            }
             Self::ClientFileUnreadable { path, .. } => {
                 write!(f, "clients: the file {} cannot be read; check its path and permissions", path.display())
             }
@@ -263,6 +297,7 @@ impl fmt::Display for ConfigError {
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            Self::InvalidKeySetUrl { error, .. } => Some(error),
             Self::ClientFileUnreadable { cause, .. } => Some(&**cause),
             #[cfg(feature = "redis")]
             Self::Redis { cause, .. } => cause.as_ref().map(|cause| cause as _),

@@ -5,10 +5,13 @@
 //! secret or a key.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate};
 use crate::claims::Rules;
 use crate::identity::ClientIdentity;
+use crate::jwks::FetchError;
+use crate::keys::{KeySet, SkippedKey};
 use crate::rejection::{Claim, ClientFault, Rejection};
 
 /// Receives events.
@@ -41,7 +44,7 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> EventSink for F {
     }
 }
 
-/// The end of an attempt to authenticate, or something that an operator should look at.
+/// The end of an attempt to authenticate, or news of what it depends on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -51,6 +54,8 @@ pub enum Event<'a> {
     Refused(Refused<'a>),
     /// Nothing has failed, but something is set up in a way that somebody ought to know of.
     Warning(Warning<'a>),
+    /// Something happened to the keys that a client publishes at a URL.
+    KeySet(KeySetEvent<'a>),
 }
 
 /// What an operator should look at. It displays as a sentence.
@@ -70,6 +75,94 @@ impl<'a> Warning<'a> {
 impl fmt::Display for Warning<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.message)
+    }
+}
+
+/// News of a client's key set. It displays as a sentence.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySetEvent<'a> {
+    client_id: &'a str,
+    url: &'a str,
+    news: KeySetNews<'a>,
+}
+
+impl<'a> KeySetEvent<'a> {
+    pub(crate) fn new(client_id: &'a str, url: &'a str, news: KeySetNews<'a>) -> Self {
+        Self { client_id, url, news }
+    }
+
+    /// The client whose keys these are.
+    pub fn client_id(&self) -> &'a str {
+        self.client_id
+    }
+
+    /// The URL of the key set, as it was registered.
+    pub fn url(&self) -> &'a str {
+        self.url
+    }
+
+    /// What happened.
+    pub fn news(&self) -> KeySetNews<'a> {
+        self.news
+    }
+}
+
+impl fmt::Display for KeySetEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.news.fmt(f)
+    }
+}
+
+/// What can happen to a key set.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum KeySetNews<'a> {
+    /// It was fetched and has replaced the one before.
+    Fetched {
+        /// The keys.
+        keys: &'a KeySet,
+        /// For how long they are fresh, counted from when the fetch began.
+        fresh_for: Duration,
+    },
+    /// One of the keys that were fetched cannot be used.
+    Skipped(&'a SkippedKey),
+    /// It could not be fetched.
+    Failed {
+        /// Why.
+        error: &'a FetchError,
+        /// The pause before another attempt.
+        retry_in: Duration,
+    },
+    /// After a failure, keys that are not fresh any more are used. Reported once for each failure.
+    Stale {
+        /// For how long they have not been fresh.
+        expired_for: Duration,
+    },
+    /// It is gone, or has no usable key any more. The client cannot authenticate.
+    Revoked,
+}
+
+impl fmt::Display for KeySetNews<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fetched { keys, fresh_for } => {
+                write!(f, "fetched {} usable keys, fresh for {} s", keys.len(), fresh_for.as_secs())
+            }
+            Self::Skipped(key) => {
+                write!(f, "key {}", key.index())?;
+                if let Some(key_id) = key.key_id() {
+                    write!(f, " ({})", Excerpt(key_id))?;
+                }
+                write!(f, " is skipped: {}", key.reason())
+            }
+            Self::Failed { error, retry_in } => {
+                write!(f, "not fetched: {error}; not tried again for {} s", retry_in.as_secs())
+            }
+            Self::Stale { expired_for } => {
+                write!(f, "not to be had, so keys are used that expired {} s ago", expired_for.as_secs())
+            }
+            Self::Revoked => f.write_str("the client has no usable key any more"),
+        }
     }
 }
 
@@ -289,6 +382,17 @@ impl EventSink for TracingEvents {
                 tracing::debug!(client = %identity.client_id(), %algorithm, policy, lax_audience, "client authenticated");
             }
             Event::Warning(warning) => tracing::warn!("{warning}"),
+            Event::KeySet(event) => {
+                let (client, url) = (event.client_id(), event.url());
+                match event.news() {
+                    KeySetNews::Fetched { .. } => tracing::debug!(client, url, "key set: {event}"),
+                    KeySetNews::Failed { error, .. } => {
+                        let cause = error.source().map(tracing::field::display);
+                        tracing::warn!(client, url, cause, "key set: {event}");
+                    }
+                    _ => tracing::warn!(client, url, "key set: {event}"),
+                }
+            }
             Event::Refused(refused) => {
                 let rejection = refused.rejection();
                 let client = refused.claimed_client().map(tracing::field::display);
@@ -296,7 +400,8 @@ impl EventSink for TracingEvents {
                 let proven = rejection.is_proven();
                 match rejection.kind() {
                     RejectionKind::Client(_) => {
-                        tracing::info!(client, proven, findings, "client refused: {rejection}");
+                        let cause = rejection.source().map(tracing::field::display);
+                        tracing::info!(client, proven, findings, cause, "client refused: {rejection}");
                     }
                     RejectionKind::Server(ServerFault::Overloaded | ServerFault::ClientOverloaded) => {
                         tracing::warn!(client, "client not authenticated: {rejection}");

@@ -38,7 +38,7 @@
 //! whole token endpoint.
 //!
 //! Which rules hold is a [`Policy`]: the [profiles](manual::profiles) page has them side by side, the
-//! [decisions](manual::decisions) page says why.
+//! [decisions](manual::decisions) page says why. Clients that publish their keys at a URL have [a page](manual::key_sets) too.
 //!
 //! # The way of a request
 //!
@@ -53,7 +53,7 @@
 //!    claims      kid, alg, crit; iss, sub, jti, aud, typ; iat, nbf, exp           400
 //!    registry    who is this?                                                     400, or 503 if it cannot tell
 //!    client      what it registered: its algorithm, its policy                    400
-//!    keys        the key that the header means                                    400
+//!    keys        the key that the header means, fetched if need be                400, or 503 if it cannot tell
 //!    replay      seen before? (a look)                                            400
 //!    signature   the first step that costs more than a microsecond                400
 //!    replay      recorded as spent, in one atomic step                            400, or 503 if it cannot
@@ -69,13 +69,14 @@
 //! # What it does not do
 //!
 //! Issue tokens, authorise scopes, terminate TLS, limit rates, or authenticate clients by certificate. It composes with
-//! what does. It never fetches anything: keys are part of a client's registration.
+//! what does. It fetches nothing but key sets, of clients that have registered a URL, within [narrow bounds](manual::key_sets).
 //!
 //! # Where to plug in
 //!
 //! | to | implement | shipped |
 //! |---|---|---|
 //! | find clients | [`registry::ClientRegistry`] | [`FixedRegistry`](registry::FixedRegistry), [`FileRegistry`](registry::FileRegistry) |
+//! | fetch the key sets of clients | [`jwks::JwksFetch`], for a [`jwks::KeySetCache`] | closures, `HyperFetch` |
 //! | remember spent assertions | [`replay::ReplayStore`] | [`MemoryReplay`](replay::MemoryReplay), `RedisReplay`, [`TieredReplay`](replay::TieredReplay) |
 //! | tell the time | [`clock::Clock`] | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
 //! | hear what happened | [`event::EventSink`] | closures, `TracingEvents` |
@@ -112,6 +113,7 @@
 //! - `tracing` adds `event::TracingEvents`, which hands every outcome to [`tracing`](https://docs.rs/tracing).
 //! - `redis` adds `replay::RedisReplay`, one replay store for all nodes of a [fleet](manual::fleet), on Redis or Valkey.
 //! - `axum` makes `ClientIdentity` and `Option<ClientIdentity>` extractors, with `axum-core` alone: see `extract`.
+//! - `jwks-client` adds `jwks::HyperFetch`, which fetches key sets over HTTP/1.1 and TLS with hyper and rustls.
 //! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`keys::KeySet`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -154,6 +156,7 @@ pub mod manual;
 
 // The ports, with their implementations.
 pub mod clock;
+pub mod jwks;
 pub mod port;
 pub mod registry;
 pub mod replay;

@@ -34,6 +34,11 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// The client's fault, with what the operator should know about it.
+    pub(crate) fn because(fault: ClientFault, cause: PortError) -> Self {
+        Self { cause: Some(cause), ..Self::from(fault) }
+    }
+
     /// Our fault, with what the port said about it.
     pub(crate) fn unavailable(fault: ServerFault, cause: PortError) -> Self {
         Self { cause: Some(cause), ..Self::from(fault) }
@@ -185,6 +190,9 @@ pub enum ClientFault {
     MethodNotRegistered,
     /// `jku` is present and is not the key set URL that the client registered (SMART App Launch).
     KeySetUrl,
+    /// The client's key set could not be fetched from the URL that it registered, and no set from before may serve. The
+    /// [source](Error::source) says why.
+    KeySetUnavailable,
     /// The client has no usable key for this algorithm, of this `kid` if there is one (RFC 8725, section 3.8).
     NoKey,
     /// The client has more than one usable key of this `kid` for this algorithm, and the policy wants exactly one.
@@ -234,6 +242,7 @@ impl fmt::Display for ClientFault {
             Self::UnknownClient => f.write_str("the client is not registered"),
             Self::MethodNotRegistered => f.write_str("the client is not registered for this authentication method"),
             Self::KeySetUrl => f.write_str("the header parameter jku is not the client's registered key set URL"),
+            Self::KeySetUnavailable => f.write_str("the client's key set could not be retrieved"),
             Self::NoKey => f.write_str("the client has no such usable key for this algorithm"),
             Self::AmbiguousKey => f.write_str("the client has several keys of this kid for this algorithm"),
             Self::KidNeeded => f.write_str("there is no kid, and the client has several keys for this algorithm"),
@@ -252,6 +261,9 @@ pub enum ServerFault {
     Clock,
     /// The [`ClientRegistry`](crate::registry::ClientRegistry) gave no usable answer.
     Registry,
+    /// A client's key set could not be fetched, and that was not for the client to mend: too much else was being fetched, or
+    /// our own network seems to be down.
+    KeySetFetch,
     /// The [`ReplayStore`](crate::replay::ReplayStore) gave no answer, or is full.
     ReplayStore,
     /// There is no Tokio runtime to bound a slow body's time with.
@@ -280,6 +292,7 @@ impl fmt::Display for ServerFault {
         f.write_str(match self {
             Self::Clock => "the clock has no time",
             Self::Registry => "the client registry is unavailable",
+            Self::KeySetFetch => "the client's key set could not be fetched",
             Self::ReplayStore => "the replay store is unavailable",
             Self::Timer => "there is no Tokio runtime to time a slow body with",
             Self::Overloaded => "too many signatures are being checked",

@@ -16,6 +16,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::event::{Event, Excerpt, Finding, Refused};
 use tower_client_assertion::grpc::{GrpcAssertion, GrpcAssertionLayer};
+use tower_client_assertion::jwks::{
+    AddressGuard, FetchError, JwksFetch, JwksUrl, KeySetCache, KeySource, KeysUnavailable, SourceState, UrlError,
+};
 use tower_client_assertion::keys::{KeySet, VerificationKey};
 use tower_client_assertion::overload::{SignatureCheck, SignatureChecks};
 use tower_client_assertion::policy::{Limits, Policy};
@@ -70,10 +73,17 @@ fn everything_crosses_threads() {
     shared::<MemoryReplay>();
     shared::<Endpoint>();
     shared::<Awaited<()>>();
+    shared::<KeySetCache>();
+    shared::<KeySource>();
+    shared::<SourceState>();
+    shared::<AddressGuard>();
     shared::<Redox>();
     shared::<Rfc6749>();
     shared::<Opaque>();
     error::<ConfigError>();
+    error::<FetchError>();
+    error::<KeysUnavailable>();
+    error::<UrlError>();
     error::<Rejection>();
     error::<PortError>();
     #[cfg(feature = "axum")]
@@ -98,6 +108,9 @@ fn what_travels_with_a_request_is_small_and_cloned_cheaply() {
     cheap_clone::<GrpcAssertionLayer>();
     cheap_clone::<SignatureChecks>();
     cheap_clone::<ClientIdentity>();
+    cheap_clone::<KeySetCache>();
+    cheap_clone::<KeySource>();
+    cheap_clone::<JwksUrl>();
     type Future<M> = ResponseFuture<(), (), Full<Bytes>, M>;
     let sizes = [
         ("ClientIdentity", size_of::<ClientIdentity>(), 192),
@@ -139,7 +152,7 @@ fn nothing_that_prints_prints_an_assertion() {
 
 #[test]
 fn ports_and_renderers_are_object_safe() {
-    fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn RenderRejection) {}
+    fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn JwksFetch, _: &dyn RenderRejection) {}
 }
 
 /// A plain struct can hold them: no type parameter has to be spelt.

@@ -11,8 +11,13 @@ mod server;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use common::{Jwt, builder, clock, form, verify};
+use bytes::Bytes;
+use common::{Jwt, NOW, builder, clock, form, verify};
+use http::Response;
+use http_body_util::Full;
+use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::TracingEvents;
+use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::overload::SignatureChecks;
 use tower_client_assertion::{ClientId, Policy};
 use tracing::field::{Field, Visit};
@@ -115,4 +120,44 @@ async fn warnings_are_warnings() {
     let lines = lines.0.lock().unwrap();
     let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with("WARN")).collect();
     assert!(warnings.len() == 1 && warnings[0].contains("redis: maxmemory-policy is allkeys-lru"), "{lines:?}");
+}
+
+#[test]
+fn key_sets_are_quiet_while_all_is_well_and_loud_when_not() {
+    let lines = Lines::default();
+    let replies = Mutex::new(vec![
+        (
+            200,
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},1]}"#,
+        ),
+        (500, ""),
+        (404, ""),
+    ]);
+    let fetch = move |_: JwksRequest| {
+        let (status, body) = replies.lock().unwrap().remove(0);
+        let response = Response::builder().status(status).body(Full::<Bytes>::from(body)).unwrap();
+        async move { Ok::<_, std::convert::Infallible>(response) }
+    };
+    let cache = KeySetCache::builder(fetch).events(TracingEvents).build().unwrap();
+    let source = cache.source("clinic-7", &JwksUrl::parse("https://clinic.example/").unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    tracing::subscriber::with_default(lines.clone(), || {
+        for now in [0, 1000, 2000] {
+            let _ = runtime.block_on(async { source.keys(UnixTime::from_secs(NOW + now)).get().await });
+        }
+    });
+    let lines = lines.0.lock().unwrap();
+    let starts = [
+        ("DEBUG", "key set: fetched 1 usable keys, fresh for 300 s"),
+        ("WARN", "key set: key 1 is skipped: it is not a well-formed JWK"),
+        ("WARN", "key set: not fetched: the server answered with the status 500"),
+        ("WARN", "key set: not to be had, so keys are used that expired 700 s ago"),
+        ("WARN", "key set: not fetched: the server answered with the status 404"),
+        ("WARN", "key set: the client has no usable key any more"),
+    ];
+    assert_eq!(lines.len(), starts.len(), "{lines:?}");
+    for (line, (level, message)) in lines.iter().zip(starts) {
+        assert!(line.starts_with(level) && line.contains(message), "{line}");
+        assert!(line.contains("clinic-7") && line.contains("https://clinic.example/"), "{line}");
+    }
 }

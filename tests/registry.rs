@@ -321,8 +321,14 @@ fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
         (
             odd(json!({"jwks_uri": "https://example.com/jwks"})),
             "jwks_uri",
-            "keys by URL are not supported yet; register the keys themselves as jwks",
+            "jwks is there too; register the one or the other",
         ),
+        (
+            odd(json!({"jwks": null, "jwks_uri": "https://example.com/jwks"})),
+            "jwks_uri",
+            "key sets are not fetched here; register the keys themselves as jwks",
+        ),
+        (odd(json!({"jwks_uri": 7})), "jwks_uri", other_type),
         (
             odd(json!({"token_endpoint_auth_method": "client_secret_jwt"})),
             "client_secret",

@@ -64,6 +64,7 @@ const TABLE: &[(F, u16, &str, &str)] = &[
     (F::ClientIdMismatch, 400, "invalid_client", "client_id does not match the client assertion"),
     (F::UnknownClient, 400, "invalid_client", "Client authentication failed"),
     (F::KeySetUrl, 400, "invalid_client", "JWT header 'jku' does not match the registered key set URL"),
+    (F::KeySetUnavailable, 400, "invalid_client", "Client key set could not be retrieved"),
     (F::NoKey, 400, "invalid_client", "Client authentication failed"),
     (F::AmbiguousKey, 400, "invalid_client", "Client authentication failed"),
     (F::WeakKey, 400, "invalid_client", "Client authentication failed"),
@@ -103,6 +104,7 @@ fn what_is_our_fault_is_never_the_clients_and_says_when_to_come_again_if_that_wo
     let cases = [
         (ServerFault::Clock, 503, unavailable, Some("5")),
         (ServerFault::Registry, 503, unavailable, Some("5")),
+        (ServerFault::KeySetFetch, 503, unavailable, Some("5")),
         (ServerFault::ReplayStore, 503, unavailable, Some("5")),
         (ServerFault::Timer, 503, unavailable, Some("5")),
         (ServerFault::Overloaded, 503, unavailable, Some("1")),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use common::key_server::{KeyServer, Reply};
 use common::{Jwt, Signer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -274,11 +275,60 @@ async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
         (with(&["--replay", "redis://a b"]), "redis url: it does not parse"),
         (with(&["--replay", "disk"]), "--replay"),
         (with(&["--error-uri", "https://a.example/\"quoted\""]), "--error-uri"),
-        (with(&["--allow-http-jwks"]), "--allow-http-jwks: keys by URL are not supported yet"),
+        (with(&["--allow-http-jwks", "yes"]), "yes: there is no such flag"),
+        (vec!["--allow-http-jwks".into()], "--audience is missing"),
     ];
     for (arguments, expected) in table {
         refused(&arguments, expected).await;
     }
+}
+
+#[tokio::test]
+async fn key_sets_by_url_are_fetched_when_they_are_needed() {
+    let (signer, next) = (Signer::es384("key-1"), Signer::es384("key-2"));
+    let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
+    let clients = TempFile::new(&json!([
+        {"client_id": "clinic-7", "jwks_uri": keys.url()},
+        {"client_id": "clinic-8", "jwks_uri": "https://u:p@keys.example/"},
+        {"client_id": "clinic-9", "jwks_uri": format!("http://localhost:{}/", keys.address.port())},
+        {"client_id": "clinic-10", "jwks_uri": "https://10.0.0.1/"},
+    ]));
+    let mut server = Server::start(&[clients.arguments(), vec!["--allow-http-jwks".into()]].concat()).await;
+    server.stderr_line(|line| line.contains("clinic-8") && line.contains("jwks_uri: it has a user name")).await;
+    server.stderr_line(|line| line.contains("clinic-10") && line.contains("jwks_uri: the address 10.0.0.1")).await;
+    assert_eq!(keys.fetches(), 0);
+    for client in ["clinic-7", "clinic-9"] {
+        let accepted = server.post(&form(&signer, client, "")).await;
+        assert_eq!(accepted.status, 200, "{client}: {}", accepted.body);
+    }
+    assert_eq!(keys.fetches(), 2);
+    keys.reply(Reply::keys(&[next.jwk()]));
+    assert_eq!(server.post(&form(&next, "clinic-7", "")).await.status, 200);
+    let removed = server.post(&form(&signer, "clinic-7", "")).await;
+    let not_found = "Public key not found, check client_id, kid and Redox dashboard settings";
+    assert_eq!((removed.status, &removed.json()["error_description"]), (400, &json!(not_found)));
+    server.stderr_line(|line| line.contains("key set of \"clinic-7\"") && line.contains("fetched 1 usable keys")).await;
+    server.terminate().await;
+    server.finished_quietly().await;
+}
+
+#[tokio::test]
+async fn plain_http_and_loopback_are_refused_for_key_sets_without_the_flag() {
+    let signer = Signer::es384("key-1");
+    let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
+    let clients = TempFile::new(&json!([
+        {"client_id": "plain", "jwks_uri": keys.url()},
+        {"client_id": "loopback", "jwks_uri": format!("https://{}/", keys.address)},
+        {"client_id": "named", "jwks_uri": format!("https://localhost:{}/", keys.address.port())},
+    ]));
+    let mut server = Server::start(&clients.arguments()).await;
+    server.stderr_line(|line| line.contains("\"plain\"") && line.contains("jwks_uri: its scheme is http")).await;
+    server.stderr_line(|line| line.contains("\"loopback\"") && line.contains("jwks_uri: the address 127.0.0.1")).await;
+    for client in ["plain", "loopback", "named"] {
+        assert_eq!(server.post(&form(&signer, client, "")).await.status, 400, "{client}");
+    }
+    server.stderr_line(|line| line.contains("\"named\"") && line.contains("is loopback")).await;
+    assert_eq!(keys.connections(), 0);
 }
 
 #[tokio::test]

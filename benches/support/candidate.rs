@@ -12,8 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Full;
+use serde_json::json;
 use tower::Service;
 use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::{Client, FixedRegistry};
@@ -40,14 +42,16 @@ pub(crate) enum Candidate {
     Expired,
     WrongAudience,
     UnknownClient,
+    Replayed,
+    ReplayedByUrl,
 }
 
 impl Candidate {
     /// Those that check a signature. The first is what the others are compared with.
     pub(crate) const ACCEPTED: [Self; 4] = [Self::Bare, Self::Jsonwebtoken, Self::Verifier, Self::Layer];
 
-    /// Those that do not. The first is the inner service without any layer: what it takes to hand over and drop a request.
-    pub(crate) const CHEAP: [Self; 9] = [
+    /// Those that do not. What a replay costs more with keys by URL is what it takes to get at these keys. The first is the inner service without any layer: what it takes to hand over and drop a request.
+    pub(crate) const CHEAP: [Self; 11] = [
         Self::Unguarded,
         Self::PassThrough,
         Self::ContentType,
@@ -57,6 +61,8 @@ impl Candidate {
         Self::Expired,
         Self::WrongAudience,
         Self::UnknownClient,
+        Self::Replayed,
+        Self::ReplayedByUrl,
     ];
 
     pub(crate) fn all() -> impl DoubleEndedIterator<Item = Self> {
@@ -82,6 +88,8 @@ impl Candidate {
             Self::Expired => "expired",
             Self::WrongAudience => "wrong-audience",
             Self::UnknownClient => "unknown-client",
+            Self::Replayed => "replayed",
+            Self::ReplayedByUrl => "replayed-by-url",
         }
     }
 
@@ -97,6 +105,7 @@ impl Candidate {
             Self::Expired => ClientFault::Claim(Claim::Exp, ClaimFault::Past),
             Self::WrongAudience => ClientFault::Claim(Claim::Aud, ClaimFault::Unexpected),
             Self::UnknownClient => ClientFault::UnknownClient,
+            Self::Replayed | Self::ReplayedByUrl => ClientFault::Replayed,
         };
         Some(RejectionKind::Client(fault))
     }
@@ -138,10 +147,20 @@ impl Candidate {
         if self.refusal().is_none() {
             return self.batch(pool, 1)(1);
         }
-        let mut service = service(pool);
+        let mut service = self.service(pool);
         let response = answer(&mut service, self.requests(pool, 1).remove(0));
         let kind = response.extensions().get::<Rejection>().map(Rejection::kind);
         assert_eq!(kind, self.refusal(), "{self:?}");
+    }
+
+    /// The layer in front of a service that does nothing. The first assertion is spent where that is what is measured.
+    fn service(self, pool: &Pool) -> ClientAssertion<Inner> {
+        let client = if self == Self::ReplayedByUrl { client_by_url(pool) } else { client(pool) };
+        let mut service = guarded(pool, client, Inner);
+        if matches!(self, Self::Replayed | Self::ReplayedByUrl) {
+            assert_eq!(answer(&mut service, self.requests(pool, 1).remove(0)).status(), 200);
+        }
+        service
     }
 
     /// Prepares this many calls, and a verifier of their own.
@@ -150,7 +169,7 @@ impl Candidate {
             Self::Bare => bare(pool, count),
             Self::Jsonwebtoken => jsonwebtoken(pool, count),
             Self::Verifier => {
-                let verifier = verifier(pool);
+                let verifier = verifier(pool, client(pool));
                 let verify = move |body: Bytes| now_or_never(verifier.verify(&TokenRequest::new(&body))).is_ok();
                 batch(self.bodies(pool, count), verify)
             }
@@ -159,7 +178,7 @@ impl Candidate {
                 batch(self.requests(pool, count), unguarded)
             }
             _ => {
-                let mut service = service(pool);
+                let mut service = self.service(pool);
                 let status = if self.refusal().is_some() { 400 } else { 200 };
                 batch(self.requests(pool, count), move |request| answer(&mut service, request).status() == status)
             }
@@ -232,9 +251,23 @@ fn jsonwebtoken(pool: &Pool, count: usize) -> Batch {
     })
 }
 
-fn verifier(pool: &Pool) -> Verifier {
+pub(crate) fn client(pool: &Pool) -> Client {
+    Client::new(CLIENT, key_set(std::slice::from_ref(&pool.jwk))).unwrap()
+}
+
+/// The same client with the same keys, fetched already.
+fn client_by_url(pool: &Pool) -> Client {
+    let document = json!({"keys": [pool.jwk]}).to_string();
+    let fetch = move |_: JwksRequest| ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(document.clone()))));
+    let cache = KeySetCache::builder(fetch).build().unwrap();
+    let client = Client::with_key_set_url(CLIENT, &JwksUrl::parse("https://clinic.example/").unwrap(), &cache).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    assert_eq!(runtime.block_on(cache.prefetch(UnixTime::from_secs(NOW))).ready, 1);
+    client
+}
+
+fn verifier(pool: &Pool, client: Client) -> Verifier {
     let algorithm = Algorithm::from_name(&pool.algorithm).unwrap();
-    let client = Client::new(CLIENT, key_set(std::slice::from_ref(&pool.jwk))).unwrap();
     let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[algorithm]));
     let verifier = Verifier::builder(policy, FixedRegistry::new([client]).unwrap(), used_replay_store());
     verifier.audience(AUDIENCE).clock(clock()).build().unwrap()
@@ -251,14 +284,9 @@ fn used_replay_store() -> MemoryReplay {
     store
 }
 
-/// The layer in front of a service that does nothing.
-pub(crate) fn service(pool: &Pool) -> ClientAssertion<Inner> {
-    guarded(pool, Inner)
-}
-
-pub(crate) fn guarded<S>(pool: &Pool, inner: S) -> ClientAssertion<S> {
+pub(crate) fn guarded<S>(pool: &Pool, client: Client, inner: S) -> ClientAssertion<S> {
     use tower::Layer as _;
-    ClientAssertionLayer::new(Arc::new(verifier(pool))).path("/token").unwrap().layer(inner)
+    ClientAssertionLayer::new(Arc::new(verifier(pool, client))).path("/token").unwrap().layer(inner)
 }
 
 fn answer<S>(service: &mut S, request: Request<Full<Bytes>>) -> S::Response

@@ -12,10 +12,10 @@ use axum::{Extension, Form, Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tower_client_assertion::event::{Event, Refused};
+use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::{Redox, Rfc6749};
-use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
+use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, TieredReplay};
 use tower_client_assertion::{
     ClientAssertionLayer, ClientAuthMetadata, ClientId, ClientIdentity, ConfigError, Policy, Verifier,
 };
@@ -40,7 +40,6 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) enum Replay {
     Memory,
-    #[cfg(feature = "redis")]
     Redis(String),
 }
 
@@ -50,9 +49,7 @@ impl Replay {
         let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?;
         match self {
             Self::Memory => Ok(Arc::new(memory)),
-            #[cfg(feature = "redis")]
             Self::Redis(url) => {
-                use tower_client_assertion::replay::{RedisReplay, TieredReplay};
                 let connected = RedisReplay::standalone(url).events(log_event).connect().await;
                 let shared = connected.map_err(|error| about("--replay", &error))?;
                 Ok(Arc::new(TieredReplay::new(memory, shared)))
@@ -219,7 +216,7 @@ impl IntoResponse for TokenError {
     }
 }
 
-fn log_event(event: &Event<'_>) {
+pub(crate) fn log_event(event: &Event<'_>) {
     match event {
         Event::Accepted(identity) => {
             let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
@@ -227,9 +224,18 @@ fn log_event(event: &Event<'_>) {
         }
         Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
         Event::Warning(warning) => log(&format!("warning: {warning}")),
+        Event::KeySet(event) => log(&describe_key_set(event)),
         // Events may be added.
         _ => {}
     }
+}
+
+fn describe_key_set(event: &KeySetEvent<'_>) -> String {
+    let cause = match event.news() {
+        KeySetNews::Failed { error, .. } => error.source().map(|cause| format!("; {cause}")).unwrap_or_default(),
+        _ => String::new(),
+    };
+    format!("key set of {:?} at {}: {event}{cause}", event.client_id(), event.url())
 }
 
 /// The client is told of the first fault; we would rather know of all.

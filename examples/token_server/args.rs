@@ -20,7 +20,11 @@ pub(crate) struct Args {
     pub(crate) policy: Policy,
     pub(crate) replay: Replay,
     pub(crate) error_uri: Option<String>,
+    pub(crate) allow_http_jwks: bool,
 }
+
+/// The flag that takes no value.
+const ALLOW_HTTP_JWKS: &str = "--allow-http-jwks";
 
 /// The flags that take a value, with what is expected of it.
 const FLAGS: [(&str, &str); 7] = [
@@ -37,7 +41,7 @@ impl Args {
     /// `None` if the command line is empty.
     pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
         let mut given = Given::read(words)?;
-        if given.0.is_empty() {
+        if given.values.is_empty() && !given.allow_http_jwks {
             return Ok(None);
         }
         let profile = given.optional("--profile")?;
@@ -51,33 +55,44 @@ impl Args {
             replay: replay(given.optional("--replay")?)?,
             audiences,
             error_uri: given.optional("--error-uri")?,
+            allow_http_jwks: given.allow_http_jwks,
         }))
     }
 }
 
-/// The values by flag.
-struct Given(BTreeMap<&'static str, Vec<String>>);
+/// What stands on the command line, unread.
+#[derive(Default)]
+struct Given {
+    /// By flag.
+    values: BTreeMap<&'static str, Vec<String>>,
+    allow_http_jwks: bool,
+}
 
 impl Given {
     fn read(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let mut words = words.map(OsString::into_string);
-        let mut given = BTreeMap::<_, Vec<_>>::new();
+        let mut given = Self::default();
         while let Some(word) = words.next() {
-            let (flag, expected) = known(&word.map_err(not_text)?)?;
+            let word = word.map_err(not_text)?;
+            if word == ALLOW_HTTP_JWKS {
+                given.allow_http_jwks = true;
+                continue;
+            }
+            let (flag, expected) = known(&word)?;
             match words.next().transpose().map_err(not_text)? {
-                Some(value) if !value.starts_with("--") => given.entry(flag).or_default().push(value),
+                Some(value) if !value.starts_with("--") => given.values.entry(flag).or_default().push(value),
                 _ => return Err(format!("{flag}: the value is missing; expected {expected}")),
             }
         }
-        Ok(Self(given))
+        Ok(given)
     }
 
     fn several(&mut self, flag: &'static str) -> Result<Vec<String>, String> {
-        self.0.remove(flag).ok_or_else(|| format!("{flag} is missing; expected {}", expected_of(flag)))
+        self.values.remove(flag).ok_or_else(|| format!("{flag} is missing; expected {}", expected_of(flag)))
     }
 
     fn optional(&mut self, flag: &'static str) -> Result<Option<String>, String> {
-        match self.0.remove(flag) {
+        match self.values.remove(flag) {
             Some(values) if values.len() > 1 => Err(format!("{flag} is given {} times; expected once", values.len())),
             values => Ok(values.into_iter().flatten().next()),
         }
@@ -89,11 +104,8 @@ impl Given {
 }
 
 fn known(word: &str) -> Result<(&'static str, &'static str), String> {
-    if word == "--allow-http-jwks" {
-        return Err(format!("{word}: keys by URL are not supported yet; register the keys themselves as jwks"));
-    }
     let names = || FLAGS.map(|(flag, _)| flag).join(", ");
-    let unknown = || format!("{word}: there is no such flag; expected one of {}", names());
+    let unknown = || format!("{word}: there is no such flag; expected one of {}, {ALLOW_HTTP_JWKS}", names());
     FLAGS.into_iter().find(|(flag, _)| *flag == word).ok_or_else(unknown)
 }
 
@@ -146,17 +158,7 @@ fn replay(value: Option<String>) -> Result<Replay, String> {
     match value {
         None => Ok(Replay::Memory),
         Some(name) if name == "memory" => Ok(Replay::Memory),
-        Some(url) if url.starts_with("redis://") || url.starts_with("rediss://") => redis(url),
+        Some(url) if url.starts_with("redis://") || url.starts_with("rediss://") => Ok(Replay::Redis(url)),
         Some(_) => Err(format!("--replay: there is no such store; expected {}", expected_of("--replay"))),
     }
-}
-
-#[cfg(feature = "redis")]
-fn redis(url: String) -> Result<Replay, String> {
-    Ok(Replay::Redis(url))
-}
-
-#[cfg(not(feature = "redis"))]
-fn redis(_: String) -> Result<Replay, String> {
-    Err("--replay: this build knows no Redis; build it with --features redis, or expect memory".to_owned())
 }

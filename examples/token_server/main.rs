@@ -16,7 +16,8 @@
 //! Tokens are issued at `POST /v2/auth/token`, and metadata stands at `/.well-known/oauth-authorization-server`. Clients put
 //! one of the `--audience` URLs into `aud`, or the issuer, as the profile wants it: `--profile redox` and `smart` take the URLs,
 //! `fapi2` the issuer, `rfc7523` and `oidc` either. Further flags: `--listen IP:PORT`, `--replay memory` or
-//! `--replay redis://HOST:PORT` (with `--features redis`), `--error-uri URL`; `--audience` may be given again.
+//! `--replay redis://HOST:PORT`, `--error-uri URL`; `--audience` may be given again. Clients may have a `jwks_uri`;
+//! `--allow-http-jwks` lets it be plain `http`, and on loopback.
 //! The first and only line on stdout is `listening on http://IP:PORT`; all else goes to stderr. SIGTERM and SIGINT stop the
 //! server once the requests in flight are answered. The exit code is 2 if it cannot start.
 //!
@@ -41,6 +42,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tower_client_assertion::jwks::{AddressGuard, HyperFetch, KeySetCache};
 use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
@@ -73,7 +75,8 @@ async fn start() -> Result<Server, String> {
 }
 
 async fn serve_file(args: Args) -> Result<Server, String> {
-    let registry = FileRegistry::load(&args.clients).map_err(|error| about("--clients", &error))?;
+    let cache = key_sets(&args).map_err(|error| about("jwks_uri", &error))?;
+    let registry = FileRegistry::load_with(&args.clients, &cache).map_err(|error| about("--clients", &error))?;
     report_unusable(&registry, &args.policy);
     let (profile, issuer) = (args.policy.name(), &args.issuer);
     let welcome = format!("tokens of {issuer} at {}, by the rules of {profile}", app::TOKEN_PATH);
@@ -89,6 +92,19 @@ async fn serve_file(args: Args) -> Result<Server, String> {
     let server = Server::start(listen(args.listen).await?, app)?;
     log(&welcome);
     Ok(server)
+}
+
+/// Key sets come from public addresses over TLS, unless this server and its clients are tried out on one machine.
+fn key_sets(args: &Args) -> Result<KeySetCache, ConfigError> {
+    let guard = match args.allow_http_jwks {
+        true => AddressGuard::default().allow_http().allow_range("127.0.0.0/8")?.allow_range("::1")?,
+        false => AddressGuard::default(),
+    };
+    // A container may have none.
+    let fetch = HyperFetch::with_platform_roots().or_else(|_| HyperFetch::with_webpki_roots())?;
+    let builder = KeySetCache::builder(fetch).guard(guard).events(app::log_event);
+    let builder = if args.policy.name() == "smart" { builder.smart() } else { builder };
+    builder.build()
 }
 
 async fn serve_demo() -> Result<Server, String> {

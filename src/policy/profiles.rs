@@ -120,6 +120,7 @@ impl Policy {
     /// | algorithms | RS384, ES384 | SMART, asymmetric authentication |
     /// | `kid` | required; exactly one usable key of this `kid` and algorithm | SMART, JWT header; key retrieval, step 3 |
     /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval, step 1 |
+    /// | keys by URL | used for no longer than the client's `Cache-Control` says, if the cache is [`smart`](crate::jwks::KeySetCacheBuilder::smart) | SMART, key retrieval |
     /// | `typ` | may be absent; else `JWT` or `client-authentication+jwt`. SMART requires it, and clients forget it: see [`require_typ`](Self::require_typ) | SMART, JWT header; that it may be absent is ours |
     /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | SMART, JWT claims; RFC 7521, section 4.2 |
     /// | `aud` | required; a configured URL, which is the token endpoint's, or an array of nothing else | SMART, JWT claims; the array is ours |

@@ -4,6 +4,7 @@ use crate::algorithm::{Algorithm, AlgorithmSet};
 use crate::claims::BoundAssertion;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
+use crate::jwks::{JwksUrl, KeySetCache, KeySource};
 use crate::keys::{Candidates, KeySet};
 use crate::rejection::ClientFault;
 use crate::secret::ClientSecret;
@@ -43,6 +44,8 @@ pub struct Client {
 enum Credential {
     /// `private_key_jwt`
     Keys(KeySet),
+    /// `private_key_jwt`, with keys that the client publishes
+    Url(KeySource),
     /// `client_secret_jwt`
     Secret(ClientSecret),
 }
@@ -65,6 +68,16 @@ impl Client {
             return Err(ConfigError::NoKeys { client_id: id.to_owned(), skipped });
         }
         Self::of(id, Credential::Keys(keys))
+    }
+
+    /// A client that publishes its public keys at a URL: `jwks_uri` (RFC 7591, section 2). They are fetched when they are first
+    /// needed, and kept in `cache`.
+    ///
+    /// # Errors
+    ///
+    /// The id is empty or not printable ASCII, or the cache may not fetch from this URL.
+    pub fn with_key_set_url(id: &str, url: &JwksUrl, cache: &KeySetCache) -> Result<Self, ConfigError> {
+        Self::of(id, Credential::Url(cache.source(id, url)?))
     }
 
     /// A client with a secret, which authenticates by `client_secret_jwt` where its policy allows that.
@@ -122,11 +135,19 @@ impl Client {
         &self.id
     }
 
-    /// The public keys of the client, unless it has a secret.
+    /// The public keys that the client registered, unless it has a secret or registered the URL of its keys.
     pub fn keys(&self) -> Option<&KeySet> {
         match &self.credential {
             Credential::Keys(keys) => Some(keys),
-            Credential::Secret(_) => None,
+            Credential::Url(_) | Credential::Secret(_) => None,
+        }
+    }
+
+    /// Where the keys of the client come from, if it registered their URL.
+    pub fn key_source(&self) -> Option<&KeySource> {
+        match &self.credential {
+            Credential::Url(source) => Some(source),
+            Credential::Keys(_) | Credential::Secret(_) => None,
         }
     }
 
@@ -141,7 +162,7 @@ impl Client {
     }
 
     /// The algorithms that this client's assertions may use, as far as its policy allows them: those of its keys or of its
-    /// secret, or the registered one of them.
+    /// secret, or the registered one of them. Keys at a URL may turn out to be of any kind.
     pub fn algorithms(&self) -> AlgorithmSet {
         let usable = self.credential.algorithms();
         self.signing_alg.map_or(usable, |registered| usable.intersection(AlgorithmSet::of(&[registered])))
@@ -150,9 +171,11 @@ impl Client {
     /// What this client registered about algorithms, against the one that was used.
     pub(crate) fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), ClientFault> {
         match &self.credential {
-            Credential::Keys(_) if algorithm.is_mac() => return Err(ClientFault::MethodNotRegistered),
+            Credential::Keys(_) | Credential::Url(_) if algorithm.is_mac() => {
+                return Err(ClientFault::MethodNotRegistered);
+            }
             Credential::Secret(_) if !algorithm.is_mac() => return Err(ClientFault::MethodNotRegistered),
-            Credential::Keys(_) | Credential::Secret(_) => {}
+            Credential::Keys(_) | Credential::Url(_) | Credential::Secret(_) => {}
         }
         match self.signing_alg {
             Some(registered) if registered != algorithm => Err(ClientFault::AlgorithmNotRegistered),
@@ -160,17 +183,23 @@ impl Client {
         }
     }
 
-    /// The key set URL that the client registered. None has one yet: keys are part of a registration.
+    /// The key set URL that the client registered.
     pub(crate) fn key_set_url(&self) -> Option<&str> {
-        None
+        self.key_source().map(|source| source.url().as_str())
     }
 
-    /// What the signature of `assertion` must be checked with. Of several keys, at most `trials` are tried.
-    pub(crate) fn proof_for(&self, assertion: &BoundAssertion<'_>, trials: usize) -> Result<Proof<'_>, ClientFault> {
+    /// What the signature of `assertion` must be checked with: of `fetched` keys, if that is where the client has its own. Of
+    /// several keys, at most `trials` are tried.
+    pub(crate) fn proof_for<'k>(
+        &'k self,
+        fetched: Option<&'k KeySet>,
+        assertion: &BoundAssertion<'_>,
+        trials: usize,
+    ) -> Result<Proof<'k>, ClientFault> {
+        let among = |keys: &'k KeySet| keys.candidates(assertion.kid.as_deref(), assertion.algorithm, trials);
         match &self.credential {
-            Credential::Keys(keys) => {
-                keys.candidates(assertion.kid.as_deref(), assertion.algorithm, trials).map(Proof::Keys)
-            }
+            Credential::Keys(keys) => among(keys).map(Proof::Keys),
+            Credential::Url(_) => fetched.ok_or(ClientFault::NoKey).and_then(among).map(Proof::Keys),
             Credential::Secret(secret) if secret.serves(assertion.algorithm) => Ok(Proof::Secret(secret)),
             Credential::Secret(_) => Err(ClientFault::NoKey),
         }
@@ -181,6 +210,7 @@ impl Credential {
     fn algorithms(&self) -> AlgorithmSet {
         match self {
             Self::Keys(keys) => keys.algorithms(),
+            Self::Url(_) => AlgorithmSet::ASYMMETRIC,
             Self::Secret(secret) => secret.algorithms(),
         }
     }

@@ -13,13 +13,14 @@ use super::{Client, ClientRegistry, Found};
 use crate::algorithm::Algorithm;
 use crate::config::ConfigError;
 use crate::identity::{AuthMethod, ClientId};
+use crate::jwks::{JwksUrl, KeySetCache, KeySource};
 use crate::keys::{KeySet, read_object};
 use crate::port::Answer;
 use crate::secret::ClientSecret;
 
 /// A registry of the clients of a file.
 ///
-/// Each member of the array is one client's metadata: `client_id`, `jwks`, and optionally `token_endpoint_auth_method`
+/// Each member of the array is one client's metadata: `client_id`, `jwks` or `jwks_uri`, and optionally `token_endpoint_auth_method`
 /// (`private_key_jwt`, which is also the default here: RFC 7591's own, `client_secret_basic`, is not for us),
 /// `token_endpoint_auth_signing_alg` and `scope`. With the method `client_secret_jwt`, a `client_secret` takes the place of
 /// `jwks`. A member `client_assertion_policy`, which is ours, names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is
@@ -48,29 +49,48 @@ use crate::secret::ClientSecret;
 #[derive(Debug)]
 pub struct FileRegistry {
     path: PathBuf,
+    cache: Option<KeySetCache>,
     loaded: ArcSwap<Loaded>,
 }
 
 impl FileRegistry {
-    /// Reads the file. This blocks; do it before you serve.
+    /// Reads the file. This blocks; do it before you serve. Clients with a `jwks_uri` cannot be used.
     ///
     /// # Errors
     ///
     /// The file cannot be read, is not valid JSON, or is not an array.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref().to_owned();
-        let loaded = ArcSwap::from_pointee(Loaded::read(&path)?);
-        Ok(Self { path, loaded })
+        Self::read(path.as_ref(), None)
+    }
+
+    /// Like [`load`](Self::load), with clients whose `jwks_uri` `cache` may fetch. Nothing is fetched yet; see
+    /// [`prefetch`](KeySetCache::prefetch).
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_with(path: impl AsRef<Path>, cache: &KeySetCache) -> Result<Self, ConfigError> {
+        Self::read(path.as_ref(), Some(cache.clone()))
+    }
+
+    fn read(path: &Path, cache: Option<KeySetCache>) -> Result<Self, ConfigError> {
+        let loaded = ArcSwap::from_pointee(Loaded::read(path, cache.as_ref())?);
+        Ok(Self { path: path.to_owned(), cache, loaded })
     }
 
     /// Reads the file again and replaces all clients at once. Requests go on meanwhile. This blocks; in async code, call it
     /// from a blocking thread.
     ///
+    /// What was fetched from a `jwks_uri` stays, if the client and its URL are in the file as before; else it is forgotten.
+    ///
     /// # Errors
     ///
     /// As for [`load`](Self::load); the clients stay as they were.
     pub fn reload(&self) -> Result<(), ConfigError> {
-        self.loaded.store(Arc::new(Loaded::read(&self.path)?));
+        let new = Arc::new(Loaded::read(&self.path, self.cache.as_ref())?);
+        let old = self.loaded.swap(Arc::clone(&new));
+        let sources = old.clients.values().filter_map(|client| client.key_source());
+        sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);
         Ok(())
     }
 
@@ -140,7 +160,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn read(path: &Path) -> Result<Self, ConfigError> {
+    fn read(path: &Path, cache: Option<&KeySetCache>) -> Result<Self, ConfigError> {
         let unreadable = |cause| ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) };
         // It may hold secrets.
         let text = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
@@ -154,12 +174,17 @@ impl Loaded {
         let entries: Vec<&RawValue> = serde_json::from_str(json.get()).map_err(not_an_array)?;
         let mut loaded = Self::default();
         for (index, entry) in entries.iter().enumerate() {
-            loaded.add(index, entry);
+            loaded.add(index, entry, cache);
         }
         Ok(loaded)
     }
 
-    fn add(&mut self, index: usize, entry: &RawValue) {
+    fn fetches_from(&self, source: &KeySource) -> bool {
+        let same = |other: &KeySource| other.url() == source.url();
+        self.clients.get(source.client_id()).and_then(|client| client.key_source()).is_some_and(same)
+    }
+
+    fn add(&mut self, index: usize, entry: &RawValue, cache: Option<&KeySetCache>) {
         let problem = |client_id, (member, why)| ClientProblem { index, client_id, member, why, unusable: true };
         let metadata = match read_object::<Metadata<'_>>(entry) {
             Some(metadata) => metadata,
@@ -177,7 +202,7 @@ impl Loaded {
             Err(fault) => return self.problems.push(problem(None, fault)),
         };
         let id = unusable.id().clone();
-        let client = metadata.client(&id).unwrap_or_else(|fault| {
+        let client = metadata.client(&id, cache).unwrap_or_else(|fault| {
             self.problems.push(problem(Some(id.to_string()), fault));
             unusable.clone()
         });
@@ -208,6 +233,7 @@ struct Metadata<'a> {
     scope: Option<&'a RawValue>,
 }
 
+const JWKS_URI: &str = "jwks_uri";
 const SIGNING_ALG: &str = "token_endpoint_auth_signing_alg";
 
 /// The member at fault, and why.
@@ -219,12 +245,12 @@ impl Metadata<'_> {
         text("client_id", self.client_id)?.ok_or_else(missing)
     }
 
-    fn client(&self, id: &ClientId) -> Result<Client, Fault> {
+    fn client(&self, id: &ClientId, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
         let signing_alg = self.signing_alg()?;
         let scope = text("scope", self.scope)?;
         let policy = text("client_assertion_policy", self.client_assertion_policy)?;
         let mut client = match self.method()? {
-            AuthMethod::PrivateKeyJwt => self.client_with_keys(id)?,
+            AuthMethod::PrivateKeyJwt => self.client_with_keys(id, cache)?,
             AuthMethod::ClientSecretJwt => self.client_with_secret(id)?,
         };
         if let Some(algorithm) = signing_alg {
@@ -244,12 +270,30 @@ impl Metadata<'_> {
         }
     }
 
-    fn client_with_keys(&self, id: &ClientId) -> Result<Client, Fault> {
+    fn client_with_keys(&self, id: &ClientId, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
+        if let Some(url) = text(JWKS_URI, self.jwks_uri)? {
+            return self.client_with_url(id, &url, cache);
+        }
         let keys = self.keys()?;
         if keys.is_empty() {
             return Err(("jwks", no_usable_key(&keys)));
         }
         Client::new(id.as_str(), keys).map_err(|error| ("jwks", error.to_string()))
+    }
+
+    /// Never both (RFC 7591, section 2).
+    fn client_with_url(&self, id: &ClientId, url: &str, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
+        let fault = |why: &str| (JWKS_URI, why.to_owned());
+        if self.jwks.is_some() {
+            return Err(fault("jwks is there too; register the one or the other"));
+        }
+        let cache =
+            cache.ok_or_else(|| fault("key sets are not fetched here; register the keys themselves as jwks"))?;
+        let url = JwksUrl::parse(url).map_err(|error| (JWKS_URI, error.to_string()))?;
+        Client::with_key_set_url(id.as_str(), &url, cache).map_err(|error| match error {
+            ConfigError::InvalidKeySetUrl { error, .. } => (JWKS_URI, error.to_string()),
+            other => (JWKS_URI, other.to_string()),
+        })
     }
 
     fn client_with_secret(&self, id: &ClientId) -> Result<Client, Fault> {
@@ -268,10 +312,6 @@ impl Metadata<'_> {
     }
 
     fn keys(&self) -> Result<KeySet, Fault> {
-        if self.jwks_uri.is_some() {
-            let why = "keys by URL are not supported yet; register the keys themselves as jwks".to_owned();
-            return Err(("jwks_uri", why));
-        }
         let missing = || ("jwks", "it is missing; register the client's public keys there".to_owned());
         let jwks = self.jwks.ok_or_else(missing)?;
         KeySet::parse(jwks.get().as_bytes()).map_err(|error| ("jwks", error.to_string()))

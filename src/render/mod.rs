@@ -160,6 +160,7 @@ fn code(kind: RejectionKind) -> &'static str {
             | F::UnknownClient
             | F::MethodNotRegistered
             | F::KeySetUrl
+            | F::KeySetUnavailable
             | F::NoKey
             | F::AmbiguousKey
             | F::KidNeeded
@@ -207,6 +208,7 @@ pub(crate) fn describe(fault: ClientFault) -> &'static str {
         F::ClientIdMismatch => "client_id does not match the client assertion",
         F::UnknownClient | F::NoKey | F::AmbiguousKey | F::WeakKey => "Client authentication failed",
         F::MethodNotRegistered => "Authentication method is not registered for this client",
+        F::KeySetUnavailable => "Client key set could not be retrieved",
         F::KeySetUrl => "JWT header 'jku' does not match the registered key set URL",
         F::BadSignature => "Client assertion signature is invalid",
         F::Replayed => "Client assertion has already been used",

@@ -71,7 +71,7 @@ impl Redox {
             F::UnsupportedAssertionType => "Invalid client assertion type",
             F::MissingAssertion => "Missing client assertion",
             F::KidMissing | F::KidInvalid | F::KidNeeded => "JWT header kid property is required",
-            F::UnknownClient | F::NoKey | F::AmbiguousKey => &self.key_not_found,
+            F::UnknownClient | F::KeySetUnavailable | F::NoKey | F::AmbiguousKey => &self.key_not_found,
             F::Claim(claim, fault) => redox_claim(claim, fault),
             F::ClientIdMismatch => "Unexpected iss claim value",
             F::Replayed => "Unexpected jti claim value",

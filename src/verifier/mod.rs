@@ -1,12 +1,12 @@
 //! The ten steps in a row: from a token request to a verified identity, or to the first reason why not.
 
 mod builder;
+mod progress;
 mod report;
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use crate::assertion::{Assertion, Buffer};
 use crate::claims::{BoundAssertion, PlausibleAssertion, Rules};
@@ -14,14 +14,19 @@ use crate::clock::{Clock, UnixTime};
 use crate::event::EventSink;
 use crate::form::{TokenForm, TokenRequest};
 use crate::identity::ClientIdentity;
+use crate::jwks::{KeySource, Keys, KeysUnavailable, may_be_outdated};
+use crate::keys::KeySet;
 use crate::metadata::ClientAuthMetadata;
 use crate::overload::SignatureChecks;
 use crate::policy::{Audiences, Limits, Policy};
-use crate::port::{Answer, BoxFuture, PortError};
+use crate::port::{Answer, PortError};
 use crate::registry::{Client, ClientRegistry, Found};
-use crate::rejection::{ClientFault, PolicyIndex, Rejection, ServerFault};
-use crate::replay::{Admitted, ReplayKey, ReplayStore};
-use crate::signature::{SignedAssertion, Unspent};
+use crate::rejection::{ClientFault, PolicyIndex, Rejection, RejectionKind, ServerFault};
+use crate::replay::{ReplayKey, ReplayStore};
+use crate::signature::SignedAssertion;
+
+pub(crate) use progress::{Answered, Outcome, Progress, Waiting};
+use progress::{Known, Refusal};
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
 
@@ -115,14 +120,19 @@ impl Verifier {
 
     /// Goes on until the outcome is known or a port needs time.
     pub(crate) fn start(&self, request: &TokenRequest<'_>) -> Progress {
-        self.advance(request, None)
+        self.advance(request, Known::default())
     }
 
     /// Goes on with what a port has answered. The request is read again rather than kept half read: that costs a
     /// microsecond, and judges the assertion by the time at which the answer came.
     pub(crate) fn resume(&self, request: &TokenRequest<'_>, answered: Answered) -> Progress {
         match answered {
-            Answered::Client(found) => self.advance(request, Some(found)),
+            Answered::Client(found) => self.advance(request, Known { found: Some(found), keys: None }),
+            Answered::Keys(client, keys) => self.advance_with(request, client, keys),
+            Answered::NewerKeys(refusal, Some(keys)) => self.advance_with(request, refusal.client, Ok(keys)),
+            Answered::NewerKeys(refusal, None) => {
+                Progress::Done(self.reported(request, self.clock.now(), Err(refusal.rejection)))
+            }
             Answered::Admission(unspent, admitted) => {
                 let now = self.clock.now();
                 let outcome = unspent.settle_late(admitted, now).map(Some);
@@ -131,9 +141,13 @@ impl Verifier {
         }
     }
 
-    fn advance(&self, request: &TokenRequest<'_>, found: Option<Found>) -> Progress {
+    fn advance_with(&self, request: &TokenRequest<'_>, client: Arc<Client>, keys: Keys) -> Progress {
+        self.advance(request, Known { found: Some(Ok(Some(client))), keys: Some(keys) })
+    }
+
+    fn advance(&self, request: &TokenRequest<'_>, known: Known) -> Progress {
         let now = self.clock.now();
-        match self.steps(request, now, found) {
+        match self.steps(request, now, known) {
             Ok(Progress::Waiting(waiting)) => Progress::Waiting(waiting),
             Ok(Progress::Done(outcome)) => Progress::Done(self.reported(request, now, outcome)),
             Err(rejection) => Progress::Done(self.reported(request, now, Err(rejection))),
@@ -145,7 +159,7 @@ impl Verifier {
         &self,
         request: &TokenRequest<'_>,
         now: Option<UnixTime>,
-        found: Option<Found>,
+        Known { found, keys }: Known,
     ) -> Result<Progress, Rejection> {
         let Some(form) = TokenForm::parse(request, self.first_policy(), &self.limits)? else {
             return Ok(Progress::Done(Ok(None)));
@@ -160,7 +174,11 @@ impl Verifier {
         };
         let client = known(found, &plausible)?;
         let policy = self.policy_of(&client)?;
-        self.decide(plausible, &client, policy, now).map_err(|rejection| rejection.under(policy))
+        let decided = match client.key_source() {
+            None => self.decide(plausible, &client, policy, now),
+            Some(source) => self.decide_by_url(plausible, &client, source, keys, policy, now),
+        };
+        decided.map_err(|rejection| rejection.under(policy))
     }
 
     fn decide(
@@ -172,12 +190,56 @@ impl Verifier {
     ) -> Result<Progress, Rejection> {
         let rules = self.rules(policy, now);
         let bound = plausible.bind(client, policy, &rules)?;
-        let proof = client.proof_for(&bound, rules.policy.key_trials)?;
-        self.refuse_spent(&bound, now)?;
+        let signed = self.check_signature(bound, client, None, &rules)?;
+        Ok(self.admit(signed, now))
+    }
+
+    /// Of a client that publishes its keys. If these do not do, it may have others by now; a request asks for them once.
+    fn decide_by_url(
+        &self,
+        plausible: PlausibleAssertion<'_>,
+        client: &Arc<Client>,
+        source: &KeySource,
+        fetched: Option<Keys>,
+        policy: PolicyIndex,
+        now: UnixTime,
+    ) -> Result<Progress, Rejection> {
+        let rules = self.rules(policy, now);
+        let bound = plausible.bind(client, policy, &rules)?;
+        let may_ask = fetched.is_none();
+        let keys = match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
+            Answer::Ready(keys) => keys.map_err(no_keys)?,
+            Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Keys(Arc::clone(client), future))),
+        };
+        let outdated = |kind| matches!(kind, RejectionKind::Client(fault) if may_be_outdated(fault));
+        let rejection = match self.check_signature(bound, client, Some(&keys), &rules) {
+            Ok(signed) => return Ok(self.admit(signed, now)),
+            Err(rejection) if may_ask && outdated(rejection.kind()) => rejection,
+            Err(rejection) => return Err(rejection),
+        };
+        match source.newer(&keys, now) {
+            Answer::Ready(None) => Err(rejection),
+            newer => {
+                let rejection = rejection.under(policy);
+                let refusal = Box::new(Refusal { client: Arc::clone(client), rejection });
+                Ok(Progress::Waiting(Waiting::NewerKeys(refusal, Box::pin(newer.get()))))
+            }
+        }
+    }
+
+    fn check_signature<'a>(
+        &self,
+        bound: BoundAssertion<'a>,
+        client: &Client,
+        fetched: Option<&KeySet>,
+        rules: &Rules<'_>,
+    ) -> Result<SignedAssertion<'a>, Rejection> {
+        let proof = client.proof_for(fetched, &bound, rules.policy.key_trials)?;
+        self.refuse_spent(&bound, rules.now)?;
         let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
         let signed = SignedAssertion::verify(bound, client, &proof)?;
         drop(check);
-        Ok(self.admit(signed, now))
+        Ok(signed)
     }
 
     pub(crate) fn first_policy(&self) -> &Policy {
@@ -238,6 +300,15 @@ fn known(found: Found, plausible: &PlausibleAssertion<'_>) -> Result<Arc<Client>
     Ok(client)
 }
 
+fn no_keys(unavailable: KeysUnavailable) -> Rejection {
+    let ours = unavailable.is_ours();
+    let cause = PortError::new(unavailable.error().clone());
+    match ours {
+        true => Rejection::unavailable(ServerFault::KeySetFetch, cause),
+        false => Rejection::because(ClientFault::KeySetUnavailable, cause),
+    }
+}
+
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
@@ -246,45 +317,5 @@ impl fmt::Debug for Verifier {
             .field("registry", &self.registry)
             .field("replay", &self.replay)
             .finish_non_exhaustive()
-    }
-}
-
-/// Who the client is, if it had to say or has said.
-pub(crate) type Outcome = Result<Option<ClientIdentity>, Rejection>;
-
-/// How far a verification has come.
-pub(crate) enum Progress {
-    Done(Outcome),
-    Waiting(Waiting),
-}
-
-/// What a port is being asked.
-pub(crate) enum Waiting {
-    Client(BoxFuture<Found>),
-    Admission(Option<Unspent>, BoxFuture<Admitted>),
-}
-
-/// What a port has answered.
-pub(crate) enum Answered {
-    Client(Found),
-    Admission(Unspent, Admitted),
-}
-
-impl Waiting {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answered> {
-        match self {
-            Self::Client(future) => future.as_mut().poll(cx).map(Answered::Client),
-            Self::Admission(unspent, future) => {
-                // Taken with the answer, and there is but one answer.
-                let Some(taken) = unspent.take() else { return Poll::Pending };
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(admitted) => Poll::Ready(Answered::Admission(taken, admitted)),
-                    Poll::Pending => {
-                        *unspent = Some(taken);
-                        Poll::Pending
-                    }
-                }
-            }
-        }
     }
 }

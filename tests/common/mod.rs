@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod attempt;
+pub mod key_server;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
