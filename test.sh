@@ -31,7 +31,7 @@ step() {
 step cargo fmt --check
 step cargo clippy --all-targets --all-features -- -D warnings
 # The library with each feature alone. Tests and examples always bring some in that the example server needs.
-for features in "" tracing jsonwebtoken jwks-client redis; do
+for features in "" axum tracing jsonwebtoken jwks-client redis; do
     step cargo clippy --lib --no-default-features --features "$features" -- -D warnings
 done
 step cargo clippy --all-targets -- -D warnings

@@ -18,4 +18,6 @@ pub enum Endpoint {
     Revocation,
     /// The device authorization endpoint (RFC 8628, section 3.1).
     DeviceAuthorization,
+    /// Any other, a gRPC service for one.
+    Other,
 }

@@ -363,8 +363,8 @@ impl fmt::Debug for Excerpt<'_> {
     }
 }
 
-/// Hands events to `tracing`: accepted clients at debug level, refused ones at info, warnings as such, and what is our fault at
-/// error.
+/// Hands events to `tracing`: accepted clients at debug level, refused ones at info, warnings and what there was no time for
+/// at warn, and what is our fault at error.
 #[cfg(feature = "tracing")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;
@@ -372,7 +372,7 @@ pub struct TracingEvents;
 #[cfg(feature = "tracing")]
 impl EventSink for TracingEvents {
     fn record(&self, event: &Event<'_>) {
-        use crate::rejection::RejectionKind;
+        use crate::rejection::{RejectionKind, ServerFault};
         use std::error::Error;
 
         match event {
@@ -402,6 +402,9 @@ impl EventSink for TracingEvents {
                     RejectionKind::Client(_) => {
                         let cause = rejection.source().map(tracing::field::display);
                         tracing::info!(client, proven, findings, cause, "client refused: {rejection}");
+                    }
+                    RejectionKind::Server(ServerFault::Overloaded | ServerFault::ClientOverloaded) => {
+                        tracing::warn!(client, "client not authenticated: {rejection}");
                     }
                     RejectionKind::Server(_) => {
                         let cause = rejection.source().map(tracing::field::display);

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2};
 
 use crate::endpoint::Endpoint;
+use crate::identity::ClientIdentity;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{AuthScheme, ClientFault, Parameter};
 
@@ -35,13 +36,14 @@ pub struct TokenRequest<'a> {
     attestation: bool,
     endpoint: Endpoint,
     optional: bool,
+    earlier: Option<&'a ClientIdentity>,
 }
 
 impl<'a> TokenRequest<'a> {
     /// A request with this form as its body and no other credentials.
     pub fn new(body: &'a [u8]) -> Self {
         let endpoint = Endpoint::default();
-        Self { body, query: b"", authorization: None, attestation: false, endpoint, optional: false }
+        Self { body, query: b"", authorization: None, attestation: false, endpoint, optional: false, earlier: None }
     }
 
     /// The endpoint that the request is for. Default: [`Endpoint::Token`].
@@ -55,6 +57,15 @@ impl<'a> TokenRequest<'a> {
         Self { optional, ..self }
     }
 
+    /// Who an outer layer says the client is. That is not believed; it only explains a replay.
+    pub(crate) fn with_earlier(self, earlier: Option<&'a ClientIdentity>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    pub(crate) fn earlier(&self) -> Option<&'a ClientIdentity> {
+        self.earlier
+    }
+
     /// The query of the request's URI, without its question mark. Credentials there are refused.
     pub fn query(mut self, query: &'a str) -> Self {
         self.query = query.as_bytes();
@@ -64,14 +75,7 @@ impl<'a> TokenRequest<'a> {
     /// The value of the request's `Authorization` header. It is another authentication mechanism, so an assertion beside it
     /// is refused; only its scheme is looked at.
     pub fn authorization(mut self, value: &[u8]) -> Self {
-        let end = memchr(b' ', value).unwrap_or(value.len());
-        let scheme = value.get(..end).unwrap_or_default();
-        self.authorization = Some(match scheme {
-            _ if scheme.eq_ignore_ascii_case(b"Basic") => AuthScheme::Basic,
-            _ if scheme.eq_ignore_ascii_case(b"Bearer") => AuthScheme::Bearer,
-            _ if scheme.eq_ignore_ascii_case(b"DPoP") => AuthScheme::DPoP,
-            _ => AuthScheme::Other,
-        });
+        self.authorization = Some(AuthScheme::of(value));
         self
     }
 

@@ -1,7 +1,6 @@
 //! The way of one request: read the body, verify it, then call the inner service or answer in its place.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,6 +16,7 @@ use crate::body::{BodyMode, BufferedBody, Collector};
 use crate::head;
 use crate::identity::ClientIdentity;
 use crate::layer::Guard;
+use crate::readied::Readied;
 use crate::rejection::Rejection;
 use crate::verifier::{Progress, Waiting};
 
@@ -27,7 +27,7 @@ pin_project! {
     pub struct ResponseFuture<S, F, B, M> {
         #[pin]
         state: State<S, F, B>,
-        mode: PhantomData<fn() -> M>,
+        mode: M,
     }
 }
 
@@ -36,35 +36,32 @@ pin_project! {
     enum State<S, F, B> {
         Reading { token: Option<Token<S>>, #[pin] body: B, collector: Collector },
         Verifying { token: Option<Token<S>>, body: BufferedBody, waiting: Waiting },
+        Entering { token: Option<Token<S>>, body: BufferedBody },
         Calling { #[pin] future: F },
         Refused { guard: Arc<Guard>, rejection: Rejection, version: Version },
     }
 }
 
-/// A guarded request without its body, and the ready service that it is for.
+/// A guarded request without its body, and the service that it is for.
 struct Token<S> {
     guard: Arc<Guard>,
-    service: S,
+    inner: Readied<S>,
     parts: Parts,
 }
 
 impl<S, F, B, M> ResponseFuture<S, F, B, M> {
-    fn new(state: State<S, F, B>) -> Self {
-        Self { state, mode: PhantomData }
+    pub(crate) fn passed(future: F, mode: M) -> Self {
+        Self { state: State::Calling { future }, mode }
     }
 
-    pub(crate) fn passed(future: F) -> Self {
-        Self::new(State::Calling { future })
-    }
-
-    pub(crate) fn refused(guard: Arc<Guard>, rejection: Rejection, version: Version) -> Self {
+    pub(crate) fn refused(guard: Arc<Guard>, rejection: Rejection, version: Version, mode: M) -> Self {
         guard.verifier.report_unread(&rejection);
-        Self::new(State::Refused { guard, rejection, version })
+        Self { state: State::Refused { guard, rejection, version }, mode }
     }
 
-    pub(crate) fn reading(guard: Arc<Guard>, service: S, parts: Parts, body: B) -> Self {
+    pub(crate) fn reading(guard: Arc<Guard>, inner: Readied<S>, parts: Parts, body: B, mode: M) -> Self {
         let collector = Collector::new(guard.body_limit, guard.body_timeout);
-        Self::new(State::Reading { token: Some(Token { guard, service, parts }), body, collector })
+        Self { state: State::Reading { token: Some(Token { guard, inner, parts }), body, collector }, mode }
     }
 }
 
@@ -72,37 +69,46 @@ impl<S, B, M, RB> Future for ResponseFuture<S, S::Future, B, M>
 where
     B: Body<Data = Bytes>,
     M: BodyMode<B> + BodyMode<RB>,
-    S: Service<Request<<M as BodyMode<B>>::Request>, Response = Response<RB>>,
+    S: Service<Request<<M as BodyMode<B>>::Request>, Response = Response<RB>> + Clone,
 {
     type Output = Result<Response<<M as BodyMode<RB>>::Response>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, mode) = (this.state, &*this.mode);
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Reading { token, body, collector } => {
-                    let read = ready!(collector.poll(body, cx));
+                    let Poll::Ready(read) = collector.poll(body, cx) else { return Token::wait(token) };
                     // Gone only after completion, when nobody may ask.
                     let Some(token) = token.take() else { return Poll::Pending };
-                    match read {
-                        Ok(body) => token.verify::<B, M>(body),
+                    match read.and_then(|body| token.unconsumed(body)) {
+                        Ok(body) => token.verify(body),
                         Err(rejection) => token.refuse_unread(rejection),
                     }
                 }
                 StateProj::Verifying { token, body, waiting } => {
-                    let answered = ready!(waiting.poll(cx));
+                    let Poll::Ready(answered) = waiting.poll(cx) else { return Token::wait(token) };
                     let Some(token) = token.take() else { return Poll::Pending };
                     let body = std::mem::take(body);
                     let request = head::token_request(&token.guard, &token.parts, &body.data);
                     let progress = token.guard.verifier.resume(&request, answered);
-                    token.go_on::<B, M>(body, progress)
+                    token.go_on(body, progress)
+                }
+                StateProj::Entering { token, body } => {
+                    let Some(waiting) = token else { return Poll::Pending };
+                    ready!(waiting.inner.poll_ready(cx))?;
+                    let Some(Token { inner, parts, .. }) = token.take() else { return Poll::Pending };
+                    let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
+                    State::Calling { future: inner.call(Request::from_parts(parts, body)) }
                 }
                 StateProj::Calling { future } => {
-                    return future.poll(cx).map_ok(|response| response.map(<M as BodyMode<RB>>::inner));
+                    let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
+                    return future.poll(cx).map_ok(|response| response.map(inner));
                 }
                 StateProj::Refused { guard, rejection, version } => {
                     let response = guard.refuse(rejection, *version);
-                    return Poll::Ready(Ok(response.map(<M as BodyMode<RB>>::generated)));
+                    return Poll::Ready(Ok(response.map(|bytes| <M as BodyMode<RB>>::generated(mode, bytes))));
                 }
             };
             state.set(next);
@@ -110,39 +116,38 @@ where
     }
 }
 
+impl<S: Clone> Token<S> {
+    /// While a body or a port is slow, others may have what the inner service reserved.
+    fn wait<T>(token: &mut Option<Self>) -> Poll<T> {
+        token.iter_mut().for_each(|token| token.inner.release());
+        Poll::Pending
+    }
+}
+
 impl<S> Token<S> {
-    fn verify<B, M>(self, body: BufferedBody) -> State<S, S::Future, B>
-    where
-        M: BodyMode<B>,
-        S: Service<Request<M::Request>>,
-    {
-        let request = head::token_request(&self.guard, &self.parts, &body.data);
-        let progress = self.guard.verifier.start(&request);
-        self.go_on::<B, M>(body, progress)
+    fn unconsumed(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
+        head::check_unconsumed(&self.parts.headers, &body.data)?;
+        Ok(body)
     }
 
-    fn go_on<B, M>(self, body: BufferedBody, progress: Progress) -> State<S, S::Future, B>
-    where
-        M: BodyMode<B>,
-        S: Service<Request<M::Request>>,
-    {
+    fn verify<F, B>(self, body: BufferedBody) -> State<S, F, B> {
+        let request = head::token_request(&self.guard, &self.parts, &body.data);
+        let progress = self.guard.verifier.start(&request);
+        self.go_on(body, progress)
+    }
+
+    fn go_on<F, B>(self, body: BufferedBody, progress: Progress) -> State<S, F, B> {
         match progress {
             Progress::Waiting(waiting) => State::Verifying { token: Some(self), body, waiting },
-            Progress::Done(Ok(identity)) => State::Calling { future: self.call::<B, M>(body, identity) },
+            Progress::Done(Ok(identity)) => self.enter(body, identity),
             Progress::Done(Err(rejection)) => self.refuse(rejection),
         }
     }
 
-    fn call<B, M>(mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> S::Future
-    where
-        M: BodyMode<B>,
-        S: Service<Request<M::Request>>,
-    {
+    fn enter<F, B>(mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> State<S, F, B> {
         head::describe_buffered(&mut self.parts.headers, body.data.len());
-        if let Some(identity) = identity {
-            self.parts.extensions.insert(identity);
-        }
-        self.service.call(Request::from_parts(self.parts, M::rebuilt(body)))
+        head::identify(&mut self.parts.extensions, identity);
+        State::Entering { token: Some(self), body }
     }
 
     fn refuse_unread<F, B>(self, rejection: Rejection) -> State<S, F, B> {

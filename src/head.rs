@@ -2,11 +2,12 @@
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{Extensions, HeaderMap, HeaderValue, Method};
 
 use crate::form::TokenRequest;
+use crate::identity::{Anonymous, ClientIdentity};
 use crate::layer::Guard;
-use crate::rejection::ClientFault;
+use crate::rejection::{ClientFault, ServerFault};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const ATTESTATION: [HeaderName; 2] =
@@ -26,6 +27,14 @@ pub(crate) fn check(parts: &Parts, body_limit: usize) -> Result<(), ClientFault>
     }
     match content_length(&parts.headers) {
         Some(length) if length > body_limit as u64 => Err(ClientFault::BodyTooLarge),
+        _ => Ok(()),
+    }
+}
+
+/// A client cannot send less than it says, so whoever finds nothing is not the first to look.
+pub(crate) fn check_unconsumed(headers: &HeaderMap, body: &[u8]) -> Result<(), ServerFault> {
+    match content_length(headers) {
+        Some(length) if length > 0 && body.is_empty() => Err(ServerFault::BodyConsumed),
         _ => Ok(()),
     }
 }
@@ -62,7 +71,12 @@ fn is_token(text: &str) -> bool {
 /// The request as the verification half sees it.
 pub(crate) fn token_request<'a>(guard: &Guard, parts: &'a Parts, body: &'a [u8]) -> TokenRequest<'a> {
     let request = TokenRequest::new(body).endpoint(guard.endpoint).with_optional(guard.optional);
-    let mut request = request.query(parts.uri.query().unwrap_or_default());
+    beside_form(request, parts)
+}
+
+/// What else of a request could carry credentials, or has carried some to a layer around this one.
+pub(crate) fn beside_form<'a>(request: TokenRequest<'a>, parts: &'a Parts) -> TokenRequest<'a> {
+    let mut request = request.query(parts.uri.query().unwrap_or_default()).with_earlier(parts.extensions.get());
     if let Some(value) = parts.headers.get(AUTHORIZATION) {
         request = request.authorization(value.as_bytes());
     }
@@ -70,6 +84,19 @@ pub(crate) fn token_request<'a>(guard: &Guard, parts: &'a Parts, body: &'a [u8])
         request = request.attestation();
     }
     request
+}
+
+/// Tells the handler who the client was proven to be. What was there before is gone, whoever left it.
+pub(crate) fn identify(extensions: &mut Extensions, identity: Option<ClientIdentity>) {
+    match identity {
+        Some(identity) => {
+            extensions.insert(identity);
+        }
+        None => {
+            extensions.remove::<ClientIdentity>();
+            extensions.insert(Anonymous);
+        }
+    }
 }
 
 /// Makes the headers tell of a form that is now in memory. The content type gets its plain spelling, since parsers behind us

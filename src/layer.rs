@@ -1,7 +1,6 @@
 //! The layer: a [`Verifier`] and what HTTP adds to it.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Response, Version, header};
 use tower_layer::Layer;
 
-use crate::body::{PreservedBodies, WrappedBodies};
+use crate::body::{BufferedBody, PreservedBodies, RebuiltBodies, WrappedBodies};
 use crate::config::ConfigError;
 use crate::endpoint::Endpoint;
 use crate::policy::Wording;
@@ -22,10 +21,11 @@ use crate::verifier::Verifier;
 /// Puts client authentication in front of a service.
 ///
 /// See the [crate page](crate) for an example. Cloning it is cheap.
+#[derive(Clone)]
 #[must_use]
 pub struct ClientAssertionLayer<M = WrappedBodies> {
     guard: Arc<Guard>,
-    mode: PhantomData<fn() -> M>,
+    mode: M,
 }
 
 /// What all services of a layer share.
@@ -60,7 +60,7 @@ impl ClientAssertionLayer {
             body_limit: 64 * 1024,
             body_timeout: Duration::from_secs(10),
         };
-        Self { guard: Arc::new(guard), mode: PhantomData }
+        Self { guard: Arc::new(guard), mode: WrappedBodies }
     }
 
     /// Leaves the bodies' types as they are, both of which must then be made from [`Bytes`]: axum's and `Full<Bytes>` are.
@@ -80,7 +80,29 @@ impl ClientAssertionLayer {
     /// # }
     /// ```
     pub fn preserve_body_types(self) -> ClientAssertionLayer<PreservedBodies> {
-        ClientAssertionLayer { guard: self.guard, mode: PhantomData }
+        ClientAssertionLayer { guard: self.guard, mode: PreservedBodies }
+    }
+
+    /// As [`preserve_body_types`](Self::preserve_body_types), for bodies that are not made from [`Bytes`]: `make` turns a body
+    /// in memory into one. For tonic's it is `tonic::body::Body::new`; a `BoxBody` of your own has a function like it.
+    ///
+    /// Needed where a middleware of a gRPC server insists on tonic's body. Without such a one the layer goes into
+    /// `Server::builder().layer(..)` as it is.
+    ///
+    /// ```
+    /// # use tower_client_assertion::{ClientAssertionLayer, ConfigError};
+    /// # fn guarded(guard: ClientAssertionLayer) -> Result<(), ConfigError> {
+    /// let guard = guard.path("/token")?.rebuild_bodies_with(tonic::body::Body::new);
+    /// let server = tonic::transport::Server::builder().layer(guard);
+    /// # let _ = server;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rebuild_bodies_with<F, B>(self, make: F) -> ClientAssertionLayer<RebuiltBodies<F>>
+    where
+        F: Fn(BufferedBody) -> B + Clone,
+    {
+        ClientAssertionLayer { guard: self.guard, mode: RebuiltBodies::new(make) }
     }
 }
 
@@ -219,17 +241,11 @@ fn abandons_body(kind: RejectionKind) -> bool {
     matches!(kind, RejectionKind::Client(ClientFault::BodyTooLarge | ClientFault::BodyTimeout))
 }
 
-impl<S, M> Layer<S> for ClientAssertionLayer<M> {
+impl<S, M: Clone> Layer<S> for ClientAssertionLayer<M> {
     type Service = ClientAssertion<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClientAssertion::new(inner, Arc::clone(&self.guard))
-    }
-}
-
-impl<M> Clone for ClientAssertionLayer<M> {
-    fn clone(&self) -> Self {
-        Self { guard: Arc::clone(&self.guard), mode: PhantomData }
+        ClientAssertion::new(inner, Arc::clone(&self.guard), self.mode.clone())
     }
 }
 

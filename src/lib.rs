@@ -33,7 +33,9 @@
 //! # }
 //! ```
 //!
-//! The README has the same for axum, with an assertion that is accepted; `examples/token_server` is a whole token endpoint.
+//! The README has the same for axum, with an assertion that is accepted. `examples/` has one to copy for each stack
+//! (`quickstart_axum`, `hyper_server`, `tonic_server`, `rate_limited`, `custom_errors`, `custom_registry`), and `token_server`, a
+//! whole token endpoint.
 //!
 //! Which rules hold is a [`Policy`]: the [profiles](manual::profiles) page has them side by side, the
 //! [decisions](manual::decisions) page says why. Clients that publish their keys at a URL have [a page](manual::key_sets) too.
@@ -86,14 +88,23 @@
 //! # Where to put it
 //!
 //! On a route of its own (`route_layer`, `MethodRouter::layer`) without a path: then there is no way around it. On a whole
-//! router with [`path`](ClientAssertionLayer::path) it guards exactly that path, and the promise holds for that path only. Outside of it: tracing, CORS, rate limits by address, decompression of request
-//! bodies. Inside: what wants to know the client. Its refusals are responses, so error handlers around it see none; the
-//! [`Rejection`] rides in the response's extensions for whoever logs. A handler reads the form as if nobody had read it before,
-//! with axum's `Form` say. All services of one layer share its replay store: an assertion is good for one of them, once.
+//! router with [`path`](ClientAssertionLayer::path) it guards exactly that path, and the promise holds for that path only. A
+//! handler reads the form as if nobody had read it before, with axum's `Form` say. All services of one layer share its replay
+//! store: an assertion is good for one of them, once.
+//!
+//! Outside of it: tracing, CORS, limits by address, decompression of request bodies. Inside: what wants to know the client, and
+//! limits of concurrency, of which clients that send slowly hold nothing. [The order of layers](manual::layers) has a picture
+//! and all the reasons. Its refusals are responses, so error handlers around it see none; the [`Rejection`] rides in the
+//! response's extensions for whoever logs.
 //!
 //! The inner service must be `Clone` (put a `Buffer` around one that is not). Its request body becomes
 //! [`RequestBody<B>`](RequestBody), which axum's routes accept as it is; where a middleware insists on its framework's own body
-//! type, say [`preserve_body_types`](ClientAssertionLayer::preserve_body_types).
+//! type, say [`preserve_body_types`](ClientAssertionLayer::preserve_body_types), or, of tonic's,
+//! [`rebuild_bodies_with`](ClientAssertionLayer::rebuild_bodies_with).
+//!
+//! In front of gRPC services that are none of its business it lets calls pass; those of a service that wants its clients
+//! authenticated have their assertion in the metadata, and a layer in [`grpc`]. Where floods are to be expected,
+//! [`overload`] bounds how many signatures are checked at once.
 //!
 //! # Features
 //!
@@ -101,6 +112,7 @@
 //!
 //! - `tracing` adds `event::TracingEvents`, which hands every outcome to [`tracing`](https://docs.rs/tracing).
 //! - `redis` adds `replay::RedisReplay`, one replay store for all nodes of a [fleet](manual::fleet), on Redis or Valkey.
+//! - `axum` makes `ClientIdentity` and `Option<ClientIdentity>` extractors, with `axum-core` alone: see `extract`.
 //! - `jwks-client` adds `jwks::HyperFetch`, which fetches key sets over HTTP/1.1 and TLS with hyper and rustls.
 //! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`keys::KeySet`].
 
@@ -108,9 +120,13 @@
 
 // The HTTP half: may name `http` and `tower`.
 mod body;
+#[cfg(feature = "axum")]
+pub mod extract;
 mod future;
+pub mod grpc;
 mod head;
 mod layer;
+mod readied;
 pub mod render;
 mod service;
 
@@ -128,6 +144,7 @@ mod json;
 mod jwk;
 pub mod keys;
 mod metadata;
+pub mod overload;
 pub mod policy;
 pub mod rejection;
 pub mod secret;
@@ -144,7 +161,7 @@ pub mod port;
 pub mod registry;
 pub mod replay;
 
-pub use body::{BodyMode, PreservedBodies, RequestBody, ResponseBody, WrappedBodies};
+pub use body::{BodyMode, BufferedBody, PreservedBodies, RebuiltBodies, RequestBody, ResponseBody, WrappedBodies};
 pub use config::ConfigError;
 pub use endpoint::Endpoint;
 pub use form::{JWT_BEARER, TokenRequest};

@@ -54,6 +54,11 @@ impl Rejection {
         Self { policy: policy.0, ..self }
     }
 
+    /// The same rejection for another reason.
+    pub(crate) fn because_of(self, fault: ServerFault) -> Self {
+        Self { kind: RejectionKind::Server(fault), ..self }
+    }
+
     pub(crate) fn policy(&self) -> PolicyIndex {
         PolicyIndex(self.policy)
     }
@@ -104,7 +109,8 @@ impl Error for Rejection {
 pub enum RejectionKind {
     /// The client sent something that it must mend. Answered with a status of the 400s.
     Client(ClientFault),
-    /// We could not find out. Answered with 503 and `Retry-After`; the same request may succeed later.
+    /// We could not find out. Answered with 503 and `Retry-After`, as the same request may succeed later; see [`ServerFault`]
+    /// for those that are answered otherwise.
     Server(ServerFault),
 }
 
@@ -262,6 +268,23 @@ pub enum ServerFault {
     ReplayStore,
     /// There is no Tokio runtime to bound a slow body's time with.
     Timer,
+    /// As many signatures are being checked as [`SignatureChecks`](crate::overload::SignatureChecks) permits.
+    Overloaded,
+    /// As many signatures are being checked for this client as [`SignatureChecks`](crate::overload::SignatureChecks) permits
+    /// for one. Answered with 429 and `Retry-After`. Whether the client itself has sent them is not known.
+    ClientOverloaded,
+    /// A layer around this one has authenticated this very request, and spent its assertion: two layers are mounted where one
+    /// belongs. Answered with 500, as no other request would fare better.
+    MountedTwice,
+    /// `Content-Length` speaks of a body and there is none: something around this layer has read it. Answered with 500.
+    BodyConsumed,
+}
+
+impl ServerFault {
+    /// Whether the request will fail again until somebody mends the server.
+    pub(crate) fn is_lasting(self) -> bool {
+        matches!(self, Self::MountedTwice | Self::BodyConsumed)
+    }
 }
 
 impl fmt::Display for ServerFault {
@@ -272,6 +295,12 @@ impl fmt::Display for ServerFault {
             Self::KeySetFetch => "the client's key set could not be fetched",
             Self::ReplayStore => "the replay store is unavailable",
             Self::Timer => "there is no Tokio runtime to time a slow body with",
+            Self::Overloaded => "too many signatures are being checked",
+            Self::ClientOverloaded => "too many signatures are being checked for this client",
+            Self::MountedTwice => {
+                "a layer around this one has authenticated this request and spent its assertion: mount one of the two"
+            }
+            Self::BodyConsumed => "the body is gone: something around this layer has read it, and should be inside",
         })
     }
 }
@@ -356,6 +385,18 @@ pub enum AuthScheme {
     DPoP,
     /// Any other scheme. We know no challenge for it.
     Other,
+}
+
+impl AuthScheme {
+    /// The scheme of this header value, in any case (RFC 9110, section 11.1).
+    pub(crate) fn of(value: &[u8]) -> Self {
+        match value.split(|byte| *byte == b' ').next().unwrap_or_default() {
+            scheme if scheme.eq_ignore_ascii_case(b"Basic") => Self::Basic,
+            scheme if scheme.eq_ignore_ascii_case(b"Bearer") => Self::Bearer,
+            scheme if scheme.eq_ignore_ascii_case(b"DPoP") => Self::DPoP,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A claim of the assertion, or its `typ` header parameter.

@@ -1,6 +1,5 @@
 //! The service: which requests are guarded, and which inner service they will meet.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,23 +11,28 @@ use tower_service::Service;
 use crate::body::{BodyMode, WrappedBodies};
 use crate::future::ResponseFuture;
 use crate::head;
-use crate::identity::ClientIdentity;
 use crate::layer::Guard;
+use crate::readied::Readied;
 
 /// A service behind client authentication. Made by a [`ClientAssertionLayer`](crate::ClientAssertionLayer).
 ///
 /// Requests that it does not guard reach the inner service untouched and at once. Its readiness and its error are the inner
 /// service's own: a refusal is a response.
+///
+/// Whatever the inner service reserved when it was found ready, a permit of a `ConcurrencyLimit` say, is given back as soon
+/// as a request has to be waited for, and asked for again once its client is authenticated: clients that send slowly hold
+/// nothing. See [the order of layers](crate::manual::layers).
+#[derive(Clone)]
 #[must_use]
 pub struct ClientAssertion<S, M = WrappedBodies> {
     inner: S,
     guard: Arc<Guard>,
-    mode: PhantomData<fn() -> M>,
+    mode: M,
 }
 
 impl<S, M> ClientAssertion<S, M> {
-    pub(crate) fn new(inner: S, guard: Arc<Guard>) -> Self {
-        Self { inner, guard, mode: PhantomData }
+    pub(crate) fn new(inner: S, guard: Arc<Guard>, mode: M) -> Self {
+        Self { inner, guard, mode }
     }
 
     /// The inner service.
@@ -57,24 +61,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !self.guard.covers(request.uri().path()) {
-            return ResponseFuture::passed(self.inner.call(request.map(M::untouched)));
+        let (guard, mode) = (&self.guard, self.mode.clone());
+        if !guard.covers(request.uri().path()) {
+            let request = request.map(|body| <M as BodyMode<B>>::untouched(&mode, body));
+            return ResponseFuture::passed(self.inner.call(request), mode);
         }
-        let (mut parts, body) = request.into_parts();
-        parts.extensions.remove::<ClientIdentity>();
-        if let Err(fault) = head::check(&parts, self.guard.body_limit) {
-            return ResponseFuture::refused(Arc::clone(&self.guard), fault.into(), parts.version);
+        // Taken even if it is not going to be called: what it reserved must not outlast the request.
+        let inner = Readied::take(&mut self.inner);
+        let (parts, body) = request.into_parts();
+        match head::check(&parts, guard.body_limit) {
+            Ok(()) => ResponseFuture::reading(Arc::clone(guard), inner, parts, body, mode),
+            Err(fault) => ResponseFuture::refused(Arc::clone(guard), fault.into(), parts.version, mode),
         }
-        // It is this instance that was found ready. A clone may not be, so the clone stays and this one goes.
-        let clone = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, clone);
-        ResponseFuture::reading(Arc::clone(&self.guard), ready, parts, body)
-    }
-}
-
-impl<S: Clone, M> Clone for ClientAssertion<S, M> {
-    fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), Arc::clone(&self.guard))
     }
 }
 

@@ -36,6 +36,10 @@ impl VerifiedClaims {
         self.jti.as_ref().map(|jti| sha256(jti.as_bytes()))
     }
 
+    pub(crate) fn has_jti(&self, jti: &str) -> bool {
+        self.jti.as_ref().is_some_and(|own| own.as_bytes() == jti.as_bytes())
+    }
+
     /// `iat`, in whole seconds, rounded down.
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.issued_at

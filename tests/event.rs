@@ -15,10 +15,11 @@ use bytes::Bytes;
 use common::{Jwt, NOW, builder, clock, form, verify};
 use http::Response;
 use http_body_util::Full;
-use tower_client_assertion::Policy;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::TracingEvents;
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
+use tower_client_assertion::overload::SignatureChecks;
+use tower_client_assertion::{ClientId, Policy};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -63,11 +64,16 @@ impl Subscriber for Lines {
 fn outcomes_have_their_level_and_no_part_of_the_assertion() {
     let lines = Lines::default();
     let time = clock();
-    let verifier = builder(Policy::REDOX).clock(time.clone()).events(TracingEvents).build().unwrap();
+    let checks = SignatureChecks::at_once(1).unwrap();
+    let builder = builder(Policy::REDOX).clock(time.clone()).signature_checks(checks.clone());
+    let verifier = builder.events(TracingEvents).build().unwrap();
     let assertion = Jwt::new().signed();
     tracing::subscriber::with_default(lines.clone(), || {
         verify(&verifier, &form(&assertion)).unwrap();
         verify(&verifier, &form(&Jwt::new().claim("aud", "https://other").signed())).unwrap_err();
+        let check = checks.begin(&ClientId::new("clinic-7").unwrap()).unwrap();
+        verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
+        drop(check);
         time.stop();
         verify(&verifier, &form(&assertion)).unwrap_err();
     });
@@ -75,6 +81,7 @@ fn outcomes_have_their_level_and_no_part_of_the_assertion() {
     let starts = [
         ("DEBUG", "client authenticated", "clinic-7"),
         ("INFO", "client refused: aud is not an accepted value", "https://other"),
+        ("WARN", "client not authenticated: too many signatures are being checked", "clinic-7"),
         ("ERROR", "client not authenticated: the clock has no time", "clinic-7"),
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:?}");

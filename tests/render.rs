@@ -88,27 +88,40 @@ fn each_fault_has_its_status_code_and_description() {
 }
 
 #[test]
-fn descriptions_keep_to_the_characters_of_rfc_6749() {
+fn descriptions_keep_to_the_characters_of_rfc_6749_and_of_grpc_messages() {
     for (fault, ..) in TABLE {
         let (_, body) = json_of(&Rfc6749::default(), &Rejection::from(*fault));
         let description = body["error_description"].as_str().unwrap();
-        let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        // A percent sign would have to be encoded in a `grpc-message`.
+        let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E) && byte != b'%';
         assert!(!description.is_empty() && description.bytes().all(allowed), "{description}");
     }
 }
 
 #[test]
-fn what_is_our_fault_is_503_in_every_renderer_and_never_the_clients() {
-    use ServerFault::{Clock, KeySetFetch, Registry, ReplayStore, Timer};
-    for fault in [Clock, Registry, KeySetFetch, ReplayStore, Timer] {
+fn what_is_our_fault_is_never_the_clients_and_says_when_to_come_again_if_that_would_help() {
+    let unavailable = "temporarily_unavailable";
+    let cases = [
+        (ServerFault::Clock, 503, unavailable, Some("5")),
+        (ServerFault::Registry, 503, unavailable, Some("5")),
+        (ServerFault::KeySetFetch, 503, unavailable, Some("5")),
+        (ServerFault::ReplayStore, 503, unavailable, Some("5")),
+        (ServerFault::Timer, 503, unavailable, Some("5")),
+        (ServerFault::Overloaded, 503, unavailable, Some("1")),
+        (ServerFault::ClientOverloaded, 429, unavailable, Some("1")),
+        (ServerFault::MountedTwice, 500, "server_error", None),
+        (ServerFault::BodyConsumed, 500, "server_error", None),
+    ];
+    for (fault, status, error, retry_after) in cases {
         let renderers: [&dyn RenderRejection; 4] =
             [&Rfc6749::default(), &Opaque, &Redox::default(), &Redox::default().standard_codes()];
         for renderer in renderers {
             let rejection = Rejection::from(fault);
             let response = renderer.render(&rejection);
-            assert_eq!(response.status(), 503);
-            assert_eq!(response.headers()["retry-after"], "5");
-            assert_eq!(json_of(renderer, &rejection).1["error"], "temporarily_unavailable");
+            assert_eq!(response.status(), status, "{fault:?}");
+            let found = response.headers().get("retry-after").map(|value| value.to_str().unwrap());
+            assert_eq!(found, retry_after, "{fault:?}");
+            assert_eq!(json_of(renderer, &rejection).1["error"], error, "{fault:?}");
         }
     }
 }

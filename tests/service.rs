@@ -6,6 +6,7 @@
 mod common;
 
 use std::convert::Infallible;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -13,9 +14,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use common::{CLIENT, Jwt, form, now_or_never, verifier};
 use http::{Request, Response, StatusCode};
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
-use tower::limit::ConcurrencyLimit;
+use tokio::sync::{Semaphore, mpsc};
+use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 
@@ -100,6 +102,95 @@ fn a_concurrency_limit_inside_is_given_back_after_each_request() {
     for attempt in [token_request(), post("nonsense"), token_request(), token_request()] {
         now_or_never((&mut service).oneshot(attempt)).unwrap();
     }
+}
+
+/// A body of which one half is there and the other when it is sent.
+struct Halves(mpsc::Receiver<Bytes>);
+
+impl Body for Halves {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|data| data.map(|data| Ok(Frame::data(data))))
+    }
+}
+
+/// A token request whose rest goes into the sender.
+fn slow_request() -> (Request<Halves>, mpsc::Sender<Bytes>, Bytes) {
+    let whole = Bytes::from(form(&Jwt::new().signed()));
+    let (sender, receiver) = mpsc::channel(1);
+    sender.try_send(whole.slice(..300)).unwrap();
+    (token_request().map(|_| Halves(receiver)), sender, whole.slice(300..))
+}
+
+#[tokio::test]
+async fn what_was_reserved_is_given_back_while_a_body_is_awaited_and_asked_for_again() {
+    let permits = Arc::new(Semaphore::new(1));
+    let inner = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits))
+        .layer(Strict { ready: false, calls: Arc::default() });
+    let mut service = layer().layer(inner);
+    let (request, sender, rest) = slow_request();
+    let mut response = pin!(ServiceExt::<Request<Halves>>::ready(&mut service).await.unwrap().call(request));
+    assert_eq!(permits.available_permits(), 0, "it is ready");
+    assert!(poll_once(response.as_mut()).is_pending());
+    assert_eq!(permits.available_permits(), 1, "it waits for the body");
+
+    let held = permits.acquire().await.unwrap();
+    sender.send(rest).await.unwrap();
+    drop(sender);
+    assert!(poll_once(response.as_mut()).is_pending(), "it waits for the permit");
+    drop(held);
+    assert_eq!(response.await.unwrap().status(), StatusCode::OK);
+}
+
+fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(std::task::Waker::noop()))
+}
+
+#[test]
+fn a_request_that_is_refused_by_its_head_leaves_nothing_reserved() {
+    let permits = Arc::new(Semaphore::new(1));
+    let inner = service_fn(saw_identity::<RequestBody<Full<Bytes>>>);
+    let mut service = layer().layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits)).layer(inner));
+    let request = Request::get("/token").body(Full::<Bytes>::default()).unwrap();
+    let mut response = pin!((&mut service).oneshot(request));
+    assert_eq!(now_or_never(response.as_mut()).unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(permits.available_permits(), 1);
+}
+
+/// Is ready once, and never again.
+struct Closing(bool);
+
+impl Clone for Closing {
+    fn clone(&self) -> Self {
+        Self(false)
+    }
+}
+
+impl<B> Service<Request<B>> for Closing {
+    type Response = Response<Full<Bytes>>;
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<Self::Response, &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        Poll::Ready(if self.0 { Ok(()) } else { Err("closed") })
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        std::future::ready(Ok(Response::default()))
+    }
+}
+
+#[tokio::test]
+async fn an_inner_service_that_is_gone_when_the_body_has_come_has_its_own_error() {
+    let mut service = layer().layer(Closing(true));
+    let (request, sender, rest) = slow_request();
+    let mut response = pin!(ServiceExt::<Request<Halves>>::ready(&mut service).await.unwrap().call(request));
+    assert!(poll_once(response.as_mut()).is_pending());
+    sender.send(rest).await.unwrap();
+    drop(sender);
+    assert_eq!(response.await.unwrap_err(), "closed");
 }
 
 #[test]

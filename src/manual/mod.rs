@@ -1,5 +1,5 @@
-//! What is too long for the page of an item: the profiles side by side, why things are as they are, and what keys by URL and a
-//! fleet of nodes ask of whoever runs the endpoint.
+//! What is too long for the page of an item: the profiles side by side, why things are as they are, what keys by URL and a
+//! fleet of nodes ask of whoever runs the endpoint, and where the layer stands among others.
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}
@@ -12,3 +12,6 @@ pub mod key_sets {}
 
 #[doc = include_str!("fleet.md")]
 pub mod fleet {}
+
+#[doc = include_str!("layers.md")]
+pub mod layers {}

@@ -31,7 +31,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::config::ConfigError;
-use crate::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind};
+use crate::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind, ServerFault};
 
 pub use redox::Redox;
 
@@ -91,7 +91,7 @@ impl RenderRejection for Rfc6749 {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let description = match rejection.kind() {
             RejectionKind::Client(fault) => describe(fault),
-            RejectionKind::Server(_) => UNAVAILABLE,
+            RejectionKind::Server(fault) => describe_ours(fault),
         };
         let error = code(rejection.kind());
         respond(
@@ -112,13 +112,21 @@ impl RenderRejection for Opaque {
     }
 }
 
-const UNAVAILABLE: &str = "The authorization server is temporarily unavailable";
+/// The client need not know what ails us, only whether to try again.
+pub(crate) fn describe_ours(fault: ServerFault) -> &'static str {
+    match fault {
+        fault if fault.is_lasting() => "The authorization server is misconfigured",
+        ServerFault::ClientOverloaded => "Too many requests of this client at once",
+        _ => "The authorization server is temporarily unavailable",
+    }
+}
 
-/// `temporarily_unavailable` is defined for the authorization endpoint (RFC 6749, section 4.1.2.1); at the token endpoint it
-/// is custom.
+/// `temporarily_unavailable` and `server_error` are defined for the authorization endpoint (RFC 6749, section 4.1.2.1); at the
+/// token endpoint they are custom.
 fn code(kind: RejectionKind) -> &'static str {
     use ClientFault as F;
     match kind {
+        RejectionKind::Server(fault) if fault.is_lasting() => "server_error",
         RejectionKind::Server(_) => "temporarily_unavailable",
         RejectionKind::Client(fault) => match fault {
             F::Method
@@ -167,7 +175,7 @@ fn code(kind: RejectionKind) -> &'static str {
 /// without the key read the same. That makes guessing names harder, not impossible: whoever knows a client's `kid`, or may
 /// leave it out, is told of the signature, and whoever takes the other kind of algorithm is told of that, as the client's
 /// own engineers must be. [`Opaque`] tells nobody.
-fn describe(fault: ClientFault) -> &'static str {
+pub(crate) fn describe(fault: ClientFault) -> &'static str {
     use ClientFault as F;
     match fault {
         F::Method => "Token requests must use POST",
@@ -276,6 +284,14 @@ fn respond(kind: RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
 fn status(kind: RejectionKind) -> (StatusCode, Option<(header::HeaderName, &'static str)>) {
     use ClientFault as F;
     match kind {
+        RejectionKind::Server(fault) if fault.is_lasting() => (StatusCode::INTERNAL_SERVER_ERROR, None),
+        // RFC 6585, section 4. A check takes less than a millisecond, so the shortest time that can be said is long.
+        RejectionKind::Server(ServerFault::ClientOverloaded) => {
+            (StatusCode::TOO_MANY_REQUESTS, Some((header::RETRY_AFTER, "1")))
+        }
+        RejectionKind::Server(ServerFault::Overloaded) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Some((header::RETRY_AFTER, "1")))
+        }
         // RFC 9110, section 10.2.3: in seconds.
         RejectionKind::Server(_) => (StatusCode::SERVICE_UNAVAILABLE, Some((header::RETRY_AFTER, "5"))),
         // RFC 9110, section 15.5.6: must be sent.

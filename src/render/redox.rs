@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
-use super::{OAuthError, RenderRejection, UNAVAILABLE, checked_uri, code, describe, respond};
+use super::{OAuthError, RenderRejection, checked_uri, code, describe, describe_ours, respond};
 use crate::config::ConfigError;
 use crate::rejection::{Claim, ClaimFault, ClientFault, Rejection, RejectionKind};
 
@@ -103,7 +103,7 @@ impl RenderRejection for Redox {
         let (error, description) = match rejection.kind() {
             RejectionKind::Client(fault) if self.standard_codes => (standard, self.describe(fault)),
             RejectionKind::Client(fault) => ("invalid_request", self.describe(fault)),
-            RejectionKind::Server(_) => (standard, UNAVAILABLE),
+            RejectionKind::Server(fault) => (standard, describe_ours(fault)),
         };
         let body = OAuthError { error, error_description: Some(description), error_uri: self.error_uri.as_deref() };
         let mut response = respond(rejection.kind(), &body);

@@ -7,6 +7,7 @@ use crate::algorithm::AlgorithmSet;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::event::EventSink;
+use crate::overload::SignatureChecks;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::{Client, ClientRegistry};
 use crate::replay::ReplayStore;
@@ -32,6 +33,7 @@ impl VerifierBuilder {
             replay,
             clock: Box::new(SystemClock),
             events: None,
+            checks: None,
         };
         Self { verifier, issuer_without_tls: false }
     }
@@ -104,6 +106,12 @@ impl VerifierBuilder {
     /// Bounds the parts of a request. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.verifier.limits = limits;
+        self
+    }
+
+    /// Bounds how many signatures are checked at once; see [`overload`](crate::overload). Default: no bound.
+    pub fn signature_checks(mut self, checks: SignatureChecks) -> Self {
+        self.verifier.checks = Some(checks);
         self
     }
 

@@ -17,10 +17,11 @@ use crate::identity::ClientIdentity;
 use crate::jwks::{KeySource, Keys, KeysUnavailable, may_be_outdated};
 use crate::keys::KeySet;
 use crate::metadata::ClientAuthMetadata;
+use crate::overload::SignatureChecks;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::port::{Answer, PortError};
 use crate::registry::{Client, ClientRegistry, Found};
-use crate::rejection::{ClientFault, PolicyIndex, Rejection, ServerFault};
+use crate::rejection::{ClientFault, PolicyIndex, Rejection, RejectionKind, ServerFault};
 use crate::replay::{ReplayKey, ReplayStore};
 use crate::signature::SignedAssertion;
 
@@ -59,6 +60,7 @@ pub struct Verifier {
     replay: Box<dyn ReplayStore>,
     clock: Box<dyn Clock>,
     events: Option<Box<dyn EventSink>>,
+    checks: Option<SignatureChecks>,
 }
 
 impl Verifier {
@@ -210,15 +212,16 @@ impl Verifier {
             Answer::Ready(keys) => keys.map_err(no_keys)?,
             Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Keys(Arc::clone(client), future))),
         };
-        let fault = match self.check_signature(bound, client, Some(&keys), &rules) {
+        let outdated = |kind| matches!(kind, RejectionKind::Client(fault) if may_be_outdated(fault));
+        let rejection = match self.check_signature(bound, client, Some(&keys), &rules) {
             Ok(signed) => return Ok(self.admit(signed, now)),
-            Err(fault) if may_ask && may_be_outdated(fault) => fault,
-            Err(fault) => return Err(fault.into()),
+            Err(rejection) if may_ask && outdated(rejection.kind()) => rejection,
+            Err(rejection) => return Err(rejection),
         };
         match source.newer(&keys, now) {
-            Answer::Ready(None) => Err(fault.into()),
+            Answer::Ready(None) => Err(rejection),
             newer => {
-                let rejection = Rejection::from(fault).under(policy);
+                let rejection = rejection.under(policy);
                 let refusal = Box::new(Refusal { client: Arc::clone(client), rejection });
                 Ok(Progress::Waiting(Waiting::NewerKeys(refusal, Box::pin(newer.get()))))
             }
@@ -231,10 +234,13 @@ impl Verifier {
         client: &Client,
         fetched: Option<&KeySet>,
         rules: &Rules<'_>,
-    ) -> Result<SignedAssertion<'a>, ClientFault> {
+    ) -> Result<SignedAssertion<'a>, Rejection> {
         let proof = client.proof_for(fetched, &bound, rules)?;
         self.refuse_spent(&bound, rules.now)?;
-        SignedAssertion::verify(bound, client, &proof)
+        let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
+        let signed = SignedAssertion::verify(bound, client, &proof)?;
+        drop(check);
+        Ok(signed)
     }
 
     pub(crate) fn first_policy(&self) -> &Policy {

@@ -2,15 +2,17 @@
 //! stays free.
 
 use super::{Outcome, Verifier};
-use crate::assertion::{Assertion, Buffer};
+use crate::assertion::{Assertion, Buffer, Field};
 use crate::claims::findings;
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Excerpt, Finding, Refused};
 use crate::form::{TokenForm, TokenRequest};
-use crate::rejection::{ClientFault, Rejection, RejectionKind};
+use crate::identity::ClientIdentity;
+use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 
 impl Verifier {
     pub(super) fn reported(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, outcome: Outcome) -> Outcome {
+        let outcome = outcome.map_err(|rejection| self.explained(request, rejection));
         if let Some(events) = &self.events {
             match &outcome {
                 Ok(Some(identity)) => events.record(&Event::Accepted(identity)),
@@ -19,6 +21,28 @@ impl Verifier {
             }
         }
         outcome
+    }
+
+    /// Where a layer around us has just spent the same assertion, a replay is nothing that the client could mend.
+    fn explained(&self, request: &TokenRequest<'_>, rejection: Rejection) -> Rejection {
+        match (rejection.kind(), request.earlier()) {
+            (RejectionKind::Client(ClientFault::Replayed), Some(earlier)) if self.carries(request, earlier) => {
+                rejection.because_of(ServerFault::MountedTwice)
+            }
+            _ => rejection,
+        }
+    }
+
+    /// Whether the assertion of `request` is the one that proved `identity`.
+    fn carries(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> bool {
+        let mut buffer = Buffer::new();
+        let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
+        let assertion =
+            form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut buffer, &self.limits).ok());
+        assertion.is_some_and(|assertion| match (&assertion.claims.iss, &assertion.claims.jti) {
+            (Field::Is(iss), Field::Is(jti)) => identity.client_id().as_str() == iss && identity.claims().has_jti(jti),
+            _ => false,
+        })
     }
 
     /// Reports a refusal that was decided before there was a form to read.

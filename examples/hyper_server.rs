@@ -1,0 +1,72 @@
+//! A token endpoint on hyper alone, over HTTP/1 and HTTP/2, that finishes what it has begun when it is stopped. Type
+//!
+//! ```sh
+//! cargo run --example hyper_server
+//! ```
+//!
+//! and paste the `curl` line that it prints into another terminal. Stop it with Ctrl-C.
+
+mod support;
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use serde_json::json;
+use support::{Demo, ISSUER, Result};
+use tower::{Layer, service_fn};
+use tower_client_assertion::registry::FixedRegistry;
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+
+#[tokio::main]
+async fn main() -> Result {
+    let demo = Demo::new()?;
+    let clients = FixedRegistry::new([demo.client()?])?;
+    let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?).issuer(ISSUER).build()?;
+    // A bare service has one path for all; what is not the token endpoint passes untouched.
+    let service = ClientAssertionLayer::new(verifier).path("/token")?.layer(service_fn(answer));
+
+    let listener = support::listen().await?;
+    demo.introduce(&listener)?;
+    let server = auto::Builder::new(TokioExecutor::new());
+    let graceful = GracefulShutdown::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // Out of file descriptors, or a client that is gone: the next one may fare better.
+                let Ok((stream, _)) = accepted else { continue };
+                let service = TowerToHyperService::new(service.clone());
+                let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+                tokio::spawn(graceful.watch(connection));
+            }
+            stopped = tokio::signal::ctrl_c() => {
+                stopped?;
+                break;
+            }
+        }
+    }
+    graceful.shutdown().await;
+    Ok(())
+}
+
+/// The body is the one that came, or, of a token request, the same bytes from memory.
+async fn answer(request: Request<RequestBody<Incoming>>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+    let Some(client) = request.extensions().get::<ClientIdentity>() else {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(response);
+    };
+    let token = format!("a token for {}", client.client_id());
+    let body = json!({"access_token": token, "token_type": "bearer", "expires_in": 300});
+    let mut response = Response::new(Full::from(body.to_string()));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    Ok(response)
+}

@@ -1,0 +1,74 @@
+//! The client's side of the examples: a key pair whose public half is registered, and requests to paste into a shell.
+
+#![allow(dead_code)]
+
+use std::error::Error;
+
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tower_client_assertion::JWT_BEARER;
+use tower_client_assertion::clock::{Clock as _, SystemClock};
+use tower_client_assertion::keys::KeySet;
+use tower_client_assertion::registry::Client;
+
+pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The issuer identifier of the servers, which assertions are for.
+pub(crate) const ISSUER: &str = "https://auth.example.com";
+
+const CLIENT_ID: &str = "demo-client";
+const KEY_ID: &str = "demo-key";
+
+/// A client with a key that lives as long as the program.
+pub(crate) struct Demo {
+    private_key: EncodingKey,
+}
+
+impl Demo {
+    pub(crate) fn new() -> Result<Self> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING)?;
+        Ok(Self { private_key: EncodingKey::from_ec_der(pair.to_pkcs8v1()?.as_ref()) })
+    }
+
+    /// What a server knows of it.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let mut public = Jwk::from_encoding_key(&self.private_key, Algorithm::ES384)?;
+        public.common.key_id = Some(KEY_ID.to_owned());
+        let keys = KeySet::parse(json!({"keys": [public]}).to_string().as_bytes())?;
+        Ok(Client::new(CLIENT_ID, keys)?)
+    }
+
+    /// An assertion that was never used (RFC 7523, section 3).
+    pub(crate) fn assertion(&self) -> Result<String> {
+        let now = SystemClock.now().ok_or("the clock stands before 1970")?.as_secs();
+        let mut header = Header::new(Algorithm::ES384);
+        header.kid = Some(KEY_ID.to_owned());
+        let mut jti = [0; 16];
+        aws_lc_rs::rand::fill(&mut jti)?;
+        let jti: String = jti.iter().map(|byte| format!("{byte:02x}")).collect();
+        let claims =
+            json!({"iss": CLIENT_ID, "sub": CLIENT_ID, "aud": ISSUER, "jti": jti, "iat": now, "exp": now + 300});
+        Ok(jsonwebtoken::encode(&header, &claims, &self.private_key)?)
+    }
+
+    /// Says where the server is, and a request that it accepts once.
+    pub(crate) fn introduce(&self, listener: &TcpListener) -> Result {
+        let url = format!("http://{}", listener.local_addr()?);
+        let assertion = self.assertion()?;
+        println!("listening on {url}");
+        println!(
+            "curl -i {url}/token -d grant_type=client_credentials -d client_assertion_type={JWT_BEARER} \
+             -d client_assertion={assertion}"
+        );
+        Ok(())
+    }
+}
+
+/// Listens on the address that is the first argument, or on port 3000.
+pub(crate) async fn listen() -> Result<TcpListener> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    Ok(TcpListener::bind(&address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?)
+}

@@ -1,0 +1,98 @@
+//! [`ClientIdentity`] as an argument of axum's handlers.
+//!
+//! ```
+//! # use axum::{Router, routing::post};
+//! use tower_client_assertion::{ClientAssertionLayer, ClientIdentity};
+//!
+//! async fn issue(client: ClientIdentity) -> String {
+//!     format!("a token for {}", client.client_id())
+//! }
+//!
+//! # fn router(guard: ClientAssertionLayer) -> Router {
+//! Router::new().route("/token", post(issue)).route_layer(guard)
+//! # }
+//! ```
+//!
+//! Behind an [`optional`](crate::ClientAssertionLayer::optional) layer it is an `Option<ClientIdentity>`; a handler there that
+//! takes a plain `ClientIdentity` is not called without one, and the client is told to authenticate. Where no layer has seen the
+//! request neither is to be had: that is a mistake of the server's, and is answered as one.
+
+use std::error::Error;
+use std::fmt;
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::identity::{Anonymous, ClientIdentity};
+use crate::rejection::{AuthScheme, ClientFault, Rejection};
+use crate::render::{RenderRejection, Rfc6749};
+
+/// There is no identity to give to a handler.
+#[derive(Clone, Debug)]
+pub struct NoIdentity(Cause);
+
+#[derive(Clone, Debug)]
+enum Cause {
+    NotGuarded,
+    NotAuthenticated(Option<AuthScheme>),
+}
+
+impl NoIdentity {
+    fn of(parts: &Parts) -> Self {
+        let scheme = parts.headers.get(AUTHORIZATION).map(|value| AuthScheme::of(value.as_bytes()));
+        match parts.extensions.get::<Anonymous>() {
+            Some(Anonymous) => Self(Cause::NotAuthenticated(scheme)),
+            None => Self(Cause::NotGuarded),
+        }
+    }
+}
+
+impl fmt::Display for NoIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Cause::NotAuthenticated(_) => "no client assertion was sent",
+            Cause::NotGuarded => {
+                "the handler takes a `ClientIdentity`, and no `ClientAssertionLayer` guards its route: add one with \
+                 `route_layer`, or let the `path` of the one that is there be this route's"
+            }
+        })
+    }
+}
+
+impl Error for NoIdentity {}
+
+/// 500 where no layer guards the handler, since the request is not to blame; as [`Rfc6749`] has it where an optional one does.
+impl IntoResponse for NoIdentity {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Cause::NotGuarded => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
+            Cause::NotAuthenticated(scheme) => {
+                let rejection = Rejection::from(ClientFault::NoAuthentication(scheme));
+                Rfc6749::default().render(&rejection).map(Body::from)
+            }
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ClientIdentity {
+    type Rejection = NoIdentity;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NoIdentity> {
+        parts.extensions.get().cloned().ok_or_else(|| NoIdentity::of(parts))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for ClientIdentity {
+    type Rejection = NoIdentity;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, NoIdentity> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Err(NoIdentity(Cause::NotAuthenticated(_))) => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+}
