@@ -337,6 +337,50 @@ fn an_entry_that_was_replaced_after_its_expiry_is_remembered_in_its_new_term_too
 }
 
 #[test]
+fn an_entry_that_is_replaced_after_its_expiry_takes_no_second_place() {
+    let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
+    for round in 0..10 {
+        let now = NOW + round * 10;
+        assert_eq!(admit(&store, ("a", "1"), now + 10, now), FRESH, "round {round}");
+    }
+    let now = NOW + 95;
+    for jti in ["2", "3"] {
+        assert_eq!(admit(&store, ("a", jti), now + 10, now), FRESH, "{jti}");
+    }
+    assert_eq!(admit(&store, ("a", "4"), now + 10, now), None);
+    assert_eq!(store.live(), 3);
+}
+
+#[test]
+fn a_share_is_released_in_the_order_of_expiry_whatever_that_of_arrival() {
+    let store = MemoryReplay::new(100).unwrap().per_client(3).unwrap();
+    for lifetime in [30, 10, 20] {
+        assert_eq!(admit(&store, ("a", &lifetime.to_string()), NOW + lifetime, NOW), FRESH, "{lifetime}");
+    }
+    for (number, now) in [NOW + 10, NOW + 20, NOW + 30].into_iter().enumerate() {
+        let jti = format!("later {number}");
+        assert_eq!(admit(&store, ("a", &jti), NOW + 100, now - 1), None, "one second before, {number}");
+        assert_eq!(admit(&store, ("a", &jti), NOW + 100, now), FRESH, "{number}");
+        assert_eq!(admit(&store, ("a", "one too many"), NOW + 100, now), None, "{number}");
+    }
+}
+
+#[test]
+fn a_share_is_kept_while_those_of_others_come_and_go() {
+    let store = sharded(1);
+    for client in 0..5_000 {
+        assert_eq!(admit(&store, (&client.to_string(), "1"), NOW + 100, NOW), FRESH, "{client}");
+    }
+    for client in 5_000..20_000 {
+        let now = NOW + client / 1_000;
+        assert_eq!(admit(&store, (&client.to_string(), "1"), now + 1, now), FRESH, "{client}");
+    }
+    for client in 0..5_000 {
+        assert_eq!(admit(&store, (&client.to_string(), "2"), NOW + 100, NOW + 99), None, "{client}");
+    }
+}
+
+#[test]
 fn looking_agrees_with_admitting() {
     let store = sharded(50_000);
     for index in 0..5_000_u64 {

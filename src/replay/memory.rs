@@ -1,13 +1,15 @@
 //! Single use within one process: bounded, and closed rather than forgetful when it is full.
 //!
 //! Sharded open addressing. A slot holds two keyed 64-bit hashes, of the client and of the `jti`, and the second at which it
-//! may be forgotten; nothing is kept of the identifiers themselves. Every insert clears a few expired slots in passing, so
-//! there is no sweeper to wait for, and only one shard at a time is ever rebuilt.
+//! may be forgotten, in twenty bytes; nothing is kept of the identifiers themselves. A shard that has no room left is rebuilt
+//! without what has expired, larger or smaller than it was, so there is no sweeper to wait for. Shards are small, and only
+//! one at a time is ever rebuilt.
 
-use std::collections::hash_map::{Entry, RandomState};
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::mem;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +21,7 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in the memory of this process.
 ///
-/// Its capacity is a promise about memory, some forty bytes an entry and a hundred for each client that has any. Size it as
+/// Its capacity is a promise about memory: at most 32 bytes for each live assertion, and some hundred for each client that has any. Size it as
 /// the accepted requests of a second times the seconds that an assertion lives. When it is full, or a client has used up its share, further assertions are refused as
 /// unavailable (503) until older ones have expired: to forget a live one would let it in twice.
 ///
@@ -41,19 +43,21 @@ use crate::port::{Answer, PortError};
 /// ```
 pub struct MemoryReplay {
     shards: Box<[Mutex<Shard>]>,
-    clients: Box<[Mutex<HashMap<u64, Share>>]>,
+    clients: Box<[Mutex<Shares>]>,
     client_hasher: RandomState,
     jti_hasher: RandomState,
     capacity: usize,
     per_client: usize,
-    live: AtomicUsize,
+    /// Places for entries that no shard has taken yet.
+    places: AtomicUsize,
 }
 
-/// Growing a shard moves all of its entries while others wait for it, so it is kept small.
-const ENTRIES_PER_SHARD: usize = 8192;
-const CLIENT_SHARDS: usize = 64;
-/// Slots cleared in passing by each insert.
-const SWEPT: usize = 4;
+/// Rebuilding a shard moves all of its entries while others wait for it, so it is kept small.
+const ENTRIES_PER_SHARD: usize = 4096;
+/// However large the capacity, this much is spent on empty shards at most.
+const MAX_SHARDS: usize = 1 << 16;
+/// Places that a shard takes at once, so that threads seldom meet at the counter.
+const PLACES: usize = 16;
 
 impl MemoryReplay {
     /// A store of at most `capacity` live assertions, half of them of one client.
@@ -65,15 +69,16 @@ impl MemoryReplay {
         if capacity == 0 {
             return Err(ConfigError::Zero { setting: "replay capacity" });
         }
-        let shards = (capacity / ENTRIES_PER_SHARD).next_power_of_two().min(4096);
+        // Never zero, and a power of two: whichever low bits of a hash choose the shard, all shards are as likely.
+        let shards = (capacity / ENTRIES_PER_SHARD).min(MAX_SHARDS).next_power_of_two();
         Ok(Self {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
-            clients: (0..CLIENT_SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..shards).map(|index| Mutex::new(Shard::new(index))).collect(),
+            clients: (0..shards).map(|_| Mutex::default()).collect(),
             client_hasher: RandomState::new(),
             jti_hasher: RandomState::new(),
             capacity,
             per_client: capacity.div_ceil(2),
-            live: AtomicUsize::new(0),
+            places: AtomicUsize::new(capacity),
         })
     }
 
@@ -90,19 +95,20 @@ impl MemoryReplay {
         Ok(self)
     }
 
-    /// The number of assertions that are remembered, counting those that have expired and are not cleared yet.
+    /// The number of assertions that are remembered, counting those that have expired and are not cleared yet. Looks at
+    /// every part of the store, which takes some microseconds: ask it for a gauge, not for every request.
     pub fn live(&self) -> usize {
-        self.live.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| lock(shard).len).sum()
     }
 
     fn digest(&self, key: ReplayKey<'_>) -> Digest {
-        let client = self.client_hasher.hash_one(key.client_id());
-        let jti = self.jti_hasher.hash_one(key.jti());
+        let client = hash(&self.client_hasher, key.client_id());
+        let jti = hash(&self.jti_hasher, key.jti());
         Digest { client, jti }
     }
 
     fn shard(&self, digest: Digest) -> MutexGuard<'_, Shard> {
-        lock(&self.shards, digest.spread())
+        lock(choose(&self.shards, digest.spread()))
     }
 
     fn insert(&self, digest: Digest, until: UnixTime, now: UnixTime) -> Admitted {
@@ -117,55 +123,46 @@ impl MemoryReplay {
         if shard.find(digest).is_some_and(|slot| slot.is_live(now)) {
             return Ok(Admission::Replayed);
         }
-        shard.sweep(now, |slot| self.release(slot, now));
-        self.reserve(&mut shard, now)?;
-        if let Err(error) = self.charge(digest.client, until.get(), now) {
-            self.live.fetch_sub(1, Ordering::Relaxed);
-            return Err(error);
-        }
-        shard.insert(Slot { digest, until }, now, |slot| self.release(slot, now));
+        self.provide_place(&mut shard, now)?;
+        self.charge(digest.client, until.get(), now)?;
+        let cleared = shard.insert(Slot::new(digest, until), now);
+        self.places.fetch_add(cleared, Ordering::Relaxed);
         Ok(Admission::Fresh)
     }
 
-    /// Takes a place for one more entry, clearing what has expired here, and then elsewhere, if there seems to be none.
-    fn reserve(&self, shard: &mut Shard, now: u32) -> Result<(), PortError> {
-        if self.try_reserve() {
+    /// Sees that the shard has a place for one more entry, clearing what has expired here, and then elsewhere, if there
+    /// seems to be none.
+    fn provide_place(&self, shard: &mut Shard, now: u32) -> Result<(), PortError> {
+        if shard.places > 0 || self.give_places(shard) {
             return Ok(());
         }
-        shard.clear_expired(now, |slot| self.release(slot, now));
+        self.places.fetch_add(shard.clear_expired(now), Ordering::Relaxed);
         // Not waited for: two threads that each held what the other wants would wait for ever.
         let mut others = self.shards.iter().filter_map(|other| other.try_lock().ok());
-        while !self.try_reserve() {
+        while !self.give_places(shard) {
             let full = || PortError::new("the replay store is full; raise its capacity");
-            others.next().ok_or_else(full)?.clear_expired(now, |slot| self.release(slot, now));
+            let mut other = others.next().ok_or_else(full)?;
+            let found = other.clear_expired(now) + mem::take(&mut other.places);
+            self.places.fetch_add(found, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    fn try_reserve(&self) -> bool {
-        let grown = |live: usize| (live < self.capacity).then_some(live + 1);
-        self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
+    /// Lets a shard that has no places have some, if there are any.
+    fn give_places(&self, shard: &mut Shard) -> bool {
+        let less = |places: usize| Some(places.saturating_sub(PLACES));
+        let before = self.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).unwrap_or_default();
+        shard.places += before.min(PLACES);
+        shard.places > 0
     }
 
     /// Counts one more live assertion of this client.
     fn charge(&self, client: u64, until: u32, now: u32) -> Result<(), PortError> {
-        let mut clients = lock(&self.clients, client);
-        let share = clients.entry(client).or_default();
-        share.expire(now);
-        if share.count >= self.per_client {
-            return Err(PortError::new("the client has used up its share of the replay store"));
-        }
-        share.add(until);
-        Ok(())
-    }
-
-    fn release(&self, slot: Slot, now: u32) {
-        self.live.fetch_sub(1, Ordering::Relaxed);
-        let mut clients = lock(&self.clients, slot.digest.client);
-        if let Entry::Occupied(share) = clients.entry(slot.digest.client)
-            && share.get().is_spent(now)
-        {
-            share.remove();
+        // The lower bits choose the place within the map.
+        let mut shares = lock(choose(&self.clients, client >> 32));
+        match shares.of(client, now).add(until, now, self.per_client) {
+            true => Ok(()),
+            false => Err(PortError::new("the client has used up its share of the replay store")),
         }
     }
 }
@@ -194,35 +191,103 @@ fn seconds(time: UnixTime) -> Option<u32> {
     u32::try_from(time.as_secs()).ok()
 }
 
-/// Locks the member that `hash` falls on. No code panics under these locks; were one poisoned, its data would be whole.
+/// SipHash marks the end of a text by itself: it needs no other mark.
+fn hash(hasher: &RandomState, text: &str) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+/// The member that `hash` falls on.
 #[expect(clippy::indexing_slicing, reason = "a remainder is less than the length, and no list here is empty")]
-fn lock<T>(mutexes: &[Mutex<T>], hash: u64) -> MutexGuard<'_, T> {
-    let index = hash as usize % mutexes.len();
-    mutexes[index].lock().unwrap_or_else(PoisonError::into_inner)
+fn choose<T>(among: &[T], hash: u64) -> &T {
+    &among[hash as usize % among.len()]
+}
+
+/// No code panics under these locks; were one poisoned, its data would be whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The shares of some clients, by the hash of the client.
+#[derive(Default)]
+struct Shares(HashMap<u64, Share, BuildHasherDefault<AsItIs>>);
+
+impl Shares {
+    /// The share of this client. Those of which nothing is live are dropped whenever the map is full, and the room that
+    /// is then left pays for having looked at all of them.
+    fn of(&mut self, client: u64, now: u32) -> &mut Share {
+        let shares = &mut self.0;
+        if shares.len() == shares.capacity() && !shares.contains_key(&client) {
+            shares.retain(|_, share| !share.is_spent(now));
+            shares.shrink_to(shares.len() * 2);
+            shares.reserve(shares.len() + 1);
+        }
+        shares.entry(client).or_default()
+    }
+}
+
+/// Hashes keys that are keyed hashes already: to themselves.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// How many live assertions a client has, by the second at which they expire. It is time that ends them here, not the
 /// clearing of their slots, which may come later.
 #[derive(Default)]
 struct Share {
+    /// Of all those below.
     count: usize,
     /// Ordered.
-    by_expiry: VecDeque<(u32, usize)>,
+    by_expiry: VecDeque<(u32, u32)>,
 }
 
 impl Share {
-    fn add(&mut self, until: u32) {
+    /// Counts one more, unless there are as many as there may be.
+    fn add(&mut self, until: u32, now: u32, most: usize) -> bool {
+        // Where there is room, what has expired can wait.
+        if self.count >= most || self.by_expiry.len() == self.by_expiry.capacity() {
+            self.expire(now);
+        }
+        if self.count >= most {
+            return false;
+        }
         self.count += 1;
-        let place = self.by_expiry.partition_point(|(expiry, _)| *expiry < until);
-        match self.by_expiry.get_mut(place) {
-            Some((expiry, count)) if *expiry == until => *count += 1,
+        self.add_at(until);
+        true
+    }
+
+    fn add_at(&mut self, until: u32) {
+        // What comes last mostly expires last.
+        let last = self.by_expiry.back().is_none_or(|(expiry, _)| *expiry <= until);
+        let place =
+            if last { self.by_expiry.len() } else { self.by_expiry.partition_point(|(expiry, _)| *expiry <= until) };
+        match place.checked_sub(1).and_then(|before| self.by_expiry.get_mut(before)) {
+            Some((expiry, count)) if *expiry == until && *count < u32::MAX => *count += 1,
             _ => self.by_expiry.insert(place, (until, 1)),
         }
     }
 
     fn expire(&mut self, now: u32) {
-        let spent = self.by_expiry.partition_point(|(expiry, _)| *expiry <= now);
-        self.count -= self.by_expiry.drain(..spent).map(|(_, count)| count).sum::<usize>();
+        while let Some(&(expiry, count)) = self.by_expiry.front()
+            && expiry <= now
+        {
+            self.count -= count as usize;
+            self.by_expiry.pop_front();
+        }
     }
 
     /// Whether nothing of it is live, so that it can be dropped.
@@ -244,25 +309,39 @@ impl Digest {
     }
 }
 
+/// In bytes, so that none are lost to alignment: one of these, or none, takes twenty.
 #[derive(Clone, Copy)]
 struct Slot {
-    digest: Digest,
+    client: [u8; 8],
+    jti: [u8; 8],
     until: NonZeroU32,
 }
 
+const _: () = assert!(size_of::<Option<Slot>>() == 20);
+
 impl Slot {
+    fn new(Digest { client, jti }: Digest, until: NonZeroU32) -> Self {
+        Self { client: client.to_ne_bytes(), jti: jti.to_ne_bytes(), until }
+    }
+
+    fn digest(self) -> Digest {
+        Digest { client: u64::from_ne_bytes(self.client), jti: u64::from_ne_bytes(self.jti) }
+    }
+
     fn is_live(self, now: u32) -> bool {
         self.until.get() > now
     }
 }
 
-/// Slots with linear probing. Removing one moves later ones up, so there are no tombstones.
-#[derive(Default)]
+/// Slots with linear probing. Nothing is ever removed from among them: a shard is rebuilt without what has expired.
 struct Shard {
     slots: Vec<Option<Slot>>,
     len: usize,
-    /// Where the next sweep goes on.
-    hand: usize,
+    /// How many entries it may still take in.
+    places: usize,
+    /// The slots that it is given beyond those that its entries need. They differ from shard to shard, so that not all of
+    /// them are full at the same time.
+    extra: usize,
     /// No slot expires before this.
     earliest: u32,
     /// The latest expiry of what has been cleared. After a slower thread or a clock that went backwards, whatever expires
@@ -271,119 +350,79 @@ struct Shard {
 }
 
 impl Shard {
+    fn new(index: usize) -> Self {
+        Self { slots: Vec::new(), len: 0, places: 0, extra: 32 + index % 8, earliest: u32::MAX, forgotten: 0 }
+    }
+
     fn home(&self, digest: Digest) -> usize {
         // The upper bits choose the place: the lower ones have chosen the shard.
         let product = u128::from(digest.spread()) * self.slots.len() as u128;
         (product >> 64) as usize
     }
 
-    fn after(&self, index: usize) -> usize {
-        if index + 1 < self.slots.len() { index + 1 } else { 0 }
+    /// Where this digest is, or else where it would be put. There always is an empty slot, unless there are none at all.
+    fn position(&self, digest: Digest) -> usize {
+        let mut index = self.home(digest);
+        while self.slot(index).is_some_and(|slot| slot.digest() != digest) {
+            index = if index + 1 < self.slots.len() { index + 1 } else { 0 };
+        }
+        index
     }
 
     fn slot(&self, index: usize) -> Option<Slot> {
         self.slots.get(index).copied().flatten()
     }
 
-    fn set(&mut self, index: usize, slot: Option<Slot>) {
-        if let Some(place) = self.slots.get_mut(index) {
-            *place = slot;
-        }
-    }
-
     fn find(&self, digest: Digest) -> Option<Slot> {
-        let mut index = self.home(digest);
-        while let Some(slot) = self.slot(index) {
-            if slot.digest == digest {
-                return Some(slot);
-            }
-            index = self.after(index);
-        }
-        None
+        self.slot(self.position(digest))
     }
 
-    /// Inserts a slot whose digest is not here, or only in a slot that has expired.
-    fn insert(&mut self, slot: Slot, now: u32, release: impl Fn(Slot)) {
-        self.remove_digest(slot.digest, &release);
-        if (self.len + 1) * 8 > self.slots.len() * 7 {
-            self.rebuild(self.slots.len() + self.slots.len() / 2 + 16, now, release);
+    /// Takes in a slot whose digest is not here, or only in a slot that has expired. Returns how many entries were cleared
+    /// to make room.
+    fn insert(&mut self, slot: Slot, now: u32) -> usize {
+        // At four fifths, a look that finds nothing passes by a dozen slots; they lie side by side.
+        let full = (self.len + 1) * 5 > self.slots.len() * 4;
+        let cleared = if full { self.rebuild(now) } else { 0 };
+        self.earliest = self.earliest.min(slot.until.get());
+        match self.place(slot) {
+            Some(expired) => self.forget(expired),
+            None => self.places -= 1,
         }
-        let until = slot.until.get();
-        self.earliest = if self.len == 0 { until } else { self.earliest.min(until) };
-        self.place(slot);
+        cleared
     }
 
-    fn place(&mut self, slot: Slot) {
-        let mut index = self.home(slot.digest);
-        while self.slot(index).is_some() {
-            index = self.after(index);
-        }
-        self.set(index, Some(slot));
-        self.len += 1;
+    /// Puts a slot where it belongs, and returns what was there under the same digest.
+    fn place(&mut self, slot: Slot) -> Option<Slot> {
+        let index = self.position(slot.digest());
+        let before = self.slots.get_mut(index)?.replace(slot);
+        self.len += usize::from(before.is_none());
+        before
     }
 
-    fn remove_digest(&mut self, digest: Digest, release: impl Fn(Slot)) {
-        let mut index = self.home(digest);
-        while let Some(slot) = self.slot(index) {
-            if slot.digest == digest {
-                self.forget(slot, release);
-                return self.remove(index);
-            }
-            index = self.after(index);
-        }
-    }
-
-    fn forget(&mut self, slot: Slot, release: impl Fn(Slot)) {
+    fn forget(&mut self, slot: Slot) {
         self.forgotten = self.forgotten.max(slot.until.get());
-        release(slot);
     }
 
-    /// Empties a slot and moves up those behind it that would no longer be found.
-    fn remove(&mut self, mut hole: usize) {
-        let mut index = self.after(hole);
-        while let Some(slot) = self.slot(index) {
-            let home = self.home(slot.digest);
-            let reachable = if hole < index { hole < home && home <= index } else { hole < home || home <= index };
-            if !reachable {
-                self.set(hole, Some(slot));
-                hole = index;
-            }
-            index = self.after(index);
-        }
-        self.set(hole, None);
-        self.len -= 1;
+    /// Clears all that has expired, unless it is known that nothing has. Returns how much it was.
+    fn clear_expired(&mut self, now: u32) -> usize {
+        if self.len > 0 && self.earliest <= now { self.rebuild(now) } else { 0 }
     }
 
-    /// Clears expired slots among the next few.
-    fn sweep(&mut self, now: u32, release: impl Fn(Slot)) {
-        for _ in 0..SWEPT.min(self.slots.len()) {
-            match self.slot(self.hand) {
-                Some(slot) if !slot.is_live(now) => {
-                    self.forget(slot, &release);
-                    self.remove(self.hand);
-                }
-                _ => self.hand = self.after(self.hand),
-            }
-        }
-    }
-
-    /// Clears all expired slots, unless it is known that there are none.
-    fn clear_expired(&mut self, now: u32, release: impl Fn(Slot)) {
-        if self.len > 0 && self.earliest <= now {
-            self.rebuild(self.slots.len(), now, release);
-        }
-    }
-
-    fn rebuild(&mut self, size: usize, now: u32, release: impl Fn(Slot)) {
-        let old = std::mem::replace(&mut self.slots, vec![None; size]);
-        (self.len, self.hand, self.earliest) = (0, 0, u32::MAX);
+    /// Moves what is live to as many slots as it needs to grow by a fifth: 30 bytes an entry. Slots come and go in the
+    /// order of their homes, so memory is passed through but once. Returns how many were not live.
+    fn rebuild(&mut self, now: u32) -> usize {
+        let live = self.slots.iter().flatten().filter(|slot| slot.is_live(now)).count();
+        let cleared = self.len - live;
+        let old = mem::replace(&mut self.slots, vec![None; live + live / 2 + self.extra]);
+        (self.len, self.earliest) = (0, u32::MAX);
         for slot in old.into_iter().flatten() {
             if slot.is_live(now) {
                 self.earliest = self.earliest.min(slot.until.get());
                 self.place(slot);
             } else {
-                self.forget(slot, &release);
+                self.forget(slot);
             }
         }
+        cleared
     }
 }
