@@ -42,3 +42,4 @@ RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --all-features --document-pr
 step cargo build --all-features --examples
 step cargo test --all-features --all-targets
 step cargo test --all-features --doc
+step benches/check.sh

@@ -31,9 +31,11 @@ fn main() {
     println!("|---|---|--:|--:|--:|--:|");
     for algorithm in ALGORITHMS {
         let pool = Pool::mint(algorithm, REQUESTS);
-        Candidate::all().for_each(|candidate| count(candidate, &pool));
+        Candidate::accepted(&pool).for_each(|candidate| count(candidate, &pool));
         assert_eq!(clones_of_pass_through(&pool), 0, "a request that is not guarded cloned the inner service");
     }
+    let pool = Pool::mint("ES256", REQUESTS);
+    Candidate::cheap().for_each(|candidate| count(candidate, &pool));
     println!("\nA request that is not guarded clones the inner service 0 times.");
 }
 
@@ -48,7 +50,7 @@ fn count(candidate: Candidate, pool: &Pool) {
         .collect();
     counts.sort_unstable();
     let ((allocations, bytes), (most, most_bytes)) = (counts[REQUESTS / 2], counts[REQUESTS - 1]);
-    let (algorithm, name) = (&pool.algorithm, candidate.name());
+    let (algorithm, name) = (&pool.name, candidate.name());
     println!("| {algorithm} | {name} | {allocations} | {bytes} | {most} | {most_bytes} |");
 }
 

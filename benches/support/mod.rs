@@ -1,8 +1,11 @@
-//! What the benchmarks share: [`pool`] makes the assertions, [`candidate`] what is run with them, [`timing`] the rounds.
+//! What the benchmarks share: [`pool`] makes the assertions, [`candidate`] what is run with them, [`refusal`] what is refused,
+//! [`timing`] the rounds.
 
 // Each benchmark uses a part of this.
 #![allow(dead_code)]
 
 pub(crate) mod candidate;
 pub(crate) mod pool;
+pub(crate) mod process;
+pub(crate) mod refusal;
 pub(crate) mod timing;

@@ -40,8 +40,8 @@ impl Series {
     }
 }
 
-pub(crate) fn measure(pool: &Pool, effort: Effort) -> Vec<Series> {
-    let mut all: Vec<_> = Candidate::all().map(|candidate| Series { candidate, sorted: Vec::new() }).collect();
+pub(crate) fn measure(candidates: impl Iterator<Item = Candidate>, pool: &Pool, effort: Effort) -> Vec<Series> {
+    let mut all: Vec<_> = candidates.map(|candidate| Series { candidate, sorted: Vec::new() }).collect();
     for _ in 0..effort.rounds {
         for series in &mut all {
             series.sorted.push(time(series.candidate, pool, effort));

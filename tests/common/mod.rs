@@ -67,6 +67,10 @@ impl Signer {
     }
 
     pub fn rsa(alg: &'static str, kid: &'static str) -> Self {
+        Self::rsa_of(alg, kid, KeySize::Rsa2048)
+    }
+
+    pub fn rsa_of(alg: &'static str, kid: &'static str, size: KeySize) -> Self {
         let encoding: &'static dyn signature::RsaEncoding = match alg {
             "RS256" => &signature::RSA_PKCS1_SHA256,
             "RS384" => &signature::RSA_PKCS1_SHA384,
@@ -76,7 +80,7 @@ impl Signer {
             "PS512" => &signature::RSA_PSS_SHA512,
             other => panic!("{other} is no RSA algorithm"),
         };
-        let private = PrivateKey::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()), encoding);
+        let private = PrivateKey::Rsa(Box::new(RsaKeyPair::generate(size).unwrap()), encoding);
         Self { alg, kid, private }
     }
 

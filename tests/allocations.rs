@@ -1,0 +1,196 @@
+//! What a request takes from the Rust heap, so that nothing creeps in: an accepted one, one for another path, and what the
+//! replay store keeps. The allocator counts; what the C library takes for its big numbers is not seen.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod common;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use common::{AUDIENCE, CLIENT, Jwt, NOW, Signer, clock, form, key_set, now_or_never};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tower::{Layer, Service};
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
+use tower_client_assertion::port::Answer;
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::replay::{Admission, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::secret::ClientSecret;
+use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, Policy, TokenRequest, Verifier};
+
+/// Requests of each kind. The replay store grows now and then, so what counts is the median.
+const REQUESTS: usize = 33;
+const SECRET: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+fn signers() -> [Signer; 6] {
+    [
+        Signer::es256("key-1"),
+        Signer::es384("key-1"),
+        Signer::ed25519("EdDSA", "key-1"),
+        Signer::rsa("RS256", "key-1"),
+        Signer::rsa("PS256", "key-1"),
+        Signer::secret("HS256", SECRET.as_bytes()),
+    ]
+}
+
+fn verifier(signer: &Signer) -> Verifier {
+    let algorithm = Algorithm::from_name(signer.alg).unwrap();
+    let client = match algorithm.is_mac() {
+        true => Client::with_secret(CLIENT, ClientSecret::new(SECRET).unwrap()),
+        false => Client::new(CLIENT, key_set(&[signer.jwk()])),
+    };
+    let registry = FixedRegistry::new([client.unwrap()]).unwrap();
+    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[algorithm]));
+    let builder = Verifier::builder(policy, registry, MemoryReplay::new(10_000).unwrap());
+    builder.audience(AUDIENCE).clock(clock()).build().unwrap()
+}
+
+fn forms(signer: &Signer) -> Vec<Bytes> {
+    let form = |_| form(&Jwt::by(signer, CLIENT).signed_by(signer)).into();
+    (0..REQUESTS).map(form).collect()
+}
+
+/// How often the median input makes `run` allocate.
+fn allocations<T>(inputs: Vec<T>, mut run: impl FnMut(T)) -> u64 {
+    let mut counts: Vec<_> = inputs.into_iter().map(|input| measure(|| run(input)).count_total).collect();
+    counts.sort_unstable();
+    counts[counts.len() / 2]
+}
+
+#[test]
+fn verification_allocates_nothing() {
+    for signer in signers() {
+        let verifier = verifier(&signer);
+        let count = allocations(forms(&signer), |form| {
+            now_or_never(verifier.verify(&TokenRequest::new(&form))).unwrap();
+        });
+        assert_eq!(count, 0, "{}", signer.alg);
+    }
+}
+
+#[test]
+fn an_assertion_too_long_for_the_stack_is_decoded_into_one_allocation() {
+    let signer = Signer::ml_dsa("ML-DSA-44", "key-1");
+    let verifier = verifier(&signer);
+    let count = allocations(forms(&signer), |form| {
+        now_or_never(verifier.verify(&TokenRequest::new(&form))).unwrap();
+    });
+    assert!(count <= 1, "{count}");
+}
+
+/// Drops the request and answers with an empty response.
+#[derive(Debug, Default)]
+struct Inner {
+    clones: Arc<AtomicUsize>,
+}
+
+impl Clone for Inner {
+    fn clone(&self) -> Self {
+        self.clones.fetch_add(1, Ordering::Relaxed);
+        Self { clones: Arc::clone(&self.clones) }
+    }
+}
+
+impl<B> Service<Request<B>> for Inner {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        drop(request);
+        ready(Ok(Response::new(Full::default())))
+    }
+}
+
+fn guarded(signer: &Signer, inner: Inner) -> ClientAssertion<Inner> {
+    ClientAssertionLayer::new(verifier(signer)).path("/token").unwrap().layer(inner)
+}
+
+fn requests(path: &str, forms: Vec<Bytes>) -> Vec<Request<Full<Bytes>>> {
+    let request = |form: Bytes| {
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        request.header("content-length", form.len()).body(Full::new(form)).unwrap()
+    };
+    forms.into_iter().map(request).collect()
+}
+
+#[test]
+fn an_accepted_request_allocates_for_its_extensions_alone() {
+    // A map, a box for the identity, and what the map grows by: all of them `http`'s.
+    for signer in signers() {
+        let mut service = guarded(&signer, Inner::default());
+        let count = allocations(requests("/token", forms(&signer)), |request| {
+            let response = now_or_never(service.call(request)).unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+        });
+        assert!(count <= 3, "{}: {count}", signer.alg);
+    }
+}
+
+#[test]
+fn a_request_for_another_path_allocates_nothing_and_clones_nothing() {
+    let (signer, inner) = (Signer::es256("key-1"), Inner::default());
+    let clones = Arc::clone(&inner.clones);
+    let mut service = guarded(&signer, inner);
+    let before = clones.load(Ordering::Relaxed);
+    let most = requests("/other", forms(&signer)).into_iter().map(|request| {
+        let info = measure(|| {
+            let response = now_or_never(service.call(request)).unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+        });
+        info.count_total
+    });
+    assert_eq!(most.max(), Some(0));
+    assert_eq!(clones.load(Ordering::Relaxed), before);
+}
+
+fn admit(store: &MemoryReplay, (client, jti): (usize, usize), now: u64) {
+    let (client, jti) = (client.to_string(), jti.to_string());
+    let (until, now) = (UnixTime::from_secs(now + 10), UnixTime::from_secs(now));
+    let admission = store.admit(ReplayKey::new(&client, &jti), until, now);
+    assert!(matches!(admission, Answer::Ready(Ok(Admission::Fresh))));
+}
+
+#[test]
+fn a_replay_store_takes_at_most_32_bytes_for_a_live_entry() {
+    const LIVE: usize = 200_000;
+    let store = MemoryReplay::new(2 * LIVE).unwrap();
+    let filled = measure(|| (0..LIVE).for_each(|jti| admit(&store, (jti % 10, jti), NOW)));
+    assert!(filled.bytes_current <= 32 * LIVE as i64, "grown: {}", filled.bytes_current);
+    // As many expire as come, twice over.
+    let steady = measure(|| {
+        for jti in LIVE..3 * LIVE {
+            let now = NOW + (jti * 10 / LIVE) as u64;
+            admit(&store, (jti % 10, jti), now);
+        }
+    });
+    let left = filled.bytes_current + steady.bytes_current;
+    assert!(left <= 32 * LIVE as i64, "in steady work: {left}");
+}
+
+#[test]
+fn a_replay_store_gives_back_what_has_expired() {
+    const LIVE: usize = 50_000;
+    let store = MemoryReplay::new(4 * LIVE).unwrap();
+    let filled = measure(|| (0..LIVE).for_each(|jti| admit(&store, (jti, jti), NOW)));
+    // Another generation of a tenth as many entries and clients, several times over.
+    let replaced = measure(|| {
+        for generation in 1..40 {
+            (0..LIVE / 10).for_each(|jti| admit(&store, (generation * LIVE + jti, jti), NOW + 10 * generation as u64));
+        }
+    });
+    let left = filled.bytes_current + replaced.bytes_current;
+    assert!(left < filled.bytes_current / 2, "{left} of {}", filled.bytes_current);
+    assert!(store.live() < LIVE / 2, "{}", store.live());
+}
