@@ -92,6 +92,7 @@ impl FileRegistry {
         let old = self.loaded.swap(Arc::clone(&new));
         let sources = old.clients.values().filter_map(|client| client.key_source());
         sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);
+        drop_last(old);
         Ok(())
     }
 
@@ -103,6 +104,14 @@ impl FileRegistry {
     /// The clients, in no particular order; those that cannot be used have no keys.
     pub fn clients(&self) -> Vec<Arc<Client>> {
         self.loaded.load().clients.values().cloned().collect()
+    }
+}
+
+/// Waits for those who are still looking, so that it is not a request that frees a million clients.
+fn drop_last(mut old: Arc<Loaded>) {
+    while let Err(shared) = Arc::try_unwrap(old) {
+        old = shared;
+        std::thread::yield_now();
     }
 }
 
