@@ -262,7 +262,10 @@ impl fmt::Display for ConfigError {
                 f.write_str("fresh_between: the longest time is shorter than the shortest; exchange them")
             }
             Self::NoRootCertificates { why } => {
-                write!(f, "root certificates: none can be used ({why}); install the platform's or give your own")
+                write!(
+                    f,
+                    "root certificates: none can be used ({why}); install the platform's, give your own, or use with_webpki_roots()"
+                )
             }
             Self::ClientFileUnreadable { path, .. } => {
                 write!(f, "clients: the file {} cannot be read; check its path and permissions", path.display())

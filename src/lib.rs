@@ -2,7 +2,8 @@
 //! and RFC 7523, SMART Backend Services, FAPI 2.0, OpenID Connect and the Redox API, in front of axum, hyper and every other
 //! service over [`http`].
 //!
-//! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never called.**
+//! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never called.** The one exception is a
+//! layer that was told to be [`optional`](ClientAssertionLayer::optional).
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};
@@ -35,7 +36,7 @@
 //!
 //! The README has the same for axum, with an assertion that is accepted. `examples/` has one to copy for each stack
 //! (`quickstart_axum`, `hyper_server`, `tonic_server`, `rate_limited`, `custom_errors`, `custom_registry`), and `token_server`, a
-//! whole token endpoint.
+//! whole token endpoint. Leave out their `mod support`: it is the client's half.
 //!
 //! Which rules hold is a [`Policy`]: the [profiles](manual::profiles) page has them side by side, the
 //! [decisions](manual::decisions) page says why. Clients that publish their keys at a URL have [a page](manual::key_sets) too.
@@ -48,14 +49,14 @@
 //!      ▼
 //!    head        POST, no encoding, a form                                        405, 415, 400
 //!    body        read into memory, within a size and a time                       413, 408, 400
-//!    form        strict parameters, one mechanism                                 400
+//!    form        strict parameters, one mechanism                                 400, or 401 beside an Authorization header
 //!    assertion   three parts, two JSON objects, nothing twice                     400
 //!    claims      kid, alg, crit; iss, sub, jti, aud, typ; iat, nbf, exp           400
 //!    registry    who is this?                                                     400, or 503 if it cannot tell
 //!    client      what it registered: its algorithm, its policy                    400
 //!    keys        the key that the header means, fetched if need be                400, or 503 if it cannot tell
 //!    replay      seen before? (a look)                                            400
-//!    signature   the first step that costs more than a microsecond                400
+//!    signature   the first step that costs more than a microsecond                400, or 429 or 503 under a bound
 //!    replay      recorded as spent, in one atomic step                            400, or 503 if it cannot
 //!      │
 //!      ▼
@@ -65,6 +66,12 @@
 //! Each step consumes what the step before has made, so none can be left out. Cheap comes before expensive and local
 //! before remote: junk, expired and mis-addressed assertions cost neither a look-up nor a signature check. The insert comes
 //! last, so that a forged assertion can neither fill the replay store nor burn somebody's `jti`.
+//!
+//! # Other endpoints, other clients
+//!
+//! An `Arc` of one [`Verifier`] serves several layers, each with its [`endpoint`](ClientAssertionLayer::endpoint); clients of
+//! several kinds have a [policy each](VerifierBuilder::client_policy); [`optional`](ClientAssertionLayer::optional) is for other
+//! methods beside ours; [`Verifier::metadata`] tells clients of all that.
 //!
 //! # What it does not do
 //!

@@ -296,8 +296,16 @@ fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
     let unknown_alg = "it is not an algorithm that we verify";
     let no_string = [json!(1), json!(true), json!(["x"]), json!({})];
     let mut cases = vec![
-        (odd_without("jwks"), "jwks", "it is missing; register the client's public keys there"),
-        (odd(json!({"jwks": null})), "jwks", "it is missing; register the client's public keys there"),
+        (
+            odd_without("jwks"),
+            "jwks",
+            "it is missing; register the client's public keys there, or their URL as jwks_uri",
+        ),
+        (
+            odd(json!({"jwks": null})),
+            "jwks",
+            "it is missing; register the client's public keys there, or their URL as jwks_uri",
+        ),
         (odd(json!({"jwks": {"keys": []}})), "jwks", "it has no usable key"),
         (
             odd(json!({"jwks": {"keys": [private]}})),
@@ -326,7 +334,7 @@ fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
         (
             odd(json!({"jwks": null, "jwks_uri": "https://example.com/jwks"})),
             "jwks_uri",
-            "key sets are not fetched here; register the keys themselves as jwks",
+            "this registry was loaded without a key set cache; load it with FileRegistry::load_with, or register the keys themselves as jwks",
         ),
         (odd(json!({"jwks_uri": 7})), "jwks_uri", other_type),
         (
@@ -426,7 +434,7 @@ fn of_two_entries_of_one_id_neither_is_used() {
     let entries = [metadata("odd", &[ODD.jwk()]), metadata("odd", &[other.jwk()])];
     let unusable = json!({"client_id": "odd"});
     let twice = "client_id: another client of the file has this id too; neither is used";
-    let missing = "jwks: it is missing; register the client's public keys there";
+    let missing = "jwks: it is missing; register the client's public keys there, or their URL as jwks_uri";
     let tables = [
         (vec![good(), entries[0].clone(), entries[1].clone()], vec![(2, twice)]),
         (vec![entries[0].clone(), good(), entries[0].clone()], vec![(2, twice)]),

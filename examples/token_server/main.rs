@@ -14,8 +14,9 @@
 //! ```
 //!
 //! Tokens are issued at `POST /v2/auth/token`, and metadata stands at `/.well-known/oauth-authorization-server`. Clients put
-//! one of the `--audience` URLs into `aud`, or the issuer, as the profile wants it: `--profile redox` and `smart` take the URLs,
-//! `fapi2` the issuer, `rfc7523` and `oidc` either. Further flags: `--listen IP:PORT`, `--replay memory` or
+//! one of the `--audience` URLs into `aud`, or the issuer, as the profile wants it: `--profile redox` (the default) and `smart` take
+//! the URLs, `fapi2` the issuer alone whatever `--audience` says, `oidc` either; `rfc7523` the issuer alone, unless there is an
+//! `--audience`, which loosens it (`dangerous()`). Further flags: `--listen IP:PORT`, `--replay memory` or
 //! `--replay redis://HOST:PORT`, `--error-uri URL`; `--audience` may be given again. Clients may have a `jwks_uri`;
 //! `--allow-http-jwks` lets it be plain `http`, and on loopback.
 //! The first and only line on stdout is `listening on http://IP:PORT`; all else goes to stderr. SIGTERM and SIGINT stop the

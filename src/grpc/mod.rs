@@ -2,7 +2,8 @@
 //!
 //! A call has no form, so what would stand in one stands in its metadata: `client-assertion-type` and `client-assertion`. The
 //! same [`Verifier`] judges both, by the same rules, and with one replay store for an assertion that is good once. Messages
-//! pass untouched in both directions, however they stream.
+//! pass untouched in both directions, however they stream. Where an assertion has a `jti`, it is good for one call: a client
+//! signs a new one for each, also for a retry.
 //!
 //! No crate of a gRPC framework is needed for it. tonic wants to know a service's name, so there say `named_layer`:
 //!

@@ -50,7 +50,8 @@
 //!   changed its keys a moment ago. At most once for each source in each cool-down, since anybody can write a `kid`.
 //!
 //! A fetch goes on when those who wait for it go away. One that fails is not tried again at once, but after a pause that
-//! doubles each time. Nothing is fetched for a client that nobody claims to be.
+//! doubles each time. Nothing is fetched for a client that nobody claims to
+//! be, unless it is [prefetched](KeySetCache::prefetch).
 //!
 //! # What it believes
 //!

@@ -42,7 +42,7 @@ use crate::secret::ClientSecret;
 /// assert_eq!(registry.clients().len(), 2);
 /// assert_eq!(
 ///     registry.problems()[0].to_string(),
-///     r#"client 1 ("clinic-8"): jwks: it is missing; register the client's public keys there"#,
+///     r#"client 1 ("clinic-8"): jwks: it is missing; register the client's public keys there, or their URL as jwks_uri"#,
 /// );
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -55,7 +55,8 @@ pub struct FileRegistry {
 }
 
 impl FileRegistry {
-    /// Reads the file. This blocks; do it before you serve. Clients with a `jwks_uri` cannot be used.
+    /// Reads the file. This blocks; do it before you serve. Clients with a `jwks_uri` cannot be
+    /// used; for these see [`load_with`](Self::load_with).
     ///
     /// # Errors
     ///
@@ -303,7 +304,7 @@ impl Metadata<'_> {
             return Err(fault("jwks is there too; register the one or the other"));
         }
         let cache =
-            cache.ok_or_else(|| fault("key sets are not fetched here; register the keys themselves as jwks"))?;
+            cache.ok_or_else(|| fault("this registry was loaded without a key set cache; load it with FileRegistry::load_with, or register the keys themselves as jwks"))?;
         let url = JwksUrl::parse(url).map_err(|error| (JWKS_URI, error.to_string()))?;
         Client::with_key_set_url(id.as_str(), &url, cache).map_err(|error| match error {
             ConfigError::InvalidKeySetUrl { error, .. } => (JWKS_URI, error.to_string()),
@@ -336,7 +337,8 @@ impl Metadata<'_> {
     }
 
     fn keys(&self) -> Result<KeySet, Fault> {
-        let missing = || ("jwks", "it is missing; register the client's public keys there".to_owned());
+        let missing =
+            || ("jwks", "it is missing; register the client's public keys there, or their URL as jwks_uri".to_owned());
         let jwks = self.jwks.ok_or_else(missing)?;
         KeySet::parse(jwks.get().as_bytes()).map_err(|error| ("jwks", error.to_string()))
     }
