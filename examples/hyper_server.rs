@@ -9,12 +9,13 @@
 mod support;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -35,13 +36,18 @@ async fn main() -> Result {
 
     let listener = support::listen().await?;
     demo.introduce(&listener)?;
-    let server = auto::Builder::new(TokioExecutor::new());
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    // Without one, a client may take for ever to send the head of its request.
+    server.http1().timer(TokioTimer::new());
     let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // Out of file descriptors, or a client that is gone: the next one may fare better.
-                let Ok((stream, _)) = accepted else { continue };
+                // Out of file descriptors, or a client that is gone: a moment later the next one may fare better.
+                let Ok((stream, _)) = accepted else {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                };
                 let service = TowerToHyperService::new(service.clone());
                 let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
                 tokio::spawn(graceful.watch(connection));
@@ -52,7 +58,7 @@ async fn main() -> Result {
             }
         }
     }
-    graceful.shutdown().await;
+    let _ = tokio::time::timeout(Duration::from_secs(15), graceful.shutdown()).await;
     Ok(())
 }
 

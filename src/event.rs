@@ -48,7 +48,7 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> EventSink for F {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The client was authenticated, and the handler is called.
+    /// The client was authenticated. The handler is called as soon as it is ready.
     Accepted(&'a ClientIdentity),
     /// The client was refused, and the handler is not called.
     Refused(Refused<'a>),

@@ -24,7 +24,7 @@ use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::AUTHORIZATION;
+use http::header::{self, AUTHORIZATION};
 use http::request::Parts;
 
 use crate::identity::{Anonymous, ClientIdentity};
@@ -69,10 +69,15 @@ impl Error for NoIdentity {}
 impl IntoResponse for NoIdentity {
     fn into_response(self) -> Response {
         match self.0 {
-            Cause::NotGuarded => (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response(),
+            Cause::NotGuarded => {
+                let not_stored = [(header::CACHE_CONTROL, "no-store")];
+                (StatusCode::INTERNAL_SERVER_ERROR, not_stored, self.to_string()).into_response()
+            }
             Cause::NotAuthenticated(scheme) => {
                 let rejection = Rejection::from(ClientFault::NoAuthentication(scheme));
-                Rfc6749::default().render(&rejection).map(Body::from)
+                let mut response = Rfc6749::default().render(&rejection).map(Body::from);
+                response.extensions_mut().insert(rejection);
+                response
             }
         }
     }

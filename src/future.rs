@@ -47,6 +47,8 @@ struct Token<S> {
     guard: Arc<Guard>,
     inner: Readied<S>,
     parts: Parts,
+    /// Whether the body was at its end when it came.
+    came_empty: bool,
 }
 
 impl<S, F, B, M> ResponseFuture<S, F, B, M> {
@@ -59,9 +61,13 @@ impl<S, F, B, M> ResponseFuture<S, F, B, M> {
         Self { state: State::Refused { guard, rejection, version }, mode }
     }
 
-    pub(crate) fn reading(guard: Arc<Guard>, inner: Readied<S>, parts: Parts, body: B, mode: M) -> Self {
+    pub(crate) fn reading(guard: Arc<Guard>, inner: Readied<S>, parts: Parts, body: B, mode: M) -> Self
+    where
+        B: Body,
+    {
         let collector = Collector::new(guard.body_limit, guard.body_timeout);
-        Self { state: State::Reading { token: Some(Token { guard, inner, parts }), body, collector }, mode }
+        let token = Some(Token { guard, inner, parts, came_empty: body.is_end_stream() });
+        Self { state: State::Reading { token, body, collector }, mode }
     }
 }
 
@@ -82,7 +88,7 @@ where
                     let Poll::Ready(read) = collector.poll(body, cx) else { return Token::wait(token) };
                     // Gone only after completion, when nobody may ask.
                     let Some(token) = token.take() else { return Poll::Pending };
-                    match read.and_then(|body| token.unconsumed(body)) {
+                    match read.and_then(|body| token.complete(body)) {
                         Ok(body) => token.verify(body),
                         Err(rejection) => token.refuse_unread(rejection),
                     }
@@ -125,8 +131,8 @@ impl<S: Clone> Token<S> {
 }
 
 impl<S> Token<S> {
-    fn unconsumed(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
-        head::check_unconsumed(&self.parts.headers, &body.data)?;
+    fn complete(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
+        head::check_complete(&self.parts.headers, self.came_empty, &body.data)?;
         Ok(body)
     }
 

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method};
 use crate::form::TokenRequest;
 use crate::identity::{Anonymous, ClientIdentity};
 use crate::layer::Guard;
-use crate::rejection::{ClientFault, ServerFault};
+use crate::rejection::{ClientFault, Rejection, ServerFault};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const ATTESTATION: [HeaderName; 2] =
@@ -18,8 +18,11 @@ pub(crate) fn check(parts: &Parts, body_limit: usize) -> Result<(), ClientFault>
     if parts.method != Method::POST {
         return Err(ClientFault::Method);
     }
-    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !parts.headers.get_all(CONTENT_ENCODING).iter().all(identity) {
+    let is = |value: &HeaderValue, coding: &str| value.as_bytes().eq_ignore_ascii_case(coding.as_bytes());
+    let encodings = parts.headers.get_all(CONTENT_ENCODING);
+    // A server takes the chunks apart; what else a body was transferred in, it leaves to us (RFC 9112, section 6.1).
+    let transfers = parts.headers.get_all(TRANSFER_ENCODING);
+    if !encodings.iter().all(|value| is(value, "identity")) || !transfers.iter().all(|value| is(value, "chunked")) {
         return Err(ClientFault::ContentEncoding);
     }
     if !is_form(&parts.headers) {
@@ -31,10 +34,13 @@ pub(crate) fn check(parts: &Parts, body_limit: usize) -> Result<(), ClientFault>
     }
 }
 
-/// A client cannot send less than it says, so whoever finds nothing is not the first to look.
-pub(crate) fn check_unconsumed(headers: &HeaderMap, body: &[u8]) -> Result<(), ServerFault> {
+/// Whether the body is as long as was said. One that was at its end when it came to us has been read by somebody before; one
+/// that ends too soon was cut off, which over HTTP/2 can look like an end. A body that names no length cannot be found short.
+pub(crate) fn check_complete(headers: &HeaderMap, came_empty: bool, body: &[u8]) -> Result<(), Rejection> {
     match content_length(headers) {
-        Some(length) if length > 0 && body.is_empty() => Err(ServerFault::BodyConsumed),
+        _ if headers.contains_key(TRANSFER_ENCODING) => Ok(()),
+        Some(length) if length > 0 && came_empty => Err(ServerFault::BodyConsumed.into()),
+        Some(length) if length > body.len() as u64 => Err(ClientFault::BodyUnreadable.into()),
         _ => Ok(()),
     }
 }

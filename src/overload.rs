@@ -42,8 +42,9 @@ const MOST: usize = 1024;
 ///
 /// Clones count together: give one to each verifier of a process to bound them all.
 ///
-/// Who floods in the name of a client takes that client's share, and nobody else's. That is as much as can be done before
-/// the signature is known; a rate limit by address around the layer does the rest.
+/// With [`per_client`](Self::per_client), who floods in the name of a client takes that client's share, and who knows several
+/// names takes several shares. That is as much as can be done before the signature is known; a rate limit by address around
+/// the layer does the rest.
 #[derive(Clone)]
 #[must_use]
 pub struct SignatureChecks {

@@ -135,7 +135,7 @@ pub enum ClientFault {
     ContentType,
     /// The body is longer than the limit (RFC 9110, section 15.5.14).
     BodyTooLarge,
-    /// The body ended in an error before it was complete.
+    /// The body ended in an error, or is shorter than its `Content-Length`.
     BodyUnreadable,
     /// The body did not arrive in time.
     BodyTimeout,

@@ -21,7 +21,9 @@ use tower_client_assertion::port::Awaited;
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, Rejection, Verifier};
+use tower_client_assertion::{
+    ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, Rejection, RequestBody, Verifier,
+};
 
 const TWICE: RejectionKind = RejectionKind::Server(ServerFault::MountedTwice);
 const REPLAYED: RejectionKind = RejectionKind::Client(ClientFault::Replayed);
@@ -173,6 +175,67 @@ fn calls_of_a_service_that_is_guarded_twice_say_so_too() {
     let response = now_or_never(layer.layer(layer.layer(handler)).call(request)).unwrap();
     assert_eq!(kind(&response), Some(TWICE));
     assert_eq!(response.headers()["grpc-status"], "13");
+}
+
+#[test]
+fn a_body_that_is_cut_off_is_the_clients_to_send_again() {
+    let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
+    let handler =
+        service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+    let unreadable = Some(RejectionKind::Client(ClientFault::BodyUnreadable));
+    for (more, coding, expected) in
+        [(0, None, None), (1, None, unreadable), (-1, None, None), (1, Some("chunked"), None)]
+    {
+        let body = form(&Jwt::new().signed());
+        let length = body.len() as i64 + more;
+        let mut request = post(body);
+        request.headers_mut().insert("content-length", length.into());
+        if let Some(coding) = coding {
+            request.headers_mut().insert("transfer-encoding", coding.parse().unwrap());
+        }
+        let response = now_or_never(layer.layer(handler).call(request)).unwrap();
+        assert_eq!(kind(&response), expected, "{more} {coding:?}");
+    }
+}
+
+/// A body that ends without ever having said that it would: over HTTP/2 a stream that is reset can look so.
+struct Reset;
+
+impl http_body::Body for Reset {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        std::task::Poll::Ready(None)
+    }
+}
+
+#[test]
+fn a_stranger_cannot_have_us_say_that_the_body_was_read_before() {
+    let handler = service_fn(|_: Request<RequestBody<Reset>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let mut request = post("").map(|_| Reset);
+    request.headers_mut().insert("content-length", 700.into());
+    let response = now_or_never(ClientAssertionLayer::new(verifier()).layer(handler).call(request)).unwrap();
+    assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::BodyUnreadable)));
+}
+
+#[test]
+fn a_body_in_another_transfer_coding_than_chunks_is_refused() {
+    let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
+    let handler =
+        service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+    let encoded = Some(RejectionKind::Client(ClientFault::ContentEncoding));
+    for (coding, expected) in [("chunked", None), ("Chunked", None), ("gzip, chunked", encoded), ("gzip", encoded)] {
+        let mut request = post(form(&Jwt::new().signed()));
+        request.headers_mut().insert("transfer-encoding", coding.parse().unwrap());
+        let response = now_or_never(layer.layer(handler).call(request)).unwrap();
+        assert_eq!(kind(&response), expected, "{coding}");
+    }
 }
 
 #[test]

@@ -212,7 +212,8 @@ impl IntoResponse for TokenError {
             Self::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         };
-        (status, NOT_TO_BE_STORED, Json(json!({ "error": error }))).into_response()
+        let retry = matches!(self, Self::Unavailable).then_some([(header::RETRY_AFTER, "5")]);
+        (status, NOT_TO_BE_STORED, retry, Json(json!({ "error": error }))).into_response()
     }
 }
 
