@@ -144,3 +144,30 @@ async fn an_answer_that_is_dropped_is_not_remembered_here() {
     assert_eq!(remote.asked(), 1);
     assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 1), "the shared store knew");
 }
+
+/// Counts no time of ours, so that what it has forgotten is fresh to it, whatever our clock says.
+#[derive(Debug)]
+struct Forgetful;
+
+impl ReplayStore for Forgetful {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        None
+    }
+
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<Admitted> {
+        Answer::Ready(Ok(Admission::Fresh))
+    }
+}
+
+#[test]
+fn what_this_node_has_forgotten_is_not_let_in_again_when_its_clock_goes_back() {
+    // One shard of the local store, so that clearing it is seen by all keys.
+    let store = TieredReplay::new(MemoryReplay::new(4).unwrap(), Forgetful);
+    let key = |number: &'static str| ReplayKey::new("clinic-7", number);
+    let fresh = |answer: Answer<Admitted>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
+    assert!(fresh(store.admit(key("1"), at(NOW + 10), at(NOW))));
+    // Its time is over, and another assertion of this name clears it.
+    assert!(fresh(store.admit(key("1"), at(NOW + 30), at(NOW + 20))));
+    assert!(matches!(store.admit(key("2"), at(NOW + 10), at(NOW + 5)), Answer::Ready(Err(_))));
+    assert!(fresh(store.admit(key("2"), at(NOW + 11), at(NOW + 5))));
+}

@@ -5,8 +5,8 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::replay::{Admission, Admitted, AsyncReplayStore, ReplayKey};
 
-/// Spent assertions in a table. For a database that several hosts share, keep entries for a minute longer than `until`, in
-/// case their clocks differ.
+/// Spent assertions in a table, kept for a minute longer than they could be accepted: clocks of several hosts differ, and that
+/// of one may be set back.
 #[derive(Debug)]
 pub(crate) struct SqliteReplay(SqlitePool);
 
@@ -22,7 +22,7 @@ impl SqliteReplay {
 
     /// Clears what has expired. Call it every minute or so.
     pub(crate) async fn sweep(&self, now: UnixTime) -> Result<(), PortError> {
-        let sweep = sqlx::query("DELETE FROM spent WHERE until <= ?").bind(seconds(now)?);
+        let sweep = sqlx::query("DELETE FROM spent WHERE until <= ? - 60").bind(seconds(now)?);
         sweep.execute(&self.0).await.map(drop).map_err(PortError::new)
     }
 

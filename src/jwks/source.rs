@@ -83,6 +83,7 @@ impl KeySource {
     /// may be none so soon.
     pub fn newer(&self, seen: &Arc<KeySet>, now: UnixTime) -> Answer<Option<Arc<KeySet>>> {
         let (time, cooldown) = (now.as_secs(), self.cache.settings.cooldown());
+        self.source.touch(time);
         let mut control = lock(&self.source.control);
         if let Some(keys) = self.source.fresh(time).filter(|keys| !Arc::ptr_eq(keys, seen)) {
             return Answer::Ready(Some(keys));
@@ -133,6 +134,7 @@ impl KeySource {
 
     /// For keys that are not fresh.
     pub(super) fn ask(&self, now: UnixTime) -> Answer<Keys> {
+        self.source.touch(now.as_secs());
         let mut control = lock(&self.source.control);
         // Somebody may have fetched them before the lock was ours.
         if let Some(keys) = self.source.fresh(now.as_secs()) {

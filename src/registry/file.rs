@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde_json::value::RawValue;
@@ -52,6 +52,8 @@ pub struct FileRegistry {
     path: PathBuf,
     cache: Option<KeySetCache>,
     loaded: ArcSwap<Loaded>,
+    /// Held while reloading, lest an older content come last.
+    reloading: Mutex<()>,
 }
 
 impl FileRegistry {
@@ -77,7 +79,7 @@ impl FileRegistry {
 
     fn read(path: &Path, cache: Option<KeySetCache>) -> Result<Self, ConfigError> {
         let loaded = ArcSwap::from_pointee(Loaded::read(path, cache.as_ref())?);
-        Ok(Self { path: path.to_owned(), cache, loaded })
+        Ok(Self { path: path.to_owned(), cache, loaded, reloading: Mutex::default() })
     }
 
     /// Reads the file again and replaces all clients at once. Requests go on meanwhile. This blocks; in async code, call it
@@ -89,6 +91,7 @@ impl FileRegistry {
     ///
     /// As for [`load`](Self::load); the clients stay as they were.
     pub fn reload(&self) -> Result<(), ConfigError> {
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Arc::new(Loaded::read(&self.path, self.cache.as_ref())?);
         let old = self.loaded.swap(Arc::clone(&new));
         let sources = old.clients.values().filter_map(|client| client.key_source());

@@ -111,6 +111,13 @@ impl MemoryReplay {
         lock(choose(&self.shards, digest.spread()))
     }
 
+    /// Whether an assertion that expires then may have been here, and is not any more. Only a clock that went back lets one
+    /// come again.
+    pub(super) fn may_have_forgotten(&self, key: ReplayKey<'_>, until: UnixTime) -> bool {
+        let forgotten = self.shard(self.digest(key)).forgotten;
+        seconds(until).is_none_or(|until| until <= forgotten)
+    }
+
     fn insert(&self, digest: Digest, until: UnixTime, now: UnixTime) -> Admitted {
         let until = seconds(until).and_then(NonZeroU32::new);
         let (Some(until), Some(now)) = (until, seconds(now)) else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Admitted, MemoryReplay, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
-use crate::port::Answer;
+use crate::port::{Answer, PortError};
 
 /// Asks the shared store only about what this node has not seen.
 ///
@@ -12,6 +12,9 @@ use crate::port::Answer;
 /// only the shared store says so, after which both remember it. A replay that this node has seen is then [found by a
 /// look](ReplayStore::seen), before its signature is checked and without a round trip. Sizing the local store too small
 /// costs round trips, and accepts nothing twice: what it has no room for, the shared store knows.
+///
+/// Should the clock of this node go back, what the local store has cleared is refused as unavailable (503), whatever the shared
+/// store says.
 ///
 /// What the shared store could not answer is not remembered here either. If it had recorded the assertion nevertheless,
 /// it will say so next time.
@@ -63,6 +66,10 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
         if self.local.seen(key, now) == Some(true) {
             return Answer::Ready(Ok(super::Admission::Replayed));
+        }
+        // The shared store counts lifetimes by itself, and knows nothing of our clock.
+        if self.local.may_have_forgotten(key, until) {
+            return Answer::Ready(Err(PortError::new("this node may have forgotten it; has the clock gone back?")));
         }
         match self.shared.admit(key, until, now) {
             Answer::Ready(admitted) => {
