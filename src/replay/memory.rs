@@ -21,9 +21,10 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in the memory of this process.
 ///
-/// Its capacity is a promise about memory: at most 32 bytes for each live assertion, and some hundred for each client that has any. Size it as
-/// the accepted requests of a second times the seconds that an assertion lives. When it is full, or a client has used up its share, further assertions are refused as
-/// unavailable (503) until older ones have expired: to forget a live one would let it in twice.
+/// Its capacity is a promise about memory: some 35 bytes for each live assertion, and some hundred for each client that has
+/// any. Size it as the accepted requests of a second times the seconds that an assertion lives. When it is full, or a client
+/// has used up its share, further assertions are refused as unavailable (503) until older ones have expired: to forget a live
+/// one would let it in twice.
 ///
 /// Should the clock go backwards, an assertion that expires no later than one that has been cleared is refused too: it may
 /// itself have been cleared.
