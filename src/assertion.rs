@@ -9,7 +9,7 @@ use memchr::memchr_iter;
 
 use crate::base64url;
 use crate::clock::UnixTime;
-use crate::json::{self, Value};
+use crate::json::{self, Number, Value, Visit};
 use crate::policy::Limits;
 use crate::rejection::ClientFault;
 
@@ -62,15 +62,13 @@ pub(crate) enum Audience<'a> {
 pub(crate) struct NumericDate(f64);
 
 impl NumericDate {
-    fn parse(number: &str) -> Option<Self> {
+    fn of(number: &Number<'_>) -> Option<Self> {
         // Nearly all are whole seconds of ten digits, and every number of fifteen is a double.
-        if number.len() <= 15
-            && let Ok(secs) = number.parse::<u64>()
-        {
+        if let Some(secs) = number.whole {
             return Some(Self(secs as f64));
         }
         // A number of the JSON grammar too large for a double becomes infinite.
-        number.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
+        number.text.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
     }
 
     pub(crate) fn as_secs(self) -> f64 {
@@ -93,48 +91,41 @@ pub(crate) struct Assertion<'a> {
 }
 
 impl<'a> Assertion<'a> {
-    pub(crate) fn parse(text: &'a str, buffer: &'a mut Buffer, limits: &Limits) -> Result<Self, ClientFault> {
+    pub(crate) fn parse(text: &'a [u8], buffer: &'a mut Buffer, limits: &Limits) -> Result<Self, ClientFault> {
         if text.len() > limits.assertion {
             return Err(ClientFault::AssertionTooLong);
         }
-        let parts = Parts::split(text)?;
-        let mut buffer = buffer.for_decoding(text.len());
-        let header = decode(parts.header, &mut buffer)?;
+        let Parts { encoded, signing_input } = Parts::split(text)?;
+        let decoded = base64url::decode_all(encoded, buffer.room_for(text.len()));
+        let [header, claims, signature] = decoded.ok_or(ClientFault::Malformed)?;
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
         }
-        let header = Header::parse(header, limits)?;
-        let claims = Claims::parse(decode(parts.claims, &mut buffer)?, limits)?;
-        let signature = decode(parts.signature, &mut buffer)?;
+        let header = Header::parse(as_text(header)?, limits)?;
+        let claims = Claims::parse(as_text(claims)?, limits)?;
         if header.has_inner {
             return Err(ClientFault::Encrypted);
         }
-        Ok(Self { header, claims, signing_input: parts.signing_input, signature })
+        Ok(Self { header, claims, signing_input, signature })
     }
 }
 
 struct Parts<'a> {
-    header: &'a [u8],
-    claims: &'a [u8],
-    signature: &'a [u8],
+    /// Header, claims and signature.
+    encoded: [&'a [u8]; 3],
     signing_input: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
     /// Exactly two periods (RFC 7515, section 7.1). A JWE has four (RFC 7516, section 7.1).
-    fn split(text: &'a str) -> Result<Self, ClientFault> {
-        let bytes = text.as_bytes();
-        let mut periods = memchr_iter(b'.', bytes);
+    fn split(text: &'a [u8]) -> Result<Self, ClientFault> {
+        let mut periods = memchr_iter(b'.', text);
         let (Some(first), Some(second), None) = (periods.next(), periods.next(), periods.next()) else {
             return Err(ClientFault::NotThreeParts);
         };
-        let part = |range| bytes.get(range).ok_or(ClientFault::NotThreeParts);
-        Ok(Self {
-            header: part(0..first)?,
-            claims: part(first + 1..second)?,
-            signature: part(second + 1..bytes.len())?,
-            signing_input: part(0..second)?,
-        })
+        let part = |range| text.get(range).ok_or(ClientFault::NotThreeParts);
+        let encoded = [part(0..first)?, part(first + 1..second)?, part(second + 1..text.len())?];
+        Ok(Self { encoded, signing_input: part(0..second)? })
     }
 }
 
@@ -149,34 +140,23 @@ impl Buffer {
         Self { inline: [0; 2048], spilled: Vec::new() }
     }
 
-    /// Enough for the three decoded parts of a compact text of `len` bytes: they are never longer than the text.
-    fn for_decoding(&mut self, len: usize) -> &mut [u8] {
-        match self.inline.get_mut(..len) {
-            Some(room) => room,
-            None => {
-                self.spilled.resize(len, 0);
-                &mut self.spilled
-            }
+    /// Enough to decode the three parts of a compact text of `len` bytes.
+    fn room_for(&mut self, len: usize) -> &mut [u8] {
+        let room = base64url::room_for::<3>(len);
+        if room > self.inline.len() {
+            self.spilled.resize(room, 0);
+            return &mut self.spilled;
         }
+        &mut self.inline
     }
-}
-
-/// Decodes a part into the front of `buffer`, and leaves the rest of it for the next.
-fn decode<'a>(part: &[u8], buffer: &mut &'a mut [u8]) -> Result<&'a [u8], ClientFault> {
-    let room = std::mem::take(buffer);
-    let len = base64url::decode_into(part, room).ok_or(ClientFault::Malformed)?;
-    let (decoded, rest) = room.split_at_mut_checked(len).ok_or(ClientFault::Malformed)?;
-    *buffer = rest;
-    Ok(decoded)
 }
 
 fn read_object<'a>(
     text: &'a str,
     limits: &Limits,
-    expected: &[&str],
-    visit: impl FnMut(&str, Value<'a>),
+    visit: impl FnMut(&str, Value<'a>) -> Visit,
 ) -> Result<(), ClientFault> {
-    json::object(text, limits.json_depth, expected, visit).map_err(|json::Malformed| ClientFault::Malformed)
+    json::object(text, limits.json_depth, visit).map_err(|json::Malformed| ClientFault::Malformed)
 }
 
 fn as_text(bytes: &[u8]) -> Result<&str, ClientFault> {
@@ -184,51 +164,64 @@ fn as_text(bytes: &[u8]) -> Result<&str, ClientFault> {
 }
 
 impl<'a> Header<'a> {
-    fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
+    fn parse(text: &'a str, limits: &Limits) -> Result<Self, ClientFault> {
         let mut header = Self::default();
-        read_object(as_text(bytes)?, limits, &["alg", "kid", "typ"], |name, value| match name {
-            "alg" => header.alg = Field::string(value),
-            "kid" => header.kid = Field::string(value),
-            "typ" => header.typ = Field::string(value),
-            "jku" => header.jku = Field::string(value),
-            "crit" | "b64" => header.has_extension = true,
-            "enc" => header.has_inner = true,
-            "cty" => header.has_inner |= matches!(value, Value::String(cty) if is_media_type(&cty, "jwt")),
-            _ => {}
+        read_object(text, limits, |name, value| {
+            match name {
+                "alg" => return header.alg.keep(Field::string(value)),
+                "kid" => return header.kid.keep(Field::string(value)),
+                "typ" => return header.typ.keep(Field::string(value)),
+                "jku" => return header.jku.keep(Field::string(value)),
+                "crit" | "b64" => header.has_extension = true,
+                "enc" => header.has_inner = true,
+                "cty" => header.has_inner |= matches!(value, Value::String(cty) if is_media_type(&cty, "jwt")),
+                _ => {}
+            }
+            Visit::Passed
         })?;
         Ok(header)
     }
 }
 
 impl<'a> Claims<'a> {
-    fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
+    fn parse(text: &'a str, limits: &Limits) -> Result<Self, ClientFault> {
         let mut claims = Self::default();
-        let text = as_text(bytes)?;
-        read_object(text, limits, &["iss", "sub", "aud", "jti", "iat", "nbf", "exp"], |name, value| match name {
-            "iss" => claims.iss = Field::string(value),
-            "sub" => claims.sub = Field::string(value),
-            "jti" => claims.jti = Field::string(value),
-            "aud" => claims.aud = Field::audience(value),
-            "iat" => claims.iat = Field::date(value),
-            "nbf" => claims.nbf = Field::date(value),
-            "exp" => claims.exp = Field::date(value),
-            _ => claims.with_others = Some(text),
+        read_object(text, limits, |name, value| match name {
+            "iss" => claims.iss.keep(Field::string(value)),
+            "sub" => claims.sub.keep(Field::string(value)),
+            "jti" => claims.jti.keep(Field::string(value)),
+            "aud" => claims.aud.keep(Field::audience(value)),
+            "iat" => claims.iat.keep(Field::date(value)),
+            "nbf" => claims.nbf.keep(Field::date(value)),
+            "exp" => claims.exp.keep(Field::date(value)),
+            _ => {
+                claims.with_others = Some(text);
+                Visit::Passed
+            }
         })?;
         Ok(claims)
     }
 }
 
 impl<T> Field<T> {
-    /// The value, where it is not in doubt that one of the wrong type has been refused.
-    pub(crate) fn present(self) -> Option<T> {
-        match self {
-            Self::Is(value) => Some(value),
-            Self::Absent | Self::WrongType => None,
+    /// Keeps what was found, unless something was before.
+    fn keep(&mut self, found: Self) -> Visit {
+        match std::mem::replace(self, found) {
+            Self::Absent => Visit::Kept,
+            Self::WrongType | Self::Is(_) => Visit::Repeated,
         }
     }
 }
 
 impl<'a> Field<Cow<'a, str>> {
+    /// The text, where it is not in doubt that a value of the wrong type has been refused.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Is(text) => Some(text),
+            Self::Absent | Self::WrongType => None,
+        }
+    }
+
     fn string(value: Value<'a>) -> Self {
         match value {
             Value::String(text) => Self::Is(text),
@@ -250,7 +243,7 @@ impl<'a> Field<Audience<'a>> {
 impl Field<NumericDate> {
     fn date(value: Value<'_>) -> Self {
         match value {
-            Value::Number(number) => NumericDate::parse(number).map_or(Self::WrongType, Self::Is),
+            Value::Number(number) => NumericDate::of(&number).map_or(Self::WrongType, Self::Is),
             _ => Self::WrongType,
         }
     }

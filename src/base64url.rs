@@ -15,9 +15,44 @@ static ENGINE: LazyLock<base64::engine::Simd> = LazyLock::new(|| base64::engine:
 static ENGINE: LazyLock<base64::engine::GeneralPurpose> =
     LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD));
 
-/// Decodes `text` into the front of `room`; how many bytes that makes, or `None` if it is not base64url or does not fit.
-pub(crate) fn decode_into(text: &[u8], room: &mut [u8]) -> Option<usize> {
-    ENGINE.decode_slice(text, room).ok()
+/// What the engine reads in one stride.
+const STRIDE: usize = 32;
+
+/// How much room [`decode_all`] needs, at most, for texts of `len` bytes together.
+pub(crate) const fn room_for<const N: usize>(len: usize) -> usize {
+    (len + 3 * N + STRIDE + 4).div_ceil(4) * 7
+}
+
+/// Decodes all of these `texts`, or tells by `None` that one of them is not base64url.
+///
+/// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end in `room`, each made up to
+/// whole quartets and all of them to whole strides, and decoded at once. What they are made up with means zero: that, and
+/// nothing else, must come out behind each text.
+pub(crate) fn decode_all<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
+    let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
+    // The engine takes its time with the last quartet, whatever it is.
+    let (encoded, decoded) = room.split_at_mut_checked(quartets.next_multiple_of(STRIDE) + 4)?;
+    let mut place = &mut *encoded;
+    for text in texts {
+        let (own, others) = place.split_at_mut_checked(text.len().next_multiple_of(4))?;
+        let (same, rest) = own.split_at_mut_checked(text.len())?;
+        same.copy_from_slice(text);
+        rest.fill(b'A');
+        place = others;
+    }
+    place.fill(b'A');
+    ENGINE.decode_slice(encoded, decoded).ok()?;
+    let mut decoded = &*decoded;
+    let mut parts = [&[][..]; N];
+    for (part, text) in parts.iter_mut().zip(texts) {
+        // One symbol more than whole quartets is less than a byte.
+        let len = (text.len() % 4 != 1).then_some(text.len() / 4 * 3 + (text.len() % 4).saturating_sub(1))?;
+        let (own, others) = decoded.split_at_checked(text.len().div_ceil(4) * 3)?;
+        let (bytes, stray) = own.split_at_checked(len)?;
+        stray.iter().all(|byte| *byte == 0).then_some(())?;
+        (*part, decoded) = (bytes, others);
+    }
+    Some(parts)
 }
 
 /// Encodes `bytes`.
@@ -28,4 +63,52 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// Decodes `text`, or `None` if it is not base64url.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|index| (index * 167 + len * 29) as u8).collect()
+    }
+
+    /// In no more room than was said to be enough.
+    fn decoded(texts: [&str; 3]) -> Option<[Vec<u8>; 3]> {
+        let len = texts.iter().map(|text| text.len()).sum();
+        let mut room = vec![b'-'; room_for::<3>(len)];
+        Some(decode_all(texts.map(str::as_bytes), &mut room)?.map(<[u8]>::to_vec))
+    }
+
+    #[test]
+    fn texts_of_every_length_are_decoded_as_if_each_were_alone() {
+        for len in 0..200 {
+            let parts = [bytes(len % 7), bytes(len), bytes(len * 3 % 101)];
+            let texts = [0, 1, 2].map(|part| URL_SAFE_NO_PAD.encode(&parts[part]));
+            assert_eq!(decoded([&texts[0], &texts[1], &texts[2]]), Some(parts), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_base64url_is_found_wherever_it_stands() {
+        // One symbol over, stray bits, padding, other alphabets, white space, no ASCII.
+        for wrong in ["A", "AAAAA", "AB", "AAB", "A=", "AA==", "AAA=", "+AAA", "/AAA", "A AA", "AAA\n", "A.AA", "Ä"] {
+            let long = format!("{}{wrong}", "AAAA".repeat(20));
+            for wrong in [wrong, &long] {
+                for texts in [[wrong, "AAAA", ""], ["", wrong, "AAA"], ["AA", "", wrong]] {
+                    assert_eq!(decoded(texts), None, "{texts:?}");
+                }
+            }
+        }
+        assert_eq!(decoded(["AA", "AAA", "AAAA"]), Some([vec![0], vec![0; 2], vec![0; 3]]));
+    }
+
+    #[test]
+    fn no_more_is_decoded_than_there_is_room_for() {
+        let texts = ["AAAA", "AAAA", "AAAA"].map(str::as_bytes);
+        let least = 36 + 12 / 4 * 3;
+        assert!(decode_all(texts, &mut vec![0; least - 1]).is_none());
+    }
 }

@@ -8,12 +8,14 @@
 //! client's. One that meets some policy is judged again, by its client's, if that is another one.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 use crate::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate, is_media_type};
 use crate::clock::UnixTime;
-use crate::identity::ClientId;
+use crate::identity::{ClientId, is_printable_ascii};
 use crate::json;
 use crate::policy::{AudienceRule, Audiences, KeySetUrl, Limits, Policy, Presence};
 use crate::registry::Client;
@@ -31,9 +33,9 @@ pub(crate) struct Rules<'v> {
 
 /// An assertion that says all the right things under some policy, and still is unproven.
 pub(crate) struct PlausibleAssertion<'a> {
-    assertion: Assertion<'a>,
+    assertion: &'a Assertion<'a>,
     algorithm: Algorithm,
-    client_id: Cow<'a, str>,
+    client_id: &'a str,
     met: PolicyIndex,
 }
 
@@ -41,16 +43,19 @@ impl<'a> PlausibleAssertion<'a> {
     /// Judges `assertion`, which came with this `client_id` parameter, by each policy until one is met. If none is, the
     /// refusal is by the one that it met furthest.
     pub(crate) fn judge<'v>(
-        assertion: Assertion<'a>,
+        assertion: &'a Assertion<'a>,
         parameter: Option<&str>,
         policies: impl Iterator<Item = Rules<'v>>,
     ) -> Result<Self, Rejection> {
         let mut furthest: Option<(usize, Rejection)> = None;
-        for (index, rules) in (0..).map(PolicyIndex).zip(policies) {
-            match judge(&assertion, parameter, &rules) {
-                Ok(algorithm) => return Self::met(assertion, algorithm, index),
+        for (met, rules) in (0..).map(PolicyIndex).zip(policies) {
+            match judge(assertion, parameter, &rules) {
+                Ok(algorithm) => {
+                    let client_id = assertion.claims.iss.text().ok_or(ClientFault::Malformed)?;
+                    return Ok(Self { assertion, algorithm, client_id, met });
+                }
                 Err((passed, fault)) if furthest.as_ref().is_none_or(|(most, _)| passed > *most) => {
-                    furthest = Some((passed, Rejection::from(fault).under(index)));
+                    furthest = Some((passed, Rejection::from(fault).under(met)));
                 }
                 Err(_) => {}
             }
@@ -58,14 +63,9 @@ impl<'a> PlausibleAssertion<'a> {
         Err(furthest.map_or_else(|| ClientFault::Malformed.into(), |(_, rejection)| rejection))
     }
 
-    fn met(assertion: Assertion<'a>, algorithm: Algorithm, met: PolicyIndex) -> Result<Self, Rejection> {
-        let Field::Is(client_id) = &assertion.claims.iss else { return Err(ClientFault::Malformed.into()) };
-        Ok(Self { client_id: client_id.clone(), assertion, algorithm, met })
-    }
-
     /// Who the sender says it is: printable ASCII of bounded length.
-    pub(crate) fn client_id(&self) -> &str {
-        &self.client_id
+    pub(crate) fn client_id(&self) -> &'a str {
+        self.client_id
     }
 
     /// Judges what the client itself narrows or widens: its algorithm, then its policy if that is another than the one that
@@ -74,66 +74,65 @@ impl<'a> PlausibleAssertion<'a> {
         self,
         client: &Client,
         index: PolicyIndex,
-        rules: &Rules<'_>,
+        rules: &Rules<'a>,
     ) -> Result<BoundAssertion<'a>, ClientFault> {
         let Self { assertion, algorithm, client_id, met } = self;
         client.check_algorithm(algorithm)?;
         if index != met {
-            judge(&assertion, None, rules).map_err(|(_, fault)| fault)?;
+            judge(assertion, None, rules).map_err(|(_, fault)| fault)?;
         }
         if !rules.allows_jku(&assertion.header, client.key_set_url()) {
             return Err(ClientFault::KeySetUrl);
         }
-        BoundAssertion::of(assertion, algorithm, client_id, rules).ok_or(ClientFault::Malformed)
+        let audience = rules.first_audience(assertion).ok_or(ClientFault::Malformed)?;
+        let valid_until = rules.valid_until(&assertion.claims);
+        Ok(BoundAssertion { assertion, client_id, algorithm, valid_until, rules: *rules, audience })
     }
 }
 
 /// An assertion that its client's own policy would accept. It is unproven: nothing of it may be used but to refuse it.
 pub(crate) struct BoundAssertion<'a> {
-    pub(crate) client_id: Cow<'a, str>,
-    pub(crate) jti: Option<Cow<'a, str>>,
+    assertion: &'a Assertion<'a>,
+    pub(crate) client_id: &'a str,
     pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<Cow<'a, str>>,
     /// A whole second from which on the assertion cannot be accepted any more.
     pub(crate) valid_until: UnixTime,
-    pub(crate) lax_audience: bool,
-    pub(crate) policy: &'static str,
-    pub(crate) signing_input: &'a [u8],
-    pub(crate) signature: &'a [u8],
-    audience: Arc<str>,
-    dates: [Option<NumericDate>; 3],
-    with_others: Option<&'a str>,
+    pub(crate) rules: Rules<'a>,
+    audience: &'a Arc<str>,
 }
 
 impl<'a> BoundAssertion<'a> {
-    fn of(assertion: Assertion<'a>, algorithm: Algorithm, client_id: Cow<'a, str>, rules: &Rules<'_>) -> Option<Self> {
-        let Assertion { header, claims, signing_input, signature } = assertion;
-        Some(Self {
-            client_id,
-            algorithm,
-            valid_until: rules.valid_until(&claims),
-            lax_audience: rules.is_lax(&claims),
-            policy: rules.policy.name,
-            signing_input,
-            signature,
-            audience: rules.first_audience(&header, &claims)?,
-            dates: [date(&claims.iat), date(&claims.nbf), date(&claims.exp)],
-            with_others: claims.with_others,
-            jti: claims.jti.present(),
-            kid: header.kid.present(),
-        })
+    pub(crate) fn jti(&self) -> Option<&'a str> {
+        self.assertion.claims.jti.text()
+    }
+
+    pub(crate) fn kid(&self) -> Option<&'a str> {
+        self.assertion.header.kid.text()
+    }
+
+    pub(crate) fn signing_input(&self) -> &'a [u8] {
+        self.assertion.signing_input
+    }
+
+    pub(crate) fn signature(&self) -> &'a [u8] {
+        self.assertion.signature
+    }
+
+    pub(crate) fn has_lax_audience(&self) -> bool {
+        self.rules.is_lax(&self.assertion.claims)
     }
 
     /// The claims, to be kept with an identity once they are proven.
     pub(crate) fn claims(&self) -> VerifiedClaims {
-        let [issued_at, not_before, expires_at] = self.dates.map(|date| date.map(NumericDate::floor));
+        let Claims { iat, nbf, exp, with_others, .. } = &self.assertion.claims;
+        let second = |claim| date(claim).map(NumericDate::floor);
         VerifiedClaims {
-            audience: Arc::clone(&self.audience),
-            jti: self.jti.as_deref().map(Jti::new),
-            issued_at,
-            not_before,
-            expires_at,
-            with_others: self.with_others.map(Arc::from),
+            audience: Arc::clone(self.audience),
+            jti: self.jti().map(Jti::new),
+            issued_at: second(iat),
+            not_before: second(nbf),
+            expires_at: second(exp),
+            with_others: with_others.map(Arc::from),
         }
     }
 }
@@ -145,10 +144,13 @@ fn judge(
     rules: &Rules<'_>,
 ) -> Result<Algorithm, (usize, ClientFault)> {
     let algorithm = check_header(&assertion.header, rules)?;
-    match findings(assertion, parameter, rules).first() {
-        Some((at, fault)) => Err((HEADER_CHECKS + at, fault)),
-        None => Ok(algorithm),
-    }
+    let mut passed = HEADER_CHECKS;
+    each_check(assertion, parameter, rules, |fault| {
+        fault.map_or(Ok(()), |fault| Err((passed, fault)))?;
+        passed += 1;
+        Ok(())
+    })?;
+    Ok(algorithm)
 }
 
 const HEADER_CHECKS: usize = 3;
@@ -179,35 +181,51 @@ fn check_kid(kid: &Field<Cow<'_, str>>, needed: bool, limits: &Limits) -> Result
 }
 
 fn has_control(text: &str) -> bool {
-    text.chars().any(char::is_control)
+    !is_printable_ascii(text) && text.chars().any(char::is_control)
 }
 
 /// Everything wrong with the claims, in the order in which it is looked for.
-pub(crate) fn findings(assertion: &Assertion<'_>, client_id: Option<&str>, rules: &Rules<'_>) -> Findings {
+pub(crate) fn faults(assertion: &Assertion<'_>, client_id: Option<&str>, rules: &Rules<'_>) -> Vec<ClientFault> {
+    let mut faults = Vec::new();
+    let Ok(()) = each_check(assertion, client_id, rules, |fault| {
+        faults.extend(fault);
+        Ok::<_, Infallible>(())
+    });
+    faults
+}
+
+/// Gives the outcome of each check of the claims to `found`, for as long as that wants more.
+fn each_check<E>(
+    assertion: &Assertion<'_>,
+    client_id: Option<&str>,
+    rules: &Rules<'_>,
+    mut found: impl FnMut(Option<ClientFault>) -> Result<(), E>,
+) -> Result<(), E> {
     let Assertion { header, claims, .. } = assertion;
-    let mut findings = Findings::default();
-    findings.note(Claim::Iss, rules.iss(claims));
-    findings.note_fault(mismatch(client_id, &claims.iss).then_some(ClientFault::ClientIdMismatch));
-    findings.note(Claim::Sub, rules.sub(claims));
-    findings.note(Claim::Jti, rules.jti(claims));
-    findings.note(Claim::Aud, rules.aud(header, claims));
-    findings.note(Claim::Typ, rules.typ(header));
+    let of = |claim| move |fault: ClaimFault| ClientFault::Claim(claim, fault);
+    found(rules.iss(claims).map(of(Claim::Iss)))?;
+    found(mismatch(client_id, &claims.iss).then_some(ClientFault::ClientIdMismatch))?;
+    found(rules.sub(claims).map(of(Claim::Sub)))?;
+    found(rules.jti(claims).map(of(Claim::Jti)))?;
+    found(rules.aud(header, claims).map(of(Claim::Aud)))?;
+    found(rules.typ(header).map(of(Claim::Typ)))?;
     // The order of the reference implementation, jose 2: an assertion without `exp` has its `iat` judged first.
-    let iat_future = fault_of(&claims.iat, |iat| rules.is_future(iat));
-    findings.note(Claim::Iat, presence(&claims.iat, rules.policy.iat));
-    if matches!(claims.exp, Field::Absent) {
-        findings.note(Claim::Iat, iat_future);
+    let iat_future = || fault_of(&claims.iat, |iat| rules.is_future(iat)).map(of(Claim::Iat));
+    let has_exp = !matches!(claims.exp, Field::Absent);
+    found(presence(&claims.iat, rules.policy.iat).map(of(Claim::Iat)))?;
+    if !has_exp {
+        found(iat_future())?;
     }
-    findings.note(Claim::Nbf, presence(&claims.nbf, Presence::Optional));
-    findings.note(Claim::Nbf, fault_of(&claims.nbf, |nbf| rules.is_future(nbf)));
-    findings.note(Claim::Exp, presence(&claims.exp, rules.policy.exp));
-    findings.note(Claim::Exp, fault_of(&claims.exp, |exp| rules.is_expired(exp)));
-    findings.note(Claim::Exp, fault_of(&claims.exp, |exp| rules.is_excessive(exp)));
-    findings.note(Claim::Iat, fault_of(&claims.iat, |iat| rules.is_stale(iat)));
-    if !matches!(claims.exp, Field::Absent) {
-        findings.note(Claim::Iat, iat_future);
+    found(presence(&claims.nbf, Presence::Optional).map(of(Claim::Nbf)))?;
+    found(fault_of(&claims.nbf, |nbf| rules.is_future(nbf)).map(of(Claim::Nbf)))?;
+    found(presence(&claims.exp, rules.policy.exp).map(of(Claim::Exp)))?;
+    found(fault_of(&claims.exp, |exp| rules.is_expired(exp)).map(of(Claim::Exp)))?;
+    found(fault_of(&claims.exp, |exp| rules.is_excessive(exp)).map(of(Claim::Exp)))?;
+    found(fault_of(&claims.iat, |iat| rules.is_stale(iat)).map(of(Claim::Iat)))?;
+    if has_exp {
+        found(iat_future())?;
     }
-    findings
+    Ok(())
 }
 
 /// A `client_id` parameter must name the client of the assertion (RFC 7521, section 4.2). Where the assertion names none,
@@ -243,7 +261,7 @@ fn required<'c>(field: &'c Field<Cow<'_, str>>) -> Result<&'c str, ClaimFault> {
     }
 }
 
-impl Rules<'_> {
+impl<'v> Rules<'v> {
     /// The issuer is the client (RFC 7523, section 3, items 1 and 2B), so it has the form of a client id.
     fn iss(&self, claims: &Claims<'_>) -> Option<ClaimFault> {
         match required(&claims.iss) {
@@ -332,9 +350,9 @@ impl Rules<'_> {
             }
     }
 
-    fn first_audience(&self, header: &Header<'_>, claims: &Claims<'_>) -> Option<Arc<str>> {
-        let named = |aud: &str| self.audiences.named(self.audience_rule(header), aud).cloned();
-        match &claims.aud {
+    fn first_audience(&self, assertion: &Assertion<'_>) -> Option<&'v Arc<str>> {
+        let named = |aud: &str| self.audiences.named(self.audience_rule(&assertion.header), aud);
+        match &assertion.claims.aud {
             Field::Is(Audience::One(aud)) => named(aud),
             Field::Is(Audience::Many(array)) => named(&json::elements(array).next()??),
             Field::Absent | Field::WrongType => None,
@@ -369,13 +387,13 @@ impl Rules<'_> {
     /// The moment may be ahead of our clock by the skew, not more: RFC 7519, section 4.1.5, for `nbf`. For `iat` no RFC says
     /// so; an assertion from the future is a clock that is wrong or a sender that prepares.
     fn is_future(&self, date: NumericDate) -> Option<ClaimFault> {
-        let latest = self.now() + self.policy.future_skew.as_secs_f64();
+        let latest = self.now() + seconds(self.policy.future_skew);
         (date.as_secs() > latest).then_some(ClaimFault::Future)
     }
 
     /// RFC 7519, section 4.1.4: now must be before `exp`, so the moment itself is too late.
     fn is_expired(&self, exp: NumericDate) -> Option<ClaimFault> {
-        let earliest = self.now() - self.policy.expiry_skew.as_secs_f64();
+        let earliest = self.now() - seconds(self.policy.expiry_skew);
         (exp.as_secs() <= earliest).then_some(ClaimFault::Past)
     }
 
@@ -383,13 +401,13 @@ impl Rules<'_> {
     /// ahead may use all of the time that it has.
     fn is_excessive(&self, exp: NumericDate) -> Option<ClaimFault> {
         let longest = self.policy.max_lifetime?.saturating_add(self.policy.future_skew);
-        (exp.as_secs() > self.now() + longest.as_secs_f64()).then_some(ClaimFault::Future)
+        (exp.as_secs() > self.now() + seconds(longest)).then_some(ClaimFault::Future)
     }
 
     /// RFC 7523, section 3, item 6: an `iat` unreasonably far in the past.
     fn is_stale(&self, iat: NumericDate) -> Option<ClaimFault> {
         let oldest = self.policy.max_age?.saturating_add(self.policy.expiry_skew);
-        let earliest = self.now() - oldest.as_secs_f64();
+        let earliest = self.now() - seconds(oldest);
         (iat.as_secs() < earliest).then_some(ClaimFault::Past)
     }
 
@@ -397,9 +415,9 @@ impl Rules<'_> {
     /// that remembers it until then has remembered it for long enough.
     fn valid_until(&self, claims: &Claims<'_>) -> UnixTime {
         let stale = date(&claims.iat).zip(self.policy.max_age);
-        let stale = stale.map_or(f64::INFINITY, |(iat, max_age)| iat.as_secs() + max_age.as_secs_f64());
+        let stale = stale.map_or(f64::INFINITY, |(iat, max_age)| iat.as_secs() + seconds(max_age));
         let expired = date(&claims.exp).map_or(f64::INFINITY, NumericDate::as_secs);
-        let last = stale.min(expired) + self.policy.expiry_skew.as_secs_f64();
+        let last = stale.min(expired) + seconds(self.policy.expiry_skew);
         UnixTime::from_secs((last.floor() as u64).saturating_add(1))
     }
 }
@@ -411,32 +429,7 @@ fn date(field: &Field<NumericDate>) -> Option<NumericDate> {
     }
 }
 
-/// The faults of one assertion, each with the number of checks before it. There are at most as many as there are checks.
-#[derive(Debug, Default)]
-pub(crate) struct Findings {
-    faults: [Option<(usize, ClientFault)>; 16],
-    checks: usize,
-    len: usize,
-}
-
-impl Findings {
-    fn note(&mut self, claim: Claim, fault: Option<ClaimFault>) {
-        self.note_fault(fault.map(|fault| ClientFault::Claim(claim, fault)));
-    }
-
-    fn note_fault(&mut self, fault: Option<ClientFault>) {
-        if let (Some(fault), Some(slot)) = (fault, self.faults.get_mut(self.len)) {
-            *slot = Some((self.checks, fault));
-            self.len += 1;
-        }
-        self.checks += 1;
-    }
-
-    fn first(&self) -> Option<(usize, ClientFault)> {
-        self.faults.first().copied().flatten()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ClientFault> {
-        self.faults.iter().copied().flatten().map(|(_, fault)| fault)
-    }
+/// Of a policy's durations, which are whole seconds.
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs() as f64
 }

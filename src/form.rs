@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 use crate::endpoint::Endpoint;
 use crate::identity::ClientIdentity;
@@ -95,9 +95,10 @@ impl std::fmt::Debug for TokenRequest<'_> {
 
 /// A form that carries an assertion of the right type, and nothing else that authenticates.
 pub(crate) struct TokenForm<'a> {
-    pub(crate) assertion: Cow<'a, str>,
+    /// What is not UTF-8 of it is no base64url either, and is found there.
+    pub(crate) assertion: Cow<'a, [u8]>,
     pub(crate) client_id: Option<Cow<'a, str>>,
-    grant_type: Option<Cow<'a, str>>,
+    grant_type: Option<Cow<'a, [u8]>>,
     endpoint: Endpoint,
 }
 
@@ -110,10 +111,10 @@ impl<'a> TokenForm<'a> {
         limits: &Limits,
     ) -> Result<Option<Self>, ClientFault> {
         let fields = Fields::collect(request.body, limits)?;
-        let grant_type = fields.grant_type.map(decode).transpose()?;
-        let assertion_type = fields.assertion_type.map(decode_type).transpose()?;
-        let assertion = fields.assertion.map(decode).transpose()?;
-        let client_id = fields.client_id.map(decode).transpose()?;
+        let grant_type = fields.grant_type.map(Raw::decode).transpose()?;
+        let assertion_type = fields.assertion_type.map(Raw::decode_type).transpose()?;
+        let assertion = fields.assertion.map(Raw::unescape).transpose()?;
+        let client_id = fields.client_id.map(Raw::decode_text).transpose()?;
         fields.refuse_repeats()?;
         refuse_query_credentials(request.query, limits)?;
         let asserted = assertion.is_some() || assertion_type.is_some();
@@ -131,7 +132,7 @@ impl<'a> TokenForm<'a> {
             (false, _) => return Err(ClientFault::NoAuthentication(request.authorization)),
         }
         match assertion_type.as_deref() {
-            Some(JWT_BEARER) => {}
+            Some(given) if given == JWT_BEARER.as_bytes() => {}
             Some(_) => return Err(ClientFault::UnsupportedAssertionType),
             None => return Err(ClientFault::MissingAssertionType),
         }
@@ -146,7 +147,7 @@ impl<'a> TokenForm<'a> {
 
 /// Where the policy leaves the grant type to the handler, its absence is the handler's business too. Only the token endpoint
 /// has one.
-fn check_grant_type(endpoint: Endpoint, given: Option<&str>, policy: &Policy) -> Result<(), ClientFault> {
+fn check_grant_type(endpoint: Endpoint, given: Option<&[u8]>, policy: &Policy) -> Result<(), ClientFault> {
     match given {
         _ if endpoint != Endpoint::Token => Ok(()),
         None if policy.grant_types.is_some() => Err(ClientFault::MissingGrantType),
@@ -171,10 +172,10 @@ fn refuse_query_credentials(query: &[u8], limits: &Limits) -> Result<(), ClientF
 /// as an occurrence.
 #[derive(Default)]
 struct Fields<'a> {
-    grant_type: Option<&'a [u8]>,
-    assertion_type: Option<&'a [u8]>,
-    assertion: Option<&'a [u8]>,
-    client_id: Option<&'a [u8]>,
+    grant_type: Option<Raw<'a>>,
+    assertion_type: Option<Raw<'a>>,
+    assertion: Option<Raw<'a>>,
+    client_id: Option<Raw<'a>>,
     secret: bool,
     seen: u16,
     repeated: Option<Parameter>,
@@ -194,13 +195,13 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    fn take(&mut self, parameter: Parameter, value: &'a [u8]) {
+    fn take(&mut self, parameter: Parameter, value: Raw<'a>) {
         let bit = 1 << parameter as u16;
         if self.seen & bit != 0 {
             self.repeated.get_or_insert(parameter);
         }
         self.seen |= bit;
-        let value = (!value.is_empty()).then_some(value);
+        let value = (!value.bytes.is_empty()).then_some(value);
         match parameter {
             Parameter::GrantType => self.grant_type = self.grant_type.or(value),
             Parameter::ClientAssertionType => self.assertion_type = self.assertion_type.or(value),
@@ -221,47 +222,95 @@ impl<'a> Fields<'a> {
 }
 
 /// Splits a form at its ampersands and each pair at its first equals sign, as the WHATWG URL standard does: a semicolon is data.
-fn pairs(form: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn pairs(form: &[u8]) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
     let mut rest = Some(form).filter(|form| !form.is_empty());
     std::iter::from_fn(move || {
-        let (pair, others) = split(rest?, b'&');
+        let form = rest?;
+        let (name, value) = split(form, memchr2(b'=', b'&', form));
+        let (value, others) = match value {
+            Some((b'=', value)) => Raw::before_ampersand(value),
+            Some((_, others)) => (Raw::default(), Some(others)),
+            None => (Raw::default(), None),
+        };
         rest = others;
-        let (name, value) = split(pair, b'=');
-        Some((name, value.unwrap_or_default()))
+        Some((name, value))
     })
 }
 
-fn split(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr(separator, bytes).and_then(|at| bytes.split_at_checked(at)) {
-        Some((head, tail)) => (head, tail.get(1..)),
-        None => (bytes, None),
+/// What comes before the byte at this place, if there is a place; then that byte, and what comes after it.
+fn split(bytes: &[u8], at: Option<usize>) -> (&[u8], Option<(u8, &[u8])>) {
+    match at.and_then(|at| bytes.split_at_checked(at)) {
+        Some((head, [byte, tail @ ..])) => (head, Some((*byte, tail))),
+        Some((_, [])) | None => (bytes, None),
     }
 }
 
 /// The parameter that this raw name means, escaped or not. A name that does not decode is none of ours.
 fn parameter(name: &[u8]) -> Option<Parameter> {
-    if memchr2(b'%', b'+', name).is_none() {
-        return Parameter::from_name(name);
-    }
-    let name = decode(name).ok()?;
-    Parameter::from_name(name.as_bytes())
+    Parameter::from_name(name).or_else(|| {
+        memchr2(b'%', b'+', name)?;
+        Parameter::from_name(&Bytes(name).collect::<Option<Vec<_>>>()?)
+    })
 }
 
-/// Decodes the `client_assertion_type`. Nearly every client escapes its colons, and only those: that spelling is known by
-/// sight, so that it need not be copied to be read.
-fn decode_type(raw: &[u8]) -> Result<Cow<'_, str>, ClientFault> {
-    const USUAL: &[u8] = b"urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
-    if raw == USUAL { Ok(Cow::Borrowed(JWT_BEARER)) } else { decode(raw) }
+/// A value as it stands in a form.
+#[derive(Clone, Copy, Default)]
+struct Raw<'a> {
+    bytes: &'a [u8],
+    /// Whether it has a percent or a plus sign.
+    escaped: bool,
 }
 
-/// Decodes a value (RFC 6749, appendix B). Unlike a browser, we forgive nothing: `%zz` and invalid UTF-8 are errors.
-fn decode(raw: &[u8]) -> Result<Cow<'_, str>, ClientFault> {
-    if memchr2(b'%', b'+', raw).is_none() {
-        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| ClientFault::FormMalformed);
+impl<'a> Raw<'a> {
+    /// The value at the beginning of `form`, and what follows it, if anything does.
+    fn before_ampersand(form: &'a [u8]) -> (Self, Option<&'a [u8]>) {
+        let first = memchr3(b'&', b'%', b'+', form);
+        match split(form, first) {
+            (bytes, None) => (Self { bytes, escaped: false }, None),
+            (bytes, Some((b'&', others))) => (Self { bytes, escaped: false }, Some(others)),
+            (_, Some(_)) => {
+                let (bytes, others) = split(form, memchr(b'&', form));
+                (Self { bytes, escaped: true }, others.map(|(_, others)| others))
+            }
+        }
     }
-    let bytes: Option<Vec<u8>> = Bytes(raw).collect();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    text.map(Cow::Owned).ok_or(ClientFault::FormMalformed)
+
+    /// Decodes the `client_assertion_type`. Nearly every client escapes its colons, and only those: that spelling is known
+    /// by sight, so that it need not be copied to be read.
+    fn decode_type(self) -> Result<Cow<'a, [u8]>, ClientFault> {
+        const USUAL: &[u8] = b"urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+        if self.bytes == USUAL { Ok(Cow::Borrowed(JWT_BEARER.as_bytes())) } else { self.decode() }
+    }
+
+    fn decode_text(self) -> Result<Cow<'a, str>, ClientFault> {
+        let text = match self.unescape()? {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).ok(),
+            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).ok(),
+        };
+        text.ok_or(ClientFault::FormMalformed)
+    }
+
+    /// Decodes a value (RFC 6749, appendix B). Unlike a browser, we forgive nothing: `%zz` and invalid UTF-8 are errors.
+    fn decode(self) -> Result<Cow<'a, [u8]>, ClientFault> {
+        let bytes = self.unescape()?;
+        check_utf8(&bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same, but for one thing: of a value that has no escapes, it is not yet known that it is UTF-8.
+    fn unescape(self) -> Result<Cow<'a, [u8]>, ClientFault> {
+        if !self.escaped {
+            return Ok(Cow::Borrowed(self.bytes));
+        }
+        let bytes: Vec<u8> = Bytes(self.bytes).collect::<Option<_>>().ok_or(ClientFault::FormMalformed)?;
+        check_utf8(&bytes)?;
+        Ok(Cow::Owned(bytes))
+    }
+}
+
+fn check_utf8(bytes: &[u8]) -> Result<(), ClientFault> {
+    let text = bytes.is_ascii() || std::str::from_utf8(bytes).is_ok();
+    text.then_some(()).ok_or(ClientFault::FormMalformed)
 }
 
 /// The decoded bytes of a raw value; `None` where an escape is not one.

@@ -30,13 +30,18 @@ impl ClientId {
     }
 
     pub(crate) fn is_valid(id: &str) -> bool {
-        !id.is_empty() && id.bytes().all(|byte| matches!(byte, 0x20..=0x7E))
+        !id.is_empty() && is_printable_ascii(id)
     }
 
     /// The identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Does not stop early: so it goes over many bytes at once.
+pub(crate) fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E))
 }
 
 impl Borrow<str> for ClientId {

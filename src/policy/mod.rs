@@ -234,7 +234,7 @@ impl Policy {
         DangerousPolicy(self)
     }
 
-    pub(crate) fn permits_grant_type(&self, given: &str) -> bool {
-        self.grant_types.is_none_or(|permitted| permitted.contains(&given))
+    pub(crate) fn permits_grant_type(&self, given: &[u8]) -> bool {
+        self.grant_types.is_none_or(|permitted| permitted.iter().any(|name| name.as_bytes() == given))
     }
 }

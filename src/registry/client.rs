@@ -1,7 +1,7 @@
 //! A registered client: its id, what it proves itself with, and what it registered besides.
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
-use crate::claims::{BoundAssertion, Rules};
+use crate::claims::BoundAssertion;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::jwks::{JwksUrl, KeySetCache, KeySource};
@@ -195,14 +195,15 @@ impl Client {
         &'k self,
         fetched: Option<&'k KeySet>,
         assertion: &BoundAssertion<'_>,
-        rules: &Rules<'_>,
     ) -> Result<Proof<'k>, ClientFault> {
-        let (kid, trials) = (assertion.kid.as_deref(), rules.policy.key_trials);
+        let (kid, trials) = (assertion.kid(), assertion.rules.policy.key_trials);
         let among = |keys: &'k KeySet| keys.candidates(kid, assertion.algorithm, trials);
         match &self.credential {
             Credential::Keys(keys) => among(keys).map(Proof::Keys),
             Credential::Url(_) => fetched.ok_or(ClientFault::NoKey).and_then(among).map(Proof::Keys),
-            Credential::Secret(secret) if secret.serves(assertion.algorithm) && !secret.is_expired(rules.now) => {
+            Credential::Secret(secret)
+                if secret.serves(assertion.algorithm) && !secret.is_expired(assertion.rules.now) =>
+            {
                 Ok(Proof::Secret(secret))
             }
             Credential::Secret(_) | Credential::Nothing => Err(ClientFault::NoKey),

@@ -130,13 +130,10 @@ impl Verifier {
             Answered::Client(found) => self.advance(request, Known { found: Some(found), keys: None }),
             Answered::Keys(client, keys) => self.advance_with(request, client, keys),
             Answered::NewerKeys(refusal, Some(keys)) => self.advance_with(request, refusal.client, Ok(keys)),
-            Answered::NewerKeys(refusal, None) => {
-                Progress::Done(self.reported(request, self.clock.now(), Err(refusal.rejection)))
-            }
+            Answered::NewerKeys(refusal, None) => self.reported(request, self.clock.now(), refused(refusal.rejection)),
             Answered::Admission(unspent, admitted) => {
                 let now = self.clock.now();
-                let outcome = unspent.settle_late(admitted, now).map(Some);
-                Progress::Done(self.reported(request, now, outcome))
+                self.reported(request, now, Progress::Done(unspent.settle(admitted, now).map(Some)))
             }
         }
     }
@@ -147,11 +144,7 @@ impl Verifier {
 
     fn advance(&self, request: &TokenRequest<'_>, known: Known) -> Progress {
         let now = self.clock.now();
-        match self.steps(request, now, known) {
-            Ok(Progress::Waiting(waiting)) => Progress::Waiting(waiting),
-            Ok(Progress::Done(outcome)) => Progress::Done(self.reported(request, now, outcome)),
-            Err(rejection) => Progress::Done(self.reported(request, now, Err(rejection))),
-        }
+        self.reported(request, now, self.steps(request, now, known).unwrap_or_else(refused))
     }
 
     /// Each step consumes what the step before has made: what comes later cannot be reached without what comes first.
@@ -167,7 +160,7 @@ impl Verifier {
         let mut buffer = Buffer::new();
         let assertion = Assertion::parse(&form.assertion, &mut buffer, &self.limits)?;
         let now = now.ok_or(ServerFault::Clock)?;
-        let plausible = PlausibleAssertion::judge(assertion, form.client_id.as_deref(), self.all_rules(now))?;
+        let plausible = PlausibleAssertion::judge(&assertion, form.client_id.as_deref(), self.all_rules(now))?;
         let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
             Answer::Ready(found) => found,
             Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Client(future))),
@@ -189,9 +182,8 @@ impl Verifier {
         policy: PolicyIndex,
         now: UnixTime,
     ) -> Result<Progress, Rejection> {
-        let rules = self.rules(policy, now);
-        let bound = plausible.bind(client, policy, &rules)?;
-        let signed = self.check_signature(bound, client, None, &rules)?;
+        let bound = plausible.bind(client, policy, &self.rules(policy, now))?;
+        let signed = self.check_signature(bound, client, None)?;
         Ok(self.admit(signed, now))
     }
 
@@ -205,15 +197,14 @@ impl Verifier {
         policy: PolicyIndex,
         now: UnixTime,
     ) -> Result<Progress, Rejection> {
-        let rules = self.rules(policy, now);
-        let bound = plausible.bind(client, policy, &rules)?;
+        let bound = plausible.bind(client, policy, &self.rules(policy, now))?;
         let may_ask = fetched.is_none();
         let keys = match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
             Answer::Ready(keys) => keys.map_err(no_keys)?,
             Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Keys(Arc::clone(client), future))),
         };
         let outdated = |kind| matches!(kind, RejectionKind::Client(fault) if may_be_outdated(fault));
-        let rejection = match self.check_signature(bound, client, Some(&keys), &rules) {
+        let rejection = match self.check_signature(bound, client, Some(&keys)) {
             Ok(signed) => return Ok(self.admit(signed, now)),
             Err(rejection) if may_ask && outdated(rejection.kind()) => rejection,
             Err(rejection) => return Err(rejection),
@@ -231,12 +222,11 @@ impl Verifier {
     fn check_signature<'a>(
         &self,
         bound: BoundAssertion<'a>,
-        client: &Client,
-        fetched: Option<&KeySet>,
-        rules: &Rules<'_>,
+        client: &'a Client,
+        fetched: Option<&'a KeySet>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
-        let proof = client.proof_for(fetched, &bound, rules)?;
-        self.refuse_spent(&bound, rules.now)?;
+        let proof = client.proof_for(fetched, &bound)?;
+        self.refuse_spent(&bound)?;
         let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
         let signed = SignedAssertion::verify(bound, client, &proof)?;
         drop(check);
@@ -271,9 +261,9 @@ impl Verifier {
     }
 
     /// A look before the signature check: a replay should not cost one.
-    fn refuse_spent(&self, bound: &BoundAssertion<'_>, now: UnixTime) -> Result<(), ClientFault> {
-        let Some(jti) = &bound.jti else { return Ok(()) };
-        match self.replay.seen(ReplayKey::new(&bound.client_id, jti), now) {
+    fn refuse_spent(&self, bound: &BoundAssertion<'_>) -> Result<(), ClientFault> {
+        let Some(jti) = bound.jti() else { return Ok(()) };
+        match self.replay.seen(ReplayKey::new(bound.client_id, jti), bound.rules.now) {
             Some(true) => Err(ClientFault::Replayed),
             Some(false) | None => Ok(()),
         }
@@ -282,13 +272,17 @@ impl Verifier {
     /// The insert comes last, so that a forged assertion can neither fill the store nor burn somebody's `jti`.
     fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Progress {
         let Some(key) = signed.replay_key() else {
-            return Progress::Done(Ok(Some(signed.into_unspent().unidentified())));
+            return Progress::Done(Ok(Some(signed.unidentified())));
         };
         match self.replay.admit(key, signed.valid_until(), now) {
-            Answer::Ready(admitted) => Progress::Done(signed.into_unspent().settle(admitted).map(Some)),
+            Answer::Ready(admitted) => Progress::Done(signed.settle(admitted).map(Some)),
             Answer::Pending(future) => Progress::Waiting(Waiting::Admission(Some(signed.into_unspent()), future)),
         }
     }
+}
+
+fn refused(rejection: Rejection) -> Progress {
+    Progress::Done(Err(rejection))
 }
 
 fn known(found: Found, plausible: &PlausibleAssertion<'_>) -> Result<Arc<Client>, Rejection> {

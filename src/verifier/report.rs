@@ -1,9 +1,9 @@
 //! What the operator is told of an outcome. A refused request is read once more for it, so that the way of an accepted one
 //! stays free.
 
-use super::{Outcome, Verifier};
+use super::{Progress, Verifier};
 use crate::assertion::{Assertion, Buffer, Field};
-use crate::claims::findings;
+use crate::claims::faults;
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Excerpt, Finding, Refused};
 use crate::form::{TokenForm, TokenRequest};
@@ -11,25 +11,32 @@ use crate::identity::ClientIdentity;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 
 impl Verifier {
-    pub(super) fn reported(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, outcome: Outcome) -> Outcome {
-        let outcome = outcome.map_err(|rejection| self.explained(request, rejection));
+    /// Tells the operator how it ended, if it has.
+    pub(super) fn reported(
+        &self,
+        request: &TokenRequest<'_>,
+        now: Option<UnixTime>,
+        mut progress: Progress,
+    ) -> Progress {
+        let Progress::Done(outcome) = &mut progress else { return progress };
+        if let Err(rejection) = outcome {
+            self.explain(request, rejection);
+        }
         if let Some(events) = &self.events {
-            match &outcome {
+            match outcome {
                 Ok(Some(identity)) => events.record(&Event::Accepted(identity)),
                 Ok(None) => {}
                 Err(rejection) => self.report_refusal(&**events, request, now, rejection),
             }
         }
-        outcome
+        progress
     }
 
     /// Where a layer around us has just spent the same assertion, a replay is nothing that the client could mend.
-    fn explained(&self, request: &TokenRequest<'_>, rejection: Rejection) -> Rejection {
-        match (rejection.kind(), request.earlier()) {
-            (RejectionKind::Client(ClientFault::Replayed), Some(earlier)) if self.carries(request, earlier) => {
-                rejection.because_of(ServerFault::MountedTwice)
-            }
-            _ => rejection,
+    fn explain(&self, request: &TokenRequest<'_>, rejection: &mut Rejection) {
+        let replayed = rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
+        if replayed && request.earlier().is_some_and(|earlier| self.carries(request, earlier)) {
+            *rejection = rejection.clone().because_of(ServerFault::MountedTwice);
         }
     }
 
@@ -70,8 +77,8 @@ impl Verifier {
         let findings: Vec<_> = match (now, rejection.kind()) {
             (Some(now), RejectionKind::Client(ClientFault::Claim(..) | ClientFault::ClientIdMismatch)) => {
                 let rules = self.rules(rejection.policy(), now);
-                let faults = findings(assertion, client_id, &rules);
-                faults.iter().map(|fault| Finding::new(fault, assertion, client_id, &rules)).collect()
+                let faults = faults(assertion, client_id, &rules).into_iter();
+                faults.map(|fault| Finding::new(fault, assertion, client_id, &rules)).collect()
             }
             _ => Vec::new(),
         };
