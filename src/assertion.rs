@@ -101,12 +101,13 @@ impl<'a> Assertion<'a> {
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
         }
-        let header = Header::parse(as_text(header)?, limits)?;
-        let claims = Claims::parse(as_text(claims)?, limits)?;
-        if header.has_inner {
+        let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
+        assertion.header.read(as_text(header)?, limits)?;
+        assertion.claims.read(as_text(claims)?, limits)?;
+        if assertion.header.has_inner {
             return Err(ClientFault::Encrypted);
         }
-        Ok(Self { header, claims, signing_input, signature })
+        Ok(assertion)
     }
 }
 
@@ -164,52 +165,49 @@ fn as_text(bytes: &[u8]) -> Result<&str, ClientFault> {
 }
 
 impl<'a> Header<'a> {
-    fn parse(text: &'a str, limits: &Limits) -> Result<Self, ClientFault> {
-        let mut header = Self::default();
+    fn read(&mut self, text: &'a str, limits: &Limits) -> Result<(), ClientFault> {
         read_object(text, limits, |name, value| {
             match name {
-                "alg" => return header.alg.keep(Field::string(value)),
-                "kid" => return header.kid.keep(Field::string(value)),
-                "typ" => return header.typ.keep(Field::string(value)),
-                "jku" => return header.jku.keep(Field::string(value)),
-                "crit" | "b64" => header.has_extension = true,
-                "enc" => header.has_inner = true,
-                "cty" => header.has_inner |= matches!(value, Value::String(cty) if is_media_type(&cty, "jwt")),
+                "alg" => return self.alg.keep(Field::string(value)),
+                "kid" => return self.kid.keep(Field::string(value)),
+                "typ" => return self.typ.keep(Field::string(value)),
+                "jku" => return self.jku.keep(Field::string(value)),
+                "crit" | "b64" => self.has_extension = true,
+                "enc" => self.has_inner = true,
+                "cty" => self.has_inner |= matches!(value, Value::String(cty) if is_media_type(&cty, "jwt")),
                 _ => {}
             }
             Visit::Passed
-        })?;
-        Ok(header)
+        })
     }
 }
 
 impl<'a> Claims<'a> {
-    fn parse(text: &'a str, limits: &Limits) -> Result<Self, ClientFault> {
-        let mut claims = Self::default();
+    fn read(&mut self, text: &'a str, limits: &Limits) -> Result<(), ClientFault> {
         read_object(text, limits, |name, value| match name {
-            "iss" => claims.iss.keep(Field::string(value)),
-            "sub" => claims.sub.keep(Field::string(value)),
-            "jti" => claims.jti.keep(Field::string(value)),
-            "aud" => claims.aud.keep(Field::audience(value)),
-            "iat" => claims.iat.keep(Field::date(value)),
-            "nbf" => claims.nbf.keep(Field::date(value)),
-            "exp" => claims.exp.keep(Field::date(value)),
+            "iss" => self.iss.keep(Field::string(value)),
+            "sub" => self.sub.keep(Field::string(value)),
+            "jti" => self.jti.keep(Field::string(value)),
+            "aud" => self.aud.keep(Field::audience(value)),
+            "iat" => self.iat.keep(Field::date(value)),
+            "nbf" => self.nbf.keep(Field::date(value)),
+            "exp" => self.exp.keep(Field::date(value)),
             _ => {
-                claims.with_others = Some(text);
+                self.with_others = Some(text);
                 Visit::Passed
             }
-        })?;
-        Ok(claims)
+        })
     }
 }
 
 impl<T> Field<T> {
     /// Keeps what was found, unless something was before.
     fn keep(&mut self, found: Self) -> Visit {
-        match std::mem::replace(self, found) {
-            Self::Absent => Visit::Kept,
-            Self::WrongType | Self::Is(_) => Visit::Repeated,
+        if !matches!(self, Self::Absent) {
+            return Visit::Repeated;
         }
+        *self = found;
+        Visit::Kept
     }
 }
 
@@ -252,7 +250,7 @@ impl Field<NumericDate> {
 /// Whether a `typ` or `cty` means the media type `expected`: case does not matter, and the prefix `application/` may be left
 /// out of either (RFC 7515, section 4.1.9).
 pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
-    subtype(given).eq_ignore_ascii_case(subtype(expected))
+    given == expected || subtype(given).eq_ignore_ascii_case(subtype(expected))
 }
 
 fn subtype(media_type: &str) -> &str {

@@ -230,7 +230,7 @@ impl<'a> Scanner<'a> {
         let negative = first == b'-';
         let whole = match if negative { self.next()? } else { first } {
             b'0' => 0,
-            digit @ b'1'..=b'9' => self.digits(u64::from(digit - b'0'))?,
+            digit @ b'1'..=b'9' => self.digits(u64::from(digit - b'0')),
             _ => return Err(Malformed),
         };
         let is_whole = !negative && !matches!(self.rest, [b'.' | b'e' | b'E', ..]);
@@ -246,20 +246,22 @@ impl<'a> Scanner<'a> {
     }
 
     /// What a number comes to with the digits that follow. Too many of them come to nothing in particular.
-    fn digits(&mut self, number: u64) -> Result<u64, Malformed> {
-        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit());
-        let (count, number) = digits.fold((0, number), |(count, number), digit| {
-            (count + 1, number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
-        });
-        self.skip(count)?;
-        Ok(number)
+    fn digits(&mut self, mut number: u64) -> u64 {
+        let mut rest = self.rest;
+        while let [digit @ b'0'..=b'9', others @ ..] = rest {
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            rest = others;
+        }
+        self.rest = rest;
+        number
     }
 
     fn require_digits(&mut self) -> Result<(), Malformed> {
         if !self.next()?.is_ascii_digit() {
             return Err(Malformed);
         }
-        self.digits(0).map(|_| ())
+        self.digits(0);
+        Ok(())
     }
 
     /// A string, after its opening mark.
