@@ -22,7 +22,7 @@ pub(crate) struct Collector {
     /// A body of one frame is not copied.
     first: Bytes,
     all: BytesMut,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl Collector {
@@ -67,7 +67,7 @@ impl Collector {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                self.trailers = frame.into_trailers().ok();
+                self.trailers = frame.into_trailers().ok().map(Box::new);
                 return Ok(());
             }
         };
