@@ -45,6 +45,10 @@ impl Collector {
             };
             idle += usize::from(frame.data_ref().is_none_or(Bytes::is_empty));
             self.take(frame)?;
+            // Most say that they are at their end, and need not be asked once more.
+            if body.is_end_stream() {
+                return Poll::Ready(Ok(self.finish()));
+            }
             // A peer that sends frames without data and without end must neither keep this task to itself nor outlast the deadline.
             if idle > 8 {
                 cx.waker().wake_by_ref();
