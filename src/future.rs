@@ -25,22 +25,28 @@ pin_project! {
     ///
     /// Dropping it drops the request, whatever it was waiting for.
     pub struct ResponseFuture<S, F, B, M> {
-        // Beside the state, which changes several times: it is large, and stays where it is.
-        token: Option<Token<S>>,
         #[pin]
-        state: State<F, B>,
+        state: State<S, F, B>,
         mode: M,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, B> {
+    enum State<S, F, B> {
+        // The head is large, and stays where it is while the steps change.
+        Guarded { token: Option<Token<S>>, #[pin] step: Step<B> },
+        Calling { #[pin] future: F },
+    }
+}
+
+pin_project! {
+    #[project = StepProj]
+    enum Step<B> {
         Reading { #[pin] body: B, collector: Collector },
         // Boxed, since it is large, and most requests wait for nothing.
         Verifying { body: BufferedBody, waiting: Box<Waiting> },
         Entering { body: BufferedBody },
-        Calling { #[pin] future: F },
         Refused { rejection: Rejection },
     }
 }
@@ -57,7 +63,7 @@ struct Token<S> {
 
 impl<S, F, B, M> ResponseFuture<S, F, B, M> {
     pub(crate) fn passed(future: F, mode: M) -> Self {
-        Self { token: None, state: State::Calling { future }, mode }
+        Self { state: State::Calling { future }, mode }
     }
 
     pub(crate) fn guarded(guard: Arc<Guard>, inner: Readied<S>, request: Request<B>, mode: M) -> Self
@@ -67,15 +73,16 @@ impl<S, F, B, M> ResponseFuture<S, F, B, M> {
         let (parts, body) = request.into_parts();
         let declared = Declared::by(&parts.headers);
         let came_empty = body.is_end_stream();
-        let state = match head::check(&parts.method, &declared, guard.body_limit) {
-            Ok(()) => State::Reading { body, collector: Collector::new(guard.body_limit, guard.body_timeout) },
-            Err(fault) => State::refused_unread(&guard, fault.into()),
+        let step = match head::check(&parts.method, &declared, guard.body_limit) {
+            Ok(()) => Step::Reading { body, collector: Collector::default() },
+            Err(fault) => Step::refused_unread(&guard, fault.into()),
         };
-        Self { token: Some(Token { guard, inner, parts, declared, came_empty }), state, mode }
+        let token = Some(Token { guard, inner, parts, declared, came_empty });
+        Self { state: State::Guarded { token, step }, mode }
     }
 }
 
-impl<F, B> State<F, B> {
+impl<B> Step<B> {
     fn refused_unread(guard: &Guard, rejection: Rejection) -> Self {
         guard.verifier.report_unread(&rejection);
         Self::Refused { rejection }
@@ -92,36 +99,40 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut state, guarded, mode) = (this.state, this.token, &*this.mode);
+        let (mut state, mode) = (this.state, &*this.mode);
         loop {
-            let next = match (state.as_mut().project(), guarded.as_mut()) {
-                (StateProj::Reading { body, collector }, Some(token)) => {
-                    let Poll::Ready(read) = collector.poll(body, cx) else { return token.wait() };
+            let (guarded, mut step) = match state.as_mut().project() {
+                StateProj::Guarded { token, step } => (token, step),
+                StateProj::Calling { future } => {
+                    let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
+                    return future.poll(cx).map_ok(|response| response.map(inner));
+                }
+            };
+            // Gone only after completion, when nobody may ask.
+            let Some(token) = guarded else { return Poll::Pending };
+            let next = match step.as_mut().project() {
+                StepProj::Reading { body, collector } => {
+                    let Poll::Ready(read) = collector.poll(body, &token.guard, cx) else { return token.wait() };
                     token.verify(read)
                 }
-                (StateProj::Verifying { body, waiting }, Some(token)) => {
+                StepProj::Verifying { body, waiting } => {
                     let Poll::Ready(answered) = waiting.poll(cx) else { return token.wait() };
                     token.resume(std::mem::take(body), answered)
                 }
-                (StateProj::Entering { body }, Some(token)) => {
+                StepProj::Entering { body } => {
                     ready!(token.inner.poll_ready(cx))?;
                     let Some(Token { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
-                    State::Calling { future: inner.call(Request::from_parts(parts, body)) }
+                    state.set(State::Calling { future: inner.call(Request::from_parts(parts, body)) });
+                    continue;
                 }
-                (StateProj::Refused { rejection }, Some(token)) => {
+                StepProj::Refused { rejection } => {
                     let response = token.guard.refuse(rejection, token.parts.version);
                     *guarded = None;
                     return Poll::Ready(Ok(response.map(|bytes| <M as BodyMode<RB>>::generated(mode, bytes))));
                 }
-                (StateProj::Calling { future }, _) => {
-                    let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
-                    return future.poll(cx).map_ok(|response| response.map(inner));
-                }
-                // Gone only after completion, when nobody may ask.
-                (_, None) => return Poll::Pending,
             };
-            state.set(next);
+            step.set(next);
         }
     }
 }
@@ -135,10 +146,10 @@ impl<S: Clone> Token<S> {
 }
 
 impl<S> Token<S> {
-    fn verify<F, B>(&mut self, read: Result<BufferedBody, Rejection>) -> State<F, B> {
+    fn verify<B>(&mut self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,
-            Err(rejection) => return State::refused_unread(&self.guard, rejection),
+            Err(rejection) => return Step::refused_unread(&self.guard, rejection),
         };
         let request = head::token_request(&self.guard, &self.parts, &self.declared, &body.data);
         let progress = self.guard.verifier.start(&request);
@@ -150,24 +161,24 @@ impl<S> Token<S> {
         Ok(body)
     }
 
-    fn resume<F, B>(&mut self, body: BufferedBody, answered: Answered) -> State<F, B> {
+    fn resume<B>(&mut self, body: BufferedBody, answered: Answered) -> Step<B> {
         let request = head::token_request(&self.guard, &self.parts, &self.declared, &body.data);
         let progress = self.guard.verifier.resume(&request, answered);
         self.go_on(body, progress)
     }
 
-    fn go_on<F, B>(&mut self, body: BufferedBody, progress: Progress) -> State<F, B> {
+    fn go_on<B>(&mut self, body: BufferedBody, progress: Progress) -> Step<B> {
         match progress {
-            Progress::Waiting(waiting) => State::Verifying { body, waiting: Box::new(waiting) },
+            Progress::Waiting(waiting) => Step::Verifying { body, waiting: Box::new(waiting) },
             Progress::Done(Ok(identity)) => self.enter(body, identity),
-            Progress::Done(Err(rejection)) => State::Refused { rejection },
+            Progress::Done(Err(rejection)) => Step::Refused { rejection },
         }
     }
 
-    fn enter<F, B>(&mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> State<F, B> {
+    fn enter<B>(&mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> Step<B> {
         head::describe_buffered(&mut self.parts.headers, &self.declared, body.data.len());
         head::identify(&mut self.parts.extensions, identity);
-        State::Entering { body }
+        Step::Entering { body }
     }
 }
 
