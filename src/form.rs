@@ -66,6 +66,11 @@ impl<'a> TokenRequest<'a> {
         self.earlier
     }
 
+    /// What other mechanisms a head was found to hold.
+    pub(crate) fn with_rivals(self, authorization: Option<AuthScheme>, attestation: bool) -> Self {
+        Self { authorization, attestation, ..self }
+    }
+
     /// The query of the request's URI, without its question mark. Credentials there are refused.
     pub fn query(mut self, query: &'a str) -> Self {
         self.query = query.as_bytes();

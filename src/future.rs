@@ -7,18 +7,18 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::body::{BodyMode, BufferedBody, Collector};
-use crate::head;
+use crate::head::{self, Declared};
 use crate::identity::ClientIdentity;
 use crate::layer::Guard;
 use crate::readied::Readied;
 use crate::rejection::Rejection;
-use crate::verifier::{Progress, Waiting};
+use crate::verifier::{Answered, Progress, Waiting};
 
 pin_project! {
     /// The response of a [`ClientAssertion`](crate::ClientAssertion), in the making.
@@ -34,11 +34,20 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, B> {
-        Reading { token: Option<Token<S>>, #[pin] body: B, collector: Collector },
-        Verifying { token: Option<Token<S>>, body: BufferedBody, waiting: Waiting },
-        Entering { token: Option<Token<S>>, body: BufferedBody },
+        // The head is large, and stays where it is while the steps change.
+        Guarded { token: Option<Token<S>>, #[pin] step: Step<B> },
         Calling { #[pin] future: F },
-        Refused { guard: Arc<Guard>, rejection: Rejection, version: Version },
+    }
+}
+
+pin_project! {
+    #[project = StepProj]
+    enum Step<B> {
+        Reading { #[pin] body: B, collector: Collector },
+        // Boxed, since it is large, and most requests wait for nothing.
+        Verifying { body: BufferedBody, waiting: Box<Waiting> },
+        Entering { body: BufferedBody },
+        Refused { rejection: Rejection },
     }
 }
 
@@ -47,6 +56,7 @@ struct Token<S> {
     guard: Arc<Guard>,
     inner: Readied<S>,
     parts: Parts,
+    declared: Declared,
     /// Whether the body was at its end when it came.
     came_empty: bool,
 }
@@ -56,18 +66,26 @@ impl<S, F, B, M> ResponseFuture<S, F, B, M> {
         Self { state: State::Calling { future }, mode }
     }
 
-    pub(crate) fn refused(guard: Arc<Guard>, rejection: Rejection, version: Version, mode: M) -> Self {
-        guard.verifier.report_unread(&rejection);
-        Self { state: State::Refused { guard, rejection, version }, mode }
-    }
-
-    pub(crate) fn reading(guard: Arc<Guard>, inner: Readied<S>, parts: Parts, body: B, mode: M) -> Self
+    pub(crate) fn guarded(guard: Arc<Guard>, inner: Readied<S>, request: Request<B>, mode: M) -> Self
     where
         B: Body,
     {
-        let collector = Collector::new(guard.body_limit, guard.body_timeout);
-        let token = Some(Token { guard, inner, parts, came_empty: body.is_end_stream() });
-        Self { state: State::Reading { token, body, collector }, mode }
+        let (parts, body) = request.into_parts();
+        let declared = Declared::by(&parts.headers);
+        let came_empty = body.is_end_stream();
+        let step = match head::check(&parts.method, &declared, guard.body_limit) {
+            Ok(()) => Step::Reading { body, collector: Collector::default() },
+            Err(fault) => Step::refused_unread(&guard, fault.into()),
+        };
+        let token = Some(Token { guard, inner, parts, declared, came_empty });
+        Self { state: State::Guarded { token, step }, mode }
+    }
+}
+
+impl<B> Step<B> {
+    fn refused_unread(guard: &Guard, rejection: Rejection) -> Self {
+        guard.verifier.report_unread(&rejection);
+        Self::Refused { rejection }
     }
 }
 
@@ -83,86 +101,84 @@ where
         let this = self.project();
         let (mut state, mode) = (this.state, &*this.mode);
         loop {
-            let next = match state.as_mut().project() {
-                StateProj::Reading { token, body, collector } => {
-                    let Poll::Ready(read) = collector.poll(body, cx) else { return Token::wait(token) };
-                    // Gone only after completion, when nobody may ask.
-                    let Some(token) = token.take() else { return Poll::Pending };
-                    match read.and_then(|body| token.complete(body)) {
-                        Ok(body) => token.verify(body),
-                        Err(rejection) => token.refuse_unread(rejection),
-                    }
-                }
-                StateProj::Verifying { token, body, waiting } => {
-                    let Poll::Ready(answered) = waiting.poll(cx) else { return Token::wait(token) };
-                    let Some(token) = token.take() else { return Poll::Pending };
-                    let body = std::mem::take(body);
-                    let request = head::token_request(&token.guard, &token.parts, &body.data);
-                    let progress = token.guard.verifier.resume(&request, answered);
-                    token.go_on(body, progress)
-                }
-                StateProj::Entering { token, body } => {
-                    let Some(waiting) = token else { return Poll::Pending };
-                    ready!(waiting.inner.poll_ready(cx))?;
-                    let Some(Token { inner, parts, .. }) = token.take() else { return Poll::Pending };
-                    let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
-                    State::Calling { future: inner.call(Request::from_parts(parts, body)) }
-                }
+            let (guarded, mut step) = match state.as_mut().project() {
+                StateProj::Guarded { token, step } => (token, step),
                 StateProj::Calling { future } => {
                     let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
                     return future.poll(cx).map_ok(|response| response.map(inner));
                 }
-                StateProj::Refused { guard, rejection, version } => {
-                    let response = guard.refuse(rejection, *version);
+            };
+            // Gone only after completion, when nobody may ask.
+            let Some(token) = guarded else { return Poll::Pending };
+            let next = match step.as_mut().project() {
+                StepProj::Reading { body, collector } => {
+                    let Poll::Ready(read) = collector.poll(body, &token.guard, cx) else { return token.wait() };
+                    token.verify(read)
+                }
+                StepProj::Verifying { body, waiting } => {
+                    let Poll::Ready(answered) = waiting.poll(cx) else { return token.wait() };
+                    token.resume(std::mem::take(body), answered)
+                }
+                StepProj::Entering { body } => {
+                    ready!(token.inner.poll_ready(cx))?;
+                    let Some(Token { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
+                    let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
+                    state.set(State::Calling { future: inner.call(Request::from_parts(parts, body)) });
+                    continue;
+                }
+                StepProj::Refused { rejection } => {
+                    let response = token.guard.refuse(rejection, token.parts.version);
+                    *guarded = None;
                     return Poll::Ready(Ok(response.map(|bytes| <M as BodyMode<RB>>::generated(mode, bytes))));
                 }
             };
-            state.set(next);
+            step.set(next);
         }
     }
 }
 
 impl<S: Clone> Token<S> {
     /// While a body or a port is slow, others may have what the inner service reserved.
-    fn wait<T>(token: &mut Option<Self>) -> Poll<T> {
-        token.iter_mut().for_each(|token| token.inner.release());
+    fn wait<T>(&mut self) -> Poll<T> {
+        self.inner.release();
         Poll::Pending
     }
 }
 
 impl<S> Token<S> {
-    fn complete(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
-        head::check_complete(&self.parts.headers, self.came_empty, &body.data)?;
-        Ok(body)
-    }
-
-    fn verify<F, B>(self, body: BufferedBody) -> State<S, F, B> {
-        let request = head::token_request(&self.guard, &self.parts, &body.data);
+    fn verify<B>(&mut self, read: Result<BufferedBody, Rejection>) -> Step<B> {
+        let body = match read.and_then(|body| self.complete(body)) {
+            Ok(body) => body,
+            Err(rejection) => return Step::refused_unread(&self.guard, rejection),
+        };
+        let request = head::token_request(&self.guard, &self.parts, &self.declared, &body.data);
         let progress = self.guard.verifier.start(&request);
         self.go_on(body, progress)
     }
 
-    fn go_on<F, B>(self, body: BufferedBody, progress: Progress) -> State<S, F, B> {
+    fn complete(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
+        head::check_complete(&self.declared, self.came_empty, &body.data)?;
+        Ok(body)
+    }
+
+    fn resume<B>(&mut self, body: BufferedBody, answered: Answered) -> Step<B> {
+        let request = head::token_request(&self.guard, &self.parts, &self.declared, &body.data);
+        let progress = self.guard.verifier.resume(&request, answered);
+        self.go_on(body, progress)
+    }
+
+    fn go_on<B>(&mut self, body: BufferedBody, progress: Progress) -> Step<B> {
         match progress {
-            Progress::Waiting(waiting) => State::Verifying { token: Some(self), body, waiting },
+            Progress::Waiting(waiting) => Step::Verifying { body, waiting: Box::new(waiting) },
             Progress::Done(Ok(identity)) => self.enter(body, identity),
-            Progress::Done(Err(rejection)) => self.refuse(rejection),
+            Progress::Done(Err(rejection)) => Step::Refused { rejection },
         }
     }
 
-    fn enter<F, B>(mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> State<S, F, B> {
-        head::describe_buffered(&mut self.parts.headers, body.data.len());
+    fn enter<B>(&mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> Step<B> {
+        head::describe_buffered(&mut self.parts.headers, &self.declared, body.data.len());
         head::identify(&mut self.parts.extensions, identity);
-        State::Entering { token: Some(self), body }
-    }
-
-    fn refuse_unread<F, B>(self, rejection: Rejection) -> State<S, F, B> {
-        self.guard.verifier.report_unread(&rejection);
-        self.refuse(rejection)
-    }
-
-    fn refuse<F, B>(self, rejection: Rejection) -> State<S, F, B> {
-        State::Refused { guard: self.guard, rejection, version: self.parts.version }
+        Step::Entering { body }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::ConfigError;
 use crate::endpoint::Endpoint;
 use crate::policy::Wording;
 use crate::rejection::{ClientFault, Rejection, RejectionKind};
-use crate::render::{Redox, RenderRejection, Rfc6749};
+use crate::render::{Answers, Redox, RenderRejection, Rfc6749};
 use crate::service::ClientAssertion;
 use crate::verifier::Verifier;
 
@@ -32,7 +32,7 @@ pub struct ClientAssertionLayer<M = WrappedBodies> {
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) verifier: Arc<Verifier>,
-    renderer: Arc<dyn RenderRejection>,
+    answers: Arc<Answers>,
     path: Option<Box<str>>,
     pub(crate) endpoint: Endpoint,
     pub(crate) optional: bool,
@@ -47,13 +47,13 @@ impl ClientAssertionLayer {
     /// `route_layer` of its own.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
         let verifier = verifier.into();
-        let renderer: Arc<dyn RenderRejection> = match verifier.first_policy().wording {
-            Wording::Redox => Arc::new(Redox::default()),
-            Wording::Rfc6749 => Arc::new(Rfc6749::default()),
+        let answers = match verifier.first_policy().wording {
+            Wording::Redox => Answers::by(Redox::default()),
+            Wording::Rfc6749 => Answers::by(Rfc6749::default()),
         };
         let guard = Guard {
             verifier,
-            renderer,
+            answers: Arc::new(answers),
             path: None,
             endpoint: Endpoint::Token,
             optional: false,
@@ -181,7 +181,7 @@ impl<M> ClientAssertionLayer<M> {
 
     /// Answers refused requests with `renderer` instead of the profile's own.
     pub fn render(self, renderer: impl RenderRejection) -> Self {
-        self.with(|guard| guard.renderer = Arc::new(renderer))
+        self.with(|guard| guard.answers = Arc::new(Answers::by(renderer)))
     }
 
     /// Refuses bodies of more than this many bytes. Default: 64 KiB.
@@ -222,14 +222,11 @@ impl Guard {
         self.path.as_deref().is_none_or(|guarded| guarded == path)
     }
 
-    /// The response to a refused request. Whatever the renderer made, the length is right and the reason rides along.
+    /// The response to a refused request. Whatever the renderer made, the reason rides along.
     pub(crate) fn refuse(&self, rejection: &Rejection, version: Version) -> Response<Bytes> {
-        let mut response = self.renderer.render(rejection);
-        let length = HeaderValue::from(response.body().len());
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_LENGTH, length);
+        let mut response = self.answers.to(rejection);
         if abandons_body(rejection.kind()) && version <= Version::HTTP_11 {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(rejection.clone());
         response

@@ -10,7 +10,6 @@ use tower_service::Service;
 
 use crate::body::{BodyMode, WrappedBodies};
 use crate::future::ResponseFuture;
-use crate::head;
 use crate::layer::Guard;
 use crate::readied::Readied;
 
@@ -68,11 +67,7 @@ where
         }
         // Taken even if it is not going to be called: what it reserved must not outlast the request.
         let inner = Readied::take(&mut self.inner);
-        let (parts, body) = request.into_parts();
-        match head::check(&parts, guard.body_limit) {
-            Ok(()) => ResponseFuture::reading(Arc::clone(guard), inner, parts, body, mode),
-            Err(fault) => ResponseFuture::refused(Arc::clone(guard), fault.into(), parts.version, mode),
-        }
+        ResponseFuture::guarded(Arc::clone(guard), inner, request, mode)
     }
 }
 

@@ -139,6 +139,22 @@ fn an_accepted_request_allocates_for_its_extensions_alone() {
 }
 
 #[test]
+fn a_refused_request_allocates_for_the_headers_and_the_extensions_of_its_answer_alone() {
+    // Two for a map of headers, and three for extensions. What is said was put into words before.
+    let signer = Signer::es256("key-1");
+    let stranger = |_| form(&Jwt::by(&signer, CLIENT).claim("aud", "https://other.example.com").signed()).into();
+    let refused = [(0..REQUESTS).map(stranger).collect(), vec![Bytes::new(); REQUESTS]];
+    for forms in refused {
+        let mut service = guarded(&signer, Inner::default());
+        let count = allocations(requests("/token", forms), |request| {
+            let response = now_or_never(service.call(request)).unwrap();
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        });
+        assert!(count <= 5, "{count}");
+    }
+}
+
+#[test]
 fn a_request_for_another_path_allocates_nothing_and_clones_nothing() {
     let (signer, inner) = (Signer::es256("key-1"), Inner::default());
     let clones = Arc::clone(&inner.clones);

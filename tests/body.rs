@@ -185,6 +185,30 @@ async fn a_slow_body_within_its_time_is_accepted() {
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), whole.len().to_string());
 }
 
+/// One frame, after which nobody may ask again.
+struct Single(Option<Bytes>);
+
+impl Body for Single {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(self.0.take().expect("it has said that it is at its end")))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+#[test]
+fn a_body_that_says_that_it_is_at_its_end_is_not_asked_again() {
+    let response = now_or_never(send(request(Single(Some(padded(1_000).into())))));
+    assert_eq!(response.status(), StatusCode::OK);
+    let response = now_or_never(send(request(Single(Some(padded(2_001).into())))));
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
 #[test]
 fn a_slow_body_without_a_runtime_is_our_fault() {
     let response = now_or_never(send(request(script([Act::Hang]))));

@@ -304,6 +304,8 @@ impl<B> Service<Request<B>> for Inner {
         Poll::Ready(Ok(()))
     }
 
+    // In every candidate alike: else one would be measured with a call more than the other.
+    #[inline(always)]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         drop(black_box(request));
         ready(Ok(Response::new(Full::default())))

@@ -11,28 +11,25 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
 use super::BufferedBody;
+use crate::layer::Guard;
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 
 /// Reads a body into memory, within a size and a time.
+#[derive(Default)]
 pub(crate) struct Collector {
-    limit: usize,
-    timeout: Duration,
     /// Set when the body first made us wait: most are there at once.
     deadline: Option<Pin<Box<Sleep>>>,
     /// A body of one frame is not copied.
     first: Bytes,
     all: BytesMut,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl Collector {
-    pub(crate) fn new(limit: usize, timeout: Duration) -> Self {
-        Self { limit, timeout, deadline: None, first: Bytes::new(), all: BytesMut::new(), trailers: None }
-    }
-
     pub(crate) fn poll<B: Body<Data = Bytes>>(
         &mut self,
         mut body: Pin<&mut B>,
+        guard: &Guard,
         cx: &mut Context<'_>,
     ) -> Poll<Result<BufferedBody, Rejection>> {
         let mut idle = 0;
@@ -41,38 +38,42 @@ impl Collector {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(ClientFault::BodyUnreadable.into())),
                 Poll::Ready(None) => return Poll::Ready(Ok(self.finish())),
-                Poll::Pending => return self.poll_deadline(cx),
+                Poll::Pending => return self.poll_deadline(guard.body_timeout, cx),
             };
             idle += usize::from(frame.data_ref().is_none_or(Bytes::is_empty));
-            self.take(frame)?;
+            self.take(frame, guard.body_limit)?;
+            // Most say that they are at their end, and need not be asked once more.
+            if body.is_end_stream() {
+                return Poll::Ready(Ok(self.finish()));
+            }
             // A peer that sends frames without data and without end must neither keep this task to itself nor outlast the deadline.
             if idle > 8 {
                 cx.waker().wake_by_ref();
-                return self.poll_deadline(cx);
+                return self.poll_deadline(guard.body_timeout, cx);
             }
         }
     }
 
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<BufferedBody, Rejection>> {
+    fn poll_deadline(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<Result<BufferedBody, Rejection>> {
         let deadline = match &mut self.deadline {
             Some(deadline) => deadline,
             None if Handle::try_current().is_err() => return Poll::Ready(Err(ServerFault::Timer.into())),
-            none => none.insert(Box::pin(sleep(self.timeout))),
+            none => none.insert(Box::pin(sleep(timeout))),
         };
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(ClientFault::BodyTimeout.into()))
     }
 
-    fn take(&mut self, frame: Frame<Bytes>) -> Result<(), ClientFault> {
+    fn take(&mut self, frame: Frame<Bytes>, limit: usize) -> Result<(), ClientFault> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                self.trailers = frame.into_trailers().ok();
+                self.trailers = frame.into_trailers().ok().map(Box::new);
                 return Ok(());
             }
         };
         let held = self.first.len() + self.all.len();
-        if data.len() > self.limit.saturating_sub(held) {
+        if data.len() > limit.saturating_sub(held) {
             return Err(ClientFault::BodyTooLarge);
         }
         if held == 0 {

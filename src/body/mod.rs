@@ -23,7 +23,8 @@ pub use mode::{BodyMode, PreservedBodies, RebuiltBodies, WrappedBodies};
 #[derive(Clone, Default)]
 pub struct BufferedBody {
     pub(crate) data: Bytes,
-    trailers: Option<HeaderMap>,
+    /// Boxed, since next to no token request has any.
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl BufferedBody {
@@ -35,7 +36,7 @@ impl BufferedBody {
         if !self.data.is_empty() {
             return Some(Frame::data(std::mem::take(&mut self.data)));
         }
-        self.trailers.take().map(Frame::trailers)
+        self.trailers.take().map(|trailers| Frame::trailers(*trailers))
     }
 
     fn is_end(&self) -> bool {

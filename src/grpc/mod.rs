@@ -47,7 +47,7 @@ use tower_service::Service;
 
 use crate::endpoint::Endpoint;
 use crate::form::TokenRequest;
-use crate::head;
+use crate::head::{self, Declared};
 use crate::readied::Readied;
 use crate::verifier::Verifier;
 
@@ -158,5 +158,6 @@ fn escape(value: &[u8], form: &mut String) {
 }
 
 fn token_request<'a>(form: &'a str, parts: &'a Parts) -> TokenRequest<'a> {
-    head::beside_form(TokenRequest::new(form.as_bytes()).endpoint(Endpoint::Other), parts)
+    let request = TokenRequest::new(form.as_bytes()).endpoint(Endpoint::Other);
+    head::beside_form(request, parts, &Declared::by(&parts.headers))
 }

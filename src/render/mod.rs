@@ -25,6 +25,7 @@
 //! assert_eq!(ours.headers()["retry-after"], "5");
 //! ```
 
+mod answers;
 mod redox;
 
 use bytes::Bytes;
@@ -33,6 +34,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use crate::config::ConfigError;
 use crate::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind, ServerFault};
 
+pub(crate) use answers::Answers;
 pub use redox::Redox;
 
 /// Makes the response to a refused request.
@@ -61,6 +63,12 @@ pub use redox::Redox;
 pub trait RenderRejection: Send + Sync + 'static {
     /// The response to `rejection`.
     fn render(&self, rejection: &Rejection) -> Response<Bytes>;
+
+    /// Whether the response to a rejection depends on its [kind](Rejection::kind) alone. The layer then asks for it once, and
+    /// answers with copies. Default: no, so that a renderer may count, or tell one request from another.
+    fn depends_on_kind_alone(&self) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static> RenderRejection for F {
@@ -99,6 +107,10 @@ impl RenderRejection for Rfc6749 {
             &OAuthError { error, error_description: Some(description), error_uri: self.error_uri.as_deref() },
         )
     }
+
+    fn depends_on_kind_alone(&self) -> bool {
+        true
+    }
 }
 
 /// Answers as [`Rfc6749`] does, and says nothing but the code.
@@ -109,6 +121,10 @@ impl RenderRejection for Opaque {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let error = code(rejection.kind());
         respond(rejection.kind(), &OAuthError { error, error_description: None, error_uri: None })
+    }
+
+    fn depends_on_kind_alone(&self) -> bool {
+        true
     }
 }
 
@@ -269,8 +285,6 @@ fn respond(kind: RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
     let (status, extra) = status(kind);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    // These, the length and an outer layer's few: room once, and not three times.
-    headers.reserve(8);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

@@ -114,6 +114,10 @@ impl RenderRejection for Redox {
         }
         response
     }
+
+    fn depends_on_kind_alone(&self) -> bool {
+        true
+    }
 }
 
 fn key_not_found(settings: &str) -> Box<str> {

@@ -1,8 +1,8 @@
 //! Token endpoints that authenticate clients by signed JWT, and a load for them, over loopback HTTP.
 //!
 //! `taskset -c 1 cargo run --release` compares all of them, in about five minutes; each server runs by itself on the first
-//! processor, the load on the second. With `--smoke` it only sees that everything works. It makes a bounded number of
-//! requests, and servers stop when the load that has started them does.
+//! processor, the load on the second. With `--smoke` it only sees that everything works, with `--flood` it compares refusals
+//! alone. It makes a bounded number of requests, and servers stop when the load that has started them does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -26,7 +26,8 @@ fn main() {
     match arguments[..] {
         ["serve", kind, jwk] => servers::serve(kind, &std::fs::read(Path::new(jwk)).unwrap()),
         ["--smoke"] => report::compare(&report::SMOKE),
+        ["--flood"] => report::flood(&report::FULL),
         [] => report::compare(&report::FULL),
-        _ => panic!("usage: peers [--smoke]"),
+        _ => panic!("usage: peers [--smoke | --flood]"),
     }
 }

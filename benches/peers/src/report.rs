@@ -7,7 +7,7 @@ use crate::ISSUER;
 use crate::load::{Run, Server};
 use crate::mint::Signer;
 use crate::plot::{Line, Plot};
-use crate::servers::KINDS;
+use crate::servers::{FLOODED, KINDS};
 
 /// How much is run.
 pub(crate) struct Effort {
@@ -141,17 +141,18 @@ fn plot(seen: &[[Vec<Run>; 2]]) {
     plot.save("latency.svg");
 }
 
-/// Requests with a valid signature that address somebody else, against an empty handler that gets the same.
-fn flood(effort: &Effort) {
+/// Requests with a valid signature that address somebody else, against handlers that get the same.
+pub(crate) fn flood(effort: &Effort) {
     let signer = Signer::es256();
     let key = Scratch::with(&signer);
     let few: Vec<_> = signer.mint("https://other.example.com", 1_000.min(effort.flood)).iter().map(request).collect();
     let flood: Vec<_> = few.iter().cycle().take(effort.flood).cloned().collect();
-    let kinds = [(KINDS[0], "200"), (KINDS[1], "400"), (KINDS[2], "400")];
-    let mut seen: [Vec<Run>; 3] = Default::default();
-    let mut memory = [0; 3];
-    for _ in 0..effort.rounds {
-        for (index, (kind, status)) in kinds.into_iter().enumerate() {
+    let mut seen: [Vec<Run>; FLOODED.len()] = Default::default();
+    let mut memory = [0; FLOODED.len()];
+    for round in 0..effort.rounds {
+        for place in 0..FLOODED.len() {
+            let index = if round % 2 == 0 { place } else { FLOODED.len() - 1 - place };
+            let (kind, status) = FLOODED[index];
             let server = Server::start(kind, &key.0);
             let _warm = server.load(&flood[..flood.len() / 10], CONNECTIONS, status);
             let before = server.resident_kilobytes();
@@ -160,12 +161,14 @@ fn flood(effort: &Effort) {
         }
     }
     println!(
-        "\n| flood of wrong-audience requests | requests/s | of the empty handler's | server CPU µs | memory gained |"
+        "\n| flood of wrong-audience requests | requests/s | of the first row | of the row above | server CPU µs | memory gained |"
     );
-    println!("|---|--:|--:|--:|--:|");
-    let ceiling = rate(&seen[0]);
-    for ((kind, _), (runs, memory)) in kinds.iter().zip(seen.iter().zip(memory)) {
-        let (rate, cpu) = (rate(runs), cpu(runs));
-        println!("| {kind} | {rate:.0} | {:.1} % | {cpu:.1} | {memory} kB |", 100.0 * rate / ceiling);
+    println!("|---|--:|--:|--:|--:|--:|");
+    let rates: Vec<_> = seen.iter().map(|runs| rate(runs)).collect();
+    for (index, (kind, _)) in FLOODED.iter().enumerate() {
+        let of = |other: usize| 100.0 * rates[index] / rates[other];
+        let (rate, first, above) = (rates[index], of(0), of(index.saturating_sub(1)));
+        let (cpu, memory) = (cpu(&seen[index]), memory[index]);
+        println!("| {kind} | {rate:.0} | {first:.1} % | {above:.1} % | {cpu:.1} | {memory} kB |");
     }
 }

@@ -14,8 +14,9 @@ use axum::routing::post;
 use axum::serve::ListenerExt;
 use axum::{Extension, Form, Router};
 use bytes::Bytes;
-use http::{Request, Response, header};
-use http_body_util::Full;
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use jsonwebtoken::crypto::{CryptoProvider, aws_lc, rust_crypto};
@@ -26,7 +27,7 @@ use oauth_as::jwt::{JwsAlg, JwsVerifier, P256Verifier};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tower::{Layer, service_fn};
+use tower::{Layer, Service, service_fn};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::replay::MemoryReplay;
@@ -46,6 +47,16 @@ pub(crate) const KINDS: [&str; 7] = [
     "`oauth-as` (axum)",
 ];
 
+/// What a flood is sent to, and the status that it must be answered with: a server of which nothing is asked, and on each stack
+/// this layer beside a handler that reads the body and gives the very answer that the layer gives.
+pub(crate) const FLOODED: [(&str, &str); 5] = [
+    ("empty handler (axum)", "200"),
+    ("handler with the same answer (axum)", "400"),
+    ("this layer (axum)", "400"),
+    ("handler with the same answer (hyper)", "400"),
+    ("this layer (hyper)", "400"),
+];
+
 /// Serves until its input ends.
 pub(crate) fn serve(kind: &str, jwk: &[u8]) {
     let jwk: Value = serde_json::from_slice(jwk).unwrap();
@@ -56,7 +67,10 @@ pub(crate) fn serve(kind: &str, jwk: &[u8]) {
         let mut ended = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
         let server = async {
             match kind {
-                "this layer (hyper)" => serve_hyper(listener, &jwk).await,
+                "handler with the same answer (hyper)" => serve_hyper(listener, service_fn(refuse)).await,
+                "this layer (hyper)" => {
+                    serve_hyper(listener, layer(&jwk).path("/token").unwrap().layer(service_fn(grant))).await;
+                }
                 _ => serve_axum(listener, router(kind, &jwk)).await,
             }
         };
@@ -72,13 +86,11 @@ async fn serve_axum(listener: TcpListener, router: Router) {
     axum::serve(listener, router).await.unwrap();
 }
 
-async fn serve_hyper(listener: TcpListener, jwk: &Value) {
-    let token = |request: Request<RequestBody<hyper::body::Incoming>>| async move {
-        assert!(request.extensions().get::<ClientIdentity>().is_some());
-        let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
-        Ok::<_, Infallible>(response.body(Full::new(Bytes::from_static(TOKEN.as_bytes()))).unwrap())
-    };
-    let service = layer(jwk).path("/token").unwrap().layer(service_fn(token));
+async fn serve_hyper<S, B>(listener: TcpListener, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: Body<Data: Send, Error = Infallible> + Send + 'static,
+{
     loop {
         let (connection, _) = listener.accept().await.unwrap();
         connection.set_nodelay(true).unwrap();
@@ -88,9 +100,27 @@ async fn serve_hyper(listener: TcpListener, jwk: &Value) {
     }
 }
 
+async fn grant(request: Request<RequestBody<Incoming>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    assert!(request.extensions().get::<ClientIdentity>().is_some());
+    let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+    Ok(response.body(Full::new(Bytes::from_static(TOKEN.as_bytes()))).unwrap())
+}
+
+async fn refuse(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let _read = request.into_body().collect().await.unwrap();
+    let (status, headers, body) = WRONG_AUDIENCE;
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    Ok(response)
+}
+
 fn router(kind: &str, jwk: &Value) -> Router {
     match kind {
         "empty handler (axum)" => Router::new().route("/token", post(|_: Bytes| async { ANSWER })),
+        "handler with the same answer (axum)" => {
+            Router::new().route("/token", post(|_: Bytes| async { WRONG_AUDIENCE }))
+        }
         "this layer (axum)" => Router::new()
             .route("/token", post(|_: Extension<ClientIdentity>, _: Bytes| async { ANSWER }))
             .route_layer(layer(jwk)),
@@ -121,6 +151,13 @@ type Answer = (StatusCode, [(header::HeaderName, &'static str); 1], &'static str
 const ANSWER: Answer = (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], TOKEN);
 const REFUSAL: Answer =
     (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, "application/json")], r#"{"error":"invalid_client"}"#);
+
+/// What this layer answers to an assertion that addresses somebody else.
+const WRONG_AUDIENCE: (StatusCode, [(header::HeaderName, &str); 3], &str) = (
+    StatusCode::BAD_REQUEST,
+    [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],
+    r#"{"error":"invalid_client","error_description":"Unexpected aud claim"}"#,
+);
 
 fn layer(jwk: &Value) -> ClientAssertionLayer {
     let keys = KeySet::parse(json!({"keys": [jwk]}).to_string().as_bytes()).unwrap();
