@@ -1,7 +1,8 @@
 //! What is paid before the first request, or beside the requests: `cargo bench --bench cold`, in about two minutes.
 //!
 //! A million clients are registered, by the program and by a file; the file is read again while requests are served, and the
-//! longest of them is compared with the longest without. `benches/features.sh` has the sizes and times of compiling.
+//! longest of them is compared with the longest without. What made it long is told apart: what the request did itself, what it
+//! waited for, and what the scheduler took. `benches/features.sh` has the sizes and times of compiling.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{AUDIENCE, Jwt, Signer, clock, form, now_or_never};
-use process::{nanoseconds_waited, resident_bytes};
+use process::{processor_time, resident_bytes, times_blocked};
 use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
@@ -26,7 +27,7 @@ use tower_client_assertion::{Policy, TokenRequest, Verifier};
 
 /// Keys that the clients share. Each client has a parsed one of its own all the same.
 const KEYS: usize = 100;
-/// Requests after which the scheduler is asked whether it has interrupted them.
+/// Requests after which the scheduler is asked whether any of them has blocked.
 const WATCHED: usize = 16;
 
 fn main() {
@@ -36,7 +37,7 @@ fn main() {
     print_key_sets();
     let signers: Vec<_> = (0..KEYS).map(|_| Signer::ed25519("EdDSA", "key-1")).collect();
     print_fixed(clients, &signers);
-    print_file(clients, &signers, if full { 5 } else { 1 });
+    print_file(clients, &signers, if full { 3 } else { 1 });
 }
 
 fn row(what: impl std::fmt::Display, measured: impl std::fmt::Display) {
@@ -103,7 +104,7 @@ fn verifier(registry: impl ClientRegistry) -> Verifier {
 
 fn print_file(clients: usize, signers: &[Signer], reloads: usize) {
     let path = std::env::temp_dir().join(format!("tower-client-assertion-bench-{}.json", std::process::id()));
-    std::fs::write(&path, metadata(clients, signers)).unwrap();
+    std::fs::write(&path, metadata(clients, signers, |_| 0)).unwrap();
     let megabytes = std::fs::metadata(&path).unwrap().len() / 1_000_000;
     let (registry, loading) = timed(|| Arc::new(FileRegistry::load(&path).unwrap()));
     row(format!("load a file of {clients} clients, {megabytes} MB"), milliseconds(loading));
@@ -111,43 +112,61 @@ fn print_file(clients: usize, signers: &[Signer], reloads: usize) {
     let verifier = verifier(Arc::clone(&registry));
     let quiet = served_during(&verifier, signers, || std::thread::sleep(loading));
     quiet.print("the file is left alone");
-    let mut reloading = Duration::ZERO;
-    let busy = served_during(&verifier, signers, || {
+    let mut version = 0;
+    for (what, step) in [("nothing", 0), ("every hundredth", 100), ("all", 1)] {
+        let mut times = Vec::new();
+        let mut busy = Served::default();
         for _ in 0..reloads {
-            reloading = timed(|| registry.reload().unwrap()).1;
+            version += 1;
+            let version = |number: usize| if number.checked_rem(step) == Some(0) { version } else { 0 };
+            std::fs::write(&path, metadata(clients, signers, version)).unwrap();
+            busy.add(served_during(&verifier, signers, || times.push(timed(|| registry.reload().unwrap()).1)));
         }
-    });
-    row("reload it while requests are served", milliseconds(reloading));
-    busy.print("the file is reloaded");
+        times.sort();
+        row(format!("reload it while requests are served, {what} of it changed"), milliseconds(times[reloads / 2]));
+        busy.print(&format!("the file is reloaded, {what} of it changed"));
+    }
     std::fs::remove_file(path).unwrap();
 }
 
-fn metadata(clients: usize, signers: &[Signer]) -> String {
+/// A file of clients, of which each registered a scope that tells which version of it this is.
+fn metadata(clients: usize, signers: &[Signer], version: impl Fn(usize) -> usize) -> String {
     let texts: Vec<_> = signers.iter().map(|signer| json!({"keys": [signer.jwk()]}).to_string()).collect();
     let mut all = String::from("[");
     for number in 0..clients {
-        let comma = if number == 0 { "" } else { "," };
-        write!(all, r#"{comma}{{"client_id":"{}","jwks":{}}}"#, id(number), texts[number % KEYS]).unwrap();
-        all.push('\n');
+        let (comma, id, keys) = (if number == 0 { "" } else { "," }, id(number), &texts[number % KEYS]);
+        writeln!(all, r#"{comma}{{"client_id":"{id}","scope":"v{}","jwks":{keys}}}"#, version(number)).unwrap();
     }
     all + "]"
 }
 
-/// How long requests took: the median, and the longest of those that the scheduler let alone and of the others.
+/// How long requests took, and what the longest waits among them were due to.
+#[derive(Default)]
 struct Served {
-    sorted: Vec<Duration>,
+    times: Vec<Duration>,
+    /// The most processor time of a request: what it did itself, in the kernel too.
+    own: Duration,
+    /// The longest that a request was without a processor: because it had blocked, perhaps, and because others had it.
+    blocked: Duration,
     interrupted: Duration,
 }
 
 impl Served {
-    fn print(&self, when: &str) {
+    fn print(mut self, when: &str) {
+        self.times.sort();
         let micros = |time: Duration| format!("{:.0} µs", time.as_nanos() as f64 / 1e3);
-        let at =
-            |share: usize| self.sorted.get(self.sorted.len() * share / 1_000).copied().map_or_else(String::new, micros);
-        let longest = self.sorted.last().copied().map_or_else(String::new, micros);
-        let (median, most, interrupted) = (at(500), at(999), micros(self.interrupted));
-        let text = format!("{median}; {most}; {longest} ({interrupted} where interrupted)");
-        row(format!("a request while {when}: median; 99.9 %; longest of {}", self.sorted.len()), text);
+        let at = |share: usize| micros(self.times[(self.times.len() * share / 1_000).min(self.times.len() - 1)]);
+        let (own, blocked, interrupted) = (micros(self.own), micros(self.blocked), micros(self.interrupted));
+        let what = format!("a request while {when}: median; 99.9 %; longest of {}", self.times.len());
+        row(what, format!("{}; {}; {}", at(500), at(999), at(1_000)));
+        row("of these the longest: busy; blocked; interrupted", format!("{own}; {blocked}; {interrupted}"));
+    }
+
+    fn add(&mut self, other: Self) {
+        self.times.extend(other.times);
+        self.own = self.own.max(other.own);
+        self.blocked = self.blocked.max(other.blocked);
+        self.interrupted = self.interrupted.max(other.interrupted);
     }
 }
 
@@ -159,33 +178,32 @@ fn served_during(verifier: &Verifier, signers: &[Signer], work: impl FnOnce() + 
             work();
             done.store(true, Ordering::Release);
         });
-        let mut served = Served { sorted: Vec::new(), interrupted: Duration::ZERO };
+        let mut served = Served::default();
         while !done.load(Ordering::Acquire) {
-            served.add(verifier, signers);
+            served.serve(verifier, signers);
         }
-        served.sorted.sort();
         served
     })
 }
 
 impl Served {
-    fn add(&mut self, verifier: &Verifier, signers: &[Signer]) {
+    fn serve(&mut self, verifier: &Verifier, signers: &[Signer]) {
         let forms: Vec<_> = (0..WATCHED)
             .map(|number| form(&Jwt::by(&signers[number], &id(number)).signed_by(&signers[number])))
             .collect();
-        let before = nanoseconds_waited();
-        let times: Vec<_> = forms
-            .iter()
-            .map(|form| {
-                let (outcome, time) = timed(|| now_or_never(verifier.verify(&TokenRequest::new(form.as_bytes()))));
-                outcome.unwrap();
-                time
-            })
-            .collect();
-        if nanoseconds_waited() == before {
-            self.sorted.extend(times);
-        } else {
-            self.interrupted = times.into_iter().fold(self.interrupted, Duration::max);
+        let before = times_blocked();
+        let mut away = Duration::ZERO;
+        for form in &forms {
+            let start = processor_time();
+            let (outcome, time) = timed(|| now_or_never(verifier.verify(&TokenRequest::new(form.as_bytes()))));
+            // What happens between the two clocks is not the request's.
+            let own = (processor_time() - start).min(time);
+            outcome.unwrap();
+            self.times.push(time);
+            self.own = self.own.max(own);
+            away = away.max(time - own);
         }
+        let cause = if times_blocked() == before { &mut self.interrupted } else { &mut self.blocked };
+        *cause = away.max(*cause);
     }
 }

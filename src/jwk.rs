@@ -200,11 +200,18 @@ impl Jwk {
         if point.is_small_order() {
             return Err(SkipReason::Weak);
         }
-        if point.compress() != encoded {
+        if !is_reduced(&encoded) {
             return Err(SkipReason::Invalid);
         }
         ParsedPublicKey::new(&signature::ED25519, x).map_err(|_| SkipReason::Invalid)
     }
+}
+
+/// Whether y is less than the prime 2^255 - 19: little-endian, beside the sign of x in the highest bit. The sign has a second
+/// form only where x is zero, and such points are of low order.
+fn is_reduced(encoded: &CompressedEdwardsY) -> bool {
+    let [low, middle @ .., high] = encoded.to_bytes();
+    low < 0xED || middle != [0xFF; 30] || high & 0x7F != 0x7F
 }
 
 /// A public key, ready to verify with.

@@ -70,7 +70,7 @@ impl KeySet {
         if set.keys.len() > max_keys {
             return Err(KeySetError::TooManyKeys { limit: max_keys });
         }
-        let mut found = Self::default();
+        let mut found = Self { keys: Vec::with_capacity(set.keys.len()), skipped: Vec::new() };
         for (index, jwk) in set.keys.iter().enumerate() {
             found.add(index, jwk);
         }

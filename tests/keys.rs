@@ -312,6 +312,25 @@ fn an_ed25519_point_has_one_encoding() {
     assert!(points >= 2, "some of these numbers are points when they are written as they should be");
 }
 
+/// The curve is symmetric in y. So what is just under the prime, or differs from it in one octet, is as good as its negative.
+#[test]
+fn an_ed25519_point_just_under_the_prime_is_as_usable_as_its_negative() {
+    let mut points = 0;
+    for (octet, y) in [0, 1, 15, 30, 31].into_iter().flat_map(|octet| (2..=40).map(move |y| (octet, y))) {
+        let (mut small, mut negative) = ([0; 32], small_y(0).1);
+        (small[octet], negative[octet]) = (y, negative[octet] - y);
+        for sign in [0, 0x80] {
+            let signed = |mut x: [u8; 32]| {
+                x[31] |= sign;
+                judge(&okp(&x))
+            };
+            assert_eq!(signed(negative), signed(small), "p - {y} * 256^{octet}, sign {sign:#x}");
+            points += usize::from(signed(small).is_ok());
+        }
+    }
+    assert!(points > 100, "about half of all numbers are points: {points}");
+}
+
 #[test]
 fn what_is_not_an_ed25519_point_or_has_another_length_is_invalid() {
     let x = decoded(&ED25519.jwk(), "x");

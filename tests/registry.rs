@@ -9,7 +9,7 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, mpsc};
 
 use common::{AUDIENCE, CLIENT, Jwt, SIGNER, Signer, clock, form, key_set, now_or_never, verify};
 use serde_json::{Value, json};
@@ -534,6 +534,131 @@ fn a_reload_that_fails_leaves_the_clients_as_they_were() {
     file.write("[]");
     registry.reload().unwrap();
     assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Err(ClientFault::UnknownClient));
+}
+
+#[test]
+fn a_client_whose_entry_did_not_change_is_kept_and_every_other_is_made_anew() {
+    let secret = |secret: &str| json!({"client_id": "secret", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": secret});
+    let entries = [good(), odd(json!({})), secret(&"x".repeat(32))].map(|entry| entry.to_string());
+    let changes = [
+        ("nothing", "odd", entries[1].clone()),
+        ("a key", "odd", metadata("odd", &[SIGNER.jwk()]).to_string()),
+        ("one key more", "odd", metadata("odd", &[ODD.jwk(), SIGNER.jwk()]).to_string()),
+        ("the scope", "odd", odd(json!({"scope": "a"})).to_string()),
+        ("the policy", "odd", odd(json!({"client_assertion_policy": "legacy"})).to_string()),
+        ("the algorithm", "odd", odd(json!({"token_endpoint_auth_signing_alg": "ES384"})).to_string()),
+        ("a member that we do not read", "odd", odd(json!({"client_name": "a"})).to_string()),
+        ("white space", "odd", entries[1].replacen(':', ": ", 1)),
+        ("the last byte of a secret", "secret", secret(&format!("{}y", "x".repeat(31))).to_string()),
+        ("its use", "odd", odd_without("jwks").to_string()),
+    ];
+    for (what, id, changed) in changes {
+        let file = File::new(format!("[{}]", entries.join(",")));
+        let registry = file.load().unwrap();
+        let of_all = || [CLIENT, "odd", "secret"].map(|id| (id, find(&registry, id).unwrap()));
+        let before = of_all();
+        // In another order, and with one more.
+        let others = entries.iter().filter(|entry| !entry.contains(&json!(id).to_string()));
+        let mut after: Vec<_> = others.rev().cloned().collect();
+        after.insert(1, changed);
+        after.insert(0, metadata("new", &[SIGNER.jwk()]).to_string());
+        file.write(format!("[{}]", after.join(",\n")));
+        registry.reload().unwrap();
+        for ((other, before), (_, after)) in before.iter().zip(of_all()) {
+            let kept = *other != id || what == "nothing";
+            assert_eq!(Arc::ptr_eq(before, &after), kept, "{other}: {what} of {id} changed");
+        }
+        assert!(find(&registry, "new").is_some());
+    }
+}
+
+#[test]
+fn a_client_that_is_kept_is_judged_like_one_that_is_new() {
+    let skipped = metadata("skipped", &[ODD.jwk(), json!({"kty": "PQC"})]);
+    let twin = metadata("twin", &[ODD.jwk()]);
+    let unusable = json!({"client_id": "unusable"});
+    let versions = [
+        vec![skipped.clone(), twin.clone(), unusable.clone()],
+        vec![unusable.clone(), good(), twin.clone(), skipped.clone()],
+        vec![twin.clone(), skipped.clone(), twin.clone(), json!(7)],
+        vec![twin.clone(), twin.clone(), twin.clone()],
+        vec![skipped, unusable, twin],
+    ];
+    let file = File::of(&[]);
+    let reloaded = file.load().unwrap();
+    for version in versions.iter().chain(versions.iter().rev()) {
+        file.write(json!(version).to_string());
+        reloaded.reload().unwrap();
+        let new = file.load().unwrap();
+        assert_eq!(texts(&reloaded), texts(&new), "{version:?}");
+        assert_eq!(reloaded.clients().len(), new.clients().len());
+        for client in new.clients() {
+            let kept = find(&reloaded, client.id().as_str()).unwrap();
+            assert_eq!(kept.algorithms(), client.algorithms(), "{:?} of {version:?}", client.id());
+        }
+    }
+}
+
+#[test]
+fn what_a_reload_replaced_is_freed_when_it_returns() {
+    let file = File::of(&[good(), odd(json!({})), metadata("goes", &[ODD.jwk()])]);
+    let registry = file.load().unwrap();
+    let weak = |id| Arc::downgrade(&find(&registry, id).unwrap());
+    let (kept, changed, goes) = (weak(CLIENT), weak("odd"), weak("goes"));
+    let in_use = find(&registry, "goes").unwrap();
+    file.write(json!([good(), odd(json!({"scope": "a"}))]).to_string());
+    registry.reload().unwrap();
+    assert!(kept.upgrade().is_some() && changed.upgrade().is_none());
+    assert!(goes.upgrade().is_some(), "a request may hold one for longer");
+    drop(in_use);
+    assert!(goes.upgrade().is_none());
+}
+
+/// Whether a thread of this process neither runs nor could.
+#[cfg(target_os = "linux")]
+fn is_asleep(task: &Path) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(task).join("stat"));
+    stat.is_ok_and(|stat| stat.rsplit_once(')').unwrap().1.starts_with(" S"))
+}
+
+/// The first reload reads from a pipe and is not done with the old content when the second one may read the new.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_two_reloads_at_once_the_later_one_has_the_last_word() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    let file = File::of(&[]);
+    let registry = Arc::new(file.load().unwrap());
+    let reload = |sender: Option<mpsc::Sender<PathBuf>>| {
+        let registry = Arc::clone(&registry);
+        std::thread::spawn(move || {
+            if let Some(sender) = sender {
+                sender.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+            }
+            registry.reload().unwrap();
+        })
+    };
+    let (reader, mut writer) = io::pipe().unwrap();
+    std::fs::remove_file(&file.0).unwrap();
+    std::os::unix::fs::symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), &file.0).unwrap();
+    let older = reload(None);
+    // More than fits into the pipe: when all is written, somebody is reading.
+    writer.write_all(json!([metadata("old", &[ODD.jwk()])]).to_string().as_bytes()).unwrap();
+    writer.write_all(&[b' '; 1 << 20]).unwrap();
+    std::fs::remove_file(&file.0).unwrap();
+    file.write(json!([metadata("new", &[ODD.jwk()])]).to_string());
+    let (sender, task) = mpsc::channel();
+    let newer = reload(Some(sender));
+    let task = task.recv().unwrap();
+    while !is_asleep(&task) {
+        assert!(find(&registry, "new").is_none(), "it has overtaken the other");
+        std::thread::yield_now();
+    }
+    drop(writer);
+    older.join().unwrap();
+    newer.join().unwrap();
+    assert!(find(&registry, "new").is_some() && find(&registry, "old").is_none());
 }
 
 #[test]

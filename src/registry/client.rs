@@ -92,13 +92,21 @@ impl Client {
     }
 
     /// A client that is known, and refused for want of anything that it could prove itself with.
-    pub(super) fn unusable(id: &str) -> Result<Self, ConfigError> {
-        Self::of(id, Credential::Nothing)
+    pub(super) fn unusable(id: ClientId) -> Self {
+        Self::with(id, Credential::Nothing)
     }
 
     fn of(id: &str, credential: Credential) -> Result<Self, ConfigError> {
         let id = ClientId::new(id).ok_or_else(|| ConfigError::InvalidClientId { client_id: id.to_owned() })?;
-        Ok(Self { id, credential, signing_alg: None, policy: None, scope: None })
+        Ok(Self::with(id, credential))
+    }
+
+    fn with(id: ClientId, credential: Credential) -> Self {
+        Self { id, credential, signing_alg: None, policy: None, scope: None }
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        !matches!(self.credential, Credential::Nothing)
     }
 
     /// Refuses this client's assertions if they are signed with another algorithm: `token_endpoint_auth_signing_alg`

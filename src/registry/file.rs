@@ -3,21 +3,24 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::entry::Metadata;
+use super::keeper::Keeper;
 use super::{Client, ClientRegistry, Found};
-use crate::algorithm::Algorithm;
-use crate::clock::UnixTime;
 use crate::config::ConfigError;
-use crate::identity::{AuthMethod, ClientId};
-use crate::jwks::{JwksUrl, KeySetCache, KeySource};
+use crate::identity::ClientId;
+use crate::jwk::sha256;
+use crate::jwks::{KeySetCache, KeySource};
 use crate::keys::{KeySet, read_object};
 use crate::port::Answer;
-use crate::secret::ClientSecret;
+
+/// Few enough that an allocator which takes a lock to tidy up after them gives it back within a fraction of a millisecond.
+const FREED_AT_ONCE: usize = 256;
 
 /// A registry of the clients of a file.
 ///
@@ -27,6 +30,8 @@ use crate::secret::ClientSecret;
 /// `jwks`, until `client_secret_expires_at` if that is there and not zero. A member `client_assertion_policy`, which is ours, names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is
 /// listed in [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice,
 /// neither entry is used.
+///
+/// It has a thread of its own, which reads the file and in which clients are made and freed: no request waits for that.
 ///
 /// ```
 /// use tower_client_assertion::registry::FileRegistry;
@@ -49,11 +54,15 @@ use crate::secret::ClientSecret;
 /// ```
 #[derive(Debug)]
 pub struct FileRegistry {
+    shared: Arc<Shared>,
+    keeper: Keeper,
+}
+
+#[derive(Debug)]
+struct Shared {
     path: PathBuf,
     cache: Option<KeySetCache>,
     loaded: ArcSwap<Loaded>,
-    /// Held while reloading, lest an older content come last.
-    reloading: Mutex<()>,
 }
 
 impl FileRegistry {
@@ -62,7 +71,7 @@ impl FileRegistry {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, is not valid JSON, or is not an array.
+    /// The file cannot be read, also because there is no thread to be had; is not valid JSON; or is not an array.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         Self::read(path.as_ref(), None)
     }
@@ -78,50 +87,70 @@ impl FileRegistry {
     }
 
     fn read(path: &Path, cache: Option<KeySetCache>) -> Result<Self, ConfigError> {
-        let loaded = ArcSwap::from_pointee(Loaded::read(path, cache.as_ref())?);
-        Ok(Self { path: path.to_owned(), cache, loaded, reloading: Mutex::default() })
+        let keeper = Keeper::start().map_err(|cause| unreadable(path, cause))?;
+        let shared = Arc::new(Shared { path: path.to_owned(), cache, loaded: ArcSwap::default() });
+        let registry = Self { shared, keeper };
+        registry.reload()?;
+        Ok(registry)
     }
 
     /// Reads the file again and replaces all clients at once. Requests go on meanwhile. This blocks; in async code, call it
-    /// from a blocking thread.
+    /// from a blocking thread. Of two calls, the later one reads the file later.
     ///
-    /// What was fetched from a `jwks_uri` stays, if the client and its URL are in the file as before; else it is forgotten.
+    /// A client whose entry is the same as before, byte for byte, stays what it is, and takes a small part of the time of one
+    /// that is new. What was fetched from a `jwks_uri` stays, if the client and its URL are in the file as before; else it is forgotten.
     ///
     /// # Errors
     ///
     /// As for [`load`](Self::load); the clients stay as they were.
     pub fn reload(&self) -> Result<(), ConfigError> {
-        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = Arc::new(Loaded::read(&self.path, self.cache.as_ref())?);
-        let old = self.loaded.swap(Arc::clone(&new));
-        let sources = old.clients.values().filter_map(|client| client.key_source());
-        sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);
-        drop_last(old);
-        Ok(())
+        let shared = Arc::clone(&self.shared);
+        self.keeper.run(move || shared.reload()).map_err(|cause| unreadable(&self.shared.path, cause))?
     }
 
     /// What is wrong with single clients, in the order of the file.
     pub fn problems(&self) -> Vec<ClientProblem> {
-        self.loaded.load().problems.clone()
+        self.shared.loaded.load().problems.clone()
     }
 
     /// The clients, in no particular order; those that cannot be used have no keys.
     pub fn clients(&self) -> Vec<Arc<Client>> {
-        self.loaded.load().clients.values().cloned().collect()
+        self.shared.loaded.load().clients.values().map(|found| Arc::clone(&found.client)).collect()
+    }
+}
+
+impl Shared {
+    fn reload(&self) -> Result<(), ConfigError> {
+        let old = self.loaded.load_full();
+        let new = Arc::new(Loaded::read(&self.path, self.cache.as_ref(), &old)?);
+        self.loaded.store(Arc::clone(&new));
+        let sources = old.clients.values().filter_map(|old| old.client.key_source());
+        sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);
+        free(last(old));
+        Ok(())
     }
 }
 
 /// Waits for those who are still looking, so that it is not a request that frees a million clients.
-fn drop_last(mut old: Arc<Loaded>) {
-    while let Err(shared) = Arc::try_unwrap(old) {
-        old = shared;
+fn last(mut old: Arc<Loaded>) -> Loaded {
+    loop {
+        match Arc::try_unwrap(old) {
+            Ok(old) => return old,
+            Err(shared) => old = shared,
+        }
         std::thread::yield_now();
     }
 }
 
+/// Frees the clients that nobody needs any more, some at a time. Each time asks for memory, and so has the allocator tidy up.
+fn free(old: Loaded) {
+    let mut clients = old.clients.into_values().filter_map(|old| Arc::into_inner(old.client));
+    while !clients.by_ref().take(FREED_AT_ONCE).collect::<Vec<_>>().is_empty() {}
+}
+
 impl ClientRegistry for FileRegistry {
     fn find(&self, client_id: &str) -> Answer<Found> {
-        Answer::Ready(Ok(self.loaded.load().clients.get(client_id).cloned()))
+        Answer::Ready(Ok(self.shared.loaded.load().clients.get(client_id).map(|found| Arc::clone(&found.client))))
     }
 }
 
@@ -169,191 +198,92 @@ impl fmt::Display for ClientProblem {
 
 #[derive(Debug, Default)]
 struct Loaded {
-    clients: HashMap<ClientId, Arc<Client>>,
+    clients: HashMap<ClientId, Registered>,
     problems: Vec<ClientProblem>,
 }
 
+/// A client, and the SHA-256 of the entry that it was made of.
+struct Registered {
+    client: Arc<Client>,
+    entry: [u8; 32],
+}
+
+/// Without the digest: an entry may hold a secret.
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.client.fmt(f)
+    }
+}
+
 impl Loaded {
-    fn read(path: &Path, cache: Option<&KeySetCache>) -> Result<Self, ConfigError> {
-        let unreadable = |cause| ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) };
+    /// Reads the file, and keeps those clients from `before` whose entries did not change.
+    fn read(path: &Path, cache: Option<&KeySetCache>, before: &Self) -> Result<Self, ConfigError> {
         // It may hold secrets.
-        let text = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
-        // The parser's own message is left out: it may quote a secret.
-        let json: &RawValue = serde_json::from_slice(&text).map_err(|error| ConfigError::ClientFileNotJson {
-            path: path.to_owned(),
-            line: error.line(),
-            column: error.column(),
-        })?;
-        let not_an_array = |_| ConfigError::ClientFileNotAnArray { path: path.to_owned() };
-        let entries: Vec<&RawValue> = serde_json::from_str(json.get()).map_err(not_an_array)?;
-        let mut loaded = Self::default();
+        let text = Zeroizing::new(std::fs::read(path).map_err(|cause| unreadable(path, cause))?);
+        let entries: Vec<&RawValue> = serde_json::from_slice(&text).map_err(|_| not_an_array(path, &text))?;
+        let mut loaded = Self { clients: HashMap::with_capacity(entries.len()), problems: Vec::new() };
         for (index, entry) in entries.iter().enumerate() {
-            loaded.add(index, entry, cache);
+            loaded.add(index, entry, cache, before);
         }
         Ok(loaded)
     }
 
-    fn fetches_from(&self, source: &KeySource) -> bool {
-        let same = |other: &KeySource| other.url() == source.url();
-        self.clients.get(source.client_id()).and_then(|client| client.key_source()).is_some_and(same)
-    }
-
-    fn add(&mut self, index: usize, entry: &RawValue, cache: Option<&KeySetCache>) {
+    fn add(&mut self, index: usize, entry: &RawValue, cache: Option<&KeySetCache>, before: &Self) {
         let problem = |client_id, (member, why)| ClientProblem { index, client_id, member, why, unusable: true };
-        let metadata = match read_object::<Metadata<'_>>(entry) {
-            Some(metadata) => metadata,
-            None => {
-                let why = "it is not a JSON object whose members occur once each".to_owned();
-                return self.problems.push(problem(None, ("metadata", why)));
-            }
+        let Some(metadata) = read_object::<Metadata<'_>>(entry) else {
+            let why = "it is not a JSON object whose members occur once each".to_owned();
+            return self.problems.push(problem(None, ("metadata", why)));
         };
-        let unusable = match metadata.id().map(|id| (Client::unusable(&id), id)) {
-            Ok((Ok(client), _)) => client,
-            Ok((Err(_), id)) => {
-                let why = "it is empty or not printable ASCII (RFC 6749, appendix A.1)".to_owned();
-                return self.problems.push(problem(Some(id), ("client_id", why)));
-            }
+        let id = match metadata.id() {
+            Ok(id) => id,
             Err(fault) => return self.problems.push(problem(None, fault)),
         };
-        let id = unusable.id().clone();
-        let client = metadata.client(&id, cache).unwrap_or_else(|fault| {
-            self.problems.push(problem(Some(id.to_string()), fault));
-            metadata.policy().into_iter().flatten().fold(unusable.clone(), |client, policy| client.policy(&policy))
+        let Some(client_id) = ClientId::new(&id) else {
+            let why = "it is empty or not printable ASCII (RFC 6749, appendix A.1)".to_owned();
+            return self.problems.push(problem(Some(id), ("client_id", why)));
+        };
+        let digest = sha256(entry.get().as_bytes());
+        let client = before.unchanged(&id, &digest).unwrap_or_else(|| {
+            Arc::new(metadata.client(&client_id, cache).unwrap_or_else(|fault| {
+                self.problems.push(problem(Some(id.clone()), fault));
+                metadata.unusable(&client_id)
+            }))
         });
         for key in client.keys().map(KeySet::skipped).unwrap_or_default() {
             let kid = key.key_id().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
             let why = format!("key {}{kid} is skipped: {}", key.index(), key.reason());
-            self.problems.push(ClientProblem { unusable: false, ..problem(Some(id.to_string()), ("jwks", why)) });
+            self.problems.push(ClientProblem { unusable: false, ..problem(Some(id.clone()), ("jwks", why)) });
         }
-        if self.clients.insert(id.clone(), Arc::new(client)).is_some() {
+        let registered = Registered { client, entry: digest };
+        if self.clients.insert(registered.client.id().clone(), registered).is_some() {
             let why = "another client of the file has this id too; neither is used".to_owned();
-            self.problems.push(problem(Some(id.to_string()), ("client_id", why)));
-            self.clients.insert(id, Arc::new(unusable));
+            self.problems.push(problem(Some(id), ("client_id", why)));
+            let client = Arc::new(Client::unusable(client_id.clone()));
+            self.clients.insert(client_id, Registered { client, entry: digest });
         }
+    }
+
+    /// The client whose entry was the same, byte for byte. What was wrong with one that could not be used must be said anew.
+    fn unchanged(&self, client_id: &str, entry: &[u8; 32]) -> Option<Arc<Client>> {
+        let before = self.clients.get(client_id).filter(|before| before.entry == *entry)?;
+        before.client.is_usable().then(|| Arc::clone(&before.client))
+    }
+
+    fn fetches_from(&self, source: &KeySource) -> bool {
+        let same = |other: &KeySource| other.url() == source.url();
+        self.clients.get(source.client_id()).and_then(|found| found.client.key_source()).is_some_and(same)
     }
 }
 
-/// The members of RFC 7591 that concern us, still unread: each is judged by itself, so that a problem can name it.
-#[derive(serde::Deserialize)]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    client_id: Option<&'a RawValue>,
-    jwks: Option<&'a RawValue>,
-    jwks_uri: Option<&'a RawValue>,
-    client_secret: Option<&'a RawValue>,
-    client_secret_expires_at: Option<&'a RawValue>,
-    client_assertion_policy: Option<&'a RawValue>,
-    token_endpoint_auth_method: Option<&'a RawValue>,
-    token_endpoint_auth_signing_alg: Option<&'a RawValue>,
-    scope: Option<&'a RawValue>,
+fn unreadable(path: &Path, cause: std::io::Error) -> ConfigError {
+    ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) }
 }
 
-const JWKS_URI: &str = "jwks_uri";
-const SIGNING_ALG: &str = "token_endpoint_auth_signing_alg";
-
-/// The member at fault, and why.
-type Fault = (&'static str, String);
-
-impl Metadata<'_> {
-    fn id(&self) -> Result<String, Fault> {
-        let missing = || ("client_id", "it is missing".to_owned());
-        text("client_id", self.client_id)?.ok_or_else(missing)
+/// Why the file is no array of anything. The parser's own message is left out: it may quote a secret.
+fn not_an_array(path: &Path, text: &[u8]) -> ConfigError {
+    let path = path.to_owned();
+    match serde_json::from_slice::<&RawValue>(text) {
+        Ok(_) => ConfigError::ClientFileNotAnArray { path },
+        Err(error) => ConfigError::ClientFileNotJson { path, line: error.line(), column: error.column() },
     }
-
-    fn client(&self, id: &ClientId, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
-        let signing_alg = self.signing_alg()?;
-        let scope = text("scope", self.scope)?;
-        let policy = self.policy()?;
-        let mut client = match self.method()? {
-            AuthMethod::PrivateKeyJwt => self.client_with_keys(id, cache)?,
-            AuthMethod::ClientSecretJwt => self.client_with_secret(id)?,
-        };
-        if let Some(algorithm) = signing_alg {
-            let unusable = |_| (SIGNING_ALG, "nothing that the client registered can verify it".to_owned());
-            client = client.signing_alg(algorithm).map_err(unusable)?;
-        }
-        let client = scope.iter().fold(client, |client, scope| client.scope(scope));
-        Ok(policy.iter().fold(client, |client, policy| client.policy(policy)))
-    }
-
-    fn policy(&self) -> Result<Option<String>, Fault> {
-        text("client_assertion_policy", self.client_assertion_policy)
-    }
-
-    fn method(&self) -> Result<AuthMethod, Fault> {
-        const MEMBER: &str = "token_endpoint_auth_method";
-        match text(MEMBER, self.token_endpoint_auth_method)?.as_deref() {
-            None | Some("private_key_jwt") => Ok(AuthMethod::PrivateKeyJwt),
-            Some("client_secret_jwt") => Ok(AuthMethod::ClientSecretJwt),
-            Some(_) => Err((MEMBER, "it is neither private_key_jwt nor client_secret_jwt".to_owned())),
-        }
-    }
-
-    fn client_with_keys(&self, id: &ClientId, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
-        if let Some(url) = text(JWKS_URI, self.jwks_uri)? {
-            return self.client_with_url(id, &url, cache);
-        }
-        let keys = self.keys()?;
-        if keys.is_empty() {
-            return Err(("jwks", no_usable_key(&keys)));
-        }
-        Client::new(id.as_str(), keys).map_err(|error| ("jwks", error.to_string()))
-    }
-
-    /// Never both (RFC 7591, section 2).
-    fn client_with_url(&self, id: &ClientId, url: &str, cache: Option<&KeySetCache>) -> Result<Client, Fault> {
-        let fault = |why: &str| (JWKS_URI, why.to_owned());
-        if self.jwks.is_some() {
-            return Err(fault("jwks is there too; register the one or the other"));
-        }
-        let cache =
-            cache.ok_or_else(|| fault("this registry was loaded without a key set cache; load it with FileRegistry::load_with, or register the keys themselves as jwks"))?;
-        let url = JwksUrl::parse(url).map_err(|error| (JWKS_URI, error.to_string()))?;
-        Client::with_key_set_url(id.as_str(), &url, cache).map_err(|error| match error {
-            ConfigError::InvalidKeySetUrl { error, .. } => (JWKS_URI, error.to_string()),
-            other => (JWKS_URI, other.to_string()),
-        })
-    }
-
-    fn client_with_secret(&self, id: &ClientId) -> Result<Client, Fault> {
-        const MEMBER: &str = "client_secret";
-        let missing = || (MEMBER, "it is missing; client_secret_jwt needs one".to_owned());
-        let secret = Zeroizing::new(text(MEMBER, self.client_secret)?.ok_or_else(missing)?);
-        let short = |_| (MEMBER, format!("it has {} bytes; HS256 needs 32 or more", secret.len()));
-        let secret = ClientSecret::new(&secret).map_err(short)?;
-        let secret = self.secret_expiry()?.into_iter().fold(secret, ClientSecret::expires_at);
-        Client::with_secret(id.as_str(), secret).map_err(|error| (MEMBER, error.to_string()))
-    }
-
-    /// Zero says that it does not expire (RFC 7591, section 3.2.1).
-    fn secret_expiry(&self) -> Result<Option<UnixTime>, Fault> {
-        let Some(value) = self.client_secret_expires_at else { return Ok(None) };
-        let no_time = |_| ("client_secret_expires_at", "it is not a whole number of seconds since 1970".to_owned());
-        let secs: u64 = serde_json::from_str(value.get()).map_err(no_time)?;
-        Ok((secs != 0).then_some(UnixTime::from_secs(secs)))
-    }
-
-    fn signing_alg(&self) -> Result<Option<Algorithm>, Fault> {
-        let Some(name) = text(SIGNING_ALG, self.token_endpoint_auth_signing_alg)? else { return Ok(None) };
-        let unknown = || (SIGNING_ALG, "it is not an algorithm that we verify".to_owned());
-        Algorithm::from_name(&name).map(Some).ok_or_else(unknown)
-    }
-
-    fn keys(&self) -> Result<KeySet, Fault> {
-        let missing =
-            || ("jwks", "it is missing; register the client's public keys there, or their URL as jwks_uri".to_owned());
-        let jwks = self.jwks.ok_or_else(missing)?;
-        KeySet::parse(jwks.get().as_bytes()).map_err(|error| ("jwks", error.to_string()))
-    }
-}
-
-fn no_usable_key(keys: &KeySet) -> String {
-    let reasons = keys.skipped().iter().map(|key| format!("; key {}: {}", key.index(), key.reason()));
-    std::iter::once("it has no usable key".to_owned()).chain(reasons).collect()
-}
-
-fn text(member: &'static str, value: Option<&RawValue>) -> Result<Option<String>, Fault> {
-    let Some(value) = value else { return Ok(None) };
-    let text = serde_json::from_str(value.get()).map_err(|_| (member, "it is not a string".to_owned()))?;
-    Ok(Some(text))
 }

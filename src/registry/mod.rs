@@ -4,8 +4,10 @@
 //! [`ClientRegistry`], or [`AsyncClientRegistry`] if it would rather write an `async fn`.
 
 mod client;
+mod entry;
 mod file;
 mod fixed;
+mod keeper;
 
 use std::fmt;
 use std::future::Future;
