@@ -96,8 +96,7 @@ impl<'a> Assertion<'a> {
             return Err(ClientFault::AssertionTooLong);
         }
         let Parts { encoded, signing_input } = Parts::split(text)?;
-        let decoded = base64url::decode_all(encoded, buffer.room_for(text.len()));
-        let [header, claims, signature] = decoded.ok_or(ClientFault::Malformed)?;
+        let [header, claims, signature] = buffer.decode(encoded, text.len()).ok_or(ClientFault::Malformed)?;
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
         }
@@ -130,7 +129,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Room for the decoded parts: on the stack for what is common, on the heap for post-quantum signatures.
+/// Room for the decoded parts: on the stack for what is common, on the heap for post-quantum signatures and the like.
 pub(crate) struct Buffer {
     inline: [u8; 2048],
     spilled: Vec<u8>,
@@ -141,14 +140,13 @@ impl Buffer {
         Self { inline: [0; 2048], spilled: Vec::new() }
     }
 
-    /// Enough to decode the three parts of a compact text of `len` bytes.
-    fn room_for(&mut self, len: usize) -> &mut [u8] {
-        let room = base64url::room_for::<3>(len);
-        if room > self.inline.len() {
-            self.spilled.resize(room, 0);
-            return &mut self.spilled;
+    /// Decodes the parts of a compact text of `len` bytes.
+    fn decode(&mut self, parts: [&[u8]; 3], len: usize) -> Option<[&[u8]; 3]> {
+        if base64url::room_for_short::<3>(len) <= self.inline.len() {
+            return base64url::decode_short(parts, &mut self.inline);
         }
-        &mut self.inline
+        self.spilled.resize(len, 0);
+        base64url::decode_long(parts, &mut self.spilled)
     }
 }
 

@@ -18,8 +18,8 @@ static ENGINE: LazyLock<base64::engine::GeneralPurpose> =
 /// What the engine reads in one stride.
 const STRIDE: usize = 32;
 
-/// How much room [`decode_all`] needs, at most, for texts of `len` bytes together.
-pub(crate) const fn room_for<const N: usize>(len: usize) -> usize {
+/// How much room [`decode_short`] needs, at most, for texts of `len` bytes together.
+pub(crate) const fn room_for_short<const N: usize>(len: usize) -> usize {
     (len + 3 * N + STRIDE + 4).div_ceil(4) * 7
 }
 
@@ -28,7 +28,7 @@ pub(crate) const fn room_for<const N: usize>(len: usize) -> usize {
 /// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end in `room`, each made up to
 /// whole quartets and all of them to whole strides, and decoded at once. What they are made up with means zero: that, and
 /// nothing else, must come out behind each text.
-pub(crate) fn decode_all<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
+pub(crate) fn decode_short<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
     // The engine takes its time with the last quartet, whatever it is.
     let (encoded, decoded) = room.split_at_mut_checked(quartets.next_multiple_of(STRIDE) + 4)?;
@@ -55,6 +55,17 @@ pub(crate) fn decode_all<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u
     Some(parts)
 }
 
+/// The same for long texts, which are not worth the copy. They need no more room than they have bytes.
+pub(crate) fn decode_long<'a, const N: usize>(texts: [&[u8]; N], mut room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
+    let mut parts = [&[][..]; N];
+    for (part, text) in parts.iter_mut().zip(texts) {
+        let len = ENGINE.decode_slice(text, room).ok()?;
+        let (own, others) = room.split_at_mut_checked(len)?;
+        (*part, room) = (own, others);
+    }
+    Some(parts)
+}
+
 /// Encodes `bytes`.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
@@ -75,11 +86,14 @@ mod tests {
         (0..len).map(|index| (index * 167 + len * 29) as u8).collect()
     }
 
-    /// In no more room than was said to be enough.
+    /// In no more room than was said to be enough, both ways.
     fn decoded(texts: [&str; 3]) -> Option<[Vec<u8>; 3]> {
         let len = texts.iter().map(|text| text.len()).sum();
-        let mut room = vec![b'-'; room_for::<3>(len)];
-        Some(decode_all(texts.map(str::as_bytes), &mut room)?.map(<[u8]>::to_vec))
+        let texts = texts.map(str::as_bytes);
+        let (mut room, mut less) = (vec![b'-'; room_for_short::<3>(len)], vec![b'-'; len]);
+        let short = decode_short(texts, &mut room);
+        assert_eq!(short, decode_long(texts, &mut less), "{texts:?}");
+        Some(short?.map(<[u8]>::to_vec))
     }
 
     #[test]
@@ -108,7 +122,10 @@ mod tests {
     #[test]
     fn no_more_is_decoded_than_there_is_room_for() {
         let texts = ["AAAA", "AAAA", "AAAA"].map(str::as_bytes);
-        let least = 36 + 12 / 4 * 3;
-        assert!(decode_all(texts, &mut vec![0; least - 1]).is_none());
+        let least = 36 + 36 / 4 * 3;
+        assert!(decode_short(texts, &mut vec![0; least]).is_some());
+        assert!(decode_short(texts, &mut vec![0; least - 1]).is_none());
+        assert!(decode_long(texts, &mut [0; 9]).is_some());
+        assert!(decode_long(texts, &mut [0; 8]).is_none());
     }
 }
