@@ -248,7 +248,7 @@ impl Field<NumericDate> {
 /// Whether a `typ` or `cty` means the media type `expected`: case does not matter, and the prefix `application/` may be left
 /// out of either (RFC 7515, section 4.1.9).
 pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
-    given == expected || subtype(given).eq_ignore_ascii_case(subtype(expected))
+    given.eq_ignore_ascii_case(expected) || subtype(given).eq_ignore_ascii_case(subtype(expected))
 }
 
 fn subtype(media_type: &str) -> &str {
