@@ -8,9 +8,9 @@
 //! In a large store, what an operation costs is the one line of memory that no cache holds, so there is one: all else that it
 //! needs lies beside the lock of its shard, or among the few clients.
 
+mod digest;
 mod shard;
 mod shares;
-mod sip;
 
 use std::fmt;
 use std::mem;
@@ -18,9 +18,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use self::digest::{Digester, Hash};
 use self::shard::{Shard, Vacancy};
 use self::shares::Shares;
-use self::sip::{Hash, SipHash};
 use super::{Admission, Admitted, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
@@ -52,7 +52,7 @@ use crate::port::{Answer, PortError};
 pub struct MemoryReplay {
     shards: Box<[Apart<Shard>]>,
     clients: Box<[Apart<Shares>]>,
-    hasher: SipHash,
+    digester: Digester,
     capacity: usize,
     per_client: usize,
     /// Places for entries that no shard has taken yet.
@@ -88,7 +88,7 @@ impl MemoryReplay {
         Ok(Self {
             shards: (0..shards).map(|index| Apart(Mutex::new(Shard::new(index)))).collect(),
             clients: (0..shards).map(|_| Apart::default()).collect(),
-            hasher: SipHash::with_random_key(),
+            digester: Digester::with_random_key(),
             capacity,
             per_client: capacity.div_ceil(2),
             places: AtomicUsize::new(capacity),
@@ -115,11 +115,11 @@ impl MemoryReplay {
     }
 
     fn hash(&self, key: ReplayKey<'_>) -> Hash {
-        self.hasher.and(key.client_id()).and_last(key.jti())
+        self.digester.assertion(key.client_id(), key.jti())
     }
 
     fn shard(&self, hash: Hash) -> MutexGuard<'_, Shard> {
-        lock(choose(&self.shards, hash.low()))
+        lock(choose(&self.shards, hash.low))
     }
 
     /// Whether an assertion that expires then may have been here, and is not any more. Only a clock that went back lets one
@@ -134,8 +134,7 @@ impl MemoryReplay {
         let (Some(until), Some(now)) = (until, seconds(now)) else {
             return Err(PortError::new("the assertion expires before 1970 or after 2106"));
         };
-        let client = self.hasher.and(key.client_id());
-        let hash = client.and_last(key.jti());
+        let hash = self.hash(key);
         let mut shard = self.shard(hash);
         if until <= now.max(shard.forgotten) {
             return Err(PortError::new("the assertion expired before it could be recorded; has the clock moved?"));
@@ -147,7 +146,7 @@ impl MemoryReplay {
             vacancy = self.make_room(&mut shard, hash, now)?;
         }
         let vacancy = vacancy.ok_or_else(full)?;
-        self.charge(client.and_nothing().low(), until, now)?;
+        self.charge(self.digester.client(key.client_id()), until, now)?;
         shard.fill(vacancy, hash, until);
         Ok(Admission::Fresh)
     }

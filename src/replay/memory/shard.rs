@@ -8,7 +8,7 @@
 use std::mem;
 use std::ops::ControlFlow;
 
-use super::sip::Hash;
+use super::digest::Hash;
 
 /// What is kept of a client and its `jti`: 96 bits of their hash. Among ten million entries, one is the double of a given
 /// other with a probability of 1 in 10²²: then an assertion is refused that was fresh. No replay is let in by it.
@@ -29,16 +29,15 @@ impl Digest {
 }
 
 fn first(hash: Hash) -> u32 {
-    hash.low() as u32
+    hash.low as u32
 }
 
 fn second(hash: Hash) -> u32 {
-    (hash.low() >> 32) as u32
+    (hash.low >> 32) as u32
 }
 
-/// Takes longer to work out, and is seldom needed where nothing is put in.
 fn third(hash: Hash) -> u32 {
-    hash.high() as u32
+    hash.high as u32
 }
 
 /// Slots of a bucket.
