@@ -337,6 +337,28 @@ fn an_entry_that_was_replaced_after_its_expiry_is_remembered_in_its_new_term_too
 }
 
 #[test]
+fn an_entry_that_made_way_for_another_is_not_fresh_to_a_clock_that_went_back() {
+    let store = sharded(100_000);
+    let jti = |number: u64| number.to_string();
+    // As many expire as come, for several lifetimes.
+    for number in 0..40_000 {
+        let now = NOW + number / 1_000;
+        assert_eq!(admit(&store, ("a", &jti(number)), now + 5, now), FRESH, "{number}");
+    }
+    assert!(store.live() < 20_000, "{} of which 5,000 are live", store.live());
+    let mut gone = 0;
+    for number in 0..40_000 {
+        let (first, until) = (NOW + number / 1_000, NOW + number / 1_000 + 5);
+        for now in [first, until - 1] {
+            let admitted = admit(&store, ("a", &jti(number)), until, now);
+            assert_ne!(admitted, FRESH, "{number} at {now}");
+            gone += usize::from(admitted.is_none());
+        }
+    }
+    assert!(gone > 20_000, "{gone}: most were cleared");
+}
+
+#[test]
 fn an_entry_that_is_replaced_after_its_expiry_takes_no_second_place() {
     let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
     for round in 0..10 {
@@ -450,6 +472,11 @@ enum Step {
     Advance(u64),
 }
 
+/// An assertion that comes at a time, for so long.
+fn visit() -> impl Strategy<Value = (u8, u64, u64)> {
+    (0..200_u8, 0..60_u64, 1..30_u64)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let admit = (0..4_u8, 0..40_u8, 1..30_u64);
     prop_oneof![
@@ -501,6 +528,28 @@ proptest! {
     fn a_store_of_several_shards_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
         let store = sharded(1_000);
         prop_assert_eq!(agrees_with_a_map(&store, 100_000, &steps)?, 0);
+    }
+
+    #[test]
+    fn whatever_the_clock_does_nothing_is_let_in_twice_in_one_term(
+        capacity in 1..400_usize,
+        visits in prop::collection::vec(visit(), 0..600),
+    ) {
+        let store = MemoryReplay::new(capacity).unwrap();
+        let mut terms: HashMap<u8, u64> = HashMap::new();
+        for (jti, now, lifetime) in visits {
+            let (now, until) = (NOW + now, NOW + now + lifetime);
+            let live = terms.get(&jti).is_some_and(|term| *term > now);
+            let admitted = admit(&store, ("a", &jti.to_string()), until, now);
+            // An earlier end than that of its term makes it no other assertion.
+            prop_assert!(admitted != FRESH || !live || terms[&jti] < until, "{} at {}", jti, now - NOW);
+            prop_assert!(admitted != REPLAYED || live, "{} at {}", jti, now - NOW);
+            if admitted == FRESH {
+                let term = terms.entry(jti).or_insert(until);
+                *term = until.max(*term);
+            }
+            prop_assert!(store.live() <= capacity);
+        }
     }
 
     #[test]

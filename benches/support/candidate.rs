@@ -265,12 +265,12 @@ fn verifier(pool: &Pool, client: Client) -> Verifier {
     verifier.audience(AUDIENCE).clock(clock()).build().unwrap()
 }
 
-/// A store in the midst of its work, of a single shard, which has just been rebuilt: it depends on the keys of its hashes
-/// when one of many is. What rebuilding costs on average is in benches/replay.rs.
+/// A store in the midst of its work, of two shards that were rebuilt not long ago and will not be soon: with more of them, it
+/// would depend on the key of the hash when one is. What rebuilding costs on average is in benches/replay.rs.
 fn used_replay_store() -> MemoryReplay {
-    let store = MemoryReplay::new(8_000).unwrap().per_client(8_000).unwrap();
+    let store = MemoryReplay::new(12_000).unwrap().per_client(12_000).unwrap();
     let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 300));
-    for number in 0..4096 {
+    for number in 0..7300 {
         let admission = store.admit(ReplayKey::new(CLIENT, &number.to_string()), until, now);
         assert!(matches!(admission, Answer::Ready(Ok(Admission::Fresh))));
     }

@@ -1,0 +1,306 @@
+//! A part of the store: buckets of four entries, each on one cache line, which answers nearly every question.
+//!
+//! An entry goes to the bucket that its hash points to, or, where that is full, to the next that is not; every bucket that it
+//! passed by is marked, and a look goes on from a marked bucket alone. So a slot may be used again as soon as what is in it has
+//! expired. Buckets are mostly neither full nor marked: what comes next then does not depend on memory that is still waited
+//! for, and the processor goes ahead meanwhile.
+
+use std::mem;
+use std::ops::ControlFlow;
+
+use super::sip::Hash;
+
+/// What is kept of a client and its `jti`: 96 bits of their hash. Among ten million entries, one is the double of a given
+/// other with a probability of 1 in 10²²: then an assertion is refused that was fresh. No replay is let in by it.
+#[derive(Clone, Copy)]
+struct Digest {
+    /// The lowest bit has chosen the shard, and is not kept.
+    first: u32,
+    /// Chooses the bucket.
+    second: u32,
+    third: u32,
+}
+
+impl Digest {
+    #[inline]
+    fn of(hash: Hash) -> Self {
+        Self { first: first(hash), second: second(hash), third: third(hash) }
+    }
+}
+
+fn first(hash: Hash) -> u32 {
+    hash.low() as u32
+}
+
+fn second(hash: Hash) -> u32 {
+    (hash.low() >> 32) as u32
+}
+
+/// Takes longer to work out, and is seldom needed where nothing is put in.
+fn third(hash: Hash) -> u32 {
+    hash.high() as u32
+}
+
+/// Slots of a bucket.
+const SLOTS: usize = 4;
+
+/// Marks a bucket that an entry found full, and went on from.
+const PASSED: u32 = 1;
+
+/// A slot is a column of it.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Bucket {
+    /// Without the lowest bit, which is [`PASSED`] in the first of them.
+    first: [u32; SLOTS],
+    /// The second at which an entry may be forgotten. Zero where there is none.
+    until: [u32; SLOTS],
+    second: [u32; SLOTS],
+    third: [u32; SLOTS],
+}
+
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+impl Bucket {
+    const EMPTY: Self = Self { first: [0; SLOTS], until: [0; SLOTS], second: [0; SLOTS], third: [0; SLOTS] };
+
+    fn is_passed(&self) -> bool {
+        let [first, ..] = self.first;
+        first & PASSED != 0
+    }
+
+    fn pass(&mut self) {
+        let [first, ..] = &mut self.first;
+        *first |= PASSED;
+    }
+
+    /// The slots that may hold this hash, as bits.
+    fn alike(&self, hash: Hash) -> u32 {
+        mask(&self.first, |kept| kept | PASSED == first(hash) | PASSED)
+    }
+
+    #[inline(always)]
+    fn find(&self, hash: Hash) -> Option<usize> {
+        let mut alike = self.alike(hash);
+        while alike != 0 {
+            let slot = lowest(alike);
+            if self.second.get(slot) == Some(&second(hash)) && self.third.get(slot) == Some(&third(hash)) {
+                return Some(slot);
+            }
+            alike &= alike - 1;
+        }
+        None
+    }
+
+    /// A slot of which nothing is live.
+    fn free(&self, now: u32) -> Option<usize> {
+        let free = mask(&self.until, |until| until <= now);
+        (free != 0).then(|| lowest(free))
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "slots are found by their bits in a mask of as many")]
+    fn is_live(&self, slot: usize, now: u32) -> bool {
+        self.until[slot] > now
+    }
+
+    /// Returns the expiry of what was there, or zero.
+    #[expect(clippy::indexing_slicing, reason = "slots are found by their bits in a mask of as many")]
+    fn fill(&mut self, slot: usize, digest: Digest, until: u32) -> u32 {
+        self.first[slot] = digest.first & !PASSED | self.first[slot] & PASSED;
+        self.second[slot] = digest.second;
+        self.third[slot] = digest.third;
+        mem::replace(&mut self.until[slot], until)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Digest, u32)> {
+        let digests = self.first.iter().zip(&self.second).zip(&self.third);
+        let digests = digests.map(|((&first, &second), &third)| Digest { first, second, third });
+        digests.zip(self.until).filter(|(_, until)| *until != 0)
+    }
+}
+
+/// A bit for each that matches: all at once, and without a branch.
+fn mask(lanes: &[u32; SLOTS], matches: impl Fn(u32) -> bool) -> u32 {
+    const BITS: [u32; SLOTS] = [1, 2, 4, 8];
+    lanes.iter().zip(BITS).fold(0, |mask, (lane, bit)| mask | bit & u32::from(matches(*lane)).wrapping_neg())
+}
+
+fn lowest(mask: u32) -> usize {
+    mask.trailing_zeros() as usize % SLOTS
+}
+
+/// What is sought is here, and live.
+pub(super) struct Spent;
+
+/// A place for an entry that is not here.
+#[derive(Clone, Copy)]
+pub(super) struct Vacancy {
+    bucket: usize,
+    slot: usize,
+}
+
+pub(super) struct Shard {
+    buckets: Box<[Bucket]>,
+    /// Entries, the expired ones included.
+    pub(super) len: u32,
+    /// How many entries it may still take in.
+    pub(super) places: u32,
+    /// Expired entries that made way for others where they lay, since the shard was rebuilt.
+    replaced: u32,
+    /// No entry expires before this; the one that did may have made way for another.
+    earliest: u32,
+    /// The latest expiry of what has been cleared. After a slower thread or a clock that went backwards, whatever expires
+    /// no later than this may have been here, and is not let in again.
+    pub(super) forgotten: u32,
+    /// Buckets beyond those that its entries need. They differ from shard to shard, so that not all are full at the same time.
+    extra: u32,
+}
+
+impl Shard {
+    pub(super) fn new(index: usize) -> Self {
+        let extra = 1 + index as u32 / 2 % 4;
+        Self { buckets: Box::default(), len: 0, places: 0, replaced: 0, earliest: u32::MAX, forgotten: 0, extra }
+    }
+
+    /// Whether this hash is here and live.
+    #[inline]
+    pub(super) fn is_spent(&self, hash: Hash, now: u32) -> bool {
+        let mut at = self.home(second(hash));
+        for _ in 0..self.buckets.len() {
+            let Some(bucket) = self.buckets.get(at) else { break };
+            match bucket.find(hash) {
+                Some(slot) => return bucket.is_live(slot, now),
+                None if bucket.is_passed() => at = self.next(at),
+                None => break,
+            }
+        }
+        false
+    }
+
+    /// Where this hash would go, if it is not here and live.
+    #[inline(always)]
+    pub(super) fn seek(&self, hash: Hash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
+        let home = self.home(second(hash));
+        if let Some(bucket) = self.buckets.get(home)
+            && bucket.alike(hash) == 0
+            && !bucket.is_passed()
+            && let Some(slot) = bucket.free(now)
+        {
+            return ControlFlow::Continue(Some(Vacancy { bucket: home, slot }));
+        }
+        self.seek_on(hash, now)
+    }
+
+    #[inline(never)]
+    fn seek_on(&self, hash: Hash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
+        let mut at = self.home(second(hash));
+        let (mut vacancy, mut may_be_here) = (None, true);
+        for _ in 0..self.buckets.len() {
+            let Some(bucket) = self.buckets.get(at) else { break };
+            if may_be_here && let Some(slot) = bucket.find(hash) {
+                return match bucket.is_live(slot, now) {
+                    true => ControlFlow::Break(Spent),
+                    false => ControlFlow::Continue(Some(Vacancy { bucket: at, slot })),
+                };
+            }
+            vacancy = vacancy.or_else(|| Some(Vacancy { bucket: at, slot: bucket.free(now)? }));
+            may_be_here &= bucket.is_passed();
+            if !may_be_here && vacancy.is_some() {
+                break;
+            }
+            at = self.next(at);
+        }
+        ControlFlow::Continue(vacancy)
+    }
+
+    /// The bucket where a digest belongs of which this is the second part.
+    fn home(&self, second: u32) -> usize {
+        let product = u64::from(second) * self.buckets.len() as u64;
+        (product >> 32) as usize
+    }
+
+    fn next(&self, at: usize) -> usize {
+        if at + 1 < self.buckets.len() { at + 1 } else { 0 }
+    }
+
+    /// Whether one more entry would make the shard too full, at eleven of sixteen slots, or so many have been replaced that it
+    /// is time to see how many are still live.
+    pub(super) fn is_worn(&self) -> bool {
+        4 * self.len as usize >= 11 * self.buckets.len() || self.replaced > self.len
+    }
+
+    /// Puts an entry where it was found to go.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, vacancy: Vacancy, hash: Hash, until: u32) {
+        let expired = self.put(vacancy, Digest::of(hash), until);
+        self.forgotten = self.forgotten.max(expired);
+        self.replaced += u32::from(expired != 0);
+        self.places -= u32::from(expired == 0);
+    }
+
+    /// Returns the expiry of what was there, or zero.
+    #[inline]
+    fn put(&mut self, vacancy: Vacancy, digest: Digest, until: u32) -> u32 {
+        let home = self.home(digest.second);
+        if home != vacancy.bucket {
+            self.pass(home, vacancy.bucket);
+        }
+        let bucket = self.buckets.get_mut(vacancy.bucket);
+        let expired = bucket.map_or(0, |bucket| bucket.fill(vacancy.slot, digest, until));
+        self.len += u32::from(expired == 0);
+        self.earliest = self.earliest.min(until);
+        expired
+    }
+
+    /// Marks the buckets from the one on, up to the other.
+    #[inline(never)]
+    fn pass(&mut self, mut at: usize, end: usize) {
+        while at != end {
+            self.buckets.get_mut(at).into_iter().for_each(Bucket::pass);
+            at = self.next(at);
+        }
+    }
+
+    /// Clears all that has expired, if anything has. Returns how much it was.
+    pub(super) fn clear_expired(&mut self, now: u32) -> usize {
+        if self.earliest <= now {
+            self.earliest = self.expiries().min().unwrap_or(u32::MAX);
+        }
+        if self.earliest <= now { self.rebuild(now) } else { 0 }
+    }
+
+    fn expiries(&self) -> impl Iterator<Item = u32> {
+        self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until != 0)
+    }
+
+    /// Moves what is live to as many buckets as it needs to grow by a quarter: 29 bytes an entry. Buckets come and go in the
+    /// order of their hashes, so memory is passed through but once. Returns how many entries were not live.
+    pub(super) fn rebuild(&mut self, now: u32) -> usize {
+        let live = self.expiries().filter(|until| *until > now).count();
+        let count = (live + live * 4 / 5).div_ceil(SLOTS) + self.extra as usize;
+        let old = mem::replace(&mut self.buckets, vec![Bucket::EMPTY; count].into_boxed_slice());
+        let cleared = self.len as usize - live;
+        (self.len, self.replaced, self.earliest) = (0, 0, u32::MAX);
+        for (digest, until) in old.iter().flat_map(Bucket::entries) {
+            if until > now {
+                self.put_back(digest, until);
+            } else {
+                self.forgotten = self.forgotten.max(until);
+            }
+        }
+        cleared
+    }
+
+    /// Puts in an entry that is known not to be here.
+    fn put_back(&mut self, digest: Digest, until: u32) {
+        let mut at = self.home(digest.second);
+        for _ in 0..self.buckets.len() {
+            let Some(bucket) = self.buckets.get(at) else { break };
+            if let Some(slot) = bucket.free(0) {
+                self.put(Vacancy { bucket: at, slot }, digest, until);
+                break;
+            }
+            at = self.next(at);
+        }
+    }
+}
