@@ -161,13 +161,18 @@ impl ReplayStore for Forgetful {
 
 #[test]
 fn what_this_node_has_forgotten_is_not_let_in_again_when_its_clock_goes_back() {
-    // One shard of the local store, so that clearing it is seen by all keys.
-    let store = TieredReplay::new(MemoryReplay::new(4).unwrap(), Forgetful);
-    let key = |number: &'static str| ReplayKey::new("clinic-7", number);
+    let store = TieredReplay::new(MemoryReplay::new(64).unwrap().per_client(64).unwrap(), Forgetful);
+    let numbers: Vec<_> = (0..33).map(|number| number.to_string()).collect();
+    let key = |number: usize| ReplayKey::new("clinic-7", &numbers[number]);
     let fresh = |answer: Answer<Admitted>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
-    assert!(fresh(store.admit(key("1"), at(NOW + 10), at(NOW))));
-    // Its time is over, and another assertion of this name clears it.
-    assert!(fresh(store.admit(key("1"), at(NOW + 30), at(NOW + 20))));
-    assert!(matches!(store.admit(key("2"), at(NOW + 10), at(NOW + 5)), Answer::Ready(Err(_))));
-    assert!(fresh(store.admit(key("2"), at(NOW + 11), at(NOW + 5))));
+    // As many as it takes for one in each shard of the local store.
+    for number in 0..32 {
+        assert!(fresh(store.admit(key(number), at(NOW + 10), at(NOW))));
+    }
+    // Their time is over, and other assertions of these names clear them.
+    for number in 0..32 {
+        assert!(fresh(store.admit(key(number), at(NOW + 30), at(NOW + 20))));
+    }
+    assert!(matches!(store.admit(key(32), at(NOW + 10), at(NOW + 5)), Answer::Ready(Err(_))));
+    assert!(fresh(store.admit(key(32), at(NOW + 11), at(NOW + 5))));
 }

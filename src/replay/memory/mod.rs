@@ -5,8 +5,8 @@
 //! expired, and a shard that has no room left is rebuilt without what has expired, larger or smaller than it was, so there is no
 //! sweeper to wait for. Shards are small, and only one at a time is ever rebuilt.
 //!
-//! In a large store, what an operation costs is the one line of memory that no cache holds, so there is one: all else that it
-//! needs lies beside the lock of its shard, or among the few clients.
+//! In a large store, what an operation costs is the lines of memory that no cache holds. There is one: what else it needs lies
+//! beside the lock of its shard, or in the share of its client.
 
 mod digest;
 mod shard;

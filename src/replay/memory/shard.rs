@@ -146,7 +146,7 @@ pub(super) struct Shard {
     pub(super) places: u32,
     /// Expired entries that made way for others where they lay, since the shard was rebuilt.
     replaced: u32,
-    /// No entry expires before this.
+    /// No entry expires before this; the one that did may have made way for another.
     earliest: u32,
     /// The latest expiry of what has been cleared. After a slower thread or a clock that went backwards, whatever expires
     /// no later than this may have been here, and is not let in again.
@@ -222,8 +222,8 @@ impl Shard {
         if at + 1 < self.buckets.len() { at + 1 } else { 0 }
     }
 
-    /// Whether one more entry would make the shard too full, at eleven of sixteen slots, or so much has been replaced that it is time to see how much of it
-    /// is still live.
+    /// Whether one more entry would make the shard too full, at eleven of sixteen slots, or so many have been replaced that it
+    /// is time to see how many are still live.
     pub(super) fn is_worn(&self) -> bool {
         4 * self.len as usize >= 11 * self.buckets.len() || self.replaced > self.len
     }
@@ -260,15 +260,22 @@ impl Shard {
         }
     }
 
-    /// Clears all that has expired, unless it is known that nothing has. Returns how much it was.
+    /// Clears all that has expired, if anything has. Returns how much it was.
     pub(super) fn clear_expired(&mut self, now: u32) -> usize {
-        if self.len > 0 && self.earliest <= now { self.rebuild(now) } else { 0 }
+        if self.earliest <= now {
+            self.earliest = self.expiries().min().unwrap_or(u32::MAX);
+        }
+        if self.earliest <= now { self.rebuild(now) } else { 0 }
+    }
+
+    fn expiries(&self) -> impl Iterator<Item = u32> {
+        self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until != 0)
     }
 
     /// Moves what is live to as many buckets as it needs to grow by a quarter: 29 bytes an entry. Buckets come and go in the
     /// order of their hashes, so memory is passed through but once. Returns how many entries were not live.
     pub(super) fn rebuild(&mut self, now: u32) -> usize {
-        let live = self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until > now).count();
+        let live = self.expiries().filter(|until| *until > now).count();
         let count = (live + live * 4 / 5).div_ceil(SLOTS) + self.extra as usize;
         let old = mem::replace(&mut self.buckets, vec![Bucket::EMPTY; count].into_boxed_slice());
         let cleared = self.len as usize - live;
