@@ -63,8 +63,10 @@ fn what_does_not_decode_is_refused_where_we_read_it() {
             assert_eq!(fault_of(&body), Some(ClientFault::FormMalformed), "{body}");
         }
     }
-    let raw = b"client_id=\xff";
-    assert_eq!(fault(&verifier(), &TokenRequest::new(raw)), Some(ClientFault::FormMalformed));
+    for name in ["grant_type", "client_assertion_type", "client_assertion", "client_id"] {
+        let raw = [name.as_bytes(), b"=a.b.\xff"].concat();
+        assert_eq!(fault(&verifier(), &TokenRequest::new(&raw)), Some(ClientFault::FormMalformed), "{name}");
+    }
 }
 
 #[test]

@@ -4,31 +4,54 @@
 //! a second at once after a million clients. So the thread that frees them must be the one that made them, and must serve
 //! nobody.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
+use std::{io, process};
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Does one job after the other, in the order in which they come. The thread ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Keeper(Sender<Job>);
+pub(super) struct Keeper(Mutex<Thread>);
+
+#[derive(Debug)]
+struct Thread {
+    jobs: Sender<Job>,
+    /// Threads stay behind when a process forks.
+    process: u32,
+}
+
+impl Thread {
+    fn start() -> io::Result<Self> {
+        let (sender, jobs) = channel::<Job>();
+        Builder::new().name("clients".to_owned()).spawn(move || jobs.into_iter().for_each(|job| job()))?;
+        Ok(Self { jobs: sender, process: process::id() })
+    }
+}
 
 impl Keeper {
     pub(super) fn start() -> io::Result<Self> {
-        let (sender, jobs) = channel::<Job>();
-        Builder::new().name("clients".to_owned()).spawn(move || jobs.into_iter().for_each(|job| job()))?;
-        Ok(Self(sender))
+        Thread::start().map(Mutex::new).map(Self)
     }
 
     /// Waits for what comes of `work`. Its panic is the caller's, and the thread lives on.
     pub(super) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (sender, done) = channel();
         let job = move || sender.send(catch_unwind(AssertUnwindSafe(work))).unwrap_or_default();
-        let sent = self.0.send(Box::new(job)).ok();
+        let sent = self.jobs()?.send(Box::new(job)).ok();
         let outcome = sent.and_then(|()| done.recv().ok()).ok_or_else(|| io::Error::other("its thread has ended"))?;
         outcome.or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Those of the thread that this process has.
+    fn jobs(&self) -> io::Result<Sender<Job>> {
+        let mut thread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if thread.process != process::id() {
+            *thread = Thread::start()?;
+        }
+        Ok(thread.jobs.clone())
     }
 }
 
@@ -58,6 +81,17 @@ mod tests {
         let panic = catch_unwind(AssertUnwindSafe(panicking)).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"odd"));
         assert_eq!(keeper.run(|| 7).unwrap(), 7);
+    }
+
+    #[test]
+    fn a_process_that_has_no_such_thread_starts_one() {
+        let keeper = Keeper::start().unwrap();
+        let thread = || keeper.run(|| thread::current().id()).unwrap();
+        let before = thread();
+        keeper.0.lock().unwrap().process += 1;
+        let after = thread();
+        assert_ne!(after, before);
+        assert_eq!(thread(), after);
     }
 
     #[test]

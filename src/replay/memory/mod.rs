@@ -142,7 +142,7 @@ impl MemoryReplay {
         let ControlFlow::Continue(mut vacancy) = shard.seek(hash, now) else {
             return Ok(Admission::Replayed);
         };
-        if shard.places == 0 || shard.is_worn() {
+        if shard.lacks_place(vacancy) || shard.is_worn() {
             vacancy = self.make_room(&mut shard, hash, now)?;
         }
         let vacancy = vacancy.ok_or_else(full)?;

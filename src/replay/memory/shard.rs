@@ -228,6 +228,15 @@ impl Shard {
         4 * self.len as usize >= 11 * self.buckets.len() || self.replaced > self.len
     }
 
+    /// Whether an entry there would be one more, and one too many. None is where another has expired.
+    pub(super) fn lacks_place(&self, vacancy: Option<Vacancy>) -> bool {
+        self.places == 0 && !vacancy.is_some_and(|Vacancy { bucket, slot }| self.has_entry(bucket, slot))
+    }
+
+    fn has_entry(&self, bucket: usize, slot: usize) -> bool {
+        self.buckets.get(bucket).and_then(|bucket| bucket.until.get(slot)).is_some_and(|until| *until != 0)
+    }
+
     /// Puts an entry where it was found to go.
     #[inline(always)]
     pub(super) fn fill(&mut self, vacancy: Vacancy, hash: Hash, until: u32) {
