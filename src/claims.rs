@@ -20,6 +20,7 @@ use crate::json;
 use crate::policy::{AudienceRule, Audiences, KeySetUrl, Limits, Policy, Presence};
 use crate::registry::Client;
 use crate::rejection::{Claim, ClaimFault, ClientFault, PolicyIndex, Rejection};
+use crate::replay::ReplayKey;
 use crate::verified::{Jti, VerifiedClaims};
 
 /// What an assertion is judged by.
@@ -93,7 +94,7 @@ impl<'a> PlausibleAssertion<'a> {
 /// An assertion that its client's own policy would accept. It is unproven: nothing of it may be used but to refuse it.
 pub(crate) struct BoundAssertion<'a> {
     assertion: &'a Assertion<'a>,
-    pub(crate) client_id: &'a str,
+    client_id: &'a str,
     pub(crate) algorithm: Algorithm,
     /// A whole second from which on the assertion cannot be accepted any more.
     pub(crate) valid_until: UnixTime,
@@ -102,8 +103,13 @@ pub(crate) struct BoundAssertion<'a> {
 }
 
 impl<'a> BoundAssertion<'a> {
-    pub(crate) fn jti(&self) -> Option<&'a str> {
+    fn jti(&self) -> Option<&'a str> {
         self.assertion.claims.jti.text()
+    }
+
+    /// What identifies it; `None` if the policy let it go without a `jti`, and it is good for as often as it is sent.
+    pub(crate) fn replay_key(&self) -> Option<ReplayKey<'a>> {
+        Some(ReplayKey::new(self.client_id, self.jti()?))
     }
 
     pub(crate) fn kid(&self) -> Option<&'a str> {

@@ -14,11 +14,13 @@ pub(crate) struct SignedAssertion<'a> {
     bound: BoundAssertion<'a>,
     client: &'a Client,
     key: Option<&'a VerificationKey>,
+    replay_key: Option<ReplayKey<'a>>,
 }
 
 impl<'a> SignedAssertion<'a> {
     pub(crate) fn verify(
         bound: BoundAssertion<'a>,
+        replay_key: Option<ReplayKey<'a>>,
         client: &'a Client,
         proof: &Proof<'a>,
     ) -> Result<Self, ClientFault> {
@@ -28,12 +30,11 @@ impl<'a> SignedAssertion<'a> {
             Proof::Secret(secret) if secret.verifies(algorithm, input, signature) => None,
             Proof::Secret(_) => return Err(ClientFault::BadSignature),
         };
-        Ok(Self { bound, client, key })
+        Ok(Self { bound, client, key, replay_key })
     }
 
-    /// What identifies it; `None` if the policy let it go without a `jti`, and it is good for as often as it is sent.
     pub(crate) fn replay_key(&self) -> Option<ReplayKey<'a>> {
-        Some(ReplayKey::new(self.client.id().as_str(), self.bound.jti()?))
+        self.replay_key
     }
 
     pub(crate) fn valid_until(&self) -> UnixTime {

@@ -4,6 +4,7 @@
 //! of your own, for which you implement [`ReplayStore`], or [`AsyncReplayStore`] if you would rather write an `async fn`.
 
 pub mod conformance;
+mod hash;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -13,6 +14,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use hash::KeyHash;
 pub use memory::MemoryReplay;
 #[cfg(feature = "redis")]
 pub use redis::{RedisReplay, RedisReplayBuilder};
@@ -30,12 +32,14 @@ use crate::port::{Answer, Awaited, PortError};
 pub struct ReplayKey<'a> {
     client_id: &'a str,
     jti: &'a str,
+    /// For stores in memory; made here, so that a look and an insert share it.
+    hash: KeyHash,
 }
 
 impl<'a> ReplayKey<'a> {
     /// The key of this client's assertion.
     pub fn new(client_id: &'a str, jti: &'a str) -> Self {
-        Self { client_id, jti }
+        Self { client_id, jti, hash: KeyHash::of(client_id, jti) }
     }
 
     /// The client.

@@ -226,9 +226,10 @@ impl Verifier {
         fetched: Option<&'a KeySet>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
         let proof = client.proof_for(fetched, &bound)?;
-        self.refuse_spent(&bound)?;
+        let replay_key = bound.replay_key();
+        self.refuse_spent(replay_key, bound.rules.now)?;
         let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
-        let signed = SignedAssertion::verify(bound, client, &proof)?;
+        let signed = SignedAssertion::verify(bound, replay_key, client, &proof)?;
         drop(check);
         Ok(signed)
     }
@@ -261,9 +262,8 @@ impl Verifier {
     }
 
     /// A look before the signature check: a replay should not cost one.
-    fn refuse_spent(&self, bound: &BoundAssertion<'_>) -> Result<(), ClientFault> {
-        let Some(jti) = bound.jti() else { return Ok(()) };
-        match self.replay.seen(ReplayKey::new(bound.client_id, jti), bound.rules.now) {
+    fn refuse_spent(&self, key: Option<ReplayKey<'_>>, now: UnixTime) -> Result<(), ClientFault> {
+        match key.and_then(|key| self.replay.seen(key, now)) {
             Some(true) => Err(ClientFault::Replayed),
             Some(false) | None => Ok(()),
         }

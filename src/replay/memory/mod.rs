@@ -8,7 +8,6 @@
 //! In a large store, what an operation costs is the lines of memory that no cache holds. There is one: what else it needs lies
 //! beside the lock of its shard, or in the share of its client.
 
-mod digest;
 mod shard;
 mod shares;
 
@@ -18,9 +17,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use self::digest::{Digester, Hash};
 use self::shard::{Shard, Vacancy};
 use self::shares::Shares;
+use super::hash::KeyHash;
 use super::{Admission, Admitted, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
@@ -52,7 +51,6 @@ use crate::port::{Answer, PortError};
 pub struct MemoryReplay {
     shards: Box<[Apart<Shard>]>,
     clients: Box<[Apart<Shares>]>,
-    digester: Digester,
     capacity: usize,
     per_client: usize,
     /// Places for entries that no shard has taken yet.
@@ -88,7 +86,6 @@ impl MemoryReplay {
         Ok(Self {
             shards: (0..shards).map(|index| Apart(Mutex::new(Shard::new(index)))).collect(),
             clients: (0..shards).map(|_| Apart::default()).collect(),
-            digester: Digester::with_random_key(),
             capacity,
             per_client: capacity.div_ceil(2),
             places: AtomicUsize::new(capacity),
@@ -114,18 +111,14 @@ impl MemoryReplay {
         self.shards.iter().map(|shard| lock(shard).len as usize).sum()
     }
 
-    fn hash(&self, key: ReplayKey<'_>) -> Hash {
-        self.digester.assertion(key.client_id(), key.jti())
-    }
-
-    fn shard(&self, hash: Hash) -> MutexGuard<'_, Shard> {
+    fn shard(&self, hash: KeyHash) -> MutexGuard<'_, Shard> {
         lock(choose(&self.shards, hash.low))
     }
 
     /// Whether an assertion that expires then may have been here, and is not any more. Only a clock that went back lets one
     /// come again.
     pub(super) fn may_have_forgotten(&self, key: ReplayKey<'_>, until: UnixTime) -> bool {
-        let forgotten = self.shard(self.hash(key)).forgotten;
+        let forgotten = self.shard(key.hash).forgotten;
         seconds(until).is_none_or(|until| until <= forgotten)
     }
 
@@ -134,7 +127,7 @@ impl MemoryReplay {
         let (Some(until), Some(now)) = (until, seconds(now)) else {
             return Err(PortError::new("the assertion expires before 1970 or after 2106"));
         };
-        let hash = self.hash(key);
+        let hash = key.hash;
         let mut shard = self.shard(hash);
         if until <= now.max(shard.forgotten) {
             return Err(PortError::new("the assertion expired before it could be recorded; has the clock moved?"));
@@ -146,13 +139,13 @@ impl MemoryReplay {
             vacancy = self.make_room(&mut shard, hash, now)?;
         }
         let vacancy = vacancy.ok_or_else(full)?;
-        self.charge(self.digester.client(key.client_id()), until, now)?;
+        self.charge(key.hash.client, until, now)?;
         shard.fill(vacancy, hash, until);
         Ok(Admission::Fresh)
     }
 
     #[cold]
-    fn make_room(&self, shard: &mut Shard, hash: Hash, now: u32) -> Result<Option<Vacancy>, PortError> {
+    fn make_room(&self, shard: &mut Shard, hash: KeyHash, now: u32) -> Result<Option<Vacancy>, PortError> {
         self.provide_place(shard, now)?;
         if shard.is_worn() {
             self.places.fetch_add(shard.rebuild(now), Ordering::Relaxed);
@@ -198,7 +191,7 @@ impl MemoryReplay {
 
 impl ReplayStore for MemoryReplay {
     fn seen(&self, key: ReplayKey<'_>, now: UnixTime) -> Option<bool> {
-        let hash = self.hash(key);
+        let hash = key.hash;
         Some(seconds(now).is_some_and(|now| self.shard(hash).is_spent(hash, now)))
     }
 

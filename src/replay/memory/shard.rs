@@ -8,7 +8,7 @@
 use std::mem;
 use std::ops::ControlFlow;
 
-use super::digest::Hash;
+use crate::replay::hash::KeyHash;
 
 /// What is kept of a client and its `jti`: 96 bits of their hash. Among ten million entries, one is the double of a given
 /// other with a probability of 1 in 10²²: then an assertion is refused that was fresh. No replay is let in by it.
@@ -23,20 +23,20 @@ struct Digest {
 
 impl Digest {
     #[inline]
-    fn of(hash: Hash) -> Self {
+    fn of(hash: KeyHash) -> Self {
         Self { first: first(hash), second: second(hash), third: third(hash) }
     }
 }
 
-fn first(hash: Hash) -> u32 {
+fn first(hash: KeyHash) -> u32 {
     hash.low as u32
 }
 
-fn second(hash: Hash) -> u32 {
+fn second(hash: KeyHash) -> u32 {
     (hash.low >> 32) as u32
 }
 
-fn third(hash: Hash) -> u32 {
+fn third(hash: KeyHash) -> u32 {
     hash.high as u32
 }
 
@@ -74,12 +74,12 @@ impl Bucket {
     }
 
     /// The slots that may hold this hash, as bits.
-    fn alike(&self, hash: Hash) -> u32 {
+    fn alike(&self, hash: KeyHash) -> u32 {
         mask(&self.first, |kept| kept | PASSED == first(hash) | PASSED)
     }
 
     #[inline(always)]
-    fn find(&self, hash: Hash) -> Option<usize> {
+    fn find(&self, hash: KeyHash) -> Option<usize> {
         let mut alike = self.alike(hash);
         while alike != 0 {
             let slot = lowest(alike);
@@ -163,7 +163,7 @@ impl Shard {
 
     /// Whether this hash is here and live.
     #[inline]
-    pub(super) fn is_spent(&self, hash: Hash, now: u32) -> bool {
+    pub(super) fn is_spent(&self, hash: KeyHash, now: u32) -> bool {
         let mut at = self.home(second(hash));
         for _ in 0..self.buckets.len() {
             let Some(bucket) = self.buckets.get(at) else { break };
@@ -178,7 +178,7 @@ impl Shard {
 
     /// Where this hash would go, if it is not here and live.
     #[inline(always)]
-    pub(super) fn seek(&self, hash: Hash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
+    pub(super) fn seek(&self, hash: KeyHash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
         let home = self.home(second(hash));
         if let Some(bucket) = self.buckets.get(home)
             && bucket.alike(hash) == 0
@@ -191,7 +191,7 @@ impl Shard {
     }
 
     #[inline(never)]
-    fn seek_on(&self, hash: Hash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
+    fn seek_on(&self, hash: KeyHash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
         let mut at = self.home(second(hash));
         let (mut vacancy, mut may_be_here) = (None, true);
         for _ in 0..self.buckets.len() {
@@ -239,7 +239,7 @@ impl Shard {
 
     /// Puts an entry where it was found to go.
     #[inline(always)]
-    pub(super) fn fill(&mut self, vacancy: Vacancy, hash: Hash, until: u32) {
+    pub(super) fn fill(&mut self, vacancy: Vacancy, hash: KeyHash, until: u32) {
         let expired = self.put(vacancy, Digest::of(hash), until);
         self.forgotten = self.forgotten.max(expired);
         self.replaced += u32::from(expired != 0);
