@@ -1,7 +1,7 @@
 #!/bin/sh
 # Counts the instructions of candidates of benches/layer.rs with callgrind, as a Markdown table.
 #
-#   benches/instructions.sh                       # all, in about five minutes
+#   benches/instructions.sh                       # all, in about three minutes
 #   benches/instructions.sh "bare layer" "ES256"  # these candidates, these algorithms
 #
 # Each candidate runs twice with the same setup, 200 and 400 times; the difference, divided by 200, is one call. The last
