@@ -8,14 +8,14 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "support/inner.rs"]
+mod inner;
 #[path = "support/plot.rs"]
 mod plot;
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
@@ -23,8 +23,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use common::{AUDIENCE, Jwt, NOW, Signer, clock, form, key_set, now_or_never};
-use http::{Request, Response};
+use http::Request;
 use http_body_util::Full;
+use inner::Inner;
 use plot::{Line, Plot};
 use serde_json::Value;
 use tower::{Layer, Service};
@@ -175,25 +176,6 @@ struct Unlisted(Arc<FixedRegistry>);
 impl ClientRegistry for Unlisted {
     fn find(&self, client_id: &str) -> Answer<Found> {
         self.0.find(client_id)
-    }
-}
-
-/// Drops the request and answers with an empty response.
-#[derive(Clone, Debug)]
-struct Inner;
-
-impl<B> Service<Request<B>> for Inner {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        drop(black_box(request));
-        ready(Ok(Response::new(Full::default())))
     }
 }
 

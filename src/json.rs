@@ -185,8 +185,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A value that begins with this byte, which has been read. In line, as strings are: a tenth of the way of an accepted
-    /// assertion would be spent on handing their results about.
+    /// A value that begins with this byte, which has been read. In line, as strings are: to hand their results about would take
+    /// some hundreds of instructions more for each assertion.
     #[inline(always)]
     fn value(&mut self, first: u8, depth: usize) -> Result<Value<'a>, Malformed> {
         match first {

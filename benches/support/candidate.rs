@@ -1,10 +1,10 @@
 //! What is measured: the bare signature check, what others do with it, the layer, and the requests that it refuses.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
@@ -25,6 +25,7 @@ use tower_client_assertion::replay::{Admission, MemoryReplay, ReplayKey, ReplayS
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, Policy, Rejection, TokenRequest, Verifier};
 
+use super::inner::Inner;
 use super::pool::{Pool, SECRET};
 use super::refusal::REFUSALS;
 use crate::common::{AUDIENCE, CLIENT, NOW, clock, form, key_set, now_or_never};
@@ -289,25 +290,4 @@ where
     let mut context = Context::from_waker(std::task::Waker::noop());
     assert!(service.poll_ready(&mut context).is_ready());
     now_or_never(service.call(request)).unwrap_or_else(|never| match never {})
-}
-
-/// Drops the request and answers with an empty response.
-#[derive(Clone, Debug)]
-pub(crate) struct Inner;
-
-impl<B> Service<Request<B>> for Inner {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    // In every candidate alike: else one would be measured with a call more than the other.
-    #[inline(always)]
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        drop(black_box(request));
-        ready(Ok(Response::new(Full::default())))
-    }
 }

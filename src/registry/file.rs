@@ -24,12 +24,13 @@ const FREED_AT_ONCE: usize = 256;
 
 /// A registry of the clients of a file.
 ///
-/// Each member of the array is one client's metadata: `client_id`, `jwks` or `jwks_uri`, and optionally `token_endpoint_auth_method`
-/// (`private_key_jwt`, which is also the default here: RFC 7591's own, `client_secret_basic`, is not for us),
-/// `token_endpoint_auth_signing_alg` and `scope`. With the method `client_secret_jwt`, a `client_secret` takes the place of
-/// `jwks`, until `client_secret_expires_at` if that is there and not zero. A member `client_assertion_policy`, which is ours, names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is
-/// listed in [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice,
-/// neither entry is used.
+/// Each member of the array is one client's metadata: `client_id`, `jwks` or `jwks_uri`, and optionally
+/// `token_endpoint_auth_method` (`private_key_jwt`, which is also the default here: RFC 7591's own, `client_secret_basic`, is not
+/// for us), `token_endpoint_auth_signing_alg` and `scope`. With the method `client_secret_jwt`, a `client_secret` takes the place
+/// of `jwks`, until `client_secret_expires_at` if that is there and not zero. A member `client_assertion_policy`, which is ours,
+/// names the [policy](Client::policy) that the client is judged by. A client that cannot be used as it is registered is listed in
+/// [`problems`](Self::problems) and refused when it comes; the others are not affected. Where an id occurs twice, neither entry
+/// is used.
 ///
 /// It has a thread of its own, which reads the file and in which clients are made and freed: no request waits for that.
 ///
@@ -98,7 +99,8 @@ impl FileRegistry {
     /// from a blocking thread. Of two calls, the later one reads the file later.
     ///
     /// A client whose entry is the same as before, byte for byte, stays what it is, and takes a small part of the time of one
-    /// that is new. What was fetched from a `jwks_uri` stays, if the client and its URL are in the file as before; else it is forgotten.
+    /// that is new. What was fetched from a `jwks_uri` stays, if the client and its URL are in the file as before; else it is
+    /// forgotten.
     ///
     /// # Errors
     ///

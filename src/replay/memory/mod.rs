@@ -139,7 +139,7 @@ impl MemoryReplay {
             vacancy = self.make_room(&mut shard, hash, now)?;
         }
         let vacancy = vacancy.ok_or_else(full)?;
-        self.charge(key.hash.client, until, now)?;
+        self.charge(hash.client, until, now)?;
         shard.fill(vacancy, hash, until);
         Ok(Admission::Fresh)
     }
