@@ -35,6 +35,7 @@ fn main() {
     for size in sizes {
         print_memory(size);
         print_times(size);
+        print_floor(size);
         print_pauses(size);
         print_threads(size);
     }
@@ -132,6 +133,24 @@ fn print_times(size: usize) {
     };
     row(size, "look that finds, median", looks(0, true));
     row(size, "look that does not find, median", looks(BLOCK, false));
+}
+
+/// What a look cannot do without: one line, out of as many as hold the entries, that no cache has. Each place depends on what was
+/// read before, so that the processor cannot go ahead.
+fn print_floor(size: usize) {
+    let lines = vec![[1_u64; 8]; size * 29 / 64];
+    let mut place = 0_u64;
+    let times = (0..size / BLOCK / 10).map(|_| {
+        let start = Instant::now();
+        for _ in 0..BLOCK {
+            let [read, ..] = lines[(place >> 16) as usize % lines.len()];
+            place = place.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(read);
+        }
+        start.elapsed().as_nanos() as f64 / BLOCK as f64
+    });
+    let times = median(times.collect());
+    black_box(place);
+    row(size, "one line read at random from as much memory, median", nanoseconds(times));
 }
 
 fn blocks(size: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
