@@ -1,11 +1,11 @@
 //! Clients from a file: a JSON array of client metadata (RFC 7591, section 2), reloaded as a whole or not at all.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::HashMap;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
@@ -200,6 +200,7 @@ impl fmt::Display for ClientProblem {
 
 #[derive(Debug, Default)]
 struct Loaded {
+    /// The operator chooses the ids, so nobody can aim at a fast hash.
     clients: HashMap<ClientId, Registered>,
     problems: Vec<ClientProblem>,
 }
@@ -223,7 +224,10 @@ impl Loaded {
         // It may hold secrets.
         let text = Zeroizing::new(std::fs::read(path).map_err(|cause| unreadable(path, cause))?);
         let entries: Vec<&RawValue> = serde_json::from_slice(&text).map_err(|_| not_an_array(path, &text))?;
-        let mut loaded = Self { clients: HashMap::with_capacity(entries.len()), problems: Vec::new() };
+        let mut loaded = Self {
+            clients: HashMap::with_capacity_and_hasher(entries.len(), Default::default()),
+            problems: Vec::new(),
+        };
         for (index, entry) in entries.iter().enumerate() {
             loaded.add(index, entry, cache, before);
         }

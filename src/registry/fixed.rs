@@ -1,8 +1,9 @@
 //! Clients that the program knows when it starts.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::{Client, ClientRegistry, Found};
 use crate::config::ConfigError;
@@ -12,6 +13,7 @@ use crate::port::Answer;
 /// A registry of clients that do not change.
 #[derive(Debug, Default)]
 pub struct FixedRegistry {
+    /// The operator chooses the ids, so nobody can aim at a fast hash.
     clients: HashMap<ClientId, Arc<Client>>,
 }
 

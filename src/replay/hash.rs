@@ -24,7 +24,7 @@ impl KeyHash {
     /// The length of the client says where it ends.
     pub(super) fn of(client: &str, jti: &str) -> Self {
         let mut hasher = *KEYED;
-        hasher.write(&(client.len() as u64).to_le_bytes());
+        hasher.write_u64(client.len() as u64);
         hasher.write(client.as_bytes());
         let client = hasher.finish128().h1;
         hasher.write(jti.as_bytes());
