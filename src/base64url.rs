@@ -18,29 +18,50 @@ static ENGINE: LazyLock<base64::engine::GeneralPurpose> =
 /// What the engine reads in one stride.
 const STRIDE: usize = 32;
 
+/// The symbol for six zeros.
+const FILLER: u8 = b'A';
+
+/// Room for decoded texts: on the stack for what is common, on the heap for post-quantum signatures and the like.
+#[derive(Default)]
+pub(crate) struct Room {
+    inline: Option<[u8; Self::INLINE]>,
+    spilled: Vec<u8>,
+}
+
+impl Room {
+    const INLINE: usize = 2048;
+
+    /// Decodes all of these texts, or tells by `None` that one of them is not base64url.
+    pub(crate) fn decode<const N: usize>(&mut self, texts: [&[u8]; N]) -> Option<[&[u8]; N]> {
+        let len = texts.iter().map(|text| text.len()).sum();
+        if room_for_short::<N>(len) <= Self::INLINE {
+            return decode_short(texts, self.inline.insert([FILLER; Self::INLINE]));
+        }
+        self.spilled.resize(len, 0);
+        decode_long(texts, &mut self.spilled)
+    }
+}
+
 /// How much room [`decode_short`] needs, at most, for texts of `len` bytes together.
-pub(crate) const fn room_for_short<const N: usize>(len: usize) -> usize {
+const fn room_for_short<const N: usize>(len: usize) -> usize {
     (len + 3 * N + STRIDE + 4).div_ceil(4) * 7
 }
 
-/// Decodes all of these `texts`, or tells by `None` that one of them is not base64url.
+/// Decodes in `room` that is filled with [`FILLER`].
 ///
-/// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end in `room`, each made up to
-/// whole quartets and all of them to whole strides, and decoded at once. What they are made up with means zero: that, and
-/// nothing else, must come out behind each text.
-pub(crate) fn decode_short<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
+/// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end, each made up to whole quartets and
+/// all of them to whole strides, and decoded at once. What they are made up with means zero: that, and nothing else, must
+/// come out behind each text.
+fn decode_short<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
     // The engine takes its time with the last quartet, whatever it is.
     let (encoded, decoded) = room.split_at_mut_checked(quartets.next_multiple_of(STRIDE) + 4)?;
     let mut place = &mut *encoded;
     for text in texts {
         let (own, others) = place.split_at_mut_checked(text.len().next_multiple_of(4))?;
-        let (same, rest) = own.split_at_mut_checked(text.len())?;
-        same.copy_from_slice(text);
-        rest.fill(b'A');
+        own.split_at_mut_checked(text.len())?.0.copy_from_slice(text);
         place = others;
     }
-    place.fill(b'A');
     ENGINE.decode_slice(encoded, decoded).ok()?;
     let mut decoded = &*decoded;
     let mut parts = [&[][..]; N];
@@ -55,8 +76,8 @@ pub(crate) fn decode_short<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut 
     Some(parts)
 }
 
-/// The same for long texts, which are not worth the copy. They need no more room than they have bytes.
-pub(crate) fn decode_long<'a, const N: usize>(texts: [&[u8]; N], mut room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
+/// The same for long texts, which are not worth the copy. They need no more room than they have bytes, whatever is in it.
+fn decode_long<'a, const N: usize>(texts: [&[u8]; N], mut room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let mut parts = [&[][..]; N];
     for (part, text) in parts.iter_mut().zip(texts) {
         let len = ENGINE.decode_slice(text, room).ok()?;
@@ -90,7 +111,7 @@ mod tests {
     fn decoded(texts: [&str; 3]) -> Option<[Vec<u8>; 3]> {
         let len = texts.iter().map(|text| text.len()).sum();
         let texts = texts.map(str::as_bytes);
-        let (mut room, mut less) = (vec![b'-'; room_for_short::<3>(len)], vec![b'-'; len]);
+        let (mut room, mut less) = (vec![FILLER; room_for_short::<3>(len)], vec![b'-'; len]);
         let short = decode_short(texts, &mut room);
         assert_eq!(short, decode_long(texts, &mut less), "{texts:?}");
         Some(short?.map(<[u8]>::to_vec))
@@ -120,11 +141,21 @@ mod tests {
     }
 
     #[test]
+    fn a_room_can_be_used_again() {
+        let mut room = Room::default();
+        for len in [600, 5_000, 5, 4_999, 601, 6] {
+            let bytes = bytes(len);
+            let text = URL_SAFE_NO_PAD.encode(&bytes);
+            assert_eq!(room.decode([text.as_bytes(), b"AA", b"AAA"]), Some([&bytes[..], &[0], &[0, 0]]), "{len}");
+        }
+    }
+
+    #[test]
     fn no_more_is_decoded_than_there_is_room_for() {
         let texts = ["AAAA", "AAAA", "AAAA"].map(str::as_bytes);
         let least = 36 + 36 / 4 * 3;
-        assert!(decode_short(texts, &mut vec![0; least]).is_some());
-        assert!(decode_short(texts, &mut vec![0; least - 1]).is_none());
+        assert!(decode_short(texts, &mut vec![FILLER; least]).is_some());
+        assert!(decode_short(texts, &mut vec![FILLER; least - 1]).is_none());
         assert!(decode_long(texts, &mut [0; 9]).is_some());
         assert!(decode_long(texts, &mut [0; 8]).is_none());
     }

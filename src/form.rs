@@ -11,6 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::identity::ClientIdentity;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{AuthScheme, ClientFault, Parameter};
+use crate::stride::{self, Stride};
 
 /// The only `client_assertion_type` that this crate serves (RFC 7523, section 2.2).
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -115,9 +116,23 @@ impl<'a> TokenForm<'a> {
         limits: &Limits,
     ) -> Result<Option<Self>, ClientFault> {
         let fields = Fields::collect(request.body, limits)?;
+        // What is no text is refused for that before anything else.
+        Self::judge(&fields, request, policies, limits).map_err(|fault| match fields.assertion.map(Raw::decode) {
+            Some(Err(malformed)) => malformed,
+            Some(Ok(_)) | None => fault,
+        })
+    }
+
+    /// Leaves it open whether the assertion is text. It is, if it turns out to be base64url.
+    fn judge(
+        fields: &Fields<'a>,
+        request: &TokenRequest<'a>,
+        policies: &[Policy],
+        limits: &Limits,
+    ) -> Result<Option<Self>, ClientFault> {
         let grant_type = fields.grant_type.map(Raw::decode).transpose()?;
         let assertion_type = fields.assertion_type.map(Raw::decode_type).transpose()?;
-        let assertion = fields.assertion.map(Raw::decode).transpose()?;
+        let assertion = fields.assertion.map(Raw::unescape).transpose()?;
         let client_id = fields.client_id.map(Raw::decode_text).transpose()?;
         fields.refuse_repeats()?;
         refuse_query_credentials(request.query, limits)?;
@@ -162,11 +177,11 @@ fn check_grant_type(endpoint: Endpoint, given: Option<&[u8]>, policy: &Policy) -
 
 /// Credentials belong into the body: a URI ends up in logs (RFC 6749, section 2.3.1).
 fn refuse_query_credentials(query: &[u8], limits: &Limits) -> Result<(), ClientFault> {
-    for (index, (name, _)) in pairs(query).enumerate() {
-        match parameter(name) {
-            _ if index >= limits.parameters => return Err(ClientFault::TooManyParameters),
-            Some(Parameter::ClientAssertion | Parameter::ClientSecret) => return Err(ClientFault::CredentialsInQuery),
-            _ => {}
+    let mut left = limits.parameters;
+    for (name, _) in Pairs::of(query) {
+        left = left.checked_sub(1).ok_or(ClientFault::TooManyParameters)?;
+        if let Some(Parameter::ClientAssertion | Parameter::ClientSecret) = parameter(name) {
+            return Err(ClientFault::CredentialsInQuery);
         }
     }
     Ok(())
@@ -187,11 +202,9 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn collect(body: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
-        let mut fields = Self::default();
-        for (index, (name, value)) in pairs(body).enumerate() {
-            if index >= limits.parameters {
-                return Err(ClientFault::TooManyParameters);
-            }
+        let (mut fields, mut left) = (Self::default(), limits.parameters);
+        for (name, value) in Pairs::of(body) {
+            left = left.checked_sub(1).ok_or(ClientFault::TooManyParameters)?;
             if let Some(parameter) = parameter(name) {
                 fields.take(parameter, value);
             }
@@ -203,15 +216,16 @@ impl<'a> Fields<'a> {
         let bit = 1 << parameter as u16;
         if self.seen & bit != 0 {
             self.repeated.get_or_insert(parameter);
+            return;
         }
         self.seen |= bit;
         let value = (!value.bytes.is_empty()).then_some(value);
         match parameter {
-            Parameter::GrantType => self.grant_type = self.grant_type.or(value),
-            Parameter::ClientAssertionType => self.assertion_type = self.assertion_type.or(value),
-            Parameter::ClientAssertion => self.assertion = self.assertion.or(value),
-            Parameter::ClientId => self.client_id = self.client_id.or(value),
-            Parameter::ClientSecret => self.secret |= value.is_some(),
+            Parameter::GrantType => self.grant_type = value,
+            Parameter::ClientAssertionType => self.assertion_type = value,
+            Parameter::ClientAssertion => self.assertion = value,
+            Parameter::ClientId => self.client_id = value,
+            Parameter::ClientSecret => self.secret = value.is_some(),
             Parameter::Code
             | Parameter::CodeVerifier
             | Parameter::RedirectUri
@@ -225,58 +239,87 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Splits a form at its ampersands and each pair at its first equals sign, as the WHATWG URL standard does: a semicolon is data.
-fn pairs(form: &[u8]) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
-    let mut rest = Some(form).filter(|form| !form.is_empty());
-    std::iter::from_fn(move || {
-        let form = rest?;
-        let (name, value) = split(form, memchr2(b'=', b'&', form));
-        let (value, others) = match value {
-            Some((b'=', value)) => Raw::before_ampersand(value),
-            Some((_, others)) => (Raw::default(), Some(others)),
-            None => (Raw::default(), None),
-        };
-        rest = others;
-        Some((name, value))
-    })
+/// The pairs of a form, split at its ampersands, and each at its first equals sign, as the WHATWG URL standard does: a semicolon
+/// is data.
+struct Pairs<'a> {
+    form: &'a [u8],
+    /// Where the next pair begins, if there is one.
+    next: Option<usize>,
 }
 
-/// What comes before the byte at this place, if there is a place; then that byte, and what comes after it.
-fn split(bytes: &[u8], at: Option<usize>) -> (&[u8], Option<(u8, &[u8])>) {
-    match at.and_then(|at| bytes.split_at_checked(at)) {
-        Some((head, [byte, tail @ ..])) => (head, Some((*byte, tail))),
-        Some((_, [])) | None => (bytes, None),
+impl<'a> Pairs<'a> {
+    fn of(form: &'a [u8]) -> Self {
+        Self { form, next: (!form.is_empty()).then_some(0) }
     }
 }
 
-/// The parameter that this raw name means, escaped or not. A name that does not decode is none of ours.
-fn parameter(name: &[u8]) -> Option<Parameter> {
-    Parameter::from_name(name).or_else(|| {
-        memchr2(b'%', b'+', name)?;
-        Parameter::from_name(&Bytes(name).collect::<Option<Vec<_>>>()?)
-    })
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (Raw<'a>, Raw<'a>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let form = self.form;
+        let (name, end) = Raw::name(form, self.next?)?;
+        let (value, end) = match form.get(end) {
+            Some(b'=') => Raw::value(form, end + 1)?,
+            _ => (Raw::default(), end),
+        };
+        self.next = (end < form.len()).then_some(end + 1);
+        Some((name, value))
+    }
 }
 
-/// A value as it stands in a form.
+/// The parameter that this name means, escaped or not. A name that does not decode is none of ours.
+#[inline(always)]
+fn parameter(name: Raw<'_>) -> Option<Parameter> {
+    if name.escaped { escaped_parameter(name) } else { Parameter::from_name(name.bytes) }
+}
+
+#[cold]
+fn escaped_parameter(name: Raw<'_>) -> Option<Parameter> {
+    Parameter::from_name(&name.unescape().ok()?)
+}
+
+/// A name or a value as it stands in a form.
 #[derive(Clone, Copy, Default)]
 struct Raw<'a> {
     bytes: &'a [u8],
-    /// Whether it has a percent or a plus sign.
+    /// Whether it has a percent or a plus sign; of a name, whether it may be one of ours in spite of that.
     escaped: bool,
 }
 
 impl<'a> Raw<'a> {
-    /// The value at the beginning of `form`, and what follows it, if anything does.
-    fn before_ampersand(form: &'a [u8]) -> (Self, Option<&'a [u8]>) {
-        let first = memchr3(b'&', b'%', b'+', form);
-        match split(form, first) {
-            (bytes, None) => (Self { bytes, escaped: false }, None),
-            (bytes, Some((b'&', others))) => (Self { bytes, escaped: false }, Some(others)),
-            (_, Some(_)) => {
-                let (bytes, others) = split(form, memchr(b'&', form));
-                (Self { bytes, escaped: true }, others.map(|(_, others)| others))
-            }
-        }
+    /// The name that begins at this place of `form`, and where it ends.
+    #[inline(always)]
+    fn name(form: &'a [u8], start: usize) -> Option<(Self, usize)> {
+        const _: () = assert!(Parameter::ClientAssertionType.name().len() < stride::NEAR, "that is our longest");
+        // None of ours has a space, which a plus sign stands for. One that has no mark near its beginning is longer than any of
+        // ours, whatever is escaped in the rest of it.
+        let marks = |bytes: Stride| bytes.is(b'=') | bytes.is(b'&') | bytes.is(b'%');
+        let first = stride::find_near(form, start, marks, |far| memchr2(b'=', b'&', far));
+        Self::between(form, start, first, |far| memchr2(b'=', b'&', far))
+    }
+
+    /// The value that begins at this place of `form`, and where it ends.
+    #[inline(always)]
+    fn value(form: &'a [u8], start: usize) -> Option<(Self, usize)> {
+        let marks = |bytes: Stride| bytes.is(b'&') | bytes.is(b'%') | bytes.is(b'+');
+        let first = stride::find_near(form, start, marks, |far| memchr3(b'&', b'%', b'+', far));
+        Self::between(form, start, first, |far| memchr(b'&', far))
+    }
+
+    /// What ends at the `first` mark that is found in it, unless that is an escape.
+    #[inline(always)]
+    fn between(
+        form: &'a [u8],
+        start: usize,
+        first: Option<usize>,
+        end: impl FnOnce(&[u8]) -> Option<usize>,
+    ) -> Option<(Self, usize)> {
+        let first = first.unwrap_or(form.len());
+        let escaped = matches!(form.get(first), Some(b'%' | b'+'));
+        let end = if escaped { end(form.get(first..)?).map_or(form.len(), |len| first + len) } else { first };
+        Some((Self { bytes: form.get(start..end)?, escaped }, end))
     }
 
     /// Decodes the `client_assertion_type`. Nearly every client escapes its colons, and only those: that spelling is known
@@ -297,37 +340,39 @@ impl<'a> Raw<'a> {
     /// Decodes a value (RFC 6749, appendix B). Unlike a browser, we forgive nothing: `%zz` and invalid UTF-8 are errors.
     fn decode(self) -> Result<Cow<'a, [u8]>, ClientFault> {
         let bytes = self.unescape()?;
-        // Does not stop early, and so goes over many bytes at once.
-        let is_ascii = bytes.iter().fold(0, |all, byte| all | byte).is_ascii();
-        let is_text = is_ascii || std::str::from_utf8(&bytes).is_ok();
-        is_text.then_some(bytes).ok_or(ClientFault::FormMalformed)
+        is_text(&bytes).then_some(bytes).ok_or(ClientFault::FormMalformed)
     }
 
+    #[inline(always)]
     fn unescape(self) -> Result<Cow<'a, [u8]>, ClientFault> {
-        if !self.escaped {
-            return Ok(Cow::Borrowed(self.bytes));
-        }
-        Bytes(self.bytes).collect::<Option<_>>().map(Cow::Owned).ok_or(ClientFault::FormMalformed)
+        if self.escaped { self.unescaped().map(Cow::Owned) } else { Ok(Cow::Borrowed(self.bytes)) }
+    }
+
+    #[cold]
+    fn unescaped(self) -> Result<Vec<u8>, ClientFault> {
+        unescape(self.bytes).ok_or(ClientFault::FormMalformed)
     }
 }
 
-/// The decoded bytes of a raw value; `None` where an escape is not one.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
+}
 
-impl Iterator for Bytes<'_> {
-    type Item = Option<u8>;
-
-    fn next(&mut self) -> Option<Option<u8>> {
-        let (byte, rest) = match self.0 {
-            [] => return None,
-            [b'+', rest @ ..] => (Some(b' '), rest),
-            [b'%', high, low, rest @ ..] => (hex(*high, *low), rest),
-            [b'%', rest @ ..] => (None, rest),
-            [byte, rest @ ..] => (Some(*byte), rest),
+/// What these bytes mean; `None` where an escape is not one.
+fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (mut text, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(mark) = stride::find(bytes, at, |bytes| bytes.is(b'%') | bytes.is(b'+')) {
+        text.extend_from_slice(bytes.get(at..mark)?);
+        let (byte, rest) = match bytes.get(mark..)? {
+            [b'%', high, low, rest @ ..] => (hex(*high, *low)?, rest),
+            [b'+', rest @ ..] => (b' ', rest),
+            _ => return None,
         };
-        self.0 = rest;
-        Some(byte)
+        text.push(byte);
+        at = bytes.len() - rest.len();
     }
+    text.extend_from_slice(bytes.get(at..)?);
+    Some(text)
 }
 
 fn hex(high: u8, low: u8) -> Option<u8> {

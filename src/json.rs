@@ -2,7 +2,8 @@
 //!
 //! It is stricter than a general parser where an attacker wants leniency: a member name may occur once only, also when it
 //! is written with escapes (RFC 7515, section 4; RFC 7519, section 4), nothing may follow the object (RFC 7515, section
-//! 10.12), lone surrogates are errors, and nesting is bounded. Strings without escapes and numbers are borrowed.
+//! 10.12), lone surrogates are errors, and nesting is bounded. Strings and numbers are borrowed as they are written, and read by
+//! whoever keeps them.
 //!
 //! What it lets pass is later read by `serde_json`, which takes some member names for instructions of its own; those are
 //! refused here.
@@ -10,26 +11,51 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::stride::{self, Marks, Stride};
+
 /// The text is not what this scanner accepts. There is no more to know: the sender is told that its JWT is malformed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
 /// The value of a member. What we never look into is only marked.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
-    String(Cow<'a, str>),
-    Number(Number<'a>),
-    /// The array as written, already found to be valid JSON.
+    /// Without escapes.
+    String(&'a str),
+    /// As written: to be [unescaped](unescape).
+    Escaped(&'a str),
+    /// As written, which is all that the grammar of RFC 8259 promises.
+    Number(&'a str),
+    /// As written.
     Array(&'a str),
     Other,
 }
 
-/// A number as written, which is all that the grammar of RFC 8259 promises.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Number<'a> {
-    pub(crate) text: &'a str,
-    /// Its value, if it is written with at most 15 digits and nothing else.
-    pub(crate) whole: Option<u64>,
+impl<'a> Value<'a> {
+    /// What a string says; `None` of anything else, or of an escape that the scanner would not have let pass.
+    #[inline(always)]
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::String(text) => Some(Cow::Borrowed(text)),
+            Self::Escaped(written) => unescape(written).map(Cow::Owned),
+            _ => None,
+        }
+    }
+}
+
+#[cold]
+fn unescape(written: &str) -> Option<String> {
+    let scanner = Scanner(written);
+    let mut text = String::with_capacity(written.len());
+    let mut at = 0;
+    while let Some(escape) = stride::find(written.as_bytes(), at, |bytes| bytes.is(b'\\')) {
+        text.push_str(written.get(at..escape)?);
+        let (char, end) = scanner.escape(escape)?;
+        text.push(char);
+        at = end;
+    }
+    text.push_str(written.get(at..)?);
+    Some(text)
 }
 
 /// What a visitor did with a member.
@@ -43,35 +69,30 @@ pub(crate) enum Visit {
 }
 
 /// Reads `text` as one object, and shows each member to `visit`.
-#[inline]
 pub(crate) fn object<'a>(
     text: &'a str,
     depth: usize,
-    mut visit: impl FnMut(&str, Value<'a>) -> Visit,
+    visit: &mut dyn FnMut(&str, Value<'a>) -> Visit,
 ) -> Result<(), Malformed> {
-    let mut scanner = Scanner::new(text);
     let mut passed = None;
-    scanner.require(b'{')?;
-    scanner.members(depth, |name, value| match visit(&name, value) {
-        Visit::Kept => Ok(()),
-        Visit::Repeated => Err(Malformed),
+    let mut each = |name: Cow<'a, str>, value| match visit(&name, value) {
+        Visit::Kept => Some(()),
+        Visit::Repeated => None,
         Visit::Passed => passed.get_or_insert_with(Names::default).insert(name),
-    })?;
-    // Nothing but space is left, so there is no token.
-    scanner.token().err().map(|_| ()).ok_or(Malformed)
+    };
+    let scanner = Scanner(text);
+    let end = scanner.after(b'{', 0).and_then(|at| scanner.members(at, depth, &mut each));
+    end.filter(|end| scanner.after_space(*end) == text.len()).map(|_| ()).ok_or(Malformed)
 }
 
 /// The elements of an array that [`object`] has found valid: strings, or `None` for anything else.
 pub(crate) fn elements(array: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
-    let mut scanner = Scanner::new(array);
+    let scanner = Scanner(array);
+    let mut next = scanner.after(b'[', 0).filter(|first| scanner.after(b']', *first).is_none());
     std::iter::from_fn(move || {
-        // The bracket before the first, or the comma before another.
-        scanner.token().ok()?;
-        let first = scanner.token().ok()?;
-        match scanner.value(first, usize::MAX).ok()? {
-            Value::String(text) => Some(Some(text)),
-            _ => Some(None),
-        }
+        let (element, end) = scanner.value(next?, usize::MAX)?;
+        next = scanner.after(b',', end);
+        Some(element.text())
     })
 }
 
@@ -85,311 +106,238 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn insert(&mut self, name: Cow<'a, str>) -> Result<(), Malformed> {
+    /// `None` if it was there before.
+    fn insert(&mut self, name: Cow<'a, str>) -> Option<()> {
         let seen = self.few.get(..self.len).unwrap_or_default();
         if seen.contains(&name) {
-            return Err(Malformed);
+            return None;
         }
         match self.few.get_mut(self.len) {
             Some(slot) => {
                 *slot = name;
                 self.len += 1;
-                Ok(())
+                Some(())
             }
-            None => self.many.insert(name).then_some(()).ok_or(Malformed),
+            None => self.many.insert(name).then_some(()),
         }
     }
 }
 
-struct Scanner<'a> {
-    text: &'a str,
-    /// What of it is still to be read.
-    rest: &'a [u8],
-}
+/// Each step takes the place where it begins, `at`, and tells where it ends, or `None` if the text is malformed. Places are passed
+/// by value throughout, lest they be written to memory and read again for every token.
+#[derive(Clone, Copy)]
+struct Scanner<'a>(&'a str);
 
 impl<'a> Scanner<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, rest: text.as_bytes() }
+    #[inline(always)]
+    fn byte(self, at: usize) -> Option<u8> {
+        self.0.as_bytes().get(at).copied()
     }
 
-    fn at(&self) -> usize {
-        self.text.len() - self.rest.len()
+    #[inline(always)]
+    fn between(self, start: usize, end: usize) -> Option<&'a str> {
+        let (_, rest) = self.0.split_at_checked(start)?;
+        rest.split_at_checked(end.checked_sub(start)?).map(|(text, _)| text)
     }
 
-    fn since(&self, start: usize) -> Result<&'a str, Malformed> {
-        self.text.get(start..self.at()).ok_or(Malformed)
-    }
-
-    fn skip(&mut self, bytes: usize) -> Result<(), Malformed> {
-        self.rest = self.rest.get(bytes..).ok_or(Malformed)?;
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<u8, Malformed> {
-        let (byte, rest) = self.rest.split_first().ok_or(Malformed)?;
-        self.rest = rest;
-        Ok(*byte)
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        match self.rest {
-            [first, rest @ ..] if *first == byte => {
-                self.rest = rest;
-                true
-            }
-            _ => false,
+    /// Where this token ends, if it comes next.
+    #[inline(always)]
+    fn after(self, token: u8, at: usize) -> Option<usize> {
+        match self.byte(at)? {
+            byte if byte == token => Some(at + 1),
+            byte if byte <= b' ' => self.after_space_and(token, at),
+            _ => None,
         }
     }
 
-    /// The next byte that is not white space.
-    fn token(&mut self) -> Result<u8, Malformed> {
-        loop {
-            match self.next()? {
-                b' ' | b'\t' | b'\n' | b'\r' => {}
-                byte => return Ok(byte),
-            }
-        }
+    #[cold]
+    fn after_space_and(self, token: u8, at: usize) -> Option<usize> {
+        let at = self.after_space(at);
+        (self.byte(at)? == token).then_some(at + 1)
     }
 
-    fn require(&mut self, token: u8) -> Result<(), Malformed> {
-        (self.token()? == token).then_some(()).ok_or(Malformed)
+    fn after_space(self, at: usize) -> usize {
+        let rest = self.0.as_bytes().get(at..).unwrap_or_default();
+        at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
     }
 
     /// An object, after its opening brace; `depth` counts the levels that may still open, this one included.
+    #[inline]
     fn members(
-        &mut self,
+        self,
+        mut at: usize,
         depth: usize,
-        mut each: impl FnMut(Cow<'a, str>, Value<'a>) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
-        let depth = depth.checked_sub(1).ok_or(Malformed)?;
-        match self.token()? {
-            b'}' => return Ok(()),
-            b'"' => {}
-            _ => return Err(Malformed),
+        each: &mut impl FnMut(Cow<'a, str>, Value<'a>) -> Option<()>,
+    ) -> Option<usize> {
+        let depth = depth.checked_sub(1)?;
+        if let Some(end) = self.after(b'}', at) {
+            return Some(end);
         }
         loop {
-            let name = self.string()?;
+            let (name, end) = self.string(self.after(b'"', at)?)?;
+            let name = name.text()?;
             // As `RawValue`, a string would be parsed once more, and nest as deep as it likes.
             if name.starts_with("$serde_json::private::") {
-                return Err(Malformed);
+                return None;
             }
-            self.require(b':')?;
-            let first = self.token()?;
-            let value = self.value(first, depth)?;
+            let (value, end) = self.value(self.after(b':', end)?, depth)?;
             each(name, value)?;
-            match self.token()? {
-                b'}' => return Ok(()),
-                b',' => self.require(b'"')?,
-                _ => return Err(Malformed),
+            match self.after(b',', end) {
+                Some(next) => at = next,
+                None => return self.after(b'}', end),
             }
         }
     }
 
-    /// A value that begins with this byte, which has been read. In line, as strings are: to hand their results about would take
-    /// some hundreds of instructions more for each assertion.
     #[inline(always)]
-    fn value(&mut self, first: u8, depth: usize) -> Result<Value<'a>, Malformed> {
-        match first {
-            b'"' => self.string().map(Value::String),
-            b'-' | b'0'..=b'9' => self.number(first).map(Value::Number),
-            b'[' => self.array(depth).map(Value::Array),
-            b'{' => self.members(depth, |_, _| Ok(())).map(|()| Value::Other),
-            b't' => self.word(b"rue"),
-            b'f' => self.word(b"alse"),
-            b'n' => self.word(b"ull"),
-            _ => Err(Malformed),
+    fn value(self, at: usize, depth: usize) -> Option<(Value<'a>, usize)> {
+        match self.byte(at)? {
+            b'"' => self.string(at + 1),
+            b'-' | b'0'..=b'9' => self.number(at).map(|(number, end)| (Value::Number(number), end)),
+            _ => self.rarer_value(at, depth),
         }
     }
 
-    fn word(&mut self, rest: &[u8]) -> Result<Value<'a>, Malformed> {
-        self.rest = self.rest.strip_prefix(rest).ok_or(Malformed)?;
-        Ok(Value::Other)
+    fn rarer_value(self, at: usize, depth: usize) -> Option<(Value<'a>, usize)> {
+        let at = self.after_space(at);
+        match self.byte(at)? {
+            b'"' | b'-' | b'0'..=b'9' => self.value(at, depth),
+            b'[' => {
+                let end = self.array(at + 1, depth)?;
+                Some((Value::Array(self.between(at, end)?), end))
+            }
+            b'{' => self.members(at + 1, depth, &mut |_, _| Some(())).map(|end| (Value::Other, end)),
+            _ => self.word(at).map(|end| (Value::Other, end)),
+        }
+    }
+
+    fn word(self, at: usize) -> Option<usize> {
+        let rest = self.0.get(at..)?;
+        let word = ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word))?;
+        Some(at + word.len())
     }
 
     /// An array, after its opening bracket.
-    fn array(&mut self, depth: usize) -> Result<&'a str, Malformed> {
-        let depth = depth.checked_sub(1).ok_or(Malformed)?;
-        let start = self.at() - 1;
-        let mut first = self.token()?;
-        if first == b']' {
-            return self.since(start);
+    fn array(self, mut at: usize, depth: usize) -> Option<usize> {
+        let depth = depth.checked_sub(1)?;
+        if let Some(end) = self.after(b']', at) {
+            return Some(end);
         }
         loop {
-            self.value(first, depth)?;
-            match self.token()? {
-                b']' => return self.since(start),
-                b',' => first = self.token()?,
-                _ => return Err(Malformed),
+            let (_, end) = self.value(at, depth)?;
+            match self.after(b',', end) {
+                Some(next) => at = next,
+                None => return self.after(b']', end),
             }
         }
     }
 
-    /// A number, after its first byte.
-    fn number(&mut self, first: u8) -> Result<Number<'a>, Malformed> {
-        let start = self.at() - 1;
-        let negative = first == b'-';
-        let whole = match if negative { self.next()? } else { first } {
-            b'0' => 0,
-            digit @ b'1'..=b'9' => self.digits(u64::from(digit - b'0')),
-            _ => return Err(Malformed),
+    #[inline(always)]
+    fn number(self, start: usize) -> Option<(&'a str, usize)> {
+        let at = if self.byte(start)? == b'-' { start + 1 } else { start };
+        let whole = if self.byte(at)? == b'0' { at + 1 } else { self.digits(at)? };
+        let end = match self.byte(whole) {
+            Some(b'.' | b'e' | b'E') => self.fraction(whole)?,
+            _ => whole,
         };
-        let is_whole = !negative && !matches!(self.rest, [b'.' | b'e' | b'E', ..]);
-        if self.eat(b'.') {
-            self.require_digits()?;
-        }
-        if self.eat(b'e') || self.eat(b'E') {
-            let _sign = self.eat(b'+') || self.eat(b'-');
-            self.require_digits()?;
-        }
-        let text = self.since(start)?;
-        Ok(Number { text, whole: (is_whole && text.len() <= 15).then_some(whole) })
+        Some((self.between(start, end)?, end))
     }
 
-    /// What a number comes to with the digits that follow. Too many of them come to nothing in particular.
-    fn digits(&mut self, mut number: u64) -> u64 {
-        let mut rest = self.rest;
-        while let [digit @ b'0'..=b'9', others @ ..] = rest {
-            number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            rest = others;
+    /// What may follow the whole part of a number: a fraction, an exponent, or both.
+    #[cold]
+    fn fraction(self, mut at: usize) -> Option<usize> {
+        if self.byte(at) == Some(b'.') {
+            at = self.digits(at + 1)?;
         }
-        self.rest = rest;
-        number
+        if !matches!(self.byte(at), Some(b'e' | b'E')) {
+            return Some(at);
+        }
+        match self.byte(at + 1)? {
+            b'+' | b'-' => self.digits(at + 2),
+            _ => self.digits(at + 1),
+        }
     }
 
-    fn require_digits(&mut self) -> Result<(), Malformed> {
-        if !self.next()?.is_ascii_digit() {
-            return Err(Malformed);
-        }
-        self.digits(0);
-        Ok(())
+    /// As many digits as there are, but one at least. The first byte above nine or below zero ends them.
+    #[inline(always)]
+    fn digits(self, at: usize) -> Option<usize> {
+        let end = stride::find(self.0.as_bytes(), at, |bytes| bytes.is_within(b'9' + 1, b'0' - 1));
+        Some(end.unwrap_or(self.0.len())).filter(|end| *end > at)
     }
 
     /// A string, after its opening mark.
     #[inline(always)]
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        let plain = self.plain()?;
-        match self.next()? {
-            b'"' => Ok(Cow::Borrowed(plain)),
-            stop => self.escaped(plain, stop).map(Cow::Owned),
+    fn string(self, start: usize) -> Option<(Value<'a>, usize)> {
+        let end = stride::find(self.0.as_bytes(), start, ends_plain_text)?;
+        if self.byte(end)? == b'"' {
+            return Some((Value::String(self.between(start, end)?), end + 1));
         }
+        let end = self.escaped_until(end)?;
+        Some((Value::Escaped(self.between(start, end)?), end + 1))
     }
 
-    /// The rest of a string, after what was plain of it and the byte at which that ended.
+    /// Where the closing mark stands of a string that is not plain at this place.
     #[cold]
-    fn escaped(&mut self, plain: &str, mut stop: u8) -> Result<String, Malformed> {
-        let mut text = String::from(plain);
-        loop {
-            match stop {
-                b'"' => return Ok(text),
-                b'\\' => text.push(self.escape()?),
-                _ => return Err(Malformed),
-            }
-            text.push_str(self.plain()?);
-            stop = self.next()?;
+    fn escaped_until(self, mut at: usize) -> Option<usize> {
+        while self.byte(at)? != b'"' {
+            (_, at) = self.escape(at)?;
+            at = stride::find(self.0.as_bytes(), at, ends_plain_text)?;
         }
+        Some(at)
     }
 
-    /// What comes before the next quotation mark, backslash or control character.
-    #[inline(always)]
-    fn plain(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at();
-        self.skip(plain_len(self.rest))?;
-        self.since(start)
-    }
-
-    fn escape(&mut self) -> Result<char, Malformed> {
-        let byte = self.next()?;
-        Ok(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
+    fn escape(self, at: usize) -> Option<(char, usize)> {
+        if self.byte(at)? != b'\\' {
+            return None;
+        }
+        let char = match self.byte(at + 1)? {
+            same @ (b'"' | b'\\' | b'/') => char::from(same),
             b'b' => '\u{8}',
             b'f' => '\u{c}',
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => return self.unicode_escape(),
-            _ => return Err(Malformed),
-        })
+            b'u' => return self.unicode_escape(at),
+            _ => return None,
+        };
+        Some((char, at + 2))
     }
 
-    /// The digits after `\u`, and a second escape where the first is the high half of a pair (RFC 8259, section 7).
-    fn unicode_escape(&mut self) -> Result<char, Malformed> {
-        let first = self.hex4()?;
+    /// A `\u` with its digits, and a second one where the first is the high half of a pair (RFC 8259, section 7).
+    fn unicode_escape(self, at: usize) -> Option<(char, usize)> {
+        let first = self.code_unit(at)?;
         if !(0xD800..0xDC00).contains(&first) {
-            return char::from_u32(first).ok_or(Malformed);
+            return Some((char::from_u32(first)?, at + 6));
         }
-        if !self.eat(b'\\') || !self.eat(b'u') {
-            return Err(Malformed);
-        }
-        let second = self.hex4()?;
-        if !(0xDC00..0xE000).contains(&second) {
-            return Err(Malformed);
-        }
-        char::from_u32(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)).ok_or(Malformed)
+        let second = self.code_unit(at + 6).filter(|second| (0xDC00..0xE000).contains(second))?;
+        Some((char::from_u32(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))?, at + 12))
     }
 
-    fn hex4(&mut self) -> Result<u32, Malformed> {
-        (0..4).try_fold(0, |number, _| {
-            let digit = char::from(self.next()?).to_digit(16).ok_or(Malformed)?;
-            Ok(number * 16 + digit)
-        })
+    fn code_unit(self, at: usize) -> Option<u32> {
+        let digits = self.0.get(at..at + 6)?.strip_prefix("\\u")?;
+        digits.chars().try_fold(0, |unit, digit| Some(unit * 16 + digit.to_digit(16)?))
     }
 }
 
-/// How many bytes come before the first that ends a run of plain text. Nearly all of these runs are short.
+/// A quotation mark, a backslash or a control character.
 #[inline(always)]
-fn plain_len(bytes: &[u8]) -> usize {
-    match bytes.split_first_chunk::<64>() {
-        None => short_plain_len(bytes),
-        Some((near, far)) => match short_plain_len(near) {
-            64 => 64 + long_plain_len(far),
-            len => len,
-        },
-    }
-}
-
-#[cold]
-fn long_plain_len(bytes: &[u8]) -> usize {
-    // Without stopping early, a processor looks at many bytes at once.
-    let is_plain = |block: &&[u8; 64]| !block.iter().fold(false, |stop, byte| stop | is_stop(*byte));
-    let (blocks, _) = bytes.as_chunks();
-    let plain = blocks.iter().take_while(is_plain).count() * 64;
-    plain + short_plain_len(bytes.get(plain..).unwrap_or_default())
-}
-
-#[inline(always)]
-fn short_plain_len(bytes: &[u8]) -> usize {
-    let (strides, tail) = bytes.as_chunks();
-    let mut len = 0;
-    for stride in strides {
-        match first_stop(*stride) {
-            16 => len += 16,
-            plain => return len + plain,
-        }
-    }
-    len + tail.iter().take_while(|byte| !is_stop(**byte)).count()
-}
-
-/// All of them are looked at before the first is picked, which takes a processor no longer than one.
-#[inline(always)]
-fn first_stop(mut bytes: [u8; 16]) -> usize {
-    for byte in &mut bytes {
-        *byte = if is_stop(*byte) { 0xFF } else { 0 };
-    }
-    (u128::from_le_bytes(bytes).trailing_zeros() / 8) as usize
-}
-
-fn is_stop(byte: u8) -> bool {
-    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+fn ends_plain_text(bytes: Stride) -> Marks {
+    bytes.is(b'"') | bytes.is(b'\\') | bytes.is_within(0, 0x1F)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
     use super::*;
 
     fn members(text: &str) -> Result<Vec<(String, Value<'_>)>, Malformed> {
         let mut found = Vec::new();
         let mut kept = [false; 2];
-        object(text, 4, |name, value| {
+        object(text, 4, &mut |name, value| {
             found.push((name.to_owned(), value));
             match ["iss", "aud"].iter().position(|known| *known == name) {
                 Some(known) if std::mem::replace(&mut kept[known], true) => Visit::Repeated,
@@ -402,8 +350,8 @@ mod tests {
 
     fn one(text: &str) -> Result<String, Malformed> {
         match members(&format!(r#"{{"x":{text}}}"#))?.pop() {
-            Some((_, Value::String(text))) => Ok(text.into_owned()),
-            other => panic!("not a string: {other:?}"),
+            Some((_, value)) => value.text().map(Cow::into_owned).ok_or(Malformed),
+            None => panic!("no member: {text}"),
         }
     }
 
@@ -443,6 +391,13 @@ mod tests {
             "{a:1}",
             "{'a':1}",
             "{\"a\":01}",
+            "{\"a\":1/}",
+            "{\"a\":1/2}",
+            "{\"a\":1:}",
+            "{\"a\":1:2}",
+            "{\"a\":-/}",
+            "{\"a\":1.:}",
+            "{\"a\":1e/}",
             "{\"a\":+1}",
             "{\"a\":.5}",
             "{\"a\":1.}",
@@ -466,6 +421,8 @@ mod tests {
             r#"{"a":"\ud800"}"#,
             r#"{"a":"\ud800x"}"#,
             r#"{"a":"\ud800\u0041"}"#,
+            r#"{"a":"\ud83d\udbff"}"#,
+            r#"{"a":"\ud83d\ue000"}"#,
             r#"{"a":"\udc00"}"#,
             "{\"a\":1/**/}",
         ] {
@@ -474,23 +431,11 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_only_digits_has_a_value() {
-        for (text, whole) in [
-            ("0", Some(0)),
-            ("7", Some(7)),
-            ("1900000000", Some(1_900_000_000)),
-            ("999999999999999", Some(999_999_999_999_999)),
-            ("1000000000000000", None),
-            ("99999999999999999999999", None),
-            ("-0", None),
-            ("-7", None),
-            ("7.0", None),
-            ("7e0", None),
-            ("0E1", None),
-        ] {
+    fn a_number_stays_as_it_is_written() {
+        for text in ["0", "-0", "7", "1900000000", "99999999999999999999999", "0.5", "-1.25E-3", "1e+400"] {
             let object = format!(r#"{{"x":{text}}}"#);
             let found = members(&object).unwrap().pop();
-            assert_eq!(found, Some(("x".to_owned(), Value::Number(Number { text, whole }))), "{text}");
+            assert_eq!(found, Some(("x".to_owned(), Value::Number(text))), "{text}");
         }
     }
 
@@ -502,6 +447,8 @@ mod tests {
             (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
             (r#""\u0069\u0073s""#, "iss"),
             (r#""a\ud83d\ude00b""#, "a\u{1F600}b"),
+            (r#""\ud800\udc00""#, "\u{10000}"),
+            (r#""\udbff\udfff""#, "\u{10FFFF}"),
             (r#""\uFFFF""#, "\u{FFFF}"),
         ] {
             assert_eq!(one(text).as_deref(), Ok(expected), "{text}");
@@ -559,6 +506,40 @@ mod tests {
             assert_eq!(one(&escaped), Ok(format!("{plain}\n{plain}")), "{len}");
             for control in ['\0', '\u{1f}'] {
                 assert_eq!(members(&format!("{{\"x\":\"{plain}{control}{plain}\"}}")), Err(Malformed), "{len}");
+            }
+        }
+    }
+
+    proptest! {
+        /// Where no name comes twice, both accept the same. The spoilt byte cannot make two names the same: they differ in three.
+        #[test]
+        fn serde_json_reads_the_same(
+            values in prop::collection::vec((
+                r#"[a-z\u{e9}]{0,18}"#,
+                r#"[ \n]{0,2}(-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?|true|false|null|"([ -!#-\[\]-~\u{e9}]|\\["\\/bfnrt]){0,40}"|\[\]|\[[0-9], "x"\]|\{"a":\[1,\{\}\]\})[ \t]{0,2}"#,
+            ), 0..6),
+            spoilt in prop::option::of((any::<prop::sample::Index>(), "[ -~]")),
+        ) {
+            let written: Vec<_> = values.iter().enumerate().map(|(n, (name, value))| format!("\"{n}{n}{n}{name}\":{value}")).collect();
+            let mut text = format!("{{{}}}", written.join(","));
+            if let Some((place, byte)) = spoilt {
+                let place = place.index(text.len());
+                prop_assume!(text.is_char_boundary(place) && text.is_char_boundary(place + 1));
+                text.replace_range(place..=place, &byte);
+            }
+            let theirs = serde_json::from_str::<BTreeMap<String, &RawValue>>(&text);
+            let ours = members(&text);
+            prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text);
+            for (name, value) in ours.into_iter().flatten() {
+                let raw = theirs.as_ref().unwrap()[&name].get();
+                match value {
+                    Value::String(_) | Value::Escaped(_) => {
+                        let string: String = serde_json::from_str(raw).unwrap();
+                        prop_assert_eq!(value.text(), Some(Cow::Owned(string)), "{}", text);
+                    }
+                    Value::Number(written) | Value::Array(written) => prop_assert_eq!(written, raw, "{}", text),
+                    Value::Other => prop_assert!(raw.starts_with(['t', 'f', 'n', '{']), "{}", text),
+                }
             }
         }
     }

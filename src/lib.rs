@@ -156,6 +156,7 @@ pub mod policy;
 pub mod rejection;
 pub mod secret;
 mod signature;
+mod stride;
 mod verified;
 mod verifier;
 

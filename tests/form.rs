@@ -4,10 +4,12 @@
 
 mod common;
 
-use common::{CLIENT, Jwt, builder, form, now_or_never, verifier, verify};
+use common::{AUDIENCE, CLIENT, Jwt, SIGNER, builder, clock, form, key_set, now_or_never, verifier, verify};
 use proptest::prelude::*;
 use tower_client_assertion::policy::Limits;
+use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{AuthScheme, ClientFault, Parameter, RejectionKind};
+use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::{Policy, TokenRequest, Verifier};
 
 fn fault(verifier: &Verifier, request: &TokenRequest<'_>) -> Option<ClientFault> {
@@ -56,6 +58,22 @@ fn an_assertion_may_be_escaped_needlessly() {
 }
 
 #[test]
+fn an_escape_is_found_wherever_it_stands() {
+    for len in [0, 1, 14, 15, 16, 17, 30, 31, 32, 33, 34, 63, 64, 65, 200] {
+        let id = |escape: &str| "x".repeat(len) + escape + "y";
+        let client = Client::new(&id(" "), key_set(&[SIGNER.jwk()])).unwrap();
+        let (registry, replay) = (FixedRegistry::new([client]).unwrap(), MemoryReplay::new(10).unwrap());
+        let verifier = Verifier::builder(Policy::REDOX, registry, replay).audience(AUDIENCE).clock(clock());
+        let verifier = verifier.build().unwrap();
+        for (written, expected) in [("+", None), ("%20", None), ("%2B", Some(ClientFault::ClientIdMismatch))] {
+            let assertion = Jwt::by(&SIGNER, &id(" ")).signed();
+            let body = HEAD.replace('@', &assertion) + "&client_id=" + &id(written) + "&scope=x";
+            assert_eq!(fault(&verifier, &TokenRequest::new(body.as_bytes())), expected, "{len} before {written}");
+        }
+    }
+}
+
+#[test]
 fn what_does_not_decode_is_refused_where_we_read_it() {
     for value in ["%", "%4", "%zz", "%+1", "%%", "a%", "%ff", "%c0%af", "%ed%a0%80", "x%80"] {
         for name in ["grant_type", "client_assertion_type", "client_assertion", "client_id"] {
@@ -66,6 +84,30 @@ fn what_does_not_decode_is_refused_where_we_read_it() {
     for name in ["grant_type", "client_assertion_type", "client_assertion", "client_id"] {
         let raw = [name.as_bytes(), b"=a.b.\xff"].concat();
         assert_eq!(fault(&verifier(), &TokenRequest::new(&raw)), Some(ClientFault::FormMalformed), "{name}");
+    }
+}
+
+/// Whether an assertion is text is only asked when it is refused, and is then the first thing that is wrong with it.
+#[test]
+fn what_is_no_text_is_refused_for_that_whatever_else_is_wrong() {
+    let long = "x".repeat(20_000);
+    for assertion in ["\u{1}", "a.b", "a.b.\u{1}", "a.b.c.\u{1}", "e30.e30.\u{1}", &format!("{long}\u{1}")] {
+        for body in [
+            HEAD.to_owned(),
+            HEAD.replace("client_credentials", "password"),
+            HEAD.replace("jwt-bearer", "saml2-bearer"),
+            format!("{HEAD}&client_secret=x"),
+            format!("{HEAD}&scope=x&scope=x"),
+        ] {
+            let body = body.replace('@', assertion);
+            let text = body.clone().into_bytes();
+            let raw: Vec<_> = text.iter().map(|byte| if *byte == 1 { 0xFF } else { *byte }).collect();
+            let escaped = body.replace('\u{1}', "%ff").into_bytes();
+            for (spelling, is_text) in [(text, true), (raw, assertion == "a.b"), (escaped, assertion == "a.b")] {
+                let found = fault(&verifier(), &TokenRequest::new(&spelling));
+                assert_eq!(found == Some(ClientFault::FormMalformed), !is_text, "{spelling:?}: {found:?}");
+            }
+        }
     }
 }
 
@@ -85,10 +127,14 @@ fn a_parameter_of_the_standard_may_not_be_repeated() {
     ];
     for (name, parameter) in parameters {
         assert_eq!(parameter.name(), name);
-        for second in ["x", ""] {
-            for spelling in
-                [name.to_owned(), name.replacen('c', "%63", 1).replacen('g', "%67", 1).replacen('s', "%73", 1)]
-            {
+        // The second one is not looked at, and so may be anything.
+        for second in ["x", "", "%zz"] {
+            for spelling in [
+                name.to_owned(),
+                name.replacen('c', "%63", 1).replacen('g', "%67", 1).replacen('s', "%73", 1),
+                name.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+                name.replace(name.chars().last().unwrap(), &format!("%{:02X}", name.bytes().last().unwrap())),
+            ] {
                 let body = format!("{name}=x&{spelling}={second}");
                 assert_eq!(fault_of(&body), Some(ClientFault::RepeatedParameter(parameter)), "{body}");
             }
@@ -179,7 +225,7 @@ proptest! {
     /// handler another.
     #[test]
     fn the_handlers_parser_sees_what_we_saw(
-        pairs in proptest::collection::vec(("(client_id|client_secret|x|scope|%63lient_id|client%5fid)", "[a-c%+0-9]{0,4}"), 0..5)
+        pairs in proptest::collection::vec(("(client_id|client_secret|x|scope|%63lient_id|client%5fid)", "[a-c%+0-9]{0,4}|[a-c]{28,36}(%2[5b]|[+])[a-c]{0,4}"), 0..5)
     ) {
         let extra: String = pairs.iter().map(|(name, value)| format!("&{name}={value}")).collect();
         let body = form(&Jwt::new().signed()) + &extra;

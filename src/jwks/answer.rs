@@ -53,7 +53,7 @@ pub(super) fn parse(response: &Response<Bytes>, max_bytes: usize, max_keys: usiz
         return Err(KeySetError::TooLong { limit: max_bytes }.into());
     }
     let text = std::str::from_utf8(body).map_err(|_| FetchError::Malformed)?;
-    json::object(text, MAX_DEPTH, |_, _| Visit::Passed).map_err(|_| FetchError::Malformed)?;
+    json::object(text, MAX_DEPTH, &mut |_, _| Visit::Passed).map_err(|_| FetchError::Malformed)?;
     Ok(KeySet::parse_within(body, max_bytes, max_keys)?)
 }
 

@@ -8,7 +8,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::assertion::{Assertion, Buffer};
+use crate::assertion::Assertion;
+use crate::base64url::Room;
 use crate::claims::{BoundAssertion, PlausibleAssertion, Rules};
 use crate::clock::{Clock, UnixTime};
 use crate::event::EventSink;
@@ -157,8 +158,8 @@ impl Verifier {
         let Some(form) = TokenForm::parse(request, &self.policies, &self.limits)? else {
             return Ok(Progress::Done(Ok(None)));
         };
-        let mut buffer = Buffer::new();
-        let assertion = Assertion::parse(&form.assertion, &mut buffer, &self.limits)?;
+        let mut room = Room::default();
+        let assertion = Assertion::parse(&form.assertion, &mut room, &self.limits)?;
         let now = now.ok_or(ServerFault::Clock)?;
         let plausible = PlausibleAssertion::judge(&assertion, form.client_id.as_deref(), self.all_rules(now))?;
         let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {

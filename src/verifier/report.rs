@@ -2,7 +2,8 @@
 //! stays free.
 
 use super::{Progress, Verifier};
-use crate::assertion::{Assertion, Buffer, Field};
+use crate::assertion::{Assertion, Field};
+use crate::base64url::Room;
 use crate::claims::faults;
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Excerpt, Finding, Refused};
@@ -42,10 +43,9 @@ impl Verifier {
 
     /// Whether the assertion of `request` is the one that proved `identity`.
     fn carries(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> bool {
-        let mut buffer = Buffer::new();
+        let mut room = Room::default();
         let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
-        let assertion =
-            form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut buffer, &self.limits).ok());
+        let assertion = form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut room, &self.limits).ok());
         assertion.is_some_and(|assertion| match (&assertion.claims.iss, &assertion.claims.jti) {
             (Field::Is(iss), Field::Is(jti)) => identity.client_id().as_str() == iss && identity.claims().has_jti(jti),
             _ => false,
@@ -66,10 +66,9 @@ impl Verifier {
         now: Option<UnixTime>,
         rejection: &Rejection,
     ) {
-        let mut buffer = Buffer::new();
+        let mut room = Room::default();
         let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
-        let assertion =
-            form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut buffer, &self.limits).ok());
+        let assertion = form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut room, &self.limits).ok());
         let (Some(form), Some(assertion)) = (&form, &assertion) else {
             return events.record(&Event::Refused(Refused::bare(rejection)));
         };
