@@ -23,6 +23,8 @@ const NOW: u64 = 1_700_000_000;
 const LIFETIME: u64 = 300;
 /// Clients that take turns.
 const CLIENTS: usize = 1_000;
+/// What an entry takes of the store, as measured here.
+const ENTRY_BYTES: usize = 29;
 /// Operations that are timed together.
 const BLOCK: usize = 64;
 /// Inserts after which the scheduler is asked whether it has interrupted them.
@@ -138,7 +140,7 @@ fn print_times(size: usize) {
 /// What a look cannot do without: one line, out of as many as hold the entries, that no cache has. Each place depends on what was
 /// read before, so that the processor cannot go ahead.
 fn print_floor(size: usize) {
-    let lines = vec![[1_u64; 8]; size * 29 / 64];
+    let lines = vec![[1_u64; 8]; size * ENTRY_BYTES / 64];
     let mut place = 0_u64;
     let times = (0..size / BLOCK / 10).map(|_| {
         let start = Instant::now();

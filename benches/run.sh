@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures everything and writes the tables and plots of benches/README.md. Takes about twenty minutes; nothing else should
-# run meanwhile. With names of sections it measures only those: layer instructions allocations replay scale cold features
+# Measures everything and writes the tables and plots of benches/README.md. Takes about twenty-five minutes; nothing else
+# should run meanwhile. With names of sections it measures only those: layer instructions allocations replay scale cold features
 # peers.
 set -eu
 cd "$(dirname "$0")/.."

@@ -64,7 +64,7 @@ pub(crate) struct NumericDate(f64);
 
 impl NumericDate {
     fn of(number: &str) -> Option<Self> {
-        // Nearly all are whole seconds, which are read faster so, to the same result.
+        // Nearly all are whole seconds. An integer is parsed faster, and converts to the same double.
         if let Ok(secs) = number.parse::<u64>() {
             return Some(Self(secs as f64));
         }
@@ -93,11 +93,9 @@ pub(crate) struct Assertion<'a> {
 
 impl<'a> Assertion<'a> {
     pub(crate) fn parse(text: &'a [u8], room: &'a mut Room, limits: &Limits) -> Result<Self, ClientFault> {
-        // The form has left it to us whether this is text.
-        let parts = Parts::decode(text, room, limits).map_err(|fault| match is_text(text) {
-            true => fault,
-            false => ClientFault::FormMalformed,
-        })?;
+        // Base64url is text. Where it is none, the form has left the question to us, and it comes first.
+        let parts = Parts::decode(text, room, limits)
+            .map_err(|fault| if is_text(text) { fault } else { ClientFault::FormMalformed })?;
         let Parts { header, claims, signature, signing_input } = parts;
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
@@ -130,8 +128,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The header, the claims and the signature, and the first two of them together. Exactly two periods are between them (RFC
-/// 7515, section 7.1), but that there is no third is known when the signature is found to be base64url.
+/// The header, the claims and the signature, and the first two of them together. Two periods part them, and no more (RFC
+/// 7515, section 7.1). A third is not looked for here: it is not base64url, so decoding the signature finds it.
 fn split(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
     let (header, rest) = split_at_period(text)?;
     let (claims, signature) = split_at_period(rest)?;

@@ -15,15 +15,16 @@ static ENGINE: LazyLock<base64::engine::Simd> = LazyLock::new(|| base64::engine:
 static ENGINE: LazyLock<base64::engine::GeneralPurpose> =
     LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD));
 
-/// What the engine reads in one stride.
-const STRIDE: usize = 32;
+/// What the engine reads at once.
+const ENGINE_BLOCK: usize = 32;
 
-/// The symbol for six zeros.
+/// The symbol for six zero bits, with which texts are made up.
 const FILLER: u8 = b'A';
 
 /// Room for decoded texts: on the stack for what is common, on the heap for post-quantum signatures and the like.
 #[derive(Default)]
 pub(crate) struct Room {
+    /// `None` until it is used: long texts need not pay for filling it.
     inline: Option<[u8; Self::INLINE]>,
     spilled: Vec<u8>,
 }
@@ -44,18 +45,18 @@ impl Room {
 
 /// How much room [`decode_short`] needs, at most, for texts of `len` bytes together.
 const fn room_for_short<const N: usize>(len: usize) -> usize {
-    (len + 3 * N + STRIDE + 4).div_ceil(4) * 7
+    (len + 3 * N + ENGINE_BLOCK + 4).div_ceil(4) * 7
 }
 
-/// Decodes in `room` that is filled with [`FILLER`].
+/// Decodes into `room`, which must be filled with [`FILLER`].
 ///
 /// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end, each made up to whole quartets and
-/// all of them to whole strides, and decoded at once. What they are made up with means zero: that, and nothing else, must
+/// all of them to whole blocks of the engine, and decoded at once. What they are made up with means zero: that, and nothing else, must
 /// come out behind each text.
 fn decode_short<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
     // The engine takes its time with the last quartet, whatever it is.
-    let (encoded, decoded) = room.split_at_mut_checked(quartets.next_multiple_of(STRIDE) + 4)?;
+    let (encoded, decoded) = room.split_at_mut_checked(quartets.next_multiple_of(ENGINE_BLOCK) + 4)?;
     let mut place = &mut *encoded;
     for text in texts {
         let (own, others) = place.split_at_mut_checked(text.len().next_multiple_of(4))?;

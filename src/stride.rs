@@ -1,7 +1,8 @@
-//! Text is looked at sixteen bytes at a time, all of them compared at once.
+//! Search in text, sixteen bytes at a time: all of them are compared at once.
 //!
 //! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter. To look for the next mark byte
-//! by byte costs several instructions for each; to call a search that is made for long texts costs dozens before it begins.
+//! by byte costs several instructions for each; to call a search that is made for long texts costs dozens before it begins. Everything is in line,
+//! lest vectors go through memory.
 
 use std::ops::BitOr;
 
@@ -28,8 +29,8 @@ impl Stride {
         Marks(self.0.simd_eq(u8x16::splat(byte)))
     }
 
-    /// Where a byte from `low` to `high` stands, both included. If `low` is above `high`, that is from `low` through 255 and round
-    /// to `high`.
+    /// Where a byte from `low` to `high` stands, both included. If `low` is above `high`, the range wraps: from `low` to 255, and
+    /// from 0 to `high`.
     #[inline(always)]
     pub(crate) fn is_within(self, low: u8, high: u8) -> Marks {
         let above = self.0 - u8x16::splat(low);
@@ -46,11 +47,12 @@ impl BitOr for Marks {
     }
 }
 
-/// What is marked of the sixteen bytes of `text` from `at` on, as bits from the lowest. There are none beyond the end.
+/// A bit for each marked byte of the sixteen of `text` from `at` on, the first in the lowest bit. There are none beyond the end.
 #[inline(always)]
 fn peek(text: &[u8], at: usize, marked: impl Fn(Stride) -> Marks) -> u32 {
     let bits = |bytes: &[u8; LEN]| marked(Stride(u8x16::new(*bytes))).0.to_bitmask();
     let Some(rest) = text.get(at..) else { return 0 };
+    // Near the end, the last sixteen are looked at again, and the known ones shifted out. A text shorter than that is padded.
     match (rest.first_chunk(), text.last_chunk()) {
         (Some(bytes), _) => bits(bytes),
         (None, Some(last)) => bits(last) >> (LEN - rest.len()),

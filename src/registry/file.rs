@@ -200,7 +200,7 @@ impl fmt::Display for ClientProblem {
 
 #[derive(Debug, Default)]
 struct Loaded {
-    /// The operator chooses the ids, so nobody can aim at a fast hash.
+    /// Requests only look ids up and never add one, so a fast hash does: nobody outside can make a chain longer.
     clients: HashMap<ClientId, Registered>,
     problems: Vec<ClientProblem>,
 }

@@ -13,7 +13,7 @@ use crate::port::Answer;
 /// A registry of clients that do not change.
 #[derive(Debug, Default)]
 pub struct FixedRegistry {
-    /// The operator chooses the ids, so nobody can aim at a fast hash.
+    /// Requests only look ids up and never add one, so a fast hash does: nobody outside can make a chain longer.
     clients: HashMap<ClientId, Arc<Client>>,
 }
 
