@@ -165,7 +165,7 @@ impl Setting {
         let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[Algorithm::EdDSA]));
         let verifier = Verifier::builder(policy, Unlisted(Arc::clone(&self.registry)), Arc::clone(&self.replay));
         let verifier = verifier.audience(AUDIENCE).clock(clock()).build().unwrap();
-        ClientAssertionLayer::new(verifier).path("/token").unwrap().layer(Inner)
+        ClientAssertionLayer::new(verifier).path("/token").unwrap().layer(Inner(()))
     }
 }
 

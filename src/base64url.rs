@@ -50,9 +50,9 @@ const fn room_for_short<const N: usize>(len: usize) -> usize {
 
 /// Decodes into `room`, which must be filled with [`FILLER`].
 ///
-/// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end, each made up to whole quartets and
-/// all of them to whole blocks of the engine, and decoded at once. What they are made up with means zero: that, and nothing else, must
-/// come out behind each text.
+/// Short texts keep an engine busy with their beginnings and ends. So they are laid end to end, each made up to whole quartets
+/// and all of them to whole blocks of the engine, and decoded at once. What they are made up with means zero: that, and nothing
+/// else, must come out behind each text.
 fn decode_short<'a, const N: usize>(texts: [&[u8]; N], room: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
     // The engine takes its time with the last quartet, whatever it is.

@@ -122,8 +122,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Each step takes the place where it begins, `at`, and tells where it ends, or `None` if the text is malformed. Places are passed
-/// by value throughout, lest they be written to memory and read again for every token.
+/// Each step takes the place where it begins, `at`, and tells where it ends, or `None` if the text is malformed. Places are
+/// passed by value throughout, lest they be written to memory and read again for every token.
 #[derive(Clone, Copy)]
 struct Scanner<'a>(&'a str);
 

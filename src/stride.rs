@@ -1,8 +1,8 @@
 //! Search in text, sixteen bytes at a time: all of them are compared at once.
 //!
-//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter. To look for the next mark byte
-//! by byte costs several instructions for each; to call a search that is made for long texts costs dozens before it begins. Everything is in line,
-//! lest vectors go through memory.
+//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter. To look for the next mark
+//! byte by byte costs several instructions for each; to call a search that is made for long texts costs dozens before it
+//! begins. Everything is in line, lest vectors go through memory.
 
 use std::ops::BitOr;
 
@@ -79,7 +79,8 @@ pub(crate) fn find(text: &[u8], mut at: usize, marked: impl Fn(Stride) -> Marks)
     None
 }
 
-/// The same where the mark is mostly near. If it is not within [`NEAR`], the rest is left to `far`, which is meant for long texts.
+/// The same where the mark is mostly near. If it is not within [`NEAR`], the rest is left to `far`, which is meant for long
+/// texts.
 #[inline(always)]
 pub(crate) fn find_near(
     text: &[u8],

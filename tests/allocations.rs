@@ -4,18 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod common;
+#[path = "../benches/support/inner.rs"]
+mod inner;
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
 use allocation_counter::measure;
 use bytes::Bytes;
 use common::{AUDIENCE, CLIENT, Jwt, NOW, Signer, clock, form, key_set, now_or_never};
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode};
 use http_body_util::Full;
+use inner::Inner;
 use tower::{Layer, Service};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
@@ -85,36 +85,19 @@ fn an_assertion_too_long_for_the_stack_is_decoded_into_one_allocation() {
     assert!(count <= 1, "{count}");
 }
 
-/// Drops the request and answers with an empty response.
+/// Counts its clones, and so those of the service that holds it.
 #[derive(Debug, Default)]
-struct Inner {
-    clones: Arc<AtomicUsize>,
-}
+struct Clones(Arc<AtomicUsize>);
 
-impl Clone for Inner {
+impl Clone for Clones {
     fn clone(&self) -> Self {
-        self.clones.fetch_add(1, Ordering::Relaxed);
-        Self { clones: Arc::clone(&self.clones) }
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
     }
 }
 
-impl<B> Service<Request<B>> for Inner {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        drop(request);
-        ready(Ok(Response::new(Full::default())))
-    }
-}
-
-fn guarded(signer: &Signer, inner: Inner) -> ClientAssertion<Inner> {
-    ClientAssertionLayer::new(verifier(signer)).path("/token").unwrap().layer(inner)
+fn guarded(signer: &Signer, clones: Clones) -> ClientAssertion<Inner<Clones>> {
+    ClientAssertionLayer::new(verifier(signer)).path("/token").unwrap().layer(Inner(clones))
 }
 
 fn requests(path: &str, forms: Vec<Bytes>) -> Vec<Request<Full<Bytes>>> {
@@ -129,7 +112,7 @@ fn requests(path: &str, forms: Vec<Bytes>) -> Vec<Request<Full<Bytes>>> {
 fn an_accepted_request_allocates_for_its_extensions_alone() {
     // A map, a box for the identity, and what the map grows by: all of them `http`'s.
     for signer in signers() {
-        let mut service = guarded(&signer, Inner::default());
+        let mut service = guarded(&signer, Clones::default());
         let count = allocations(requests("/token", forms(&signer)), |request| {
             let response = now_or_never(service.call(request)).unwrap();
             assert_eq!(response.status(), StatusCode::OK);
@@ -145,7 +128,7 @@ fn a_refused_request_allocates_for_the_headers_and_the_extensions_of_its_answer_
     let stranger = |_| form(&Jwt::by(&signer, CLIENT).claim("aud", "https://other.example.com").signed()).into();
     let refused = [(0..REQUESTS).map(stranger).collect(), vec![Bytes::new(); REQUESTS]];
     for forms in refused {
-        let mut service = guarded(&signer, Inner::default());
+        let mut service = guarded(&signer, Clones::default());
         let count = allocations(requests("/token", forms), |request| {
             let response = now_or_never(service.call(request)).unwrap();
             assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -156,9 +139,8 @@ fn a_refused_request_allocates_for_the_headers_and_the_extensions_of_its_answer_
 
 #[test]
 fn a_request_for_another_path_allocates_nothing_and_clones_nothing() {
-    let (signer, inner) = (Signer::es256("key-1"), Inner::default());
-    let clones = Arc::clone(&inner.clones);
-    let mut service = guarded(&signer, inner);
+    let (signer, clones) = (Signer::es256("key-1"), Arc::default());
+    let mut service = guarded(&signer, Clones(Arc::clone(&clones)));
     let before = clones.load(Ordering::Relaxed);
     let most = requests("/other", forms(&signer)).into_iter().map(|request| {
         let info = measure(|| {

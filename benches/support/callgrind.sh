@@ -2,10 +2,7 @@
 
 all_algorithms="ES256 ES384 EdDSA RS256 RS384 RS384-4096 PS256 HS256 ML-DSA-44"
 
-if ! command -v valgrind >/dev/null; then
-    apt-get install --yes valgrind >/dev/null 2>&1 ||
-        { echo "valgrind is missing and could not be installed: apt-get install valgrind" >&2; exit 1; }
-fi
+command -v valgrind >/dev/null || { echo "valgrind is missing (Debian: apt-get install valgrind)" >&2; exit 1; }
 
 bench=$(cargo bench --bench layer --no-run 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -1)
 [ -x "$bench" ] || { echo "benches/layer.rs does not compile: cargo bench --bench layer --no-run" >&2; exit 1; }

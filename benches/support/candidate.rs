@@ -125,7 +125,7 @@ impl Candidate {
                 batch(bodies(pool, count), verify)
             }
             Self::Unguarded => {
-                let unguarded = |body: Request<Full<Bytes>>| answer(&mut Inner, body).status() == 200;
+                let unguarded = |body: Request<Full<Bytes>>| answer(&mut Inner(()), body).status() == 200;
                 batch(self.requests(pool, count), unguarded)
             }
             _ => {
@@ -149,7 +149,7 @@ fn bodies(pool: &Pool, count: usize) -> Vec<Bytes> {
 /// The layer. To be shown a replay, it has seen the assertion before.
 fn used(pool: &Pool, candidate: Candidate) -> ClientAssertion<Inner> {
     let client = if candidate == Candidate::ReplayedByUrl { client_by_url(pool) } else { client(pool) };
-    let mut service = guarded(pool, client, Inner);
+    let mut service = guarded(pool, client);
     if candidate.refusal() == Some(RejectionKind::Client(ClientFault::Replayed)) {
         assert_eq!(answer(&mut service, Candidate::Layer.requests(pool, 1).remove(0)).status(), 200);
     }
@@ -240,7 +240,7 @@ fn jsonwebtoken(pool: &Pool, count: usize) -> Batch {
     })
 }
 
-pub(crate) fn client(pool: &Pool) -> Client {
+fn client(pool: &Pool) -> Client {
     match &pool.jwk {
         Some(jwk) => Client::new(CLIENT, key_set(std::slice::from_ref(jwk))),
         None => Client::with_secret(CLIENT, ClientSecret::new(SECRET).unwrap()),
@@ -278,9 +278,9 @@ fn used_replay_store() -> MemoryReplay {
     store
 }
 
-pub(crate) fn guarded<S>(pool: &Pool, client: Client, inner: S) -> ClientAssertion<S> {
+fn guarded(pool: &Pool, client: Client) -> ClientAssertion<Inner> {
     use tower::Layer as _;
-    ClientAssertionLayer::new(Arc::new(verifier(pool, client))).path("/token").unwrap().layer(inner)
+    ClientAssertionLayer::new(Arc::new(verifier(pool, client))).path("/token").unwrap().layer(Inner(()))
 }
 
 fn answer<S>(service: &mut S, request: Request<Full<Bytes>>) -> S::Response

@@ -10,11 +10,11 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::Service;
 
-/// Drops the request and answers with an empty response.
+/// Drops the request and answers with an empty response. What it holds is cloned with it: a counter, say.
 #[derive(Clone, Debug)]
-pub(crate) struct Inner;
+pub(crate) struct Inner<C = ()>(pub(crate) C);
 
-impl<B> Service<Request<B>> for Inner {
+impl<B, C> Service<Request<B>> for Inner<C> {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
