@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jwks::UrlError;
 #[cfg(feature = "redis")]
 use crate::port::PortError;

@@ -125,63 +125,47 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The HTTP half: may name `http` and `tower`.
-mod body;
+// HTTP in front of a verifier.
 #[cfg(feature = "axum")]
 pub mod extract;
-mod future;
 pub mod grpc;
-mod head;
 mod layer;
-mod readied;
 pub mod render;
-mod service;
 
-// The verification half: bytes and values only.
-mod algorithm;
-mod assertion;
-mod base64url;
-mod claims;
-mod config;
-mod endpoint;
-pub mod event;
-mod form;
+// The steps of a request, and what they judge by. Bytes and values only.
 mod identity;
-mod json;
-mod jwk;
-pub mod keys;
-mod metadata;
-pub mod overload;
+mod jose;
 pub mod policy;
-pub mod rejection;
-pub mod secret;
-mod signature;
-mod stride;
-mod verified;
 mod verifier;
-
-pub mod manual;
 
 // The ports, with their implementations.
 pub mod clock;
+pub mod event;
 pub mod jwks;
 pub mod port;
 pub mod registry;
 pub mod replay;
 
-pub use body::{BodyMode, BufferedBody, PreservedBodies, RebuiltBodies, RequestBody, ResponseBody, WrappedBodies};
+// What all of them share.
+mod config;
+mod endpoint;
+pub mod rejection;
+
+pub mod manual;
+
 pub use config::ConfigError;
 pub use endpoint::Endpoint;
-pub use form::{JWT_BEARER, TokenRequest};
-pub use future::ResponseFuture;
-pub use identity::{AuthMethod, ClientId, ClientIdentity};
-pub use layer::ClientAssertionLayer;
-pub use metadata::ClientAuthMetadata;
+pub use identity::{AuthMethod, ClientId, ClientIdentity, VerifiedClaims};
+pub use jose::{keys, secret};
+pub use layer::{
+    BodyMode, BufferedBody, ClientAssertion, ClientAssertionLayer, PreservedBodies, RebuiltBodies, RequestBody,
+    ResponseBody, ResponseFuture, WrappedBodies,
+};
 pub use policy::Policy;
 pub use rejection::Rejection;
-pub use service::ClientAssertion;
-pub use verified::VerifiedClaims;
-pub use verifier::{DangerousVerifierBuilder, Verifier, VerifierBuilder};
+pub use verifier::{
+    ClientAuthMetadata, DangerousVerifierBuilder, JWT_BEARER, TokenRequest, Verifier, VerifierBuilder, overload,
+};
 
 /// The README's code, compiled.
 #[cfg(doctest)]

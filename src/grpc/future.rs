@@ -11,8 +11,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{form, hide, status, token_request};
-use crate::head;
-use crate::readied::Readied;
+use crate::layer::head;
+use crate::layer::readied::Readied;
 use crate::rejection::{ClientFault, Rejection};
 use crate::verifier::{Progress, Verifier, Waiting};
 

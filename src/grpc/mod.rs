@@ -46,9 +46,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::endpoint::Endpoint;
-use crate::form::TokenRequest;
-use crate::head::{self, Declared};
-use crate::readied::Readied;
+use crate::layer::head::{self, Declared};
+use crate::layer::readied::Readied;
+use crate::verifier::TokenRequest;
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;

@@ -58,22 +58,8 @@
 //! A new set replaces the old one as a whole. While none can be had, the old one serves on for a day, as is reported; the
 //! answers 404 and 410 end it at once. What the client's server does wrong is held against the client, never against us.
 
-mod answer;
 mod cache;
-mod control;
-mod error;
-#[cfg(feature = "jwks-client")]
-mod fetch;
-mod fetched;
-mod flight;
-mod freshness;
-mod guard;
-mod settings;
-mod slots;
-mod source;
-mod state;
-mod table;
-mod url;
+pub(crate) mod fetch;
 
 use std::error::Error;
 use std::future::Future;
@@ -83,16 +69,11 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body;
 
-pub use cache::{KeySetCache, Prefetched};
-pub use error::{FetchError, KeysUnavailable};
+pub(crate) use cache::may_be_outdated;
+pub use cache::{KeySetCache, KeySetCacheBuilder, KeySource, Keys, KeysUnavailable, Prefetched, SourceState};
+pub use fetch::{AddressGuard, FetchError, JwksUrl, RefusedAddress, UrlError};
 #[cfg(feature = "jwks-client")]
 pub use fetch::{HyperFetch, Resolve};
-pub use guard::{AddressGuard, RefusedAddress};
-pub use settings::KeySetCacheBuilder;
-pub(crate) use source::may_be_outdated;
-pub use source::{KeySource, Keys};
-pub use state::SourceState;
-pub use url::{JwksUrl, UrlError};
 
 use crate::port::{BoxFuture, PortError};
 
@@ -122,7 +103,7 @@ where
     fn fetch(&self, request: JwksRequest) -> BoxFuture<Result<Response<Bytes>, FetchError>> {
         let limit = request.max_bytes;
         let response = self(request);
-        Box::pin(async move { answer::collect(response.await.map_err(as_fetch_error)?, limit).await })
+        Box::pin(async move { fetch::collect(response.await.map_err(as_fetch_error)?, limit).await })
     }
 }
 

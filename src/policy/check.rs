@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::audience::Audiences;
 use super::profiles::FOREIGN_TYPES;
 use super::{AudienceRule, Policy, Presence};
-use crate::assertion::is_media_type;
 use crate::config::ConfigError;
+use crate::verifier::assertion::is_media_type;
 
 const LONGEST_SKEW: Duration = Duration::from_secs(300);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -11,7 +11,7 @@ mod profiles;
 
 use std::time::Duration;
 
-pub use crate::algorithm::{Algorithm, AlgorithmSet};
+pub use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 pub use audience::AudienceRule;
 pub(crate) use audience::Audiences;
 pub use dangerous::DangerousPolicy;

@@ -1,13 +1,13 @@
 //! A registered client: its id, what it proves itself with, and what it registered besides.
 
-use crate::algorithm::{Algorithm, AlgorithmSet};
-use crate::claims::BoundAssertion;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::keys::{Candidates, KeySet};
+use crate::jose::secret::ClientSecret;
 use crate::jwks::{JwksUrl, KeySetCache, KeySource};
-use crate::keys::{Candidates, KeySet};
 use crate::rejection::ClientFault;
-use crate::secret::ClientSecret;
+use crate::verifier::claims::BoundAssertion;
 
 /// A registered client.
 ///

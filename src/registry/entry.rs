@@ -4,13 +4,13 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::Client;
-use crate::algorithm::Algorithm;
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::identity::{AuthMethod, ClientId};
+use crate::jose::algorithm::Algorithm;
+use crate::jose::keys::KeySet;
+use crate::jose::secret::ClientSecret;
 use crate::jwks::{JwksUrl, KeySetCache};
-use crate::keys::KeySet;
-use crate::secret::ClientSecret;
 
 /// The members of RFC 7591 that concern us, still unread: each is judged by itself, so that a problem can name it.
 #[derive(serde::Deserialize)]

@@ -14,9 +14,9 @@ use super::keeper::Keeper;
 use super::{Client, ClientRegistry, Found};
 use crate::config::ConfigError;
 use crate::identity::ClientId;
-use crate::jwk::sha256;
+use crate::jose::jwk::sha256;
+use crate::jose::keys::{KeySet, read_object};
 use crate::jwks::{KeySetCache, KeySource};
-use crate::keys::{KeySet, read_object};
 use crate::port::Answer;
 
 /// Few enough that an allocator which takes a lock to tidy up after them gives it back within a fraction of a millisecond.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Verifier;
-use crate::algorithm::AlgorithmSet;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::event::EventSink;
-use crate::overload::SignatureChecks;
+use crate::jose::algorithm::AlgorithmSet;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::{Client, ClientRegistry};
 use crate::replay::ReplayStore;
+use crate::verifier::overload::SignatureChecks;
 
 /// The most policies that a verifier has: each may have to look at a junk assertion.
 const MAX_POLICIES: usize = 16;

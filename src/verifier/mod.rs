@@ -1,35 +1,42 @@
 //! The ten steps in a row: from a token request to a verified identity, or to the first reason why not.
 
+pub(crate) mod assertion;
 mod builder;
+pub(crate) mod claims;
+mod form;
+mod metadata;
+pub mod overload;
 mod progress;
 mod report;
+mod signature;
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use crate::assertion::Assertion;
-use crate::base64url::Room;
-use crate::claims::{BoundAssertion, PlausibleAssertion, Rules};
 use crate::clock::{Clock, UnixTime};
 use crate::event::EventSink;
-use crate::form::{TokenForm, TokenRequest};
 use crate::identity::ClientIdentity;
+use crate::jose::base64url::Room;
+use crate::jose::keys::KeySet;
 use crate::jwks::{KeySource, Keys, KeysUnavailable, may_be_outdated};
-use crate::keys::KeySet;
-use crate::metadata::ClientAuthMetadata;
-use crate::overload::SignatureChecks;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::port::{Answer, PortError};
 use crate::registry::{Client, ClientRegistry, Found};
 use crate::rejection::{ClientFault, PolicyIndex, Rejection, RejectionKind, ServerFault};
 use crate::replay::{ReplayKey, ReplayStore};
-use crate::signature::SignedAssertion;
+use crate::verifier::assertion::Assertion;
+use crate::verifier::claims::{BoundAssertion, PlausibleAssertion, Rules};
+use crate::verifier::overload::SignatureChecks;
+use crate::verifier::signature::SignedAssertion;
+use form::TokenForm;
 
 pub(crate) use progress::{Answered, Outcome, Progress, Waiting};
 use progress::{Known, Refusal};
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
+pub use form::{JWT_BEARER, TokenRequest};
+pub use metadata::ClientAuthMetadata;
 
 /// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer) drives one, and you may too:
 ///

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::identity::ClientIdentity;
+use crate::jose::keys::KeySet;
 use crate::jwks::Keys;
-use crate::keys::KeySet;
 use crate::port::BoxFuture;
 use crate::registry::{Client, Found};
 use crate::rejection::Rejection;
 use crate::replay::Admitted;
-use crate::signature::Unspent;
+use crate::verifier::signature::Unspent;
 
 /// Who the client is, if it had to say or has said.
 pub(crate) type Outcome = Result<Option<ClientIdentity>, Rejection>;

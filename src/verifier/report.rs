@@ -2,14 +2,14 @@
 //! stays free.
 
 use super::{Progress, Verifier};
-use crate::assertion::{Assertion, Field};
-use crate::base64url::Room;
-use crate::claims::faults;
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Excerpt, Finding, Refused};
-use crate::form::{TokenForm, TokenRequest};
 use crate::identity::ClientIdentity;
+use crate::jose::base64url::Room;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
+use crate::verifier::assertion::{Assertion, Field};
+use crate::verifier::claims::faults;
+use crate::verifier::form::{TokenForm, TokenRequest};
 
 impl Verifier {
     /// Tells the operator how it ended, if it has.

@@ -1,0 +1,345 @@
+//! Public keys, judged once when they are registered: a key that exists is a key that may be used.
+//!
+//! A JWK Set is read key by key. What cannot be used is skipped and remembered with its reason, so that one odd key never
+//! takes the others down (RFC 7517, section 5).
+//!
+//! ```
+//! use tower_client_assertion::keys::{KeySet, SkipReason};
+//!
+//! let keys = KeySet::parse(br#"{"keys":[
+//!     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+//!     {"kty":"oct","kid":"b","k":"c2VjcmV0"}
+//! ]}"#)?;
+//!
+//! assert_eq!(keys.len(), 1);
+//! assert_eq!(keys.skipped()[0].key_id(), Some("b"));
+//! assert_eq!(keys.skipped()[0].reason(), SkipReason::PrivateMembers);
+//!
+//! assert!(KeySet::parse(b"not a key set").is_err());
+//! # Ok::<(), tower_client_assertion::keys::KeySetError>(())
+//! ```
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+pub use crate::jose::jwk::SkipReason;
+
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::jwk::{Jwk, Material};
+use crate::rejection::ClientFault;
+
+/// The largest JWK Set that [`KeySet::parse`] reads: 256 KiB.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// The most keys that [`KeySet::parse`] reads: 100.
+pub const MAX_KEYS: usize = 100;
+
+/// The public keys of one client.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    /// Ordered by `kid`, so that it can be searched.
+    keys: Vec<VerificationKey>,
+    skipped: Vec<SkippedKey>,
+}
+
+impl KeySet {
+    /// Reads a JWK Set (RFC 7517, section 5) of at most [`MAX_BYTES`] and [`MAX_KEYS`].
+    ///
+    /// # Errors
+    ///
+    /// The text is too long, is not JSON, has no array `keys`, or has too many keys. A key that cannot be used is no error:
+    /// see [`skipped`](Self::skipped).
+    pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
+        Self::parse_within(json, MAX_BYTES, MAX_KEYS)
+    }
+
+    /// Like [`parse`](Self::parse), within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Self::parse).
+    pub fn parse_within(json: &[u8], max_bytes: usize, max_keys: usize) -> Result<Self, KeySetError> {
+        if json.len() > max_bytes {
+            return Err(KeySetError::TooLong { limit: max_bytes });
+        }
+        let json: &RawValue = serde_json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
+        let set: JwkSet<'_> = read_object(json).ok_or(KeySetError::NotAKeySet)?;
+        if set.keys.len() > max_keys {
+            return Err(KeySetError::TooManyKeys { limit: max_keys });
+        }
+        let mut found = Self { keys: Vec::with_capacity(set.keys.len()), skipped: Vec::new() };
+        for (index, jwk) in set.keys.iter().enumerate() {
+            found.add(index, jwk);
+        }
+        found.keys.sort_by(|a, b| a.key_id().cmp(&b.key_id()));
+        Ok(found)
+    }
+
+    fn add(&mut self, index: usize, json: &RawValue) {
+        let Some(jwk) = read_object::<Jwk>(json) else {
+            let reason = SkipReason::Malformed;
+            return self.skipped.push(SkippedKey { index, key_id: None, algorithms: AlgorithmSet::EMPTY, reason });
+        };
+        match VerificationKey::from_jwk(&jwk) {
+            Ok(key) => self.keys.push(key),
+            Err(reason) => {
+                let algorithms = jwk.algorithms().unwrap_or(AlgorithmSet::EMPTY);
+                self.skipped.push(SkippedKey { index, key_id: jwk.kid, algorithms, reason });
+            }
+        }
+    }
+
+    /// The number of usable keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no usable key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The usable keys, ordered by their `kid`.
+    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+        self.keys.iter()
+    }
+
+    /// The keys that cannot be used, in the order of the document.
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// Every algorithm that some key can verify.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
+    }
+
+    /// The keys that may have made a signature with `algorithm`, of which at most `trials` are to be tried. With a `kid`, those
+    /// that bear it: exactly one where `trials` is one (SMART App Launch, key retrieval, step 3), the first few otherwise (FAPI
+    /// 2.0, section 5.4.3). Without a `kid`, the only one that fits (OpenID Connect Core, section 10.1).
+    pub(crate) fn candidates(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        trials: usize,
+    ) -> Result<Candidates<'_>, ClientFault> {
+        let candidates =
+            Candidates { keys: kid.map_or(self.keys.as_slice(), |kid| self.named(kid)), algorithm, trials };
+        let mut fitting = candidates.fitting();
+        match (fitting.next(), fitting.next(), kid) {
+            (None, ..) if self.has_weak(kid, algorithm) => Err(ClientFault::WeakKey),
+            (None, ..) => Err(ClientFault::NoKey),
+            (Some(_), Some(_), None) => Err(ClientFault::KidNeeded),
+            (Some(_), Some(_), Some(_)) if trials == 1 => Err(ClientFault::AmbiguousKey),
+            _ => Ok(candidates),
+        }
+    }
+
+    fn named(&self, kid: &str) -> &[VerificationKey] {
+        let start = self.keys.partition_point(|key| key.key_id() < Some(kid));
+        let rest = self.keys.get(start..).unwrap_or_default();
+        let len = rest.iter().take_while(|key| key.key_id() == Some(kid)).count();
+        rest.get(..len).unwrap_or_default()
+    }
+
+    fn has_weak(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
+        let weak = |key: &SkippedKey| key.reason == SkipReason::Weak && key.algorithms.contains(algorithm);
+        self.skipped.iter().any(|key| (kid.is_none() || key.key_id() == kid) && weak(key))
+    }
+}
+
+/// The keys that an assertion may mean. There is at least one.
+pub(crate) struct Candidates<'k> {
+    keys: &'k [VerificationKey],
+    algorithm: Algorithm,
+    trials: usize,
+}
+
+impl<'k> Candidates<'k> {
+    fn fitting(&self) -> impl Iterator<Item = &'k VerificationKey> + use<'k> {
+        let algorithm = self.algorithm;
+        self.keys.iter().filter(move |key| key.algorithms.contains(algorithm))
+    }
+
+    /// The key that has signed `input`.
+    pub(crate) fn signer(&self, input: &[u8], signature: &[u8]) -> Option<&'k VerificationKey> {
+        self.fitting().take(self.trials).find(|key| key.verifies(self.algorithm, input, signature))
+    }
+}
+
+/// Judges keys that `jsonwebtoken` has parsed. It has dropped private members by then, so a client that leaks its private key
+/// goes unnoticed: [`parse`](KeySet::parse) the document itself where you have it.
+#[cfg(feature = "jsonwebtoken")]
+impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
+    type Error = KeySetError;
+
+    fn try_from(set: &jsonwebtoken::jwk::JwkSet) -> Result<Self, KeySetError> {
+        let json = serde_json::to_vec(set).map_err(|_| KeySetError::NotAKeySet)?;
+        Self::parse(&json)
+    }
+}
+
+/// A public key that may verify signatures.
+#[derive(Clone)]
+pub struct VerificationKey {
+    name: Arc<KeyName>,
+    algorithms: AlgorithmSet,
+    material: Material,
+}
+
+/// What tells a key from others, apart from it, so that an identity can share it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyName {
+    pub(crate) kid: Option<Box<str>>,
+    pub(crate) thumbprint: [u8; 32],
+}
+
+impl VerificationKey {
+    /// The `kid` of the key, if it has one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.name.kid.as_deref()
+    }
+
+    /// The JWK thumbprint of the key with SHA-256 (RFC 7638, section 3).
+    pub fn thumbprint(&self) -> [u8; 32] {
+        self.name.thumbprint
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<KeyName> {
+        Arc::clone(&self.name)
+    }
+
+    /// The algorithms that the key may verify: those of its type, or the one that its `alg` names.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        self.algorithms
+    }
+
+    /// Whether `signature` is that of `input` under this key with `algorithm`, for which the key must be meant.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
+        let parsed = self.material.parsed(algorithm).filter(|_| self.algorithms.contains(algorithm));
+        parsed.is_some_and(|key| key.verify_sig(input, signature).is_ok())
+    }
+
+    fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
+        let (algorithms, material, thumbprint) = jwk.judge()?;
+        let kid = jwk.kid.as_deref().map(Box::from);
+        Ok(Self { name: Arc::new(KeyName { kid, thumbprint }), algorithms, material })
+    }
+}
+
+/// Says which key it is, not what it is made of.
+impl fmt::Debug for VerificationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("VerificationKey");
+        debug.field("key_id", &self.key_id()).field("algorithms", &self.algorithms).finish_non_exhaustive()
+    }
+}
+
+/// A derived struct would also be read from an array of its members' values.
+pub(crate) fn read_object<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
+    json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()
+}
+
+#[derive(serde::Deserialize)]
+struct JwkSet<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+/// A key that stands in a JWK Set and cannot be used.
+#[derive(Clone, Debug)]
+pub struct SkippedKey {
+    index: usize,
+    key_id: Option<String>,
+    algorithms: AlgorithmSet,
+    reason: SkipReason,
+}
+
+impl SkippedKey {
+    /// Where it stands in the array, counted from zero.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Its `kid`, where one could be read.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// Why it cannot be used.
+    pub fn reason(&self) -> SkipReason {
+        self.reason
+    }
+}
+
+/// Why a document is not a JWK Set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySetError {
+    /// The document is longer than the limit, in bytes.
+    TooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// The document is not a JSON object with an array `keys` (RFC 7517, section 5).
+    NotAKeySet,
+    /// The document has more keys than the limit.
+    TooManyKeys {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { limit } => write!(f, "the JWK Set is longer than {limit} bytes"),
+            Self::NotAKeySet => f.write_str("the JWK Set is not a JSON object with one array named keys"),
+            Self::TooManyKeys { limit } => write!(f, "the JWK Set has more than {limit} keys"),
+        }
+    }
+}
+
+impl Error for KeySetError {}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::Value;
+
+    use super::{Algorithm, KeySet, VerificationKey};
+
+    fn key(jwk: &Value) -> VerificationKey {
+        let set = KeySet::parse(serde_json::json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();
+        set.iter().next().unwrap().clone()
+    }
+
+    /// RFC 7515, RFC 8037 and RFC 9964 print signatures over what is no assertion, so none gets as far as this by the front
+    /// door.
+    #[test]
+    fn signatures_that_standards_print_verify_and_no_bit_of_them_is_idle() {
+        for vectors in [include_str!("../../tests/vectors/jws.json"), include_str!("../../tests/vectors/ml_dsa.json")] {
+            for vector in serde_json::from_str::<Vec<Value>>(vectors).unwrap() {
+                let key = key(&vector["jwk"]);
+                let algorithm = Algorithm::from_name(vector["algorithm"].as_str().unwrap()).unwrap();
+                let (input, signature) = vector["jws"].as_str().unwrap().rsplit_once('.').unwrap();
+                let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+                assert!(key.verifies(algorithm, input.as_bytes(), &signature), "{vector}");
+                for at in [0, signature.len() / 2, signature.len() - 1] {
+                    let mut other = signature.clone();
+                    other[at] ^= 1;
+                    assert!(!key.verifies(algorithm, input.as_bytes(), &other), "{algorithm}: byte {at}");
+                }
+                assert!(!key.verifies(algorithm, &input.as_bytes()[1..], &signature), "{algorithm}");
+                let others = Algorithm::ALL.into_iter().filter(|other| !key.algorithms.contains(*other));
+                for other in others {
+                    assert!(!key.verifies(other, input.as_bytes(), &signature), "{algorithm} as {other}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The secret of a client that authenticates by HMAC (`client_secret_jwt`), judged when it is registered and kept only as the
+//! keys that it makes.
+//!
+//! A client has either a secret or public keys. The two are different types all the way to the check, so that no public key
+//! is ever taken for a secret and no secret for a public key.
+//!
+//! ```
+//! use tower_client_assertion::policy::Algorithm;
+//! use tower_client_assertion::secret::ClientSecret;
+//!
+//! let secret = ClientSecret::new("0f8fad5b-d9cb-469f-a165-70867728950e-and-more")?;
+//! assert!(secret.algorithms().contains(Algorithm::HS256));
+//! assert!(!secret.algorithms().contains(Algorithm::HS384), "45 bytes are too few");
+//!
+//! let error = ClientSecret::new("too short").unwrap_err();
+//! assert_eq!(error.to_string(), "client_secret: it has 9 bytes; HS256 needs 32 or more (RFC 7518, section 3.2)");
+//! # Ok::<(), tower_client_assertion::ConfigError>(())
+//! ```
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use aws_lc_rs::hmac;
+use zeroize::Zeroizing;
+
+use crate::clock::UnixTime;
+use crate::config::ConfigError;
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+
+/// A client's secret. It cannot be read from here, and what is kept of it on the heap is wiped when the last clone is dropped.
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct ClientSecret {
+    secret: Arc<Secret>,
+    expires_at: Option<UnixTime>,
+}
+
+/// The secret, and a key of a kilobyte for each algorithm that it has been used with.
+struct Secret {
+    octets: Zeroizing<Box<[u8]>>,
+    keys: [OnceLock<Box<hmac::Key>>; 3],
+}
+
+impl ClientSecret {
+    /// The secret whose UTF-8 octets are the key (OpenID Connect Core, section 9). `secret` itself stays yours to wipe.
+    ///
+    /// It serves the algorithms whose hash is no longer than it: from 32 bytes on HS256, from 48 HS384, from 64 HS512
+    /// (RFC 7518, section 3.2). Let it be random: a secret that can be guessed can be guessed from one assertion.
+    ///
+    /// # Errors
+    ///
+    /// It is shorter than 32 bytes.
+    pub fn new(secret: &str) -> Result<Self, ConfigError> {
+        match secret.len() {
+            bytes @ 0..32 => Err(ConfigError::SecretTooShort { bytes }),
+            _ => {
+                let octets = Zeroizing::new(Box::from(secret.as_bytes()));
+                Ok(Self { secret: Arc::new(Secret { octets, keys: Default::default() }), expires_at: None })
+            }
+        }
+    }
+
+    /// Accepts nothing by this secret from `time` on: `client_secret_expires_at` (RFC 7591, section 3.2.1). Default: it does
+    /// not expire.
+    #[must_use]
+    pub fn expires_at(mut self, time: UnixTime) -> Self {
+        self.expires_at = Some(time);
+        self
+    }
+
+    pub(crate) fn is_expired(&self, now: UnixTime) -> bool {
+        self.expires_at.is_some_and(|time| time <= now)
+    }
+
+    /// The algorithms for which it is long enough.
+    pub fn algorithms(&self) -> AlgorithmSet {
+        AlgorithmSet::MAC.iter().filter(|algorithm| self.serves(*algorithm)).collect()
+    }
+
+    pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
+        hash(algorithm).is_some_and(|(_, hash)| self.secret.octets.len() >= hash.digest_algorithm().output_len())
+    }
+
+    /// Whether `tag` is the HMAC of `input`, compared in constant time.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> bool {
+        self.key(algorithm).is_some_and(|key| hmac::verify(key, input, tag).is_ok())
+    }
+
+    fn key(&self, algorithm: Algorithm) -> Option<&hmac::Key> {
+        let (index, hash) = hash(algorithm).filter(|_| self.serves(algorithm))?;
+        let key = self.secret.keys.get(index)?;
+        Some(key.get_or_init(|| Box::new(hmac::Key::new(hash, &self.secret.octets))))
+    }
+}
+
+/// The place of an algorithm's key, and its hash. No other algorithm has one: a secret can do nothing else.
+fn hash(algorithm: Algorithm) -> Option<(usize, hmac::Algorithm)> {
+    match algorithm {
+        Algorithm::HS256 => Some((0, hmac::HMAC_SHA256)),
+        Algorithm::HS384 => Some((1, hmac::HMAC_SHA384)),
+        Algorithm::HS512 => Some((2, hmac::HMAC_SHA512)),
+        _ => None,
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSecret").field("algorithms", &self.algorithms()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::Value;
+    use zeroize::Zeroizing;
+
+    use super::{Algorithm, ClientSecret, Secret};
+
+    /// RFC 7515, appendix A.1. Its key is no text, as the secrets of clients are.
+    #[test]
+    fn the_mac_that_the_standard_prints_verifies() {
+        let vector: Value = serde_json::from_str(include_str!("../../tests/vectors/mac.json")).unwrap();
+        let octets = URL_SAFE_NO_PAD.decode(vector["k"].as_str().unwrap()).unwrap();
+        let octets = Zeroizing::new(octets.into_boxed_slice());
+        let secret = ClientSecret { secret: Arc::new(Secret { octets, keys: Default::default() }), expires_at: None };
+        let (input, tag) = vector["jws"].as_str().unwrap().rsplit_once('.').unwrap();
+        let mut tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
+        assert!(secret.verifies(Algorithm::HS256, input.as_bytes(), &tag));
+        assert!(!secret.verifies(Algorithm::HS384, input.as_bytes(), &tag));
+        assert!(!secret.verifies(Algorithm::ES256, input.as_bytes(), &tag));
+        assert!(!secret.verifies(Algorithm::HS256, input.as_bytes(), &tag[..31]));
+        tag[31] ^= 1;
+        assert!(!secret.verifies(Algorithm::HS256, input.as_bytes(), &tag));
+    }
+}

@@ -1,0 +1,137 @@
+//! For how long an answer may be used, from its headers alone (RFC 9111, sections 4.2 and 5.2.2). No clock, and no state.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::HeaderMap;
+use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName};
+
+use crate::clock::UnixTime;
+
+/// For how many seconds from `now` the sender lets its answer be used; `None` if it says nothing of that.
+pub(in crate::jwks) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
+    let lifetime = cache_control(headers).or_else(|| expires(headers, now))?;
+    Some(lifetime.saturating_sub(age(headers)))
+}
+
+/// The shortest of the times that are named. Nobody is served from here but the client itself, and still `s-maxage` counts:
+/// SMART forbids to keep keys for longer than the client has said, and does not say where.
+fn cache_control(headers: &HeaderMap) -> Option<u64> {
+    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(directive).min()
+}
+
+fn directive(text: &str) -> Option<u64> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    match name.trim().to_ascii_lowercase().as_str() {
+        "no-store" | "no-cache" => Some(0),
+        "max-age" | "s-maxage" => Some(seconds(value.trim().trim_matches('"')).unwrap_or(0)),
+        _ => None,
+    }
+}
+
+/// A number that is too large is as good as for ever (RFC 9111, section 1.2.2). What is no number makes the answer stale
+/// (section 4.2.1).
+fn seconds(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// A date that cannot be read has passed (RFC 9111, section 5.3).
+fn expires(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
+    headers.get(EXPIRES)?;
+    let from = date(headers, DATE).unwrap_or(now.as_secs());
+    Some(date(headers, EXPIRES).map_or(0, |until| until.saturating_sub(from)))
+}
+
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
+    let date: SystemTime = httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// How long the answer has lain in caches on its way here (RFC 9111, section 5.1); the longest, should there be several.
+fn age(headers: &HeaderMap) -> u64 {
+    let values = headers.get_all(AGE).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| seconds(value.trim())).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    /// The lifetime under headers written as `name: value` lines.
+    fn said(lines: &str) -> Option<u64> {
+        let mut headers = HeaderMap::new();
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(':').unwrap();
+            headers.append(name.parse::<HeaderName>().unwrap(), value.trim().parse().unwrap());
+        }
+        lifetime(&headers, NOW)
+    }
+
+    #[test]
+    fn cache_control_is_read_as_rfc_9111_says() {
+        for (value, expected) in [
+            ("max-age=600", Some(600)),
+            ("MAX-AGE=600", Some(600)),
+            ("max-age=\"600\"", Some(600)),
+            (" public ,max-age = 600 , immutable", Some(600)),
+            ("max-age=0", Some(0)),
+            ("max-age=600, max-age=60", Some(60)),
+            ("max-age=600, s-maxage=60", Some(60)),
+            ("s-maxage=600", Some(600)),
+            ("no-store", Some(0)),
+            ("No-Cache", Some(0)),
+            ("no-cache=\"set-cookie\"", Some(0)),
+            ("max-age=600, no-store", Some(0)),
+            ("max-age=99999999999999999999999999", Some(u64::MAX)),
+            ("max-age=", Some(0)),
+            ("max-age", Some(0)),
+            ("max-age=-1", Some(0)),
+            ("max-age=+1", Some(0)),
+            ("max-age=1.5", Some(0)),
+            ("max-age=soon", Some(0)),
+            ("public", None),
+            ("x-max-age=600", None),
+            ("", None),
+        ] {
+            assert_eq!(said(&format!("cache-control: {value}")), expected, "{value}");
+        }
+        assert_eq!(said("cache-control: max-age=600\ncache-control: no-cache"), Some(0), "two lines are one list");
+        assert_eq!(said(""), None);
+    }
+
+    #[test]
+    fn age_is_taken_off() {
+        for (age, expected) in
+            [("0", 600), ("1", 599), ("599", 1), ("600", 0), ("601", 0), ("99999999999999999999", 0), ("old", 600)]
+        {
+            assert_eq!(said(&format!("cache-control: max-age=600\nage: {age}")), Some(expected), "{age}");
+        }
+        assert_eq!(said("cache-control: max-age=600\nage: 1\nage: 500"), Some(100));
+        assert_eq!(said("age: 100"), None);
+    }
+
+    #[test]
+    fn expires_counts_from_date_and_only_where_cache_control_is_silent() {
+        // NOW is Tue, 14 Nov 2023 22:13:20 GMT.
+        let ten_past = "expires: Tue, 14 Nov 2023 22:23:20 GMT";
+        for (lines, expected) in [
+            (ten_past.to_owned(), Some(600)),
+            (format!("{ten_past}\ndate: Tue, 14 Nov 2023 22:18:20 GMT"), Some(300)),
+            (format!("{ten_past}\ndate: Tue, 14 Nov 2023 22:23:20 GMT"), Some(0)),
+            (format!("{ten_past}\ndate: Tue, 14 Nov 2023 22:23:21 GMT"), Some(0)),
+            (format!("{ten_past}\ndate: yesterday"), Some(600)),
+            (format!("{ten_past}\nage: 60"), Some(540)),
+            (format!("{ten_past}\ncache-control: public"), Some(600)),
+            (format!("{ten_past}\ncache-control: max-age=5"), Some(5)),
+            (format!("{ten_past}\ncache-control: no-store"), Some(0)),
+            ("expires: 0".to_owned(), Some(0)),
+            ("expires: -1".to_owned(), Some(0)),
+            ("expires: Tue, 14 Nov 1933 22:23:20 GMT".to_owned(), Some(0)),
+        ] {
+            assert_eq!(said(&lines), expected, "{lines}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Which types the bodies have on both sides of the layer.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::body::{BufferedBody, RequestBody, RequestState, ResponseBody, ResponseState};
+
+/// Which bodies the inner service and the client see. Sealed: [`WrappedBodies`], [`PreservedBodies`] and [`RebuiltBodies`]
+/// are all there are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot make a body of the type `{B}`",
+    label = "the layer reads token requests into memory and must make a `{B}` of them again",
+    note = "without `preserve_body_types` the layer takes every body",
+    note = "a body that is made from another body, as tonic's is, wants `rebuild_bodies_with(tonic::body::Body::new)`"
+)]
+pub trait BodyMode<B>: Clone + sealed::Sealed {
+    /// What the inner service is given for a request with body `B`.
+    type Request;
+    /// What the client is given for an inner response with body `B`.
+    type Response;
+
+    #[doc(hidden)]
+    fn untouched(&self, body: B) -> Self::Request;
+    #[doc(hidden)]
+    fn rebuilt(&self, body: BufferedBody) -> Self::Request;
+    #[doc(hidden)]
+    fn inner(&self, body: B) -> Self::Response;
+    #[doc(hidden)]
+    fn generated(&self, bytes: Bytes) -> Self::Response;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::WrappedBodies {}
+    impl Sealed for super::PreservedBodies {}
+    impl<F> Sealed for super::RebuiltBodies<F> {}
+}
+
+/// The default [`BodyMode`]: [`RequestBody`] inwards, [`ResponseBody`] outwards. It asks nothing of either body, so it works
+/// in every stack, `hyper::body::Incoming` included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WrappedBodies;
+
+impl<B> BodyMode<B> for WrappedBodies {
+    type Request = RequestBody<B>;
+    type Response = ResponseBody<B>;
+
+    fn untouched(&self, body: B) -> RequestBody<B> {
+        RequestBody { state: RequestState::Streamed { body } }
+    }
+
+    fn rebuilt(&self, body: BufferedBody) -> RequestBody<B> {
+        RequestBody { state: RequestState::Buffered { body } }
+    }
+
+    fn inner(&self, body: B) -> ResponseBody<B> {
+        ResponseBody { state: ResponseState::Inner { body } }
+    }
+
+    fn generated(&self, bytes: Bytes) -> ResponseBody<B> {
+        ResponseBody { state: ResponseState::Generated { body: BufferedBody::new(bytes) } }
+    }
+}
+
+/// The [`BodyMode`] of [`ClientAssertionLayer::preserve_body_types`](crate::ClientAssertionLayer::preserve_body_types): both
+/// bodies keep their types, which must be made from [`Bytes`]. Trailers of a token request are dropped.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PreservedBodies;
+
+// Or else rustc would speak of `From<Bytes>` alone, and of none of the ways out.
+#[diagnostic::do_not_recommend]
+impl<B: From<Bytes>> BodyMode<B> for PreservedBodies {
+    type Request = B;
+    type Response = B;
+
+    fn untouched(&self, body: B) -> B {
+        body
+    }
+
+    fn rebuilt(&self, body: BufferedBody) -> B {
+        B::from(body.data)
+    }
+
+    fn inner(&self, body: B) -> B {
+        body
+    }
+
+    fn generated(&self, bytes: Bytes) -> B {
+        B::from(bytes)
+    }
+}
+
+/// The [`BodyMode`] of [`ClientAssertionLayer::rebuild_bodies_with`](crate::ClientAssertionLayer::rebuild_bodies_with): both
+/// bodies keep their types, and a function makes those which the layer needs.
+#[derive(Clone, Copy)]
+pub struct RebuiltBodies<F> {
+    make: F,
+}
+
+impl<F> RebuiltBodies<F> {
+    pub(crate) fn new(make: F) -> Self {
+        Self { make }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B, F: Fn(BufferedBody) -> B + Clone> BodyMode<B> for RebuiltBodies<F> {
+    type Request = B;
+    type Response = B;
+
+    fn untouched(&self, body: B) -> B {
+        body
+    }
+
+    fn rebuilt(&self, body: BufferedBody) -> B {
+        (self.make)(body)
+    }
+
+    fn inner(&self, body: B) -> B {
+        body
+    }
+
+    fn generated(&self, bytes: Bytes) -> B {
+        (self.make)(BufferedBody::new(bytes))
+    }
+}
+
+/// A function has nothing to print.
+impl<F> fmt::Debug for RebuiltBodies<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RebuiltBodies")
+    }
+}

@@ -1,0 +1,93 @@
+//! Reading a token request into memory.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
+
+use super::Guard;
+use super::body::BufferedBody;
+use crate::rejection::{ClientFault, Rejection, ServerFault};
+
+/// Reads a body into memory, within a size and a time.
+#[derive(Default)]
+pub(crate) struct Collector {
+    /// Set when the body first made us wait: most are there at once.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// A body of one frame is not copied.
+    first: Bytes,
+    all: BytesMut,
+    trailers: Option<Box<HeaderMap>>,
+}
+
+impl Collector {
+    pub(crate) fn poll<B: Body<Data = Bytes>>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        guard: &Guard,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<BufferedBody, Rejection>> {
+        let mut idle = 0;
+        loop {
+            let frame = match body.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(ClientFault::BodyUnreadable.into())),
+                Poll::Ready(None) => return Poll::Ready(Ok(self.finish())),
+                Poll::Pending => return self.poll_deadline(guard.body_timeout, cx),
+            };
+            idle += usize::from(frame.data_ref().is_none_or(Bytes::is_empty));
+            self.take(frame, guard.body_limit)?;
+            // Most say that they are at their end, and need not be asked once more.
+            if body.is_end_stream() {
+                return Poll::Ready(Ok(self.finish()));
+            }
+            // A peer that sends frames without data and without end must neither keep this task to itself nor outlast the deadline.
+            if idle > 8 {
+                cx.waker().wake_by_ref();
+                return self.poll_deadline(guard.body_timeout, cx);
+            }
+        }
+    }
+
+    fn poll_deadline(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<Result<BufferedBody, Rejection>> {
+        let deadline = match &mut self.deadline {
+            Some(deadline) => deadline,
+            None if Handle::try_current().is_err() => return Poll::Ready(Err(ServerFault::Timer.into())),
+            none => none.insert(Box::pin(sleep(timeout))),
+        };
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Err(ClientFault::BodyTimeout.into()))
+    }
+
+    fn take(&mut self, frame: Frame<Bytes>, limit: usize) -> Result<(), ClientFault> {
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                self.trailers = frame.into_trailers().ok().map(Box::new);
+                return Ok(());
+            }
+        };
+        let held = self.first.len() + self.all.len();
+        if data.len() > limit.saturating_sub(held) {
+            return Err(ClientFault::BodyTooLarge);
+        }
+        if held == 0 {
+            self.first = data;
+            return Ok(());
+        }
+        self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        self.all.extend_from_slice(&data);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> BufferedBody {
+        let first = std::mem::take(&mut self.first);
+        let data = if first.is_empty() { std::mem::take(&mut self.all).freeze() } else { first };
+        BufferedBody { data, trailers: self.trailers.take() }
+    }
+}

@@ -1,0 +1,255 @@
+//! From the compact text of a JWS to its typed header and claims: decoded once, read once, borrowed throughout.
+//!
+//! For every header parameter and claim that we read, absent, of the wrong type and present are three different things.
+//! Nothing here judges values; that is for [`claims`](crate::verifier::claims).
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+
+use crate::clock::UnixTime;
+use crate::jose::base64url::Room;
+use crate::jose::json::{self, Value, Visit};
+use crate::policy::Limits;
+use crate::rejection::ClientFault;
+use crate::verifier::form::is_text;
+
+/// What a member of the header or of the claims was found to be.
+#[derive(Debug, Default)]
+pub(crate) enum Field<T> {
+    #[default]
+    Absent,
+    WrongType,
+    Is(T),
+}
+
+/// The header parameters that concern us (RFC 7515, section 4.1). `jwk`, `x5u`, `x5c` and the thumbprints do not: they never
+/// choose or supply a key.
+#[derive(Debug, Default)]
+pub(crate) struct Header<'a> {
+    pub(crate) alg: Field<Cow<'a, str>>,
+    pub(crate) kid: Field<Cow<'a, str>>,
+    pub(crate) typ: Field<Cow<'a, str>>,
+    pub(crate) jku: Field<Cow<'a, str>>,
+    /// `crit`, or `b64` of RFC 7797.
+    pub(crate) has_extension: bool,
+    /// `enc`, or a `cty` of `JWT`.
+    has_inner: bool,
+}
+
+/// The claims that concern us (RFC 7519, section 4.1).
+#[derive(Debug, Default)]
+pub(crate) struct Claims<'a> {
+    pub(crate) iss: Field<Cow<'a, str>>,
+    pub(crate) sub: Field<Cow<'a, str>>,
+    pub(crate) jti: Field<Cow<'a, str>>,
+    pub(crate) aud: Field<Audience<'a>>,
+    pub(crate) iat: Field<NumericDate>,
+    pub(crate) nbf: Field<NumericDate>,
+    pub(crate) exp: Field<NumericDate>,
+    /// All of them, as signed, where there are others than these.
+    pub(crate) with_others: Option<&'a str>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Audience<'a> {
+    One(Cow<'a, str>),
+    /// The array as written.
+    Many(&'a str),
+}
+
+/// Seconds since the epoch, fractions allowed (RFC 7519, section 2); always finite. Whole seconds are exact up to 2^53.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(crate) struct NumericDate(f64);
+
+impl NumericDate {
+    fn of(number: &str) -> Option<Self> {
+        // Nearly all are whole seconds. An integer is parsed faster, and converts to the same double.
+        if let Ok(secs) = number.parse::<u64>() {
+            return Some(Self(secs as f64));
+        }
+        // A number of the JSON grammar too large for a double becomes infinite.
+        number.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
+    }
+
+    pub(crate) fn as_secs(self) -> f64 {
+        self.0
+    }
+
+    /// The whole second in which it lies; what lies before 1970 or after the end of time is cut off there.
+    pub(crate) fn floor(self) -> UnixTime {
+        UnixTime::from_secs(self.0 as u64)
+    }
+}
+
+/// A well-formed JWS in compact serialization. Nothing in it is proven, nor even plausible.
+pub(crate) struct Assertion<'a> {
+    pub(crate) header: Header<'a>,
+    pub(crate) claims: Claims<'a>,
+    /// The octets that were signed (RFC 7515, section 5.2, step 8).
+    pub(crate) signing_input: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+impl<'a> Assertion<'a> {
+    pub(crate) fn parse(text: &'a [u8], room: &'a mut Room, limits: &Limits) -> Result<Self, ClientFault> {
+        // Base64url is text. Where it is none, the form has left the question to us, and it comes first.
+        let parts = Parts::decode(text, room, limits)
+            .map_err(|fault| if is_text(text) { fault } else { ClientFault::FormMalformed })?;
+        let Parts { header, claims, signature, signing_input } = parts;
+        if header.len() > limits.header {
+            return Err(ClientFault::Malformed);
+        }
+        let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
+        assertion.header.read(as_text(header)?, limits)?;
+        assertion.claims.read(as_text(claims)?, limits)?;
+        if assertion.header.has_inner {
+            return Err(ClientFault::Encrypted);
+        }
+        Ok(assertion)
+    }
+}
+
+struct Parts<'a> {
+    header: &'a [u8],
+    claims: &'a [u8],
+    signature: &'a [u8],
+    signing_input: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn decode(text: &'a [u8], room: &'a mut Room, limits: &Limits) -> Result<Self, ClientFault> {
+        if text.len() > limits.assertion {
+            return Err(ClientFault::AssertionTooLong);
+        }
+        let (encoded, signing_input) = split(text).ok_or(ClientFault::NotThreeParts)?;
+        let [header, claims, signature] = room.decode(encoded).ok_or_else(|| undecodable(encoded))?;
+        Ok(Self { header, claims, signature, signing_input })
+    }
+}
+
+/// The header, the claims and the signature, and the first two of them together. Two periods part them, and no more (RFC
+/// 7515, section 7.1). A third is not looked for here: it is not base64url, so decoding the signature finds it.
+fn split(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
+    let (header, rest) = split_at_period(text)?;
+    let (claims, signature) = split_at_period(rest)?;
+    Some(([header, claims, signature], text.get(..header.len() + 1 + claims.len())?))
+}
+
+fn split_at_period(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr(b'.', text)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// Why these are not three parts in base64url. A JWE has five (RFC 7516, section 7.1).
+fn undecodable([_, _, signature]: [&[u8]; 3]) -> ClientFault {
+    match memchr(b'.', signature) {
+        Some(_) => ClientFault::NotThreeParts,
+        None => ClientFault::Malformed,
+    }
+}
+
+fn read_object<'a>(
+    text: &'a str,
+    limits: &Limits,
+    visit: &mut dyn FnMut(&str, Value<'a>) -> Visit,
+) -> Result<(), ClientFault> {
+    json::object(text, limits.json_depth, visit).map_err(|json::Malformed| ClientFault::Malformed)
+}
+
+fn as_text(bytes: &[u8]) -> Result<&str, ClientFault> {
+    std::str::from_utf8(bytes).map_err(|_| ClientFault::Malformed)
+}
+
+impl<'a> Header<'a> {
+    fn read(&mut self, text: &'a str, limits: &Limits) -> Result<(), ClientFault> {
+        read_object(text, limits, &mut |name, value| {
+            match name {
+                "alg" => return self.alg.keep(Field::string(value)),
+                "kid" => return self.kid.keep(Field::string(value)),
+                "typ" => return self.typ.keep(Field::string(value)),
+                "jku" => return self.jku.keep(Field::string(value)),
+                "crit" | "b64" => self.has_extension = true,
+                "enc" => self.has_inner = true,
+                "cty" => self.has_inner |= value.text().is_some_and(|cty| is_media_type(&cty, "jwt")),
+                _ => {}
+            }
+            Visit::Passed
+        })
+    }
+}
+
+impl<'a> Claims<'a> {
+    fn read(&mut self, text: &'a str, limits: &Limits) -> Result<(), ClientFault> {
+        read_object(text, limits, &mut |name, value| match name {
+            "iss" => self.iss.keep(Field::string(value)),
+            "sub" => self.sub.keep(Field::string(value)),
+            "jti" => self.jti.keep(Field::string(value)),
+            "aud" => self.aud.keep(Field::audience(value)),
+            "iat" => self.iat.keep(Field::date(value)),
+            "nbf" => self.nbf.keep(Field::date(value)),
+            "exp" => self.exp.keep(Field::date(value)),
+            _ => {
+                self.with_others = Some(text);
+                Visit::Passed
+            }
+        })
+    }
+}
+
+impl<T> Field<T> {
+    /// Keeps what was found, unless something was before.
+    fn keep(&mut self, found: Self) -> Visit {
+        if !matches!(self, Self::Absent) {
+            return Visit::Repeated;
+        }
+        *self = found;
+        Visit::Kept
+    }
+}
+
+impl<'a> Field<Cow<'a, str>> {
+    /// The text, where it is not in doubt that a value of the wrong type has been refused.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Is(text) => Some(text),
+            Self::Absent | Self::WrongType => None,
+        }
+    }
+
+    fn string(value: Value<'a>) -> Self {
+        value.text().map_or(Self::WrongType, Self::Is)
+    }
+}
+
+impl<'a> Field<Audience<'a>> {
+    fn audience(value: Value<'a>) -> Self {
+        match value {
+            Value::Array(array) => Self::Is(Audience::Many(array)),
+            _ => value.text().map_or(Self::WrongType, |text| Self::Is(Audience::One(text))),
+        }
+    }
+}
+
+impl Field<NumericDate> {
+    fn date(value: Value<'_>) -> Self {
+        match value {
+            Value::Number(number) => NumericDate::of(number).map_or(Self::WrongType, Self::Is),
+            _ => Self::WrongType,
+        }
+    }
+}
+
+/// Whether a `typ` or `cty` means the media type `expected`: case does not matter, and the prefix `application/` may be left
+/// out of either (RFC 7515, section 4.1.9).
+pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
+    given.eq_ignore_ascii_case(expected) || subtype(given).eq_ignore_ascii_case(subtype(expected))
+}
+
+fn subtype(media_type: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match media_type.split_at_checked(PREFIX.len()) {
+        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
+        _ => media_type,
+    }
+}
