@@ -149,7 +149,9 @@ pub mod replay;
 // What all of them share.
 mod config;
 mod endpoint;
+mod lock;
 pub mod rejection;
+mod text;
 
 pub mod manual;
 

@@ -10,9 +10,7 @@ use std::time::Duration;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::{KeySet, SkippedKey};
 use crate::jwks::FetchError;
-use crate::rejection::{Claim, ClientFault, Rejection};
-use crate::verifier::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate};
-use crate::verifier::claims::Rules;
+use crate::rejection::{ClientFault, Rejection};
 
 /// Receives events.
 ///
@@ -211,20 +209,7 @@ pub struct Finding<'a> {
 }
 
 impl<'a> Finding<'a> {
-    pub(crate) fn new(
-        fault: ClientFault,
-        assertion: &'a Assertion<'a>,
-        parameter: Option<&'a str>,
-        rules: &Rules<'_>,
-    ) -> Self {
-        let (expected, received) = match fault {
-            ClientFault::Claim(claim, _) => {
-                (expected(claim, &assertion.header, rules), Received::of(claim, &assertion.header, &assertion.claims))
-            }
-            _ => {
-                (String::from("the client_id parameter to be iss"), parameter.map_or(Received::Absent, Received::text))
-            }
-        };
+    pub(crate) fn new(fault: ClientFault, expected: String, received: Received<'a>) -> Self {
         Self { fault, expected, received }
     }
 
@@ -241,79 +226,15 @@ impl fmt::Display for Finding<'_> {
     }
 }
 
-fn expected(claim: Claim, header: &Header<'_>, rules: &Rules<'_>) -> String {
-    let Rules { policy, limits, audiences, now } = *rules;
-    let now = now.as_secs();
-    let (future, expiry) = (policy.future_skew.as_secs(), policy.expiry_skew.as_secs());
-    match claim {
-        Claim::Iss => format!("1 to {} printable ASCII characters", limits.client_id),
-        Claim::Sub => String::from("the value of iss"),
-        Claim::Jti => format!("1 to {} bytes without control characters", limits.jti),
-        Claim::Aud => {
-            let rule = rules.audience_rule(header);
-            format!("nothing but {}{}", audiences.describe(rule), rule.form())
-        }
-        Claim::Typ => policy.typ_accepted.join(" or "),
-        Claim::Iat => {
-            let earliest = policy.max_age.map(|age| now.saturating_sub(age.as_secs().saturating_add(expiry)));
-            seconds(earliest.map(|earliest| format!("from {earliest}")), Some(now.saturating_add(future)))
-        }
-        Claim::Nbf => seconds(None, Some(now.saturating_add(future))),
-        Claim::Exp => {
-            let latest = policy.max_lifetime.map(|life| now.saturating_add(life.as_secs()).saturating_add(future));
-            seconds(Some(format!("over {}", now.saturating_sub(expiry))), latest)
-        }
-    }
-}
-
-fn seconds(earliest: Option<String>, latest: Option<u64>) -> String {
-    let latest =
-        latest.map(|latest| if earliest.is_some() { format!("to {latest}") } else { format!("up to {latest}") });
-    ["seconds".to_owned()].into_iter().chain(earliest).chain(latest).collect::<Vec<_>>().join(" ")
-}
-
+/// The value of a claim that failed.
 #[derive(Debug)]
-enum Received<'a> {
+pub(crate) enum Received<'a> {
     Absent,
     WrongType,
     Text(Excerpt<'a>),
     /// Only the length of a `jti` is shown: the identifier itself is of no use to a reader.
     Length(usize),
     Number(f64),
-}
-
-impl<'a> Received<'a> {
-    fn of(claim: Claim, header: &'a Header<'_>, claims: &'a Claims<'_>) -> Self {
-        match claim {
-            Claim::Iss => Self::field(&claims.iss, |text| Self::text(text)),
-            Claim::Sub => Self::field(&claims.sub, |text| Self::text(text)),
-            Claim::Jti => Self::field(&claims.jti, |text| Self::Length(text.len())),
-            Claim::Aud => Self::field(&claims.aud, |aud| match aud {
-                Audience::One(text) => Self::text(text),
-                Audience::Many(array) => Self::text(array),
-            }),
-            Claim::Typ => Self::field(&header.typ, |text| Self::text(text)),
-            Claim::Iat => Self::date(&claims.iat),
-            Claim::Nbf => Self::date(&claims.nbf),
-            Claim::Exp => Self::date(&claims.exp),
-        }
-    }
-
-    fn field<T>(field: &'a Field<T>, show: impl FnOnce(&'a T) -> Self) -> Self {
-        match field {
-            Field::Absent => Self::Absent,
-            Field::WrongType => Self::WrongType,
-            Field::Is(value) => show(value),
-        }
-    }
-
-    fn date(field: &'a Field<NumericDate>) -> Self {
-        Self::field(field, |date| Self::Number(date.as_secs()))
-    }
-
-    fn text(text: &'a str) -> Self {
-        Self::Text(Excerpt(text))
-    }
 }
 
 impl fmt::Display for Received<'_> {
@@ -335,11 +256,8 @@ pub struct Excerpt<'a>(&'a str);
 impl<'a> Excerpt<'a> {
     const LONGEST: usize = 64;
 
-    pub(crate) fn of(field: &'a Field<std::borrow::Cow<'_, str>>) -> Option<Self> {
-        match field {
-            Field::Is(text) => Some(Self(text)),
-            Field::Absent | Field::WrongType => None,
-        }
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self(text)
     }
 }
 

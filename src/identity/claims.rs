@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
-use crate::jose::jwk::sha256;
+use crate::jose::digest::sha256;
 
 /// The claims of a verified assertion. Its `iss` and `sub` are the [client's id](crate::ClientIdentity::client_id).
 ///

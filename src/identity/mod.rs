@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::KeyName;
+use crate::text::is_printable_ascii;
 
 pub use claims::VerifiedClaims;
 
@@ -40,11 +41,6 @@ impl ClientId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Does not stop early: so it goes over many bytes at once.
-pub(crate) fn is_printable_ascii(text: &str) -> bool {
-    text.bytes().fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E))
 }
 
 impl Borrow<str> for ClientId {

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
+use crate::jose::digest::sha256;
 
 /// The members of a JWK that concern us. One of another type than it should have, `null` included, spoils the key.
 #[derive(serde::Deserialize)]
@@ -275,11 +275,6 @@ impl RsaKey {
         let parse = || components.to_parsed_public_key(parameters).ok();
         self.parsed.get(index)?.get_or_init(parse).as_ref()
     }
-}
-
-pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
-    // A digest of SHA-256 has 32 bytes.
-    digest(&SHA256, message).as_ref().try_into().unwrap_or_default()
 }
 
 fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {

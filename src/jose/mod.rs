@@ -7,8 +7,10 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod base64url;
+pub(crate) mod digest;
 pub(crate) mod json;
-pub(crate) mod jwk;
+mod jwk;
 pub mod keys;
+pub(crate) mod media_type;
 pub mod secret;
 pub(crate) mod stride;

@@ -6,7 +6,7 @@ use super::audience::Audiences;
 use super::profiles::FOREIGN_TYPES;
 use super::{AudienceRule, Policy, Presence};
 use crate::config::ConfigError;
-use crate::verifier::assertion::is_media_type;
+use crate::jose::media_type::is_media_type;
 
 const LONGEST_SKEW: Duration = Duration::from_secs(300);
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,5 +1,6 @@
 //! A registered client: its id, what it proves itself with, and what it registered besides.
 
+use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
@@ -7,7 +8,6 @@ use crate::jose::keys::{Candidates, KeySet};
 use crate::jose::secret::ClientSecret;
 use crate::jwks::{JwksUrl, KeySetCache, KeySource};
 use crate::rejection::ClientFault;
-use crate::verifier::claims::BoundAssertion;
 
 /// A registered client.
 ///
@@ -198,20 +198,20 @@ impl Client {
         self.key_source().map(|source| source.url().as_str())
     }
 
-    /// What the signature of `assertion` must be checked with: of `fetched` keys, if that is where the client has its own.
+    /// What a signature with `algorithm` must be checked with: `fetched` keys, if the client publishes its own at a URL.
     pub(crate) fn proof_for<'k>(
         &'k self,
         fetched: Option<&'k KeySet>,
-        assertion: &BoundAssertion<'_>,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        trials: usize,
+        now: UnixTime,
     ) -> Result<Proof<'k>, ClientFault> {
-        let (kid, trials) = (assertion.kid(), assertion.rules.policy.key_trials);
-        let among = |keys: &'k KeySet| keys.candidates(kid, assertion.algorithm, trials);
+        let among = |keys: &'k KeySet| keys.candidates(kid, algorithm, trials);
         match &self.credential {
             Credential::Keys(keys) => among(keys).map(Proof::Keys),
             Credential::Url(_) => fetched.ok_or(ClientFault::NoKey).and_then(among).map(Proof::Keys),
-            Credential::Secret(secret)
-                if secret.serves(assertion.algorithm) && !secret.is_expired(assertion.rules.now) =>
-            {
+            Credential::Secret(secret) if secret.serves(algorithm) && !secret.is_expired(now) => {
                 Ok(Proof::Secret(secret))
             }
             Credential::Secret(_) | Credential::Nothing => Err(ClientFault::NoKey),

@@ -14,7 +14,7 @@ use super::keeper::Keeper;
 use super::{Client, ClientRegistry, Found};
 use crate::config::ConfigError;
 use crate::identity::ClientId;
-use crate::jose::jwk::sha256;
+use crate::jose::digest::sha256;
 use crate::jose::keys::{KeySet, read_object};
 use crate::jwks::{KeySetCache, KeySource};
 use crate::port::Answer;

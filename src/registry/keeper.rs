@@ -5,10 +5,12 @@
 //! nobody.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 use std::{io, process};
+
+use crate::lock::lock;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -47,7 +49,7 @@ impl Keeper {
 
     /// Those of the thread that this process has.
     fn jobs(&self) -> io::Result<Sender<Job>> {
-        let mut thread = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = lock(&self.0);
         if thread.process != process::id() {
             *thread = Thread::start()?;
         }

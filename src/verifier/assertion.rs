@@ -10,9 +10,10 @@ use memchr::memchr;
 use crate::clock::UnixTime;
 use crate::jose::base64url::Room;
 use crate::jose::json::{self, Value, Visit};
+use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
 use crate::rejection::ClientFault;
-use crate::verifier::form::is_text;
+use crate::text::is_utf8;
 
 /// What a member of the header or of the claims was found to be.
 #[derive(Debug, Default)]
@@ -95,7 +96,7 @@ impl<'a> Assertion<'a> {
     pub(crate) fn parse(text: &'a [u8], room: &'a mut Room, limits: &Limits) -> Result<Self, ClientFault> {
         // Base64url is text. Where it is none, the form has left the question to us, and it comes first.
         let parts = Parts::decode(text, room, limits)
-            .map_err(|fault| if is_text(text) { fault } else { ClientFault::FormMalformed })?;
+            .map_err(|fault| if is_utf8(text) { fault } else { ClientFault::FormMalformed })?;
         let Parts { header, claims, signature, signing_input } = parts;
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
@@ -237,19 +238,5 @@ impl Field<NumericDate> {
             Value::Number(number) => NumericDate::of(number).map_or(Self::WrongType, Self::Is),
             _ => Self::WrongType,
         }
-    }
-}
-
-/// Whether a `typ` or `cty` means the media type `expected`: case does not matter, and the prefix `application/` may be left
-/// out of either (RFC 7515, section 4.1.9).
-pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
-    given.eq_ignore_ascii_case(expected) || subtype(given).eq_ignore_ascii_case(subtype(expected))
-}
-
-fn subtype(media_type: &str) -> &str {
-    const PREFIX: &str = "application/";
-    match media_type.split_at_checked(PREFIX.len()) {
-        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
-        _ => media_type,
     }
 }

@@ -13,15 +13,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::UnixTime;
+use crate::identity::ClientId;
 use crate::identity::claims::{Jti, VerifiedClaims};
-use crate::identity::{ClientId, is_printable_ascii};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json;
+use crate::jose::media_type::is_media_type;
 use crate::policy::{AudienceRule, Audiences, KeySetUrl, Limits, Policy, Presence};
 use crate::registry::Client;
 use crate::rejection::{Claim, ClaimFault, ClientFault, PolicyIndex, Rejection};
 use crate::replay::ReplayKey;
-use crate::verifier::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate, is_media_type};
+use crate::text::has_control;
+use crate::verifier::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate};
 
 /// What an assertion is judged by.
 #[derive(Clone, Copy)]
@@ -184,10 +186,6 @@ fn check_kid(kid: &Field<Cow<'_, str>>, needed: bool, limits: &Limits) -> Result
         Field::Absent if !needed => Ok(()),
         Field::Absent | Field::WrongType => Err(ClientFault::KidMissing),
     }
-}
-
-fn has_control(text: &str) -> bool {
-    !is_printable_ascii(text) && text.chars().any(char::is_control)
 }
 
 /// Everything wrong with the claims, in the order in which it is looked for.

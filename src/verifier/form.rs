@@ -12,6 +12,7 @@ use crate::identity::ClientIdentity;
 use crate::jose::stride::{self, Stride};
 use crate::policy::{Limits, Policy};
 use crate::rejection::{AuthScheme, ClientFault, Parameter};
+use crate::text::is_utf8;
 
 /// The only `client_assertion_type` that this crate serves (RFC 7523, section 2.2).
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -342,7 +343,7 @@ impl<'a> Raw<'a> {
     /// Decodes a value (RFC 6749, appendix B). Unlike a browser, we forgive nothing: `%zz` and invalid UTF-8 are errors.
     fn decode(self) -> Result<Cow<'a, [u8]>, ClientFault> {
         let bytes = self.unescape()?;
-        is_text(&bytes).then_some(bytes).ok_or(ClientFault::FormMalformed)
+        is_utf8(&bytes).then_some(bytes).ok_or(ClientFault::FormMalformed)
     }
 
     fn unescape(self) -> Result<Cow<'a, [u8]>, ClientFault> {
@@ -351,11 +352,6 @@ impl<'a> Raw<'a> {
             true => unescape(self.bytes).map(Cow::Owned).ok_or(ClientFault::FormMalformed),
         }
     }
-}
-
-/// Whether this is UTF-8. Nearly all of it is ASCII, which is seen faster.
-pub(crate) fn is_text(bytes: &[u8]) -> bool {
-    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 /// What these bytes mean; `None` where an escape is not one.

@@ -1,8 +1,9 @@
 //! The ten steps in a row: from a token request to a verified identity, or to the first reason why not.
 
-pub(crate) mod assertion;
+mod assertion;
 mod builder;
-pub(crate) mod claims;
+mod claims;
+mod findings;
 mod form;
 mod metadata;
 pub mod overload;
@@ -233,9 +234,10 @@ impl Verifier {
         client: &'a Client,
         fetched: Option<&'a KeySet>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
-        let proof = client.proof_for(fetched, &bound)?;
+        let Rules { policy, now, .. } = bound.rules;
+        let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
         let replay_key = bound.replay_key();
-        self.refuse_spent(replay_key, bound.rules.now)?;
+        self.refuse_spent(replay_key, now)?;
         let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
         let signed = SignedAssertion::verify(bound, replay_key, client, &proof)?;
         drop(check);

@@ -28,10 +28,11 @@
 //! ```
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::config::ConfigError;
 use crate::identity::ClientId;
+use crate::lock::lock;
 use crate::rejection::{Rejection, ServerFault};
 
 /// More than this many threads check signatures nowhere.
@@ -81,7 +82,7 @@ impl SignatureChecks {
     ///
     /// There are too many: [`ServerFault::Overloaded`] or [`ServerFault::ClientOverloaded`].
     pub fn begin(&self, client: &ClientId) -> Result<SignatureCheck, Rejection> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&self.running);
         if running.len() >= self.most {
             return Err(ServerFault::Overloaded.into());
         }
@@ -118,7 +119,7 @@ pub struct SignatureCheck {
 
 impl Drop for SignatureCheck {
     fn drop(&mut self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&self.running);
         if let Some(index) = running.iter().position(|one| *one == self.client) {
             running.swap_remove(index);
         }

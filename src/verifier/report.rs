@@ -1,9 +1,10 @@
 //! What the operator is told of an outcome. A refused request is read once more for it, so that the way of an accepted one
 //! stays free.
 
+use super::findings::{excerpt, finding};
 use super::{Progress, Verifier};
 use crate::clock::UnixTime;
-use crate::event::{Event, EventSink, Excerpt, Finding, Refused};
+use crate::event::{Event, EventSink, Refused};
 use crate::identity::ClientIdentity;
 use crate::jose::base64url::Room;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
@@ -77,12 +78,12 @@ impl Verifier {
             (Some(now), RejectionKind::Client(ClientFault::Claim(..) | ClientFault::ClientIdMismatch)) => {
                 let rules = self.rules(rejection.policy(), now);
                 let faults = faults(assertion, client_id, &rules).into_iter();
-                faults.map(|fault| Finding::new(fault, assertion, client_id, &rules)).collect()
+                faults.map(|fault| finding(fault, assertion, client_id, &rules)).collect()
             }
             _ => Vec::new(),
         };
-        let claimed_client = Excerpt::of(&assertion.claims.iss);
-        let key_id = Excerpt::of(&assertion.header.kid);
+        let claimed_client = excerpt(&assertion.claims.iss);
+        let key_id = excerpt(&assertion.header.kid);
         events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
     }
 }

@@ -11,7 +11,7 @@ mod table;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::time::timeout;
 
@@ -32,6 +32,7 @@ use super::{JwksFetch, JwksRequest};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::event::{Event, EventSink, KeySetEvent, KeySetNews};
+use crate::lock::lock;
 
 /// The key sets of all clients that publish theirs at a URL. Cheap to clone; clones share everything.
 ///
@@ -179,9 +180,4 @@ impl Shared {
             events.record(&Event::KeySet(KeySetEvent::new(source.client_id(), source.url().as_str(), news)));
         }
     }
-}
-
-/// No code panics under these locks; were one poisoned, its data would be whole.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::lock;
 use crate::jwks::fetch::FetchError;
+use crate::lock::lock;
 
 pub(super) struct Slots {
     all: Semaphore,

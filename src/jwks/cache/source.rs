@@ -8,16 +8,17 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
+use super::Shared;
 use super::control::Control;
 use super::fetched::Fetched;
 use super::flight::{self, Landed, Landing};
 use super::state::SourceState;
-use super::{Shared, lock};
 use crate::clock::UnixTime;
 use crate::event::KeySetNews;
 use crate::jose::keys::KeySet;
 use crate::jwks::fetch::JwksUrl;
 use crate::jwks::fetch::{FetchError, KeysUnavailable};
+use crate::lock::lock;
 use crate::port::Answer;
 use crate::rejection::ClientFault;
 

@@ -1,0 +1,15 @@
+//! Media types as the header parameters `typ` and `cty` write them.
+
+/// Whether a `typ` or `cty` means the media type `expected`: case does not matter, and the prefix `application/` may be left
+/// out of either (RFC 7515, section 4.1.9).
+pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
+    given.eq_ignore_ascii_case(expected) || subtype(given).eq_ignore_ascii_case(subtype(expected))
+}
+
+fn subtype(media_type: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match media_type.split_at_checked(PREFIX.len()) {
+        Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
+        _ => media_type,
+    }
+}
