@@ -7,15 +7,13 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
-#[path = "../tests/common/redis.rs"]
-mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::NOW;
-use server::{Redis, until};
+use common::redis::{Redis, until};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::replay::{Admission, MemoryReplay, RedisReplay, ReplayKey, ReplayStore, TieredReplay};
 

@@ -6,6 +6,8 @@
 
 pub mod attempt;
 pub mod key_server;
+#[cfg(all(unix, feature = "redis"))]
+pub mod redis;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -1,8 +1,5 @@
 //! Redis servers of the tests' own: on free ports of the loopback, with a directory each, and gone when they are dropped.
 
-#![allow(dead_code, unreachable_pub, missing_docs, missing_debug_implementations)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -17,10 +14,10 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore};
 
-use super::common::TempDir;
+use super::TempDir;
 
 /// Years before the clock of any server, which must not matter.
-use super::common::NOW;
+use super::NOW;
 /// How long what should happen may take before the test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -1,0 +1,417 @@
+//! The mistakes that others have made and the attacks that followed, one test for each that this code can meet. Their numbers
+//! are those of the project's list of pitfalls; from `e25` on they are in `pitfalls_of_requests.rs`.
+
+use crate::common::attempt::{Attempt, Change, answer};
+use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, client, clock, key_set};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use tower_client_assertion::keys::SkipReason;
+use tower_client_assertion::policy::Policy;
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{ClientAssertionLayer, PreservedBodies, Verifier};
+
+const ISSUER: &str = "https://as.example.com";
+
+const ALG: &str = "Signing algorithm is not allowed";
+const AUD: &str = "Unexpected aud claim";
+const ISS: &str = "Unexpected iss claim";
+const CRIT: &str = "Unsupported critical header parameter";
+const FAILED: &str = "Client authentication failed";
+const MALFORMED: &str = "Client assertion is not a valid JWT";
+const PARTS: &str = "Client assertion must have three components";
+const SIGNATURE: &str = "Client assertion signature is invalid";
+
+fn verifier_of(policy: Policy, clients: Vec<Client>) -> Verifier {
+    let registry = FixedRegistry::new(clients).unwrap();
+    let builder = Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap());
+    builder.issuer(ISSUER).clock(clock()).build().unwrap()
+}
+
+fn layer_of(policy: Policy, clients: Vec<Client>) -> ClientAssertionLayer<PreservedBodies> {
+    ClientAssertionLayer::new(verifier_of(policy, clients)).preserve_body_types()
+}
+
+fn layer() -> ClientAssertionLayer<PreservedBodies> {
+    layer_of(Policy::RFC7523, vec![client()])
+}
+
+fn with(change: impl Fn(&mut Attempt)) -> Attempt {
+    Attempt::with(|a| {
+        a.claim("aud", ISSUER);
+        change(a);
+    })
+}
+
+/// What a refused client is told; an accepted one is told nothing.
+fn told(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) -> Option<String> {
+    answer(layer, attempt).1["error_description"].as_str().map(str::to_owned)
+}
+
+#[track_caller]
+fn assert_told(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt, text: Option<&str>, name: &str) {
+    assert_eq!(told(layer, attempt).as_deref(), text, "{name}");
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Signed by the client's key over exactly these two texts.
+fn raw(header: &str, claims: &str) -> Attempt {
+    let assertion = SIGNER.sign(header, claims);
+    with(|a| a.parameter("client_assertion", &assertion))
+}
+
+const HEADER: &str = r#"{"alg":"ES384","kid":"key-1"}"#;
+
+/// Right claims, with `more` before their closing brace.
+fn claims(more: &str) -> String {
+    let jwt = Jwt::new().claim("aud", ISSUER);
+    serde_json::to_string(&jwt.claims).unwrap().replace('}', &format!("{more}}}"))
+}
+
+#[test]
+fn e01_no_spelling_of_none_is_an_algorithm() {
+    let layer = layer();
+    for alg in
+        [json!("none"), json!("None"), json!("nOnE"), json!("NONE"), json!(""), json!(0), json!(["ES384"]), json!(null)]
+    {
+        for mangle in [|text| text, |text: String| text[..=text.rfind('.').unwrap()].to_owned()] {
+            let mut attempt = with(|a| a.jose("alg", alg.clone()));
+            attempt.mangle = mangle;
+            assert_told(&layer, &attempt, Some(ALG), &alg.to_string());
+        }
+    }
+    assert_told(&layer, &with(|a| a.drop_jose("alg")), Some(ALG), "missing");
+}
+
+#[test]
+fn e02_a_public_key_is_no_secret() {
+    let rsa = Signer::rsa("RS256", "key-1");
+    let client = Client::new(CLIENT, key_set(&[rsa.jwk()])).unwrap();
+    let layer = layer_of(Policy::OIDC, vec![client]);
+    let jwk = rsa.jwk();
+    let modulus = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+    let pem = format!("-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n", jwk["n"]);
+    for key in [jwk.to_string().into_bytes(), modulus, pem.into_bytes(), b"AQAB".to_vec()] {
+        for alg in ["HS256", "HS384", "HS512"] {
+            let mac = Signer::secret(alg, &key);
+            let assertion = Jwt::by(&mac, CLIENT).claim("aud", ISSUER).header("kid", "key-1").signed_by(&mac);
+            let attempt = with(|a| a.parameter("client_assertion", &assertion));
+            let refused = "Authentication method is not registered for this client";
+            assert_told(&layer, &attempt, Some(refused), alg);
+        }
+    }
+}
+
+#[test]
+fn e03_an_rsa_key_serves_the_one_algorithm_that_was_named() {
+    let signer: &Signer = Box::leak(Box::new(Signer::rsa("RS256", "key-1")));
+    let layer = |policy, members: Value| {
+        let (Value::Object(mut jwk), Value::Object(members)) = (signer.jwk(), members) else { unreachable!() };
+        jwk.extend(members);
+        layer_of(policy, vec![Client::new(CLIENT, key_set(&[jwk.into()])).unwrap()])
+    };
+    let attempt = |alg: &str| {
+        let mut attempt = Attempt::of(signer, Jwt::by(signer, CLIENT).claim("aud", ISSUER));
+        attempt.jose("alg", alg);
+        attempt
+    };
+    let any = layer(Policy::RFC7523, json!({}));
+    assert_told(&any, &attempt("RS256"), None, "as it is");
+    assert_told(&any, &attempt("RS384"), Some(ALG), "not of this profile");
+    assert_told(&any, &attempt("PS256"), Some(SIGNATURE), "the other padding");
+    let pss = layer(Policy::RFC7523, json!({"alg": "PS256"}));
+    assert_told(&pss, &attempt("RS256"), Some(FAILED), "a key for the other padding");
+}
+
+#[test]
+fn e04_e05_e06_a_header_neither_supplies_nor_finds_a_key() {
+    let evil: &Signer = Box::leak(Box::new(Signer::es384("key-1")));
+    let layer = layer();
+    let urls =
+        ["https://evil.example/jwks", "http://127.0.0.1/", "http://169.254.169.254/latest/meta-data", "file:///x"];
+    let mut attempt = with(|a| {
+        a.jose("jwk", evil.jwk());
+        a.jose("x5c", json!(["MIIB"]));
+        a.jose("x5u", urls[0]);
+        a.jose("x5t", "AAAA");
+        a.jose("x5t#S256", "AAAA");
+    });
+    assert_told(&layer, &attempt, None, "what is not looked at does no harm");
+    attempt.signer = evil;
+    attempt.claim("jti", "e04");
+    assert_told(&layer, &attempt, Some(SIGNATURE), "nor does it help");
+    for url in urls {
+        let refused = "JWT header 'jku' does not match the registered key set URL";
+        assert_told(&layer, &with(|a| a.jose("jku", url)), Some(refused), url);
+    }
+}
+
+#[test]
+fn e07_e08_whatever_is_critical_is_not_understood() {
+    let layer = layer();
+    for crit in [
+        json!(["exp"]),
+        json!([]),
+        json!(["x", "x"]),
+        json!("exp"),
+        json!(null),
+        json!(["http://example.invalid/UNDEFINED"]),
+    ] {
+        assert_told(&layer, &with(|a| a.jose("crit", crit.clone())), Some(CRIT), &crit.to_string());
+    }
+    for b64 in [json!(false), json!(true), json!(null)] {
+        assert_told(&layer, &with(|a| a.jose("b64", b64.clone())), Some(CRIT), "b64");
+    }
+    // RFC 7515, appendix E, with an algorithm that would pass.
+    let header = r#"{"alg":"ES384","kid":"key-1","crit":["http://example.invalid/UNDEFINED"],"http://example.invalid/UNDEFINED":true}"#;
+    assert_told(&layer, &raw(header, &claims("")), Some(CRIT), "appendix E");
+}
+
+#[test]
+fn e09_no_member_occurs_twice_in_any_spelling() {
+    let layer = layer();
+    for more in [r#","iss":"x""#, r#","\u0069ss":"clinic-7""#, r#","x":1,"x":1"#, r#","x":1,"\u0078":2"#] {
+        assert_told(&layer, &raw(HEADER, &claims(more)), Some(MALFORMED), more);
+    }
+    for header in [
+        r#"{"alg":"ES384","kid":"key-1","alg":"none"}"#,
+        r#"{"alg":"ES384","kid":"key-1","\u0061lg":"ES384"}"#,
+        r#"{"alg":"ES384","kid":"key-1","x":1,"x":1}"#,
+    ] {
+        assert_told(&layer, &raw(header, &claims("")), Some(MALFORMED), header);
+    }
+}
+
+#[test]
+fn e10_a_date_is_a_number_that_a_double_holds() {
+    let layer = layer();
+    let number = "The exp claim must be a number";
+    for (exp, text) in [
+        ("\"1700000300\"", Some(number)),
+        ("1e400", Some(number)),
+        ("-1e400", Some(number)),
+        ("NaN", Some(MALFORMED)),
+        ("Infinity", Some(MALFORMED)),
+        ("+1", Some(MALFORMED)),
+        ("01", Some(MALFORMED)),
+        ("0x65", Some(MALFORMED)),
+        ("1.", Some(MALFORMED)),
+        ("1_0", Some(MALFORMED)),
+        ("-0", Some("Client assertion has expired")),
+        ("-1", Some("Client assertion has expired")),
+        ("-9223372036854775809", Some("Client assertion has expired")),
+        ("9223372036854775808", Some("exp is too far in the future")),
+        ("18446744073709551616", Some("exp is too far in the future")),
+        ("1e30", Some("exp is too far in the future")),
+        ("1e308", Some("exp is too far in the future")),
+        ("1.7000001e9", None),
+        ("1700000300.999", None),
+        ("17000003000e-1", None),
+    ] {
+        let jwt = Jwt::new().claim("aud", ISSUER).claim("exp", "@");
+        let claims = serde_json::to_string(&jwt.claims).unwrap().replace("\"@\"", exp);
+        assert_told(&layer, &raw(HEADER, &claims), text, exp);
+    }
+}
+
+#[test]
+fn e11_now_must_be_before_exp_and_a_fraction_counts() {
+    let layer = layer_of(Policy::RFC7523.expiry_skew(std::time::Duration::ZERO), vec![client()]);
+    let now = NOW as f64;
+    for (exp, accepted) in [(now, false), (now - 0.001, false), (now + 0.5, true), (now + 1.0, true)] {
+        assert_eq!(told(&layer, &with(|a| a.claim("exp", exp))).is_none(), accepted, "{exp}");
+    }
+}
+
+#[test]
+fn e12_an_issuer_is_a_string_and_what_is_missing_is_not_fine() {
+    let layer = layer();
+    let cases: &[(&str, Change, &str)] = &[
+        ("iss array", |a| a.claim("iss", json!([CLIENT])), ISS),
+        ("iss missing", |a| a.drop_claim("iss"), ISS),
+        ("aud missing", |a| a.drop_claim("aud"), AUD),
+        ("aud intersects", |a| a.claim("aud", json!(["https://other.example", ISSUER])), AUD),
+    ];
+    for (name, change, text) in cases {
+        assert_told(&layer, &with(change), Some(text), name);
+    }
+}
+
+#[test]
+fn e13_e14_one_odd_key_takes_no_other_down() {
+    let odd = [
+        json!({"kty": "AKP", "alg": "ML-DSA-99", "kid": "a", "pub": "AA"}),
+        json!({"kty": "OKP", "crv": "X25519", "kid": "b", "x": "AA"}),
+        json!({"kty": "OKP", "crv": "Ed448", "kid": "c", "x": "AA"}),
+        json!({"kty": "EC", "crv": "secp256k1", "kid": "d", "x": "AA", "y": "AA"}),
+        json!({"kty": "quantum"}),
+        json!(7),
+    ];
+    let keys = key_set(&[&odd[..], &[SIGNER.jwk()]].concat());
+    assert_eq!((keys.len(), keys.skipped().len()), (1, 6));
+    let layer = layer_of(Policy::RFC7523, vec![Client::new(CLIENT, keys).unwrap()]);
+    assert_told(&layer, &with(|_| {}), None, "the good one");
+    // An algorithm that we do not know is no malformed header.
+    for alg in ["Ed448", "ES256K", "ML-DSA-99", "x"] {
+        assert_told(&layer, &with(|a| a.jose("alg", alg)), Some(ALG), alg);
+    }
+    let ed25519: &Signer = Box::leak(Box::new(Signer::ed25519("Ed25519", "key-1")));
+    let layer = layer_of(Policy::RFC7523, vec![Client::new(CLIENT, key_set(&[ed25519.jwk()])).unwrap()]);
+    for alg in ["Ed25519", "EdDSA"] {
+        let mut attempt = Attempt::of(ed25519, Jwt::by(ed25519, CLIENT).claim("aud", ISSUER));
+        attempt.jose("alg", alg);
+        assert_told(&layer, &attempt, None, alg);
+    }
+}
+
+/// One key beside a good one, and why it is not used.
+#[track_caller]
+fn assert_skipped(jwk: &Value, reason: SkipReason) {
+    let keys = key_set(&[jwk.clone(), SIGNER.jwk()]);
+    assert_eq!(keys.skipped().iter().map(|key| key.reason()).collect::<Vec<_>>(), [reason], "{jwk}");
+}
+
+#[test]
+fn e15_e28_e29_e31_keys_that_are_weak_or_none_are_not_used() {
+    let with = |members: Value| {
+        let kty = members["kty"].as_str().unwrap();
+        let base = match kty {
+            "RSA" => Signer::rsa("RS256", "k").jwk(),
+            "EC" => Signer::es256("k").jwk(),
+            _ => Signer::ed25519("EdDSA", "k").jwk(),
+        };
+        let (Value::Object(mut jwk), Value::Object(members)) = (base, members) else { unreachable!() };
+        jwk.extend(members);
+        Value::Object(jwk)
+    };
+    let ones = |len: usize, last: u8| {
+        let mut number = vec![0xff; len];
+        number[len - 1] = last;
+        encode(number)
+    };
+    let cases = [
+        (json!({"kty": "RSA", "n": ones(255, 0xff)}), SkipReason::Weak),
+        (json!({"kty": "RSA", "n": ones(1025, 0xff)}), SkipReason::Weak),
+        (json!({"kty": "RSA", "n": ones(256, 0xfe)}), SkipReason::Weak),
+        (json!({"kty": "RSA", "e": "AQ"}), SkipReason::Weak),
+        (json!({"kty": "RSA", "e": "Ag"}), SkipReason::Weak),
+        (json!({"kty": "RSA", "e": ones(5, 0xff)}), SkipReason::Weak),
+        (json!({"kty": "EC", "x": encode([1; 32])}), SkipReason::Invalid),
+        (json!({"kty": "EC", "x": encode([0; 32]), "y": encode([0; 32])}), SkipReason::Invalid),
+        (json!({"kty": "EC", "crv": "P-384"}), SkipReason::Invalid),
+        (json!({"kty": "EC", "y": ""}), SkipReason::Invalid),
+        (json!({"kty": "EC", "alg": "ES384"}), SkipReason::AlgorithmConflict),
+        (json!({"kty": "OKP", "x": encode([0; 32])}), SkipReason::Weak),
+        (json!({"kty": "OKP", "x": encode([1; 31])}), SkipReason::Invalid),
+    ];
+    for (members, reason) in cases {
+        assert_skipped(&with(members), reason);
+    }
+}
+
+#[test]
+fn e16_nesting_and_length_are_bounded() {
+    let layer = layer();
+    for (levels, text) in [(14, None), (15, None), (16, Some(MALFORMED)), (5000, Some(MALFORMED))] {
+        let nested = format!(r#","x":{}1{}"#, "[".repeat(levels), "]".repeat(levels));
+        let attempt = raw(HEADER, &claims(&nested));
+        assert_told(&layer, &attempt, text, &levels.to_string());
+    }
+    let long = with(|a| a.claim("x", "x".repeat(16 * 1024)));
+    assert_told(&layer, &long, Some("Client assertion is too long"), "long");
+}
+
+#[test]
+fn e17_text_is_strict_utf_8() {
+    let layer = layer();
+    let refused = |claims: Vec<u8>| {
+        let assertion = SIGNER.sign(HEADER, claims);
+        told(&layer, &with(|a| a.parameter("client_assertion", &assertion)))
+    };
+    let text = claims(r#","x":"@""#);
+    let with_bytes = |bytes: &[u8]| {
+        let at = text.find('@').unwrap();
+        [&text.as_bytes()[..at], bytes, &text.as_bytes()[at + 1..]].concat()
+    };
+    let malformed = Some(MALFORMED.to_owned());
+    for bytes in
+        [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\\ud800", b"\\udc00\\ud800", b"\0", b"\n"]
+    {
+        assert_eq!(refused(with_bytes(bytes)), malformed, "{bytes:?}");
+    }
+    assert_eq!(refused([b"\xef\xbb\xbf", text.as_bytes()].concat()), malformed, "BOM");
+    assert_eq!(refused(text.encode_utf16().flat_map(u16::to_be_bytes).collect()), malformed, "UTF-16");
+    assert_eq!(refused(with_bytes("\u{1F600}\\ud83d\\ude00".as_bytes())), None, "what is right");
+    for (claim, text) in [("jti", "Unexpected jti claim"), ("iss", ISS), ("sub", "Unexpected sub claim")] {
+        assert_told(&layer, &with(|a| a.claim(claim, "a\0b")), Some(text), claim);
+    }
+}
+
+#[test]
+fn e18_e19_an_assertion_has_one_spelling_and_nothing_around_it() {
+    let layer = layer();
+    type Mangled = (&'static str, fn(String) -> String, &'static str);
+    let mangles: &[Mangled] = &[
+        ("padded", |text| text + "==", MALFORMED),
+        ("in the other alphabet", |text| text.replace('.', "+."), MALFORMED),
+        ("with a slash", |text| text + "/", MALFORMED),
+        ("with a space before", |text| format!(" {text}"), MALFORMED),
+        ("with a line break after", |text| text + "\r\n", MALFORMED),
+        ("after Bearer", |text| format!("Bearer {text}"), MALFORMED),
+        ("with a NUL after", |text| text + "\0", MALFORMED),
+        ("twice", |text| format!("{text},{text}"), PARTS),
+        ("twice, by a space", |text| format!("{text} {text}"), PARTS),
+        ("with stray bits", stray_bits, MALFORMED),
+    ];
+    for (name, mangle, text) in mangles {
+        assert_told(&layer, &with(|a| a.mangle = *mangle), Some(text), name);
+    }
+}
+
+/// The last of four characters carries two bits that no byte needs; 97 bytes leave four.
+fn stray_bits(text: String) -> String {
+    let (input, signature) = text.rsplit_once('.').unwrap();
+    let longer = [URL_SAFE_NO_PAD.decode(signature).unwrap(), vec![0]].concat();
+    let spelt = encode(longer);
+    format!("{input}.{}B", spelt.strip_suffix('A').unwrap())
+}
+
+#[test]
+fn e20_e21_e22_no_other_serialization_encryption_or_nesting() {
+    let layer = layer();
+    let refused = |assertion: &str| told(&layer, &with(|a| a.parameter("client_assertion", assertion)));
+    assert_eq!(refused(r#"{"payload":"e30","protected":"e30","signature":"AA"}"#).as_deref(), Some(PARTS));
+    assert_eq!(refused(r#"{"payload":"a.b.c"}"#).as_deref(), Some(MALFORMED));
+    let jwe = format!(
+        "{}.AA.AA.AA.AA",
+        encode(r#"{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647,"zip":"DEF"}"#)
+    );
+    assert_eq!(refused(&jwe).as_deref(), Some(PARTS));
+    let encrypted = "Encrypted client assertions are not supported";
+    assert_told(&layer, &with(|a| a.jose("enc", "A128GCM")), Some(encrypted), "enc");
+    for cty in ["JWT", "jwt", "application/jwt"] {
+        assert_told(&layer, &with(|a| a.jose("cty", cty)), Some(encrypted), cty);
+    }
+}
+
+#[test]
+fn e23_e24_an_audience_is_us_alone_and_not_our_url() {
+    let layer = layer();
+    for aud in [
+        json!([ISSUER, "https://evil.example"]),
+        json!([]),
+        json!([1]),
+        json!({ISSUER: 1}),
+        json!(format!("{ISSUER}/")),
+        json!(ISSUER.to_uppercase()),
+        json!("https://as.example.com:443"),
+        json!("https://as%2Eexample.com"),
+        json!("https://as.example.com/token"),
+    ] {
+        assert_told(&layer, &with(|a| a.claim("aud", aud.clone())), Some(AUD), &aud.to_string());
+    }
+}

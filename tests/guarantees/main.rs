@@ -1,0 +1,21 @@
+//! What holds for the crate as a whole: its types, its public interface, what must not compile, and that each requirement
+//! of the specifications has a test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(all(unix, feature = "axum"))]
+mod compile_fail;
+#[cfg(all(
+    unix,
+    feature = "axum",
+    feature = "jsonwebtoken",
+    feature = "jwks-client",
+    feature = "redis",
+    feature = "tracing"
+))]
+mod public_api;
+mod requirements;
+mod types;

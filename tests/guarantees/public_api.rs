@@ -1,0 +1,103 @@
+//! What others' types our public interface names. A crate that is before its 1.0 may change them with any release of its own,
+//! which would break our users with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// `axum-core` behind its feature; the traits that make a Tower layer one; and what the macro of `pin-project-lite` writes into
+/// the `Unpin` of its types, where nobody else can name it.
+const PERMITTED: [&str; 4] = ["axum_core", "pin_project_lite", "tower_layer", "tower_service"];
+
+#[test]
+fn no_type_of_a_crate_before_its_first_release_but_those_that_must_be() {
+    let versions = versions();
+    let named = named_crates(&documentation());
+    // If rustdoc wrote another format, nothing would be found, and nothing be wrong.
+    for known in ["axum_core", "bytes", "core", "http", "http_body", "jsonwebtoken", "serde_json", "tower_service"] {
+        assert!(named.contains_key(known), "{known} was not found among {:?}", named.keys());
+    }
+    for (name, places) in named {
+        if PERMITTED.contains(&&*name) || matches!(&*name, "std" | "core" | "alloc") {
+            continue;
+        }
+        let versions = versions.get(&name).unwrap_or_else(|| panic!("{name} is no dependency: {places:?}"));
+        let unstable = versions.iter().any(|version| version.starts_with("0."));
+        assert!(!unstable, "{name} {versions:?} is in the public interface, at {places:?}");
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root)
+        .env("RUSTDOC", root.join(".ci/rustdoc-json"))
+        .env_remove("RUSTDOCFLAGS")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// The versions of each package in the graph, by the name of its library.
+fn versions() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata: Value = serde_json::from_slice(&cargo(&["metadata", "--format-version", "1"])).unwrap();
+    let mut versions = BTreeMap::<_, BTreeSet<_>>::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let version = package["version"].as_str().unwrap().to_owned();
+        for target in package["targets"].as_array().unwrap() {
+            let name = target["name"].as_str().unwrap().replace('-', "_");
+            if target["kind"].as_array().unwrap().iter().any(|kind| kind != "bin" && kind != "test") {
+                versions.entry(name).or_default().insert(version.clone());
+            }
+        }
+    }
+    versions
+}
+
+/// rustdoc's description of the public interface, with every feature.
+fn documentation() -> Value {
+    cargo(&["rustdoc", "--lib", "--all-features", "--", "-Zunstable-options", "--output-format=json"]);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let file = target.join("doc/tower_client_assertion.json");
+    serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap()
+}
+
+/// The crates whose items are named, each with some of the places that do.
+fn named_crates(documentation: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let mut named = BTreeMap::<_, BTreeSet<_>>::new();
+    for item in documentation["index"].as_object().unwrap().values() {
+        let implementation = &item["inner"]["impl"];
+        let derived = implementation["is_synthetic"] == true || !implementation["blanket_impl"].is_null();
+        if item["crate_id"] != 0 || derived {
+            continue;
+        }
+        let mut ids = BTreeSet::new();
+        collect_paths(&item["inner"], &mut ids);
+        for id in ids {
+            let path = &documentation["paths"][id.to_string()];
+            let Some(krate) = path["crate_id"].as_u64().filter(|krate| *krate != 0) else { continue };
+            let name = documentation["external_crates"][krate.to_string()]["name"].as_str().unwrap();
+            let place = format!("{}:{}", item["span"]["filename"], item["span"]["begin"]);
+            named.entry(name.to_owned()).or_default().insert(place);
+        }
+    }
+    named
+}
+
+/// A path is an object with an id and the arguments of its generics, wherever it stands.
+fn collect_paths(value: &Value, ids: &mut BTreeSet<u64>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| collect_paths(value, ids)),
+        Value::Object(members) => {
+            if let (Some(id), true) = (members.get("id").and_then(Value::as_u64), members.contains_key("args")) {
+                ids.insert(id);
+            }
+            members.values().for_each(|value| collect_paths(value, ids));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,176 @@
+//! Promises of the types themselves: they cross threads, they are small, they can be named, and what they print is no secret.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::{Jwt, form, now_or_never};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, service_fn};
+use tower_client_assertion::event::{Event, Excerpt, Finding, Refused};
+use tower_client_assertion::grpc::{GrpcAssertion, GrpcAssertionLayer};
+use tower_client_assertion::jwks::{
+    AddressGuard, FetchError, JwksFetch, JwksUrl, KeySetCache, KeySource, KeysUnavailable, SourceState, UrlError,
+};
+use tower_client_assertion::keys::{KeySet, VerificationKey};
+use tower_client_assertion::overload::{SignatureCheck, SignatureChecks};
+use tower_client_assertion::policy::{Limits, Policy};
+use tower_client_assertion::port::{Answer, Awaited, PortError};
+use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry};
+use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
+use tower_client_assertion::replay::{MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::secret::ClientSecret;
+use tower_client_assertion::{
+    BufferedBody, ClientAssertion, ClientAssertionLayer, ClientAuthMetadata, ClientId, ClientIdentity, ConfigError,
+    Endpoint, PreservedBodies, RebuiltBodies, Rejection, RequestBody, ResponseBody, ResponseFuture, TokenRequest,
+    VerifiedClaims, Verifier, VerifierBuilder, WrappedBodies, grpc,
+};
+
+fn shared<T: Send + Sync + Unpin + 'static>() {}
+fn sent<T: Send + Debug>() {}
+fn printed<T: Debug>() {}
+fn cheap_clone<T: Clone>() {}
+fn error<T: std::error::Error + Send + Sync + 'static>() {}
+
+type Handler = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, std::convert::Infallible>;
+type Made = fn(BufferedBody) -> Full<Bytes>;
+
+#[test]
+fn everything_crosses_threads() {
+    shared::<ClientAssertionLayer>();
+    shared::<ClientAssertionLayer<PreservedBodies>>();
+    shared::<ClientAssertionLayer<RebuiltBodies<Made>>>();
+    shared::<ClientAssertion<()>>();
+    shared::<GrpcAssertionLayer>();
+    shared::<GrpcAssertion<()>>();
+    shared::<BufferedBody>();
+    shared::<RequestBody<Full<Bytes>>>();
+    shared::<ResponseBody<Full<Bytes>>>();
+    shared::<Verifier>();
+    shared::<VerifierBuilder>();
+    shared::<SignatureChecks>();
+    shared::<SignatureCheck>();
+    shared::<ClientIdentity>();
+    shared::<VerifiedClaims>();
+    shared::<ClientAuthMetadata>();
+    shared::<ClientId>();
+    shared::<Rejection>();
+    shared::<Policy>();
+    shared::<Limits>();
+    shared::<KeySet>();
+    shared::<VerificationKey>();
+    shared::<Client>();
+    shared::<ClientSecret>();
+    shared::<FixedRegistry>();
+    shared::<FileRegistry>();
+    shared::<MemoryReplay>();
+    shared::<Endpoint>();
+    shared::<Awaited<()>>();
+    shared::<KeySetCache>();
+    shared::<KeySource>();
+    shared::<SourceState>();
+    shared::<AddressGuard>();
+    shared::<Redox>();
+    shared::<Rfc6749>();
+    shared::<Opaque>();
+    error::<ConfigError>();
+    error::<FetchError>();
+    error::<KeysUnavailable>();
+    error::<UrlError>();
+    error::<Rejection>();
+    error::<PortError>();
+    #[cfg(feature = "axum")]
+    error::<tower_client_assertion::extract::NoIdentity>();
+}
+
+/// A future that is not `Send` cannot be spawned, and a type that prints nothing breaks whoever derives `Debug` around it.
+#[test]
+fn futures_are_sent_and_everything_prints() {
+    sent::<ResponseFuture<Handler, <Handler as Service<Request<Full<Bytes>>>>::Future, Full<Bytes>, PreservedBodies>>();
+    sent::<grpc::ResponseFuture<Handler, <Handler as Service<Request<Full<Bytes>>>>::Future, Full<Bytes>>>();
+    sent::<Event<'_>>();
+    sent::<Answer<()>>();
+    printed::<(Refused<'_>, Finding<'_>, Excerpt<'_>, TokenRequest<'_>, ReplayKey<'_>)>();
+    printed::<(WrappedBodies, PreservedBodies, RebuiltBodies<Made>)>();
+    printed::<(ClientAssertionLayer<RebuiltBodies<Made>>, ClientAssertion<(), RebuiltBodies<Made>>)>();
+}
+
+#[test]
+fn what_travels_with_a_request_is_small_and_cloned_cheaply() {
+    cheap_clone::<ClientAssertionLayer>();
+    cheap_clone::<GrpcAssertionLayer>();
+    cheap_clone::<SignatureChecks>();
+    cheap_clone::<ClientIdentity>();
+    cheap_clone::<KeySetCache>();
+    cheap_clone::<KeySource>();
+    cheap_clone::<JwksUrl>();
+    type Future<M> = ResponseFuture<(), (), Full<Bytes>, M>;
+    let sizes = [
+        ("ClientIdentity", size_of::<ClientIdentity>(), 192),
+        ("Rejection", size_of::<Rejection>(), 32),
+        ("ClientAssertionLayer", size_of::<ClientAssertionLayer>(), 8),
+        ("ClientAssertionLayer of a function", size_of::<ClientAssertionLayer<RebuiltBodies<Made>>>(), 16),
+        ("GrpcAssertionLayer", size_of::<GrpcAssertionLayer>(), 8),
+        ("ClientAssertion", size_of::<ClientAssertion<()>>(), 8),
+        ("RequestBody, over a body", size_of::<RequestBody<()>>(), 136),
+        ("ResponseFuture", size_of::<Future<WrappedBodies>>(), 568),
+        ("grpc::ResponseFuture", size_of::<grpc::ResponseFuture<(), (), ()>>(), 472),
+    ];
+    for (name, size, most) in sizes {
+        assert!(size <= most, "{name} has {size} bytes");
+    }
+}
+
+/// Whatever is printed, in whatever state, no part of an assertion is.
+#[test]
+fn nothing_that_prints_prints_an_assertion() {
+    let assertion = Jwt::new().signed();
+    let printed = std::sync::Mutex::new(Vec::new());
+    let handler = service_fn(|request: Request<RequestBody<Full<Bytes>>>| {
+        printed.lock().unwrap().push(format!("{request:?}"));
+        async { Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default())) }
+    });
+    let mut service = ClientAssertionLayer::new(crate::common::verifier()).layer(handler);
+    let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+    let future = service.call(request.body(Full::from(form(&assertion))).unwrap());
+    printed.lock().unwrap().push(format!("{future:?}"));
+    let response = now_or_never(future).unwrap();
+    let mut printed = printed.into_inner().unwrap();
+    printed.push(format!("{response:?} {:?}", response.extensions().get::<Rejection>()));
+    assert!(printed.iter().any(|text| text.contains("BufferedBody")), "{printed:?}");
+    for part in assertion.split('.') {
+        assert!(printed.iter().all(|text| !text.contains(part)), "{printed:?}");
+    }
+}
+
+#[test]
+fn ports_and_renderers_are_object_safe() {
+    fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn JwksFetch, _: &dyn RenderRejection) {}
+}
+
+/// A plain struct can hold them: no type parameter has to be spelt.
+#[test]
+fn the_layer_and_its_service_fit_into_a_plain_struct() {
+    #[derive(Clone, Debug)]
+    #[allow(dead_code, reason = "that it can be made is the point")]
+    struct State {
+        layer: ClientAssertionLayer,
+        calls: GrpcAssertionLayer,
+        boxed: ClientAssertionLayer<RebuiltBodies<Made>>,
+        service: ClientAssertion<Handler, PreservedBodies>,
+    }
+    let verifier = Arc::new(crate::common::verifier());
+    let layer = ClientAssertionLayer::new(Arc::clone(&verifier)).body_timeout(Duration::from_secs(1)).unwrap();
+    let handler = Handler::new(service_fn(|_| async { Ok(Response::default()) }));
+    let make: Made = |_| Full::default();
+    let state = State {
+        service: layer.clone().preserve_body_types().layer(handler),
+        boxed: layer.clone().rebuild_bodies_with(make),
+        calls: GrpcAssertionLayer::new(verifier),
+        layer,
+    };
+    assert!(format!("{:?}", state.clone()).contains("redox"));
+}

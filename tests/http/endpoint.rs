@@ -1,0 +1,125 @@
+//! The other endpoints of an authorization server: the same verifier, no grant type, and one memory of what is spent.
+
+use std::sync::Arc;
+
+use crate::common::attempt::{Attempt, answer};
+use crate::common::{AUDIENCE, Jwt, SIGNER, builder, now_or_never, verifier};
+use serde_json::json;
+use tower_client_assertion::policy::Policy;
+use tower_client_assertion::{ClientAssertionLayer, Endpoint, PreservedBodies, TokenRequest, Verifier};
+
+const ENDPOINTS: [Endpoint; 5] = [
+    Endpoint::Token,
+    Endpoint::PushedAuthorizationRequest,
+    Endpoint::Introspection,
+    Endpoint::Revocation,
+    Endpoint::DeviceAuthorization,
+];
+
+fn layer(verifier: &Arc<Verifier>, endpoint: Endpoint) -> ClientAssertionLayer<PreservedBodies> {
+    ClientAssertionLayer::new(Arc::clone(verifier)).endpoint(endpoint).preserve_body_types()
+}
+
+#[test]
+fn form_09_only_the_token_endpoint_has_a_grant_type() {
+    let verifier = Arc::new(verifier());
+    for endpoint in ENDPOINTS {
+        for (grant_type, at_the_token_endpoint) in
+            [(Some("client_credentials"), 200), (Some("password"), 400), (None, 400)]
+        {
+            let attempt = Attempt::with(|a| {
+                a.drop_parameter("grant_type");
+                grant_type.into_iter().for_each(|value| a.parameter("grant_type", value));
+            });
+            let expected = if endpoint == Endpoint::Token { at_the_token_endpoint } else { 200 };
+            assert_eq!(answer(&layer(&verifier, endpoint), &attempt).0, expected, "{endpoint:?}, {grant_type:?}");
+        }
+    }
+    assert_eq!(Endpoint::default(), Endpoint::Token);
+}
+
+/// Elsewhere it is nobody's parameter, but a form is a form.
+#[test]
+fn form_09_the_form_is_read_as_strictly_everywhere() {
+    let verifier = Arc::new(verifier());
+    for endpoint in ENDPOINTS {
+        for (change, text) in [
+            ("&grant_type=x&grant_type=y", "Parameter 'grant_type' must not be repeated"),
+            ("&client_id=%zz", "Request body is not valid form data"),
+            ("&client_secret=hush", "More than one client authentication method was used"),
+            ("&client_id=somebody", "Unexpected iss claim value"),
+        ] {
+            let attempt = Attempt::with(|a| {
+                if change.contains("grant_type") {
+                    a.drop_parameter("grant_type");
+                }
+                a.tail = change;
+            });
+            let (_, body) = answer(&layer(&verifier, endpoint), &attempt);
+            assert_eq!(body["error_description"], text, "{endpoint:?}");
+        }
+        let none = Attempt::with(|a| {
+            a.drop_parameter("client_assertion");
+            a.drop_parameter("client_assertion_type");
+        });
+        let (status, body) = answer(&layer(&verifier, endpoint), &none);
+        assert_eq!(
+            (status, &body["error_description"]),
+            (400, &json!("Missing client assertion type")),
+            "{endpoint:?}"
+        );
+    }
+}
+
+#[test]
+fn e56_an_assertion_is_good_for_one_request_at_one_endpoint() {
+    let verifier = Arc::new(verifier());
+    for first in ENDPOINTS {
+        let attempt = Attempt::new();
+        assert_eq!(answer(&layer(&verifier, first), &attempt).0, 200, "{first:?}");
+        for second in ENDPOINTS {
+            let (status, body) = answer(&layer(&verifier, second), &attempt);
+            let told = (status, body["error_description"].as_str());
+            assert_eq!(told, (400, Some("Unexpected jti claim value")), "{first:?}, then {second:?}");
+        }
+    }
+}
+
+/// RFC 9126, section 2, would also have the endpoint's own URL; its update of 2026 would not.
+#[test]
+fn clm_03d_the_audience_is_that_of_the_profile_everywhere() {
+    let issuer = "https://as.example.com";
+    let build = |policy| {
+        Verifier::builder(
+            policy,
+            tower_client_assertion::registry::FixedRegistry::new([crate::common::client()]).unwrap(),
+            tower_client_assertion::replay::MemoryReplay::new(100).unwrap(),
+        )
+        .issuer(issuer)
+        .clock(crate::common::clock())
+    };
+    let cases = [
+        (build(Policy::RFC7523).build(), [true, false, false]),
+        (build(Policy::OIDC).audience(AUDIENCE).build(), [true, true, false]),
+        (builder(Policy::SMART_BACKEND_SERVICES).build(), [false, true, false]),
+    ];
+    for (verifier, accepted) in cases {
+        let verifier = Arc::new(verifier.unwrap());
+        for endpoint in ENDPOINTS {
+            for (aud, accepted) in [issuer, AUDIENCE, "https://as.example.com/par"].into_iter().zip(accepted) {
+                let attempt = Attempt::of(&SIGNER, Jwt::new().claim("aud", aud));
+                let (status, _) = answer(&layer(&verifier, endpoint), &attempt);
+                assert_eq!(status == 200, accepted, "{endpoint:?} {aud}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_verifier_by_itself_knows_endpoints_too() {
+    let verifier = verifier();
+    let body = crate::common::form(&Jwt::new().signed()).replace("grant_type", "token_type_hint");
+    let request = TokenRequest::new(body.as_bytes());
+    assert!(now_or_never(verifier.verify(&request)).is_err());
+    assert!(now_or_never(verifier.verify(&request.endpoint(Endpoint::Revocation))).is_ok());
+}

@@ -1,0 +1,129 @@
+//! The response future with ports that need time: it waits, it calls the inner service once, and it can be dropped anywhere.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, client, clock, form};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tokio::sync::Semaphore;
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::port::Awaited;
+use tower_client_assertion::registry::{AsyncClientRegistry, Found};
+use tower_client_assertion::replay::{Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+
+#[derive(Debug)]
+struct Registry(Arc<Semaphore>);
+
+impl AsyncClientRegistry for Registry {
+    async fn find(&self, client_id: &str) -> Found {
+        self.0.acquire().await.unwrap().forget();
+        Ok((client_id == CLIENT).then(|| Arc::new(client())))
+    }
+}
+
+#[derive(Debug)]
+struct Store(Arc<Semaphore>, MemoryReplay);
+
+impl AsyncReplayStore for Store {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+        self.0.acquire().await.unwrap().forget();
+        self.1.admit(key, until, now).get().await
+    }
+}
+
+/// A layer whose registry and store each wait for permits.
+fn layer() -> (ClientAssertionLayer, Arc<Semaphore>, Arc<Semaphore>) {
+    let (registry, store) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let replay = Store(Arc::clone(&store), MemoryReplay::new(100).unwrap());
+    let verifier =
+        Verifier::builder(Policy::REDOX, Awaited::new(Registry(Arc::clone(&registry))), Awaited::new(replay))
+            .audience(AUDIENCE)
+            .clock(clock())
+            .build()
+            .unwrap();
+    (ClientAssertionLayer::new(verifier), registry, store)
+}
+
+fn request(body: &str) -> Request<Full<Bytes>> {
+    let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+    request.body(Full::from(body.to_owned())).unwrap()
+}
+
+async fn polled_once<F: Future + Unpin>(future: &mut F) -> bool {
+    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_ready())).await
+}
+
+#[tokio::test]
+async fn it_waits_for_both_ports_and_then_calls_once() {
+    let (layer, registry, store) = layer();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let body = form(&Jwt::new().signed());
+    let expected = body.clone();
+    let handler = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let expected = expected.clone();
+        async move {
+            assert!(request.extensions().get::<ClientIdentity>().is_some());
+            assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), expected);
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }
+    });
+    let mut attempt = Box::pin(layer.layer(handler).oneshot(request(&body)));
+    assert!(!polled_once(&mut attempt).await);
+    registry.add_permits(1);
+    assert!(!polled_once(&mut attempt).await);
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    store.add_permits(1);
+    assert_eq!(attempt.await.unwrap().status(), StatusCode::OK);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_found_after_waiting_is_a_response() {
+    let (layer, registry, store) = layer();
+    registry.add_permits(9);
+    store.add_permits(9);
+    let handler = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let mut service = layer.layer(handler);
+    let body = form(&Jwt::new().signed());
+    assert_eq!(service.call(request(&body)).await.unwrap().status(), StatusCode::OK);
+    let response = service.call(request(&body)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.ends_with(b"\"Unexpected jti claim value\"}"));
+}
+
+#[tokio::test]
+async fn dropped_at_any_wait_it_gives_everything_back() {
+    for registry_permits in [0, 1] {
+        let (layer, registry, store) = layer();
+        registry.add_permits(registry_permits);
+        let held = Arc::new(());
+        let watched = Arc::clone(&held);
+        let handler = service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+            let _held = Arc::clone(&watched);
+            async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) }
+        });
+        let mut service = layer.layer(handler);
+        let references = Arc::strong_count(&held);
+        let body = form(&Jwt::new().signed());
+        {
+            let mut attempt = Box::pin(service.call(request(&body)));
+            assert!(!polled_once(&mut attempt).await);
+            assert!(Arc::strong_count(&held) > references);
+        }
+        assert_eq!(Arc::strong_count(&held), references, "the service that it held is gone");
+        registry.add_permits(9);
+        store.add_permits(9);
+        let response = service.call(request(&body)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "the assertion is unspent");
+    }
+}

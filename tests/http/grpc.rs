@@ -1,0 +1,161 @@
+//! Calls with their assertion in the metadata, without a gRPC framework: what is handed on, what a port that needs time does,
+//! and what the client is told when it is our fault.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, builder, client, clock, now_or_never, verifier};
+use http::{Request, Response, StatusCode};
+use tokio::sync::Semaphore;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_client_assertion::grpc::GrpcAssertionLayer;
+use tower_client_assertion::port::{Awaited, PortError};
+use tower_client_assertion::registry::{AsyncClientRegistry, Found};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{ClientIdentity, JWT_BEARER, Policy, Rejection, Verifier};
+
+/// A call whose body is what was passed in, so that it can be seen to arrive untouched.
+fn call(assertion: &str) -> Request<&'static str> {
+    let request = Request::post("/package.Service/Method").header("content-type", "application/grpc");
+    request
+        .header("client-assertion-type", JWT_BEARER)
+        .header("client-assertion", assertion)
+        .body("the messages")
+        .unwrap()
+}
+
+async fn handler(request: Request<&'static str>) -> Result<Response<String>, Infallible> {
+    let client = request.extensions().get::<ClientIdentity>().unwrap().client_id();
+    Ok(Response::new(format!("{client} sent {}", request.body())))
+}
+
+fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
+    response.extensions().get().map(Rejection::kind)
+}
+
+#[test]
+fn a_proven_call_is_handed_on_with_its_body_and_an_identity() {
+    let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
+    let response = now_or_never(service.call(call(&Jwt::new().signed()))).unwrap();
+    assert_eq!(response.body(), &format!("{CLIENT} sent the messages"));
+}
+
+#[test]
+fn a_handler_that_prints_its_request_prints_no_assertion() {
+    let handler = service_fn(|request: Request<&'static str>| async move {
+        assert!(request.headers().contains_key("client-assertion"));
+        Ok::<_, Infallible>(Response::new(format!("{request:?}")))
+    });
+    let assertion = Jwt::new().signed();
+    let response = now_or_never(GrpcAssertionLayer::new(verifier()).layer(handler).call(call(&assertion))).unwrap();
+    let printed = response.body();
+    assert!(
+        printed.contains("client-assertion") && assertion.split('.').all(|part| !printed.contains(part)),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_refused_call_is_an_answer_of_headers_alone() {
+    let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
+    let response = now_or_never(service.call(call("a.b.c"))).unwrap();
+    assert_eq!((response.status(), &**response.body()), (StatusCode::OK, ""));
+    assert_eq!(response.headers()["content-type"], "application/grpc");
+    assert_eq!(response.headers()["grpc-status"], "16");
+    assert_eq!(response.headers()["grpc-message"], "Client assertion is not a valid JWT");
+    assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::Malformed)));
+}
+
+#[test]
+fn metadata_are_taken_literally() {
+    let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
+    let good = Jwt::new().signed();
+    // Neither an escape nor what separates the pairs of a form means anything in metadata.
+    for altered in [good.replacen('.', "%2E", 1), format!("{good}&client_id=x"), format!("{good}+"), format!("{good}=")]
+    {
+        let response = now_or_never(service.call(call(&altered))).unwrap();
+        assert_eq!(response.headers()["grpc-status"], "16", "{altered}");
+    }
+    let mut request = call(&good);
+    request.headers_mut().insert("client-assertion", http::HeaderValue::from_bytes(b"\xff\xfe").unwrap());
+    let response = now_or_never(service.call(request)).unwrap();
+    assert_eq!(response.headers()["grpc-status"], "3");
+    assert_eq!(response.headers()["grpc-message"], "Metadata are not valid UTF-8");
+    assert_eq!(now_or_never(service.call(call(&good))).unwrap().body(), &format!("{CLIENT} sent the messages"));
+}
+
+#[test]
+fn credentials_in_the_query_and_an_identity_from_elsewhere_are_refused_as_over_http() {
+    let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
+    let mut request = call(&Jwt::new().signed());
+    *request.uri_mut() = "/package.Service/Method?client_secret=hush".parse().unwrap();
+    let response = now_or_never(service.call(request)).unwrap();
+    assert_eq!(response.headers()["grpc-status"], "3");
+
+    let identity = crate::common::verify(&verifier(), &crate::common::form(&Jwt::new().signed())).unwrap();
+    let mut request = Request::post("/package.Service/Method").body("").unwrap();
+    request.extensions_mut().insert(identity);
+    let response = now_or_never(service.call(request)).unwrap();
+    assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::NoAuthentication(None))));
+}
+
+#[test]
+fn what_is_our_fault_is_unavailable() {
+    let time = clock();
+    let verifier = builder(Policy::REDOX).clock(time.clone()).build().unwrap();
+    time.stop();
+    let mut service = GrpcAssertionLayer::new(verifier).layer(service_fn(handler));
+    let response = now_or_never(service.call(call(&Jwt::new().signed()))).unwrap();
+    assert_eq!(kind(&response), Some(RejectionKind::Server(ServerFault::Clock)));
+    assert_eq!(response.headers()["grpc-status"], "14");
+    assert_eq!(response.headers()["grpc-message"], "The authorization server is temporarily unavailable");
+}
+
+/// Answers when there is a permit, and fails when there will be none.
+#[derive(Debug)]
+struct Registry(Arc<Semaphore>);
+
+impl AsyncClientRegistry for Registry {
+    async fn find(&self, client_id: &str) -> Found {
+        self.0.acquire().await.map_err(PortError::new)?.forget();
+        Ok((client_id == CLIENT).then(|| Arc::new(client())))
+    }
+}
+
+fn waiting() -> (GrpcAssertionLayer, Arc<Semaphore>) {
+    let permits = Arc::new(Semaphore::new(0));
+    let registry = Awaited::new(Registry(Arc::clone(&permits)));
+    let builder = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap());
+    (GrpcAssertionLayer::new(builder.audience(AUDIENCE).clock(clock()).build().unwrap()), permits)
+}
+
+#[tokio::test]
+async fn while_a_port_is_slow_a_call_holds_no_permit_of_a_limit_inside() {
+    let (layer, registry) = waiting();
+    let permits = Arc::new(Semaphore::new(1));
+    let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits));
+    let mut service = layer.layer(limit.layer(service_fn(handler)));
+    let mut pending = Box::pin(service.ready().await.unwrap().call(call(&Jwt::new().signed())));
+    assert_eq!(permits.available_permits(), 0, "it is ready");
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(pending.as_mut().poll(&mut context).is_pending());
+    assert_eq!(permits.available_permits(), 1, "it waits");
+    let held = permits.acquire().await.unwrap();
+    registry.add_permits(1);
+    let (response, ()) = tokio::join!(pending, async {
+        tokio::task::yield_now().await;
+        drop(held);
+    });
+    assert_eq!(response.unwrap().body(), &format!("{CLIENT} sent the messages"));
+}
+
+#[tokio::test]
+async fn a_port_that_fails_late_is_our_fault_still() {
+    let (layer, registry) = waiting();
+    registry.close();
+    let response = layer.layer(service_fn(handler)).oneshot(call(&Jwt::new().signed())).await.unwrap();
+    assert_eq!(kind(&response), Some(RejectionKind::Server(ServerFault::Registry)));
+    assert_eq!(response.headers()["grpc-status"], "14");
+}

@@ -1,0 +1,19 @@
+//! The layer in front of a token endpoint: which requests it guards, how it reads their head and body, and how it
+//! answers those that it refuses. The same for gRPC calls.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod body;
+mod endpoint;
+mod future;
+mod grpc;
+mod head;
+mod mounting;
+mod optional;
+mod redox;
+mod render;
+mod response_cache;
+mod service;

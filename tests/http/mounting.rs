@@ -1,0 +1,264 @@
+//! The layer where it should not be: mounted twice, or behind something that has read the body. The operator is told so, and
+//! nobody is let in by it.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use crate::common::{
+    AUDIENCE, CLIENT, Jwt, Signer, builder, client, clock, form, key_set, now_or_never, verifier, verify,
+};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, Service, service_fn};
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::event::Event;
+use tower_client_assertion::grpc::GrpcAssertionLayer;
+use tower_client_assertion::policy::AudienceRule;
+use tower_client_assertion::port::Awaited;
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::replay::{Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::{
+    ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, Rejection, RequestBody, Verifier,
+};
+
+const TWICE: RejectionKind = RejectionKind::Server(ServerFault::MountedTwice);
+const REPLAYED: RejectionKind = RejectionKind::Client(ClientFault::Replayed);
+
+fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+    request.body(Full::new(body.into())).unwrap()
+}
+
+/// Sends a request through these layers, the outer one first; the handler answers with who it sees.
+fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let handler = service_fn(|request: Request<Full<Bytes>>| async move {
+        let seen = request.extensions().get::<ClientIdentity>().map(|identity| identity.client_id().to_string());
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(seen.unwrap_or_else(|| "nobody".to_owned()))))
+    });
+    let [outer, inner] = layers.map(|layer| layer.clone().preserve_body_types());
+    now_or_never(outer.layer(inner.layer(handler)).call(request)).unwrap()
+}
+
+fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
+    response.extensions().get().map(Rejection::kind)
+}
+
+fn text(response: Response<Full<Bytes>>) -> String {
+    String::from_utf8(now_or_never(response.into_body().collect()).unwrap().to_bytes().to_vec()).unwrap()
+}
+
+/// A store that never looks, and so sees a replay only when it is asked to admit.
+#[derive(Debug)]
+struct Blind(MemoryReplay);
+
+impl AsyncReplayStore for Blind {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+        self.0.admit(key, until, now).get().await
+    }
+}
+
+#[test]
+fn mounted_twice_it_says_so_whether_the_store_looks_or_not() {
+    let blind = Awaited::new(Blind(MemoryReplay::new(100).unwrap()));
+    let registry = FixedRegistry::new([client()]).unwrap();
+    let blind = Verifier::builder(Policy::REDOX, registry, blind).audience(AUDIENCE).clock(clock());
+    for builder in [builder(Policy::REDOX), blind] {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&events);
+        let verifier = builder.events(move |event: &Event<'_>| {
+            let event = match event {
+                Event::Refused(refused) => refused.rejection().to_string(),
+                _ => "accepted".to_owned(),
+            };
+            sink.lock().unwrap().push(event);
+        });
+        let layer = ClientAssertionLayer::new(verifier.build().unwrap());
+        let response = send([&layer, &layer.clone()], post(form(&Jwt::new().signed())));
+        assert_eq!((response.status(), kind(&response)), (StatusCode::INTERNAL_SERVER_ERROR, Some(TWICE)));
+        assert!(!response.headers().contains_key("retry-after"));
+        let expected = r#"{"error":"server_error","error_description":"The authorization server is misconfigured"}"#;
+        assert_eq!(text(response), expected);
+        let events = events.lock().unwrap();
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[0], "accepted");
+        assert!(events[1].contains("mount one of the two"), "{}", events[1]);
+    }
+}
+
+#[test]
+fn verifiers_with_stores_of_their_own_may_stand_behind_each_other() {
+    let (outer, inner) = (ClientAssertionLayer::new(verifier()), ClientAssertionLayer::new(verifier()));
+    let assertion = form(&Jwt::new().signed());
+    assert_eq!(text(send([&outer, &inner], post(assertion.clone()))), CLIENT);
+    let again = send([&outer, &inner], post(assertion));
+    assert_eq!(kind(&again), Some(REPLAYED), "the outer one sees no identity of another layer");
+}
+
+#[test]
+fn verifiers_that_share_a_store_may_not() {
+    let store = Arc::new(MemoryReplay::new(100).unwrap());
+    let layer = || {
+        let registry = FixedRegistry::new([client()]).unwrap();
+        let builder = Verifier::builder(Policy::REDOX, registry, Arc::clone(&store)).audience(AUDIENCE).clock(clock());
+        ClientAssertionLayer::new(builder.build().unwrap())
+    };
+    assert_eq!(kind(&send([&layer(), &layer()], post(form(&Jwt::new().signed())))), Some(TWICE));
+}
+
+#[test]
+fn an_optional_layer_outside_is_one_too_many_only_for_who_sends_an_assertion() {
+    let required = ClientAssertionLayer::new(verifier());
+    let optional = required.clone().optional();
+    let refused = send([&optional, &required], post("grant_type=client_credentials"));
+    assert_eq!(kind(&refused), Some(RejectionKind::Client(ClientFault::NoAuthentication(None))));
+    for layers in [[&optional, &required], [&required, &optional], [&optional, &optional]] {
+        assert_eq!(kind(&send(layers, post(form(&Jwt::new().signed())))), Some(TWICE));
+    }
+    assert_eq!(text(send([&optional, &optional], post("a=b"))), "nobody");
+}
+
+#[test]
+fn an_identity_from_elsewhere_does_not_get_through_an_optional_layer() {
+    let optional = ClientAssertionLayer::new(verifier()).optional().preserve_body_types();
+    let mut request = post("a=b");
+    request.extensions_mut().insert(verify(&verifier(), &form(&Jwt::new().signed())).unwrap());
+    let handler = service_fn(|request: Request<Full<Bytes>>| async move {
+        assert!(request.extensions().get::<ClientIdentity>().is_none());
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    assert_eq!(now_or_never(optional.layer(handler).call(request)).unwrap().status(), StatusCode::OK);
+}
+
+/// What somebody in front of the layer put into the extensions is neither believed nor an excuse.
+#[test]
+fn an_identity_from_elsewhere_changes_nothing() {
+    let other = Signer::es384("key-2");
+    let clients = [client(), Client::new("clinic-8", key_set(&[other.jwk()])).unwrap()];
+    let registry = FixedRegistry::new(clients).unwrap();
+    let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap());
+    let verifier = Arc::new(verifier.audience(AUDIENCE).clock(clock()).build().unwrap());
+    let layer = ClientAssertionLayer::new(Arc::clone(&verifier));
+    let alone = |form: String, earlier: &ClientIdentity| {
+        let mut request = post(form);
+        request.extensions_mut().insert(earlier.clone());
+        let handler = service_fn(|_: Request<Full<Bytes>>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
+        kind(&now_or_never(layer.clone().preserve_body_types().layer(handler).call(request)).unwrap())
+    };
+    let spent = Jwt::new().claim("jti", "the-same");
+    let identity = verify(&verifier, &form(&spent.signed())).unwrap();
+    let fresh = verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+    let same_jti = Jwt::by(&other, "clinic-8").claim("jti", "the-same").signed_by(&other);
+    let theirs = verify(&verifier, &form(&same_jti)).unwrap();
+
+    assert_eq!(alone(form(&spent.signed()), &fresh), Some(REPLAYED), "of another assertion");
+    assert_eq!(alone(form(&spent.signed()), &theirs), Some(REPLAYED), "of another client's");
+    assert_eq!(alone(form(&spent.signed()), &identity), Some(TWICE), "of this one");
+    let forged = Jwt::new().claim("jti", "never-seen").signed_by(&other);
+    assert_eq!(alone(form(&forged), &identity), Some(RejectionKind::Client(ClientFault::BadSignature)));
+    let nothing = "grant_type=client_credentials".to_owned();
+    assert_eq!(alone(nothing, &identity), Some(RejectionKind::Client(ClientFault::NoAuthentication(None))));
+    assert_eq!(alone(form(&Jwt::new().signed()), &identity), None, "one that is good is still good");
+}
+
+#[test]
+fn calls_of_a_service_that_is_guarded_twice_say_so_too() {
+    let layer = GrpcAssertionLayer::new(verifier());
+    let handler = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+    let request = Request::post("/package.Service/Method").header("client-assertion-type", JWT_BEARER);
+    let request = request.header("client-assertion", Jwt::new().signed()).body(()).unwrap();
+    let response = now_or_never(layer.layer(layer.layer(handler)).call(request)).unwrap();
+    assert_eq!(kind(&response), Some(TWICE));
+    assert_eq!(response.headers()["grpc-status"], "13");
+}
+
+#[test]
+fn a_body_that_is_cut_off_is_the_clients_to_send_again() {
+    let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
+    let handler =
+        service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+    let unreadable = Some(RejectionKind::Client(ClientFault::BodyUnreadable));
+    for (more, coding, expected) in
+        [(0, None, None), (1, None, unreadable), (-1, None, None), (1, Some("chunked"), None)]
+    {
+        let body = form(&Jwt::new().signed());
+        let length = body.len() as i64 + more;
+        let mut request = post(body);
+        request.headers_mut().insert("content-length", length.into());
+        if let Some(coding) = coding {
+            request.headers_mut().insert("transfer-encoding", coding.parse().unwrap());
+        }
+        let response = now_or_never(layer.layer(handler).call(request)).unwrap();
+        assert_eq!(kind(&response), expected, "{more} {coding:?}");
+    }
+}
+
+/// A body that ends without ever having said that it would: over HTTP/2 a stream that is reset can look so.
+struct Reset;
+
+impl http_body::Body for Reset {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        std::task::Poll::Ready(None)
+    }
+}
+
+#[test]
+fn a_stranger_cannot_have_us_say_that_the_body_was_read_before() {
+    let handler = service_fn(|_: Request<RequestBody<Reset>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let mut request = post("").map(|_| Reset);
+    request.headers_mut().insert("content-length", 700.into());
+    let response = now_or_never(ClientAssertionLayer::new(verifier()).layer(handler).call(request)).unwrap();
+    assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::BodyUnreadable)));
+}
+
+#[test]
+fn a_body_in_another_transfer_coding_than_chunks_is_refused() {
+    let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
+    let handler =
+        service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
+    let encoded = Some(RejectionKind::Client(ClientFault::ContentEncoding));
+    for (coding, expected) in [("chunked", None), ("Chunked", None), ("gzip, chunked", encoded), ("gzip", encoded)] {
+        let mut request = post(form(&Jwt::new().signed()));
+        request.headers_mut().insert("transfer-encoding", coding.parse().unwrap());
+        let response = now_or_never(layer.layer(handler).call(request)).unwrap();
+        assert_eq!(kind(&response), expected, "{coding}");
+    }
+}
+
+#[test]
+fn a_body_that_was_read_before_is_missed() {
+    // A policy that leaves the grant type to the handler.
+    let verifier = builder(Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls));
+    let layer =
+        ClientAssertionLayer::new(verifier.issuer("https://as.example.com").build().unwrap()).preserve_body_types();
+    let cases = [
+        (Some("700"), RejectionKind::Server(ServerFault::BodyConsumed)),
+        (Some("1"), RejectionKind::Server(ServerFault::BodyConsumed)),
+        (Some("0"), RejectionKind::Client(ClientFault::NoAuthentication(None))),
+        (None, RejectionKind::Client(ClientFault::NoAuthentication(None))),
+    ];
+    for (length, expected) in cases {
+        let mut request = post("");
+        if let Some(length) = length {
+            request.headers_mut().insert("content-length", length.parse().unwrap());
+        }
+        let handler = service_fn(|_: Request<Full<Bytes>>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
+        let response = now_or_never(layer.layer(handler).call(request)).unwrap();
+        assert_eq!(kind(&response), Some(expected), "{length:?}");
+        let lasting = matches!(expected, RejectionKind::Server(_));
+        assert_eq!(response.status() == StatusCode::INTERNAL_SERVER_ERROR, lasting, "{length:?}");
+    }
+}

@@ -1,0 +1,211 @@
+//! The optional mode: a form without an assertion is handed on as it came and without an identity; one with an assertion must
+//! be right in everything.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use crate::common::attempt::{Attempt, Change, flip_signature};
+use crate::common::{CLIENT, Jwt, builder, form, now_or_never, verifier, verify};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+use tower::{Layer, Service, service_fn};
+use tower_client_assertion::event::Event;
+use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+use tower_client_assertion::render::Rfc6749;
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, TokenRequest};
+
+/// What the handler saw, if it was called: whether an identity, and the body.
+type Seen = Option<(bool, Bytes)>;
+
+fn send(request: Request<Full<Bytes>>) -> (Response<Bytes>, Seen) {
+    let seen = Arc::new(Mutex::new(None));
+    let witness = Arc::clone(&seen);
+    let handler = service_fn(move |request: Request<Full<Bytes>>| {
+        let witness = Arc::clone(&witness);
+        async move {
+            let identity = request.extensions().get::<ClientIdentity>().cloned();
+            assert!(identity.iter().all(|identity| identity.client_id().as_str() == CLIENT));
+            let length = request.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned());
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(length, Some(body.len().to_string()));
+            *witness.lock().unwrap() = Some((identity.is_some(), body));
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }
+    });
+    let layer = ClientAssertionLayer::new(verifier()).render(Rfc6749::default()).optional().preserve_body_types();
+    let response = now_or_never(layer.layer(handler).call(request)).unwrap();
+    let (parts, body) = response.into_parts();
+    let body = now_or_never(body.collect()).unwrap().to_bytes();
+    let seen = seen.lock().unwrap().take();
+    (Response::from_parts(parts, body), seen)
+}
+
+fn post(body: &[u8]) -> Request<Full<Bytes>> {
+    let request = Request::post("/v2/auth/token").header("content-type", "application/x-www-form-urlencoded");
+    request.body(Full::from(body.to_vec())).unwrap()
+}
+
+/// A `ClientIdentity` that a middleware, or somebody behind it, had put there.
+fn spoofed() -> ClientIdentity {
+    verify(&verifier(), &form(&Jwt::new().signed())).unwrap()
+}
+
+#[test]
+fn a_form_without_an_assertion_is_handed_on_byte_for_byte_and_without_an_identity() {
+    let forms: &[&[u8]] = &[
+        b"",
+        b"grant_type=client_credentials",
+        // Neither the profile's grant type nor any.
+        b"grant_type=authorization_code&code=x&redirect_uri=https%3A%2F%2Fapp.example",
+        b"scope=x",
+        b"client_id=somebody&client_secret=hush",
+        b"client_id=somebody-else",
+        b"client_assertion=",
+        b"client_assertion",
+        b"client_assertion=&client_assertion_type=",
+        b"&&a=+%20%zz&b=\xff&=&a=1&a=2&client_assertion[]=x&CLIENT_ASSERTION=y",
+    ];
+    for form in forms {
+        let mut request = post(form);
+        request.extensions_mut().insert(spoofed());
+        let (response, seen) = send(request);
+        let name = String::from_utf8_lossy(form);
+        assert_eq!((response.status().as_u16(), seen), (200, Some((false, Bytes::from_static(form)))), "{name}");
+    }
+}
+
+#[test]
+fn other_credentials_are_the_handlers_business_where_there_is_no_assertion() {
+    for (name, value) in [("authorization", "Basic YTpi"), ("oauth-client-attestation", "x")] {
+        let mut request = post(b"grant_type=refresh_token&refresh_token=x");
+        request.headers_mut().insert(name, value.parse().unwrap());
+        let (response, seen) = send(request);
+        assert_eq!((response.status().as_u16(), seen.map(|(identity, _)| identity)), (200, Some(false)), "{name}");
+    }
+}
+
+#[test]
+fn a_form_with_an_assertion_is_verified_as_ever() {
+    let attempt = Attempt::with(|a| a.tail = "&note=%zz&scope=a+b");
+    let mut request = attempt.request();
+    let body = now_or_never(request.body_mut().collect()).unwrap().to_bytes();
+    request.extensions_mut().insert(spoofed());
+    *request.body_mut() = Full::from(body.clone());
+    let (response, seen) = send(request);
+    assert_eq!((response.status().as_u16(), seen), (200, Some((true, body))));
+}
+
+#[test]
+fn auth_02_what_carries_an_assertion_is_let_through_only_if_it_is_right_in_everything() {
+    let refused: &[(&str, Change, u16, &str)] = &[
+        ("signature", |a| a.mangle = flip_signature, 400, "Client assertion signature is invalid"),
+        ("claims", |a| a.claim("aud", "x"), 400, "Unexpected aud claim"),
+        ("junk", |a| a.mangle = |_| "junk".into(), 400, "Client assertion must have three components"),
+        ("no type", |a| a.drop_parameter("client_assertion_type"), 400, "Missing client_assertion_type parameter"),
+        ("empty type", |a| a.parameter("client_assertion_type", ""), 400, "Missing client_assertion_type parameter"),
+        ("type alone", |a| a.drop_parameter("client_assertion"), 400, "Missing client_assertion parameter"),
+        ("another type", |a| a.parameter("client_assertion_type", "x"), 400, "Unsupported client_assertion_type"),
+        ("grant type", |a| a.parameter("grant_type", "password"), 400, "Grant type is not supported"),
+        ("no grant type", |a| a.drop_parameter("grant_type"), 400, "Missing grant_type parameter"),
+        (
+            "a secret beside it",
+            |a| a.parameter("client_secret", "hush"),
+            400,
+            "More than one client authentication method was used",
+        ),
+        (
+            "Basic beside it",
+            |a| a.header("authorization", "Basic YTpi"),
+            401,
+            "More than one client authentication method was used",
+        ),
+        (
+            "an attestation beside it",
+            |a| a.header("oauth-client-attestation-pop", "x"),
+            400,
+            "More than one client authentication method was used",
+        ),
+        (
+            "Basic beside its type alone",
+            |a| {
+                a.drop_parameter("client_assertion");
+                a.header("authorization", "Basic YTpi");
+            },
+            401,
+            "More than one client authentication method was used",
+        ),
+        (
+            "another client's id",
+            |a| a.parameter("client_id", "x"),
+            400,
+            "client_id does not match the client assertion",
+        ),
+    ];
+    for (name, change, status, text) in refused {
+        let (response, seen) = send(Attempt::with(change).request());
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!((response.status().as_u16(), body["error_description"].as_str()), (*status, Some(*text)), "{name}");
+        assert_eq!(seen, None, "{name}");
+    }
+}
+
+/// Whoever hides an assertion from us must not have it found by the handler.
+#[test]
+fn what_could_hide_an_assertion_is_refused() {
+    let assertion = Jwt::new().signed();
+    let hidden = [
+        (
+            format!("client_assertion=&client_assertion={assertion}"),
+            "Parameter 'client_assertion' must not be repeated",
+        ),
+        ("client_assertion=&client_assertion=".into(), "Parameter 'client_assertion' must not be repeated"),
+        ("client_assertion=%zz".into(), "Request body is not valid form data"),
+        (
+            format!("grant_type=client_credentials&client%5Fassertion={assertion}"),
+            "Missing client_assertion_type parameter",
+        ),
+    ];
+    for (body, text) in hidden {
+        let (response, seen) = send(post(body.as_bytes()));
+        let told: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!((told["error_description"].as_str(), seen), (Some(text), None), "{body}");
+    }
+    let mut request = post(b"grant_type=client_credentials");
+    *request.uri_mut() = format!("/v2/auth/token?client_assertion={assertion}").parse().unwrap();
+    assert_eq!(send(request).1, None, "in the query");
+    let mut request = post(format!("client_assertion={assertion}").as_bytes());
+    request.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+    assert_eq!(send(request).1, None, "in another type of body");
+    let mut request = post(b"");
+    *request.method_mut() = http::Method::GET;
+    assert_eq!(send(request).0.status(), 405);
+}
+
+#[test]
+fn nobody_is_told_of_a_request_that_needed_no_authentication() {
+    let events = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&events);
+    let sink = move |_: &Event<'_>| *count.lock().unwrap() += 1;
+    let verifier = builder(Policy::REDOX).events(sink).build().unwrap();
+    let optional = |body: &str| now_or_never(verifier.verify_optional(&TokenRequest::new(body.as_bytes())));
+    assert_eq!(optional("grant_type=x").unwrap(), None);
+    assert_eq!(*events.lock().unwrap(), 0);
+    assert!(optional(&form(&Jwt::new().signed())).unwrap().is_some());
+    assert!(optional("client_assertion=x").is_err());
+    assert_eq!(*events.lock().unwrap(), 2);
+}
+
+/// The same request, where an assertion is asked for.
+#[test]
+fn auth_01_a_verifier_that_is_asked_to_verify_lets_nothing_go_without() {
+    for (body, fault) in [
+        ("", ClientFault::MissingGrantType),
+        ("grant_type=client_credentials", ClientFault::NoAuthentication(None)),
+        ("grant_type=client_credentials&client_assertion=", ClientFault::NoAuthentication(None)),
+    ] {
+        let rejection = verify(&verifier(), body).unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Client(fault), "{body}");
+    }
+}

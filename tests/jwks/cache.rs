@@ -1,0 +1,1091 @@
+//! The key set cache by itself, over a fetcher that does as it is told: when it fetches, what it keeps, and what it says.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::common::{NOW, now_or_never};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+use tokio::sync::oneshot;
+use tower_client_assertion::ConfigError;
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::event::Event;
+use tower_client_assertion::jwks::{
+    AddressGuard, FetchError, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, Keys, Prefetched,
+    UrlError,
+};
+use tower_client_assertion::port::{Answer, PortError};
+
+type Fetched = Result<Response<Full<Bytes>>, FetchError>;
+
+/// What the next fetches bring. Those that are not scripted hang.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<Scripted>>);
+
+#[derive(Default)]
+struct Scripted {
+    next: VecDeque<oneshot::Receiver<Fetched>>,
+    urls: Vec<String>,
+    events: Vec<String>,
+}
+
+impl Script {
+    /// Scripts the next fetch, to end when the sender is used.
+    fn later(&self) -> oneshot::Sender<Fetched> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap().next.push_back(receiver);
+        sender
+    }
+
+    fn then(&self, fetched: Fetched) -> &Self {
+        self.later().send(fetched).unwrap();
+        self
+    }
+
+    fn then_keys(&self, kids: &[&str]) -> &Self {
+        self.then(Ok(key_set(kids)))
+    }
+
+    fn fetches(&self) -> usize {
+        self.0.lock().unwrap().urls.len()
+    }
+
+    /// The events since the last call.
+    fn events(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().events)
+    }
+
+    fn builder(&self) -> KeySetCacheBuilder {
+        let (script, log) = (self.clone(), self.clone());
+        let fetch = move |request: JwksRequest| {
+            let mut script = script.0.lock().unwrap();
+            script.urls.push(request.url().to_string());
+            let next = script.next.pop_front();
+            async move {
+                match next {
+                    Some(next) => next.await.expect("the test keeps its sender"),
+                    None => std::future::pending().await,
+                }
+            }
+        };
+        KeySetCache::builder(fetch).events(move |event: &Event<'_>| {
+            if let Event::KeySet(event) = event {
+                log.0.lock().unwrap().events.push(format!("{}: {event}", event.client_id()));
+            }
+        })
+    }
+
+    fn source(&self) -> KeySource {
+        source(&self.builder().build().unwrap(), "clinic-7")
+    }
+}
+
+fn source(cache: &KeySetCache, client_id: &str) -> KeySource {
+    cache.source(client_id, &JwksUrl::parse("https://clinic.example/keys").unwrap()).unwrap()
+}
+
+fn document(kids: &[&str]) -> String {
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let keys: Vec<_> = kids.iter().map(|kid| json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x})).collect();
+    json!({ "keys": keys }).to_string()
+}
+
+fn key_set(kids: &[&str]) -> Response<Full<Bytes>> {
+    Response::new(Full::from(document(kids)))
+}
+
+fn cached_for(kids: &[&str], cache_control: &str) -> Fetched {
+    let mut response = key_set(kids);
+    response.headers_mut().insert("cache-control", cache_control.parse().unwrap());
+    Ok(response)
+}
+
+fn status(code: u16) -> Fetched {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    Ok(response)
+}
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(NOW + secs)
+}
+
+/// The kids, or what kind of error and whose fault.
+fn said(keys: Keys) -> Result<Vec<String>, String> {
+    let kids = |key: &tower_client_assertion::keys::VerificationKey| key.key_id().unwrap().to_owned();
+    keys.map(|keys| keys.iter().map(kids).collect())
+        .map_err(|error| format!("{}{}", if error.is_ours() { "ours: " } else { "" }, error.error()))
+}
+
+#[track_caller]
+fn assert_kids(keys: Keys, kids: &[&str]) {
+    assert_eq!(said(keys).unwrap(), kids);
+}
+
+/// The keys without any wait, as on the way of a request while they are fresh.
+#[track_caller]
+fn at_once(source: &KeySource, now: UnixTime) -> Keys {
+    match source.keys(now) {
+        Answer::Ready(keys) => keys,
+        Answer::Pending(_) => panic!("expected to have an answer at once"),
+    }
+}
+
+/// Lets the tasks that are ready run until none is.
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn fresh_keys_are_served_without_a_fetch_to_the_last_second() {
+    for (cache_control, lifetime) in [
+        (None, 300),
+        (Some("max-age=100"), 100),
+        (Some("max-age=5"), 60),
+        (Some("no-store"), 60),
+        (Some("max-age=9999"), 3600),
+    ] {
+        let script = Script::default();
+        script.then(match cache_control {
+            Some(value) => cached_for(&["a"], value),
+            None => Ok(key_set(&["a"])),
+        });
+        let source = script.source();
+        assert_kids(source.keys(at(0)).get().await, &["a"]);
+        assert_kids(at_once(&source, at(0)), &["a"]);
+        assert_kids(at_once(&source, at(lifetime / 2)), &["a"]);
+        assert_eq!(script.fetches(), 1, "{cache_control:?}");
+        // In the last fifth, a fetch begins behind the scenes. It hangs here.
+        assert_kids(at_once(&source, at(lifetime - 1)), &["a"]);
+        settle().await;
+        assert_eq!(script.fetches(), 2, "{cache_control:?}");
+        assert!(matches!(source.keys(at(lifetime)), Answer::Pending(_)), "{cache_control:?}");
+        assert_eq!(source.state().fresh_until(), Some(at(lifetime)));
+    }
+}
+
+#[tokio::test]
+async fn smart_keeps_keys_no_longer_than_the_client_said() {
+    let script = Script::default();
+    let source = source(&script.builder().smart().build().unwrap(), "clinic-7");
+    script.then(cached_for(&["a"], "max-age=5")).then(cached_for(&["b"], "no-store")).then(status(500));
+    assert_kids(source.keys(at(0)).get().await, &["a"]);
+    assert_kids(at_once(&source, at(4)), &["a"]);
+    assert_kids(source.keys(at(5)).get().await, &["b"]);
+    assert_kids(at_once(&source, at(5)), &["b"]);
+    let answer = said(source.keys(at(6)).get().await);
+    assert_eq!(answer.unwrap_err(), "the server answered with the status 500", "and never serves them stale");
+    assert_eq!(script.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_refresh_behind_the_scenes_replaces_the_keys_and_never_merges() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a", "b"]).then_keys(&["b", "c"]);
+    assert_kids(source.keys(at(0)).get().await, &["a", "b"]);
+    let due = source.state().next_refresh().unwrap();
+    assert!(due > at(200) && due <= at(240), "{due:?}");
+    assert_kids(at_once(&source, UnixTime::from_secs(due.as_secs() - 1)), &["a", "b"]);
+    settle().await;
+    assert_eq!(script.fetches(), 1, "not before it is due");
+    for _ in 0..3 {
+        assert_kids(at_once(&source, due), &["a", "b"]);
+    }
+    settle().await;
+    assert_kids(at_once(&source, due), &["b", "c"]);
+    assert_eq!(script.fetches(), 2);
+    assert_eq!(source.state().fetched_at(), Some(due));
+}
+
+#[tokio::test]
+async fn two_hundred_first_requests_cause_one_fetch() {
+    let script = Script::default();
+    let source = script.source();
+    let fetch = script.later();
+    let waiting: Vec<_> = (0..200).map(|_| tokio::spawn(source.keys(at(0)).get())).collect();
+    settle().await;
+    assert_eq!(script.fetches(), 1);
+    assert!(source.state().is_fetching());
+    fetch.send(Ok(key_set(&["a"]))).unwrap();
+    for keys in waiting {
+        assert_kids(keys.await.unwrap(), &["a"]);
+    }
+    assert_eq!(script.fetches(), 1);
+    assert!(!source.state().is_fetching());
+}
+
+#[tokio::test]
+async fn a_fetch_outlives_whoever_began_it() {
+    let script = Script::default();
+    let source = script.source();
+    let fetch = script.later();
+    let leader = source.keys(at(0));
+    let mut follower = tokio_test::task::spawn(source.keys(at(0)).get());
+    assert!(follower.poll().is_pending());
+    settle().await;
+    drop(leader);
+    settle().await;
+    assert!(follower.poll().is_pending());
+    fetch.send(Ok(key_set(&["a"]))).unwrap();
+    settle().await;
+    assert!(follower.is_woken());
+    let std::task::Poll::Ready(keys) = follower.poll() else { panic!("the fetch has ended") };
+    assert_kids(keys, &["a"]);
+    assert_eq!(script.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_fetch_goes_on_when_all_who_waited_are_gone() {
+    let script = Script::default();
+    let source = script.source();
+    let fetch = script.later();
+    drop(source.keys(at(0)));
+    settle().await;
+    fetch.send(Ok(key_set(&["a"]))).unwrap();
+    settle().await;
+    assert_kids(at_once(&source, at(0)), &["a"]);
+}
+
+#[tokio::test]
+async fn random_kids_cause_one_fetch_a_cooldown() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]);
+    let first = source.keys(at(0)).get().await.unwrap();
+    let mut seen = first;
+    for (second, fetches) in [(1, 2), (1, 2), (2, 2), (30, 2), (31, 3), (60, 3), (61, 4)] {
+        script.then_keys(&["a"]);
+        for _ in 0..250 {
+            if let Some(newer) = source.newer(&seen, at(second)).get().await {
+                assert!(!Arc::ptr_eq(&newer, &seen));
+                seen = newer;
+            }
+        }
+        assert_eq!(script.fetches(), fetches, "after {second} s");
+    }
+}
+
+#[tokio::test]
+async fn who_has_seen_older_keys_gets_the_present_ones_without_a_fetch() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]).then_keys(&["b"]);
+    let old = source.keys(at(0)).get().await.unwrap();
+    let new = source.newer(&old, at(1)).get().await.unwrap();
+    let Answer::Ready(Some(again)) = source.newer(&old, at(2)) else { panic!("they are there") };
+    assert!(Arc::ptr_eq(&new, &again));
+    assert!(matches!(source.newer(&new, at(2)), Answer::Ready(None)));
+    assert_eq!(script.fetches(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_kid_joins_the_fetch_that_is_under_way() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]);
+    let seen = source.keys(at(0)).get().await.unwrap();
+    let fetch = script.later();
+    assert_kids(at_once(&source, at(299)), &["a"]);
+    let newer: Vec<_> = (0..5).map(|_| tokio::spawn(source.newer(&seen, at(299)).get())).collect();
+    settle().await;
+    assert_eq!(script.fetches(), 2);
+    fetch.send(Ok(key_set(&["b"]))).unwrap();
+    for newer in newer {
+        assert_kids(Ok(newer.await.unwrap().unwrap()), &["b"]);
+    }
+    assert_eq!(script.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_failed_demand_leaves_the_keys_as_they_are() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]).then(status(500));
+    let seen = source.keys(at(0)).get().await.unwrap();
+    assert!(source.newer(&seen, at(1)).get().await.is_none());
+    assert_kids(at_once(&source, at(1)), &["a"]);
+    assert_eq!(source.state().failures(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_is_remembered_for_its_pause() {
+    let script = Script::default();
+    let source = script.source();
+    for (error, text) in [
+        (status(500), "the server answered with the status 500"),
+        (status(301), "the server answered with the status 301"),
+        (status(404), "the server answered with the status 404"),
+        (Err(FetchError::Unreachable(PortError::new("no route"))), "the server could not be reached"),
+    ] {
+        script.then(error);
+        let before = script.fetches();
+        let start = source.state().next_refresh().map_or(0, |next| next.as_secs() - NOW);
+        assert_eq!(said(source.keys(at(start)).get().await).unwrap_err(), text);
+        let retry = source.state().next_refresh().unwrap();
+        let last = UnixTime::from_secs(retry.as_secs() - 1);
+        for now in [at(start), last] {
+            for _ in 0..100 {
+                assert_eq!(said(at_once(&source, now)).unwrap_err(), text);
+            }
+        }
+        assert_eq!(script.fetches(), before + 1, "none before the pause is over");
+    }
+    script.then_keys(&["a"]);
+    let retry = source.state().next_refresh().unwrap();
+    assert_eq!(source.state().failures(), 4);
+    assert_kids(source.keys(retry).get().await, &["a"]);
+    let state = source.state();
+    assert_eq!((state.failures(), state.last_error().is_none()), (0, true), "success ends the memory");
+}
+
+#[tokio::test]
+async fn an_unknown_kid_waits_for_the_pause_after_a_failure_too() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]).then(status(500));
+    let seen = source.keys(at(0)).get().await.unwrap();
+    assert_kids(at_once(&source, at(280)), &["a"]);
+    settle().await;
+    assert_eq!(source.state().failures(), 1);
+    assert!(matches!(source.newer(&seen, at(280)), Answer::Ready(None)));
+    assert_eq!(script.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_refresh_that_failed_is_tried_again_after_its_pause_while_the_keys_are_fresh() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]).then(status(500)).then_keys(&["b"]);
+    assert_kids(source.keys(at(0)).get().await, &["a"]);
+    for _ in 0..10 {
+        assert_kids(at_once(&source, at(280)), &["a"]);
+        settle().await;
+    }
+    assert_eq!(script.fetches(), 2);
+    let retry = source.state().next_refresh().unwrap();
+    assert_kids(at_once(&source, retry), &["a"]);
+    settle().await;
+    assert_kids(at_once(&source, retry), &["b"]);
+    assert_eq!(script.fetches(), 3);
+}
+
+#[tokio::test]
+async fn stale_keys_serve_through_an_outage_up_to_the_limit() {
+    let script = Script::default();
+    let source = script.source();
+    script.then_keys(&["a"]);
+    assert_kids(source.keys(at(0)).get().await, &["a"]);
+    script.events();
+    let day = 24 * 60 * 60;
+    for now in [300, 300 + day - 1] {
+        script.then(status(503));
+        assert_kids(source.keys(at(now)).get().await, &["a"]);
+        assert_kids(at_once(&source, at(now)), &["a"]);
+        let events = script.events();
+        assert_eq!(events.len(), 2, "one failure, and one word of stale keys: {events:?}");
+        assert!(
+            events[0].starts_with("clinic-7: not fetched: the server answered with the status 503; "),
+            "{events:?}"
+        );
+        let stale = format!("clinic-7: not to be had, so keys are used that expired {} s ago", now - 300);
+        assert_eq!(events[1], stale);
+    }
+    assert!(said(at_once(&source, at(300 + day))).is_err());
+    script.then_keys(&["b"]);
+    assert_kids(source.keys(at(300 + day + 1000)).get().await, &["b"]);
+}
+
+#[tokio::test]
+async fn a_404_or_410_or_an_empty_set_revokes_at_once() {
+    for (answer, expected) in [
+        (status(404), Err("the server answered with the status 404".to_owned())),
+        (status(410), Err("the server answered with the status 410".to_owned())),
+        (Ok(key_set(&[])), Ok(vec![])),
+    ] {
+        let script = Script::default();
+        let source = script.source();
+        script.then_keys(&["a"]).then(answer);
+        let seen = source.keys(at(0)).get().await.unwrap();
+        script.events();
+        let _ = source.newer(&seen, at(10)).get().await;
+        assert_eq!(said(at_once(&source, at(10))), expected);
+        assert!(script.events().contains(&"clinic-7: the client has no usable key any more".to_owned()));
+    }
+    for code in [400, 401, 403, 429, 500, 502] {
+        let script = Script::default();
+        let source = script.source();
+        script.then_keys(&["a"]).then(status(code));
+        let seen = source.keys(at(0)).get().await.unwrap();
+        let _ = source.newer(&seen, at(10)).get().await;
+        assert_kids(at_once(&source, at(10)), &["a"]);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_moved_back_makes_no_keys_last_longer() {
+    let script = Script::default();
+    let source = script.source();
+    script.then(cached_for(&["a"], "max-age=3600"));
+    assert_kids(source.keys(at(1000)).get().await, &["a"]);
+    assert_kids(at_once(&source, at(995)), &["a"]);
+    assert_eq!(script.fetches(), 1, "threads may be a little out of order");
+    script.then_keys(&["b"]);
+    assert_kids(source.keys(at(994)).get().await, &["b"]);
+    assert_kids(at_once(&source, at(995)), &["b"]);
+    script.then(status(500));
+    assert!(said(source.keys(at(0)).get().await).is_err(), "no age is known, so nothing is served stale either");
+    assert_kids(at_once(&source, at(996)), &["b"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_moved_back_ends_pauses_and_cooldowns() {
+    let script = Script::default();
+    let source = script.source();
+    script.then(status(500)).then_keys(&["a"]).then_keys(&["b"]).then_keys(&["c"]);
+    assert!(source.keys(at(10_000)).get().await.is_err());
+    let seen = source.keys(at(100)).get().await.unwrap();
+    let newer = source.newer(&seen, at(100)).get().await.unwrap();
+    assert!(matches!(source.newer(&newer, at(100)), Answer::Ready(None)));
+    assert_kids(Ok(source.newer(&newer, at(50)).get().await.unwrap()), &["c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_hangs_ends_in_time_and_delays_nobody_else() {
+    let script = Script::default();
+    let cache = script.builder().build().unwrap();
+    let (slow, quick) = (source(&cache, "slow"), source(&cache, "quick"));
+    let hanging = slow.keys(at(0));
+    settle().await;
+    script.then_keys(&["a"]);
+    let started = tokio::time::Instant::now();
+    assert_kids(quick.keys(at(0)).get().await, &["a"]);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(said(hanging.get().await).unwrap_err(), "the answer did not come in time");
+    let taken = started.elapsed();
+    assert!(taken >= Duration::from_secs(3) && taken < Duration::from_millis(3_100), "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_counts_from_the_end_of_the_fetch() {
+    let script = Script::default();
+    let source = script.source();
+    assert!(source.keys(at(0)).get().await.is_err());
+    let retry = source.state().next_refresh().unwrap();
+    assert!((at(4)..=at(5)).contains(&retry), "3 s of fetch and 1 or 2 of pause: {retry:?}");
+    assert!(matches!(source.keys(at(3)), Answer::Ready(Err(_))));
+    assert_eq!(script.fetches(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_threads_never_fetch_one_source_twice_at_a_time() {
+    const SOURCES: usize = 4;
+    let under_way: Arc<[AtomicUsize; SOURCES]> = Arc::default();
+    let counts = Arc::clone(&under_way);
+    let fetch = move |request: JwksRequest| {
+        let counts = Arc::clone(&counts);
+        let index: usize = request.url().uri().path()[1..].parse().unwrap();
+        async move {
+            assert_eq!(counts[index].fetch_add(1, Ordering::SeqCst), 0, "two fetches of one source");
+            for _ in 0..index {
+                tokio::task::yield_now().await;
+            }
+            counts[index].fetch_sub(1, Ordering::SeqCst);
+            if index == 3 { status(500) } else { cached_for(&["a"], "max-age=60") }
+        }
+    };
+    let cache = KeySetCache::builder(fetch).max_fetches(2).build().unwrap();
+    let sources = (0..SOURCES).map(|index| JwksUrl::parse(&format!("https://clinic.example/{index}")).unwrap());
+    let sources: Vec<_> = sources.map(|url| cache.source("clinic-7", &url).unwrap()).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..16_u64 {
+        let sources = sources.clone();
+        tasks.spawn(async move {
+            for step in 0..500 {
+                let source = &sources[(task + step) as usize % SOURCES];
+                let now = at(step * 7 + task % 3);
+                // Every third waiter goes away.
+                let answer = source.keys(now);
+                if step % 3 == 0 {
+                    continue;
+                }
+                match answer.get().await {
+                    Ok(keys) => drop(source.newer(&keys, now).get().await),
+                    Err(error) => assert!(matches!(error.error(), FetchError::Status(500)), "{}", error.error()),
+                }
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    assert!(under_way.iter().all(|count| count.load(Ordering::SeqCst) <= 1));
+    assert!(sources[..3].iter().all(|source| source.state().last_error().is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetches_wait_for_their_turn_and_too_long_a_wait_is_our_fault() {
+    let script = Script::default();
+    let cache = script.builder().max_fetches(1).build().unwrap();
+    let (first, second) = (source(&cache, "first"), source(&cache, "second"));
+    let fetch = script.later();
+    let (one, two) = (first.keys(at(0)), second.keys(at(0)));
+    settle().await;
+    assert_eq!(script.fetches(), 1);
+    script.then_keys(&["b"]);
+    fetch.send(Ok(key_set(&["a"]))).unwrap();
+    assert_kids(one.get().await, &["a"]);
+    assert_kids(two.get().await, &["b"]);
+    let hanging: Vec<_> =
+        ["third", "fourth", "fifth"].map(|client| source(&cache, client).keys(at(0))).into_iter().collect();
+    let mut errors = Vec::new();
+    for answer in hanging {
+        errors.push(said(answer.get().await).unwrap_err());
+    }
+    let late = "the answer did not come in time";
+    assert_eq!(errors, [late, late, "ours: too many key sets are being fetched"]);
+    script.then_keys(&["c"]);
+    assert_kids(source(&cache, "fifth").keys(at(3)).get().await, &["c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_hangs_takes_the_turns_of_its_own_clients_alone() {
+    let fetch = |request: JwksRequest| async move {
+        if request.url().host() == "slow.example" {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, Infallible>(key_set(&["a"]))
+    };
+    let cache = KeySetCache::builder(fetch).max_fetches(4).max_fetches_per_host(2).build().unwrap();
+    let of_host =
+        |client: &str, host: &str| cache.source(client, &JwksUrl::parse(&format!("https://{host}/")).unwrap()).unwrap();
+    let started = tokio::time::Instant::now();
+    let slow: Vec<_> = (0..5).map(|index| of_host(&format!("client-{index}"), "slow.example").keys(at(0))).collect();
+    settle().await;
+    for index in 0..3 {
+        let quick = of_host(&format!("client-{index}"), &format!("quick-{index}.example"));
+        assert_kids(quick.keys(at(0)).get().await, &["a"]);
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    for answer in slow {
+        assert_eq!(said(answer.get().await).unwrap_err(), "the answer did not come in time", "and it is not our fault");
+    }
+}
+
+#[tokio::test]
+async fn a_fetcher_that_panics_is_our_fault_and_keeps_nobody_waiting() {
+    let cache = KeySetCache::builder(|_: JwksRequest| async {
+        if std::hint::black_box(true) {
+            panic!("a bug in the fetcher");
+        }
+        Ok::<_, Infallible>(key_set(&[]))
+    });
+    let source = source(&cache.build().unwrap(), "clinic-7");
+    let answer = said(source.keys(at(0)).get().await);
+    assert_eq!(answer.unwrap_err(), "ours: the fetch of the key set was aborted");
+}
+
+#[test]
+fn without_a_runtime_it_is_our_fault() {
+    let script = Script::default();
+    let source = script.source();
+    let answer = said(now_or_never(source.keys(at(0)).get()));
+    assert_eq!(answer.unwrap_err(), "ours: there is no Tokio runtime to fetch the key set in");
+    assert_eq!(script.fetches(), 0);
+}
+
+#[test]
+fn a_runtime_that_shuts_down_takes_its_fetches_along() {
+    let script = Script::default();
+    let source = script.source();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let waiting = {
+        let _entered = runtime.enter();
+        source.keys(at(0))
+    };
+    drop(runtime);
+    let answer = said(now_or_never(waiting.get()));
+    assert_eq!(answer.unwrap_err(), "ours: the fetch of the key set was aborted");
+    assert!(!source.state().is_fetching());
+}
+
+#[tokio::test]
+async fn invalidating_a_client_forgets_its_keys_and_what_is_under_way() {
+    let script = Script::default();
+    let cache = script.builder().build().unwrap();
+    let (mine, other) = (source(&cache, "mine"), source(&cache, "other"));
+    script.then_keys(&["a"]).then_keys(&["o"]);
+    assert_kids(mine.keys(at(0)).get().await, &["a"]);
+    assert_kids(other.keys(at(0)).get().await, &["o"]);
+    let seen = mine.keys(at(0)).get().await.unwrap();
+    let old = script.later();
+    let (demand, behind) = (mine.newer(&seen, at(1)), mine.newer(&seen, at(1)));
+    settle().await;
+    assert_eq!(cache.invalidate("mine"), 1);
+    assert_eq!(cache.invalidate("nobody"), 0);
+    assert!(mine.state().keys().is_none());
+    let new = script.later();
+    let waiting = mine.keys(at(1));
+    settle().await;
+    assert_eq!(script.fetches(), 4, "neither the old fetch nor the old cool-down counts");
+    old.send(Ok(key_set(&["leaked"]))).unwrap();
+    assert!(demand.get().await.is_none());
+    assert!(behind.get().await.is_none());
+    assert!(mine.state().keys().is_none(), "what was under way does not come back");
+    new.send(Ok(key_set(&["b"]))).unwrap();
+    assert_kids(waiting.get().await, &["b"]);
+    assert_kids(at_once(&other, at(1)), &["o"]);
+}
+
+#[tokio::test]
+async fn who_waits_when_a_client_is_invalidated_gets_the_keys_of_a_later_fetch() {
+    let script = Script::default();
+    let cache = script.builder().build().unwrap();
+    let source = source(&cache, "mine");
+    let old = script.later();
+    let waiting = source.keys(at(0));
+    settle().await;
+    cache.invalidate("mine");
+    script.then_keys(&["new"]);
+    old.send(Ok(key_set(&["leaked"]))).unwrap();
+    assert_kids(waiting.get().await, &["new"]);
+}
+
+#[tokio::test]
+async fn our_own_network_is_blamed_only_when_hosts_in_a_row_are_silent() {
+    let script = Script::default();
+    let cache = script.builder().our_fault_when_silent(NonZeroUsize::new(2).unwrap()).build().unwrap();
+    let at_host =
+        |host: &str| cache.source("clinic-7", &JwksUrl::parse(&format!("https://{host}/keys")).unwrap()).unwrap();
+    let silent = || Err(FetchError::Unreachable(PortError::new("no route")));
+    let blamed = |keys: Keys| keys.unwrap_err().is_ours();
+    script.then(silent());
+    assert!(!blamed(at_host("a.example").keys(at(0)).get().await));
+    script.then(silent());
+    assert!(!blamed(at_host("a.example").keys(at(10)).get().await), "one host may be down by itself, for however long");
+    script.then(silent());
+    assert!(blamed(at_host("b.example").keys(at(10)).get().await));
+    assert!(blamed(at_once(&at_host("a.example"), at(10))), "also for those that failed before");
+    script.then(Err(FetchError::Address(AddressGuard::default().judge("c", "10.0.0.1".parse().unwrap()).unwrap_err())));
+    assert!(!blamed(at_host("c.example").keys(at(10)).get().await), "what the guard refuses is never ours");
+    script.then(status(500));
+    assert!(!blamed(at_host("d.example").keys(at(10)).get().await));
+    assert!(!blamed(at_once(&at_host("a.example"), at(10))), "one answer of whatever kind acquits the network");
+}
+
+#[tokio::test]
+async fn by_default_silence_is_the_clients_fault() {
+    let script = Script::default();
+    let cache = script.builder().build().unwrap();
+    for host in ["a.example", "b.example", "c.example"] {
+        script.then(Err(FetchError::Unreachable(PortError::new("no route"))));
+        let source = cache.source("clinic-7", &JwksUrl::parse(&format!("https://{host}/")).unwrap()).unwrap();
+        assert!(!source.keys(at(0)).get().await.unwrap_err().is_ours());
+    }
+}
+
+#[tokio::test]
+async fn a_source_is_one_for_each_client_and_url() {
+    let script = Script::default();
+    let cache = script.builder().build().unwrap();
+    let url = |path: &str| JwksUrl::parse(&format!("https://clinic.example/{path}")).unwrap();
+    script.then_keys(&["a"]).then_keys(&["b"]).then_keys(&["c"]);
+    assert_kids(cache.source("one", &url("keys")).unwrap().keys(at(0)).get().await, &["a"]);
+    // Nothing but the cache holds the source now.
+    assert_kids(at_once(&cache.source("one", &url("keys")).unwrap(), at(1)), &["a"]);
+    assert_kids(cache.source("two", &url("keys")).unwrap().keys(at(0)).get().await, &["b"]);
+    assert_kids(cache.source("one", &url("Keys")).unwrap().keys(at(0)).get().await, &["c"]);
+    assert_eq!(script.fetches(), 3);
+    assert_eq!(cache.sources().len(), 3);
+}
+
+#[tokio::test]
+async fn the_least_used_sets_give_way_when_there_are_too_many() {
+    let script = Script::default();
+    let cache = script.builder().max_sets(3).build().unwrap();
+    let sources: Vec<_> = (0..5).map(|index| source(&cache, &format!("client-{index}"))).collect();
+    for (index, source) in sources.iter().enumerate().take(3) {
+        script.then_keys(&["a"]);
+        let now = at(index as u64);
+        assert_kids(source.keys(now).get().await, &["a"]);
+        assert_kids(at_once(source, now), &["a"]);
+    }
+    assert_eq!(cache.kept_sources(), 3);
+    // The first is used again, so the second is now the oldest.
+    assert_kids(at_once(&sources[0], at(10)), &["a"]);
+    script.then_keys(&["a"]);
+    assert_kids(sources[3].keys(at(11)).get().await, &["a"]);
+    assert_eq!(cache.kept_sources(), 3);
+    let has_keys: Vec<_> = sources.iter().map(|source| source.state().keys().is_some()).collect();
+    assert_eq!(has_keys, [true, false, true, true, false]);
+    script.then_keys(&["back"]);
+    assert_kids(sources[1].keys(at(12)).get().await, &["back"]);
+}
+
+#[tokio::test]
+async fn key_sets_give_way_when_they_take_too_much_memory() {
+    let script = Script::default();
+    let kids: Vec<_> = (0..50).map(|index| format!("kid-{index}")).collect();
+    let kids: Vec<_> = kids.iter().map(String::as_str).collect();
+    let weight = document(&kids).len() * 4 + 50 * 1024 + 1024;
+    let cache = script.builder().max_memory(weight * 3 - 1).build().unwrap();
+    for index in 0..10 {
+        script.then_keys(&kids);
+        let _ = source(&cache, &format!("client-{index}")).keys(at(index)).get().await.unwrap();
+        let (sets, bytes) = (cache.kept_sources(), cache.kept_bytes());
+        assert_eq!((sets, bytes), (2.min(index as usize + 1), weight * 2.min(index as usize + 1)));
+    }
+}
+
+#[tokio::test]
+async fn prefetching_fetches_what_is_missing_a_few_at_a_time() {
+    let script = Script::default();
+    let cache = script.builder().max_fetches(2).build().unwrap();
+    let sources: Vec<_> = (0..5).map(|index| source(&cache, &format!("client-{index}"))).collect();
+    script.then_keys(&["a"]);
+    assert_kids(sources[0].keys(at(0)).get().await, &["a"]);
+    script.then_keys(&["a"]).then(status(500)).then_keys(&["a"]).then_keys(&["a"]);
+    assert_eq!(cache.prefetch(at(0)).await, Prefetched { ready: 4, failed: 1 });
+    assert_eq!(script.fetches(), 5);
+    let states: Vec<_> = sources.iter().map(|source| source.state()).collect();
+    assert_eq!(states.iter().filter(|state| state.last_error().is_some()).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_too_long_for_his_turn_while_prefetching() {
+    let fetch = |_: JwksRequest| async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok::<_, Infallible>(key_set(&["a"]))
+    };
+    let cache = KeySetCache::builder(fetch).max_fetches(2).build().unwrap();
+    let _sources: Vec<_> = (0..8).map(|index| source(&cache, &format!("client-{index}"))).collect();
+    assert_eq!(cache.prefetch(at(0)).await, Prefetched { ready: 8, failed: 0 });
+}
+
+#[tokio::test]
+async fn the_operator_hears_of_every_fetch_and_sees_the_state() {
+    let script = Script::default();
+    let source = script.source();
+    let state = source.state();
+    assert!(state.keys().is_none() && state.fetched_at().is_none() && state.last_attempt().is_none());
+    let odd = json!({"keys": [
+        {"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        {"kty": "oct", "kid": "s\n", "k": "c2VjcmV0"},
+        {"kty": "??"},
+    ]});
+    script.then(Ok(Response::new(Full::from(odd.to_string()))));
+    let _ = source.keys(at(0)).get().await;
+    let skipped = "it has private or symmetric members, which must never leave the client";
+    assert_eq!(
+        script.events(),
+        [
+            "clinic-7: fetched 1 usable keys, fresh for 300 s".to_owned(),
+            format!(r#"clinic-7: key 1 ("s\u{{a}}") is skipped: {skipped}"#),
+            "clinic-7: key 2 is skipped: its kty or crv is not supported".to_owned(),
+        ]
+    );
+    let state = source.state();
+    assert_eq!((state.client_id(), state.url().as_str()), ("clinic-7", "https://clinic.example/keys"));
+    assert_eq!(state.keys().unwrap().iter().next().unwrap().key_id(), Some("a"));
+    assert_eq!(state.keys().unwrap().skipped().len(), 2);
+    assert_eq!(
+        (state.fetched_at(), state.last_attempt(), state.fresh_until()),
+        (Some(at(0)), Some(at(0)), Some(at(300)))
+    );
+    assert!(state.last_error().is_none());
+}
+
+#[tokio::test]
+async fn what_is_no_key_set_is_refused() {
+    let nested = |depth: usize| format!(r#"{{"keys":[],"x":{}{}}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let many = |count: usize| document(&vec!["a"; count]);
+    let padded = |len: usize| document(&["a"]) + &" ".repeat(len - document(&["a"]).len());
+    for (body, accepted) in [
+        (document(&["a"]), true),
+        (r#"{"keys":[]}"#.to_owned(), true),
+        (nested(16), true),
+        (nested(17), false),
+        (nested(100_000), false),
+        (many(100), true),
+        (many(101), false),
+        (padded(256 * 1024), true),
+        (padded(256 * 1024 + 1), false),
+        (String::new(), false),
+        ("{}".to_owned(), false),
+        ("[]".to_owned(), false),
+        ("null".to_owned(), false),
+        (r#"{"keys":{}}"#.to_owned(), false),
+        (r#"{"keys":[],"keys":[]}"#.to_owned(), false),
+        (format!("{} x", document(&["a"])), false),
+        (format!("\u{feff}{}", document(&["a"])), false),
+        ("<html></html>".to_owned(), false),
+    ] {
+        let script = Script::default();
+        script.then(Ok(Response::new(Full::from(body.clone()))));
+        let answer = script.source().keys(at(0)).get().await;
+        assert_eq!(answer.is_ok(), accepted, "{:.80}", body);
+    }
+    let script = Script::default();
+    script.then(Ok(Response::new(Full::from(&b"{\"keys\":[],\"\xff\":1}"[..]))));
+    assert!(script.source().keys(at(0)).get().await.is_err(), "invalid UTF-8");
+}
+
+#[tokio::test]
+async fn headers_that_speak_of_something_else_are_refused() {
+    for (name, value, accepted) in [
+        ("content-type", "application/json", true),
+        ("content-type", "application/json; charset=utf-8", true),
+        ("content-type", "Application/JWK-Set+JSON", true),
+        ("content-type", "application/octet-stream", true),
+        ("content-type", "text/plain; charset=utf-8", true),
+        ("content-type", "text/html", false),
+        ("content-type", "application/xml", false),
+        ("content-type", "application/jsonp", false),
+        ("content-type", "image/png", false),
+        ("content-encoding", "identity", true),
+        ("content-encoding", "gzip", false),
+        ("content-encoding", "br, gzip", false),
+    ] {
+        let script = Script::default();
+        let mut response = key_set(&["a"]);
+        response.headers_mut().insert(name, value.parse().unwrap());
+        script.then(Ok(response));
+        assert_eq!(script.source().keys(at(0)).get().await.is_ok(), accepted, "{name}: {value}");
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_do_not_build() {
+    type Set = fn(KeySetCacheBuilder) -> KeySetCacheBuilder;
+    let secs = Duration::from_secs;
+    let cases: [(&str, Set); 13] = [
+        ("fresh_between: it is zero", |b| b.fresh_between(Duration::ZERO, Duration::ZERO)),
+        ("fresh_between: the longest time is shorter", |b| {
+            b.fresh_between(Duration::from_secs(2), Duration::from_secs(1))
+        }),
+        ("fresh_between: it has a fraction", |b| b.fresh_between(Duration::from_millis(1), Duration::from_secs(1))),
+        ("fresh_by_default: it has a fraction", |b| b.fresh_by_default(Duration::from_millis(1500))),
+        ("cooldown: it is zero", |b| b.cooldown(Duration::ZERO)),
+        ("stale_for: it has a fraction", |b| b.stale_for(Duration::from_millis(1))),
+        ("retry_between: it is zero", |b| b.retry_between(Duration::ZERO, Duration::from_secs(1))),
+        ("timeout: it is zero", |b| b.timeout(Duration::ZERO)),
+        ("max_bytes: it is zero", |b| b.max_bytes(0)),
+        ("max_sets: it is zero", |b| b.max_sets(0)),
+        ("max_memory: it is zero", |b| b.max_memory(0)),
+        ("max_fetches: it is zero", |b| b.max_fetches(0)),
+        ("max_fetches_per_host: it is zero", |b| b.max_fetches_per_host(0)),
+    ];
+    for (expected, set) in cases {
+        let error = set(Script::default().builder()).build().unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let builder = Script::default().builder().fresh_between(Duration::ZERO, secs(1)).stale_for(Duration::ZERO);
+    assert!(builder.timeout(Duration::from_millis(1)).build().is_ok());
+}
+
+#[test]
+fn urls_are_judged_when_they_are_registered() {
+    let long = |len: usize| format!("https://clinic.example/{}", "x".repeat(len - 23));
+    let ok = |text: &str| assert!(JwksUrl::parse(text).is_ok(), "{text}");
+    ok(&long(2048));
+    for text in [
+        "https://clinic.example",
+        "https://clinic.example/",
+        "https://clinic.example:8443/keys?tenant=7",
+        "https://Clinic.Example/keys",
+        "https://clinic.example./keys",
+        "https://my_host/keys",
+        "https://1.1.1.1/keys",
+        "https://[2606:4700::1111]:8443/keys",
+        "http://clinic.example/keys",
+        "https://xn--bcher-kva.example/",
+    ] {
+        ok(text);
+    }
+    for (text, expected) in [
+        (long(2049).as_str(), UrlError::TooLong),
+        ("", UrlError::Malformed),
+        ("/keys", UrlError::Malformed),
+        ("clinic.example/keys", UrlError::Malformed),
+        ("https:///keys", UrlError::Malformed),
+        ("https://clinic.example/a b", UrlError::Malformed),
+        ("https://b\u{fc}cher.example/", UrlError::Malformed),
+        ("ftp://clinic.example/keys", UrlError::Scheme),
+        ("file://clinic.example/keys", UrlError::Scheme),
+        ("https://me@clinic.example/keys", UrlError::UserInfo),
+        ("https://me:secret@clinic.example/keys", UrlError::UserInfo),
+        ("https://@clinic.example/keys", UrlError::UserInfo),
+        ("https://clinic.example/keys#a", UrlError::Fragment),
+        ("https://clinic.example/keys#", UrlError::Fragment),
+        ("https://127.1/keys", UrlError::Host),
+        ("https://2130706433/keys", UrlError::Host),
+        ("https://0x7f.0.0.1/keys", UrlError::Host),
+        ("https://0x7f000001/keys", UrlError::Host),
+        ("https://0177.0.0.1/keys", UrlError::Host),
+        ("https://a..b/keys", UrlError::Host),
+        ("https://clinic.example:0/keys", UrlError::Host),
+        ("https://clinic.example:70000/keys", UrlError::Host),
+    ] {
+        assert_eq!(JwksUrl::parse(text), Err(expected), "{text}");
+    }
+    assert_eq!(JwksUrl::parse("https://CLINIC.example/Keys").unwrap().host(), "clinic.example");
+    assert_eq!(JwksUrl::parse("https://CLINIC.example/Keys").unwrap().as_str(), "https://CLINIC.example/Keys");
+}
+
+#[test]
+fn what_the_guard_refuses_gets_no_source() {
+    let script = Script::default();
+    let source = |guard: AddressGuard, url: &str| {
+        script.builder().guard(guard).build().unwrap().source("clinic-7", &JwksUrl::parse(url).unwrap())
+    };
+    for (url, expected) in [
+        ("http://clinic.example/keys", "its scheme is http, which is not allowed; use https"),
+        (
+            "https://127.0.0.1/keys",
+            "the address 127.0.0.1 is loopback; allow the host or its range if it is one of yours",
+        ),
+        ("https://[::1]/keys", "the address ::1 is loopback; "),
+        ("https://[::ffff:10.0.0.1]/keys", "the address 10.0.0.1 is private; "),
+    ] {
+        let error = source(AddressGuard::default(), url).unwrap_err();
+        let start = format!("jwks_uri: the client \"clinic-7\" cannot have its keys there: {expected}");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(matches!(error, ConfigError::InvalidKeySetUrl { .. }));
+    }
+    let guard = AddressGuard::default().allow_http().allow_range("127.0.0.0/8").unwrap();
+    assert!(source(guard.clone(), "http://127.0.0.1/keys").is_ok());
+    assert!(source(guard, "http://[::1]/keys").is_err());
+    assert!(
+        source(AddressGuard::default(), "https://localhost/keys").is_ok(),
+        "a name is judged when it is connected to"
+    );
+}
+
+#[test]
+fn addresses_are_judged_for_what_they_are() {
+    for (address, refused) in [
+        ("1.1.1.1", None),
+        ("0.0.0.0", Some("unspecified")),
+        ("0.255.255.255", Some("unspecified")),
+        ("1.0.0.0", None),
+        ("9.255.255.255", None),
+        ("10.0.0.0", Some("private")),
+        ("10.255.255.255", Some("private")),
+        ("11.0.0.0", None),
+        ("100.63.255.255", None),
+        ("100.64.0.0", Some("shared")),
+        ("100.100.100.200", Some("shared")),
+        ("100.128.0.0", None),
+        ("126.255.255.255", None),
+        ("127.0.0.1", Some("loopback")),
+        ("127.255.255.255", Some("loopback")),
+        ("128.0.0.0", None),
+        ("168.63.129.15", None),
+        ("168.63.129.16", Some("metadata")),
+        ("169.253.255.255", None),
+        ("169.254.169.254", Some("metadata")),
+        ("169.255.0.0", None),
+        ("172.15.255.255", None),
+        ("172.16.0.0", Some("private")),
+        ("172.31.255.255", Some("private")),
+        ("172.32.0.0", None),
+        ("192.0.0.192", Some("protocols")),
+        ("192.0.1.0", None),
+        ("192.0.2.1", Some("documentation")),
+        ("192.88.99.1", Some("tunnel")),
+        ("192.167.255.255", None),
+        ("192.168.0.0", Some("private")),
+        ("192.169.0.0", None),
+        ("198.17.255.255", None),
+        ("198.18.0.0", Some("benchmarks")),
+        ("198.19.255.255", Some("benchmarks")),
+        ("198.51.100.1", Some("documentation")),
+        ("203.0.113.1", Some("documentation")),
+        ("223.255.255.255", None),
+        ("224.0.0.1", Some("multicast")),
+        ("239.255.255.255", Some("multicast")),
+        ("240.0.0.0", Some("reserved")),
+        ("255.255.255.255", Some("reserved")),
+        ("::", Some("unspecified")),
+        ("::1", Some("loopback")),
+        ("::2", Some("outside")),
+        ("::7f00:1", Some("outside")),
+        ("::ffff:1.1.1.1", None),
+        ("::ffff:127.0.0.1", Some("loopback")),
+        ("::ffff:169.254.169.254", Some("metadata")),
+        ("::ffff:0:127.0.0.1", Some("outside")),
+        ("64:ff9b::1.1.1.1", None),
+        ("64:ff9b::10.0.0.1", Some("private")),
+        ("64:ff9b::169.254.169.254", Some("metadata")),
+        ("64:ff9b:1::1.1.1.1", Some("NAT64")),
+        ("100::1", Some("outside")),
+        ("1fff::1", Some("outside")),
+        ("2000::1", None),
+        ("2001::1", Some("protocols")),
+        ("2001:1ff::1", Some("protocols")),
+        ("2001:200::1", None),
+        ("2001:db8::1", Some("documentation")),
+        ("2002:7f00:1::", Some("tunnel")),
+        ("2606:4700:4700::1111", None),
+        ("3fff::1", Some("documentation")),
+        ("3fff:1000::1", None),
+        ("4000::1", Some("outside")),
+        ("fbff::1", Some("outside")),
+        ("fc00::1", Some("unique local")),
+        ("fd00:ec2::254", Some("unique local")),
+        ("fe80::1", Some("link-local")),
+        ("febf::1", Some("link-local")),
+        ("fec0::1", Some("private")),
+        ("ff02::1", Some("multicast")),
+    ] {
+        let judged = AddressGuard::default().judge("clinic.example", address.parse().unwrap());
+        match refused {
+            None => assert_eq!(judged, Ok(()), "{address}"),
+            Some(why) => {
+                assert!(judged.clone().is_err_and(|refused| refused.to_string().contains(why)), "{address}: {judged:?}")
+            }
+        }
+    }
+}
+
+#[test]
+fn the_operator_allows_hosts_and_ranges_by_name() {
+    let guard = AddressGuard::default();
+    let guard = guard.allow_host("Keys.Internal").unwrap().allow_range("10.1.0.0/16").unwrap();
+    let guard = guard.allow_range("fd12:3456::/32").unwrap().allow_range("192.168.7.7").unwrap();
+    for (host, address, allowed) in [
+        ("keys.internal", "10.9.9.9", true),
+        ("KEYS.INTERNAL", "127.0.0.1", true),
+        ("other.keys.internal", "10.9.9.9", false),
+        ("keys.internal.example", "10.9.9.9", false),
+        ("clinic.example", "10.0.255.255", false),
+        ("clinic.example", "10.1.0.0", true),
+        ("clinic.example", "10.1.255.255", true),
+        ("clinic.example", "10.2.0.0", false),
+        ("clinic.example", "::ffff:10.1.0.1", true),
+        ("clinic.example", "64:ff9b::10.1.0.1", true),
+        ("clinic.example", "fd12:3456:ffff::1", true),
+        ("clinic.example", "fd12:3457::1", false),
+        ("clinic.example", "192.168.7.7", true),
+        ("clinic.example", "192.168.7.8", false),
+    ] {
+        assert_eq!(guard.judge(host, address.parse().unwrap()).is_ok(), allowed, "{host} at {address}");
+    }
+    for host in
+        ["", "*", "*.internal", "https://keys.internal", "keys.internal:443", "a b", "10.0.0.1", "keys/internal"]
+    {
+        assert!(AddressGuard::default().allow_host(host).is_err(), "{host}");
+    }
+    for range in ["", "10.0.0.0/33", "10.0.0/8", "10.*", "keys.internal", "::/129"] {
+        let error = AddressGuard::default().allow_range(range).unwrap_err().to_string();
+        assert!(error.contains(&format!("{range:?}")), "{error}");
+    }
+}

@@ -1,0 +1,371 @@
+//! Key sets from a real server on loopback, in plain and over TLS: one that rotates, fails, lies, stalls and never ends.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::common::key_server::{KeyServer, Reply};
+use crate::common::{NOW, Signer};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_rustls::TlsAcceptor;
+use tower_client_assertion::ConfigError;
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::jwks::{
+    AddressGuard, FetchError, HyperFetch, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, Keys,
+};
+use tower_client_assertion::keys::KeySetError;
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(NOW + secs)
+}
+
+/// What the example server's `--allow-http-jwks` stands for.
+fn loopback() -> AddressGuard {
+    AddressGuard::default().allow_http().allow_range("127.0.0.1").unwrap()
+}
+
+fn builder() -> KeySetCacheBuilder {
+    KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(loopback())
+}
+
+fn source(builder: KeySetCacheBuilder, url: &str) -> KeySource {
+    builder.build().unwrap().source("clinic-7", &JwksUrl::parse(url).unwrap()).unwrap()
+}
+
+async fn fetched(reply: Reply) -> Keys {
+    let server = KeyServer::start(reply).await;
+    source(builder(), &server.url()).keys(at(0)).get().await
+}
+
+async fn refused(reply: Reply) -> FetchError {
+    fetched(reply).await.unwrap_err().error().clone()
+}
+
+fn kids(keys: Keys) -> Vec<String> {
+    keys.unwrap().iter().map(|key| key.key_id().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_request_says_what_is_wanted_and_nothing_else() {
+    let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
+    let source = source(builder(), &format!("{}?tenant=7", server.url()));
+    assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
+    let request = server.requests().remove(0).to_ascii_lowercase();
+    let mut lines: Vec<_> = request.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines.remove(0), "get /keys?tenant=7 http/1.1");
+    lines.sort_unstable();
+    let agent = format!("user-agent: tower-client-assertion/{}", env!("CARGO_PKG_VERSION"));
+    let host = format!("host: {}", server.address);
+    let accept = "accept: application/jwk-set+json, application/json";
+    assert_eq!(lines, ["accept-encoding: identity", accept, &host, &agent]);
+}
+
+#[tokio::test]
+async fn rotation_removal_and_new_keys_under_an_old_kid_are_followed() {
+    let (old, new, same) = (Signer::es384("a"), Signer::es384("b"), Signer::es384("b"));
+    let server = KeyServer::start(Reply::keys(&[old.jwk()])).await;
+    let source = source(builder(), &server.url());
+    let first = source.keys(at(0)).get().await.unwrap();
+    // A key is added, and an assertion names it.
+    server.reply(Reply::keys(&[old.jwk(), new.jwk()]));
+    let second = source.newer(&first, at(1)).get().await.unwrap();
+    assert_eq!(kids(Ok(Arc::clone(&second))), ["a", "b"]);
+    // The old one is removed. That is seen when the set is refreshed.
+    server.reply(Reply::keys(&[new.jwk()]));
+    let third = source.keys(at(301)).get().await.unwrap();
+    assert_eq!(kids(Ok(Arc::clone(&third))), ["b"]);
+    // Another key comes under the same kid, and a signature fails.
+    server.reply(Reply::keys(&[same.jwk()]));
+    let fourth = source.newer(&third, at(302)).get().await.unwrap();
+    assert!(!Arc::ptr_eq(&third, &fourth));
+    assert_eq!(server.fetches(), 4);
+    assert_eq!(server.connections(), 4, "no connection is kept: each is judged anew");
+}
+
+#[tokio::test]
+async fn the_servers_cache_control_counts() {
+    let body = serde_json::json!({"keys": [Signer::es384("a").jwk()]}).to_string();
+    let headers = "cache-control: max-age=900\r\nage: 100\r\n";
+    let server = KeyServer::start(Reply::with_headers(headers, body.as_bytes())).await;
+    let source = source(builder(), &server.url());
+    let _ = source.keys(at(0)).get().await.unwrap();
+    assert_eq!(source.state().fresh_until(), Some(at(800)));
+}
+
+#[tokio::test]
+async fn two_hundred_requests_at_once_cause_one_fetch() {
+    let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
+    let source = source(builder(), &server.url());
+    let waiting: Vec<_> = (0..200).map(|_| tokio::spawn(source.keys(at(0)).get())).collect();
+    for keys in waiting {
+        assert_eq!(kids(keys.await.unwrap()), ["a"]);
+    }
+    assert_eq!(server.fetches(), 1);
+}
+
+#[tokio::test]
+async fn answers_that_are_no_key_set_are_refused() {
+    for (reply, expected) in [
+        (Reply::status("500 Internal Server Error"), "the server answered with the status 500"),
+        (Reply::status("204 No Content"), "the server answered with the status 204"),
+        (Reply::status("404 Not Found"), "the server answered with the status 404"),
+        (Reply::json("<html>"), "the answer is not well-formed JSON of at most 16 levels"),
+        (Reply::json("{}"), "the JWK Set is not a JSON object with one array named keys"),
+        (
+            Reply::with_headers("content-type: text/html\r\n", b"{\"keys\":[]}"),
+            "the content type of the answer is not that of JSON",
+        ),
+        (Reply::Bytes(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()), "the server could not be reached"),
+        (Reply::Bytes(Vec::new()), "the server could not be reached"),
+        (
+            Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"keys\":[]}".to_vec()),
+            "the server could not be reached",
+        ),
+        (
+            Reply::Bytes(format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(100_000)).into_bytes()),
+            "the server could not be reached",
+        ),
+    ] {
+        assert_eq!(refused(reply).await.to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let target = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
+    for status in
+        ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
+    {
+        let reply = format!("HTTP/1.1 {status}\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", target.url());
+        let error = refused(Reply::Bytes(reply.into_bytes())).await;
+        assert!(matches!(error, FetchError::Status(300..400)), "{error}");
+    }
+    assert_eq!(target.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_body_is_cut_off_at_its_limit_however_it_comes() {
+    let limit = 256 * 1024;
+    let too_long = |error: FetchError| matches!(error, FetchError::KeySet(KeySetError::TooLong { limit: 262_144 }));
+    // Announced, and then never sent: the announcement is enough.
+    let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", limit + 1);
+    assert!(too_long(refused(Reply::Stall(announced.into_bytes())).await));
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    assert!(too_long(refused(Reply::Endless(chunked, chunk)).await));
+    let until_close = b"HTTP/1.0 200 OK\r\n\r\n{\"keys\":[".to_vec();
+    assert!(too_long(refused(Reply::Endless(until_close, b"{},".repeat(1000))).await));
+    for (len, accepted) in [(limit, true), (limit + 1, false)] {
+        let body =
+            format!("{:len$}", r#"{"keys":[]}"#, len = len.min(60_000)) + &" ".repeat(len.saturating_sub(60_000));
+        assert_eq!(fetched(Reply::with_headers("", body.as_bytes())).await.is_ok(), accepted, "{len}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_decompressed() {
+    // A megabyte of zeros in a kilobyte, as gzip would have it; what it holds does not matter, as nobody looks.
+    let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0; 1000]].concat();
+    let error = refused(Reply::with_headers("content-encoding: gzip\r\n", &bomb)).await;
+    assert!(matches!(error, FetchError::ContentEncoding), "{error}");
+    let error = refused(Reply::with_headers("", &bomb)).await;
+    assert!(matches!(error, FetchError::Malformed), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stalls_or_drips_is_given_up_after_three_seconds() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n{\"keys\":[".to_vec();
+    for reply in
+        [Reply::Stall(Vec::new()), Reply::Stall(head.clone()), Reply::Drip(head), Reply::Drip(b"HTTP/1.1 ".to_vec())]
+    {
+        let server = KeyServer::start(reply).await;
+        let source = source(builder(), &server.url());
+        let started = tokio::time::Instant::now();
+        let error = source.keys(at(0)).get().await.unwrap_err();
+        assert!(matches!(error.error(), FetchError::Timeout), "{}", error.error());
+        let taken = started.elapsed();
+        assert!(taken >= Duration::from_secs(3) && taken < Duration::from_millis(3_100), "{taken:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_connection_outlives_its_fetch() {
+    let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
+    for reply in [
+        Reply::keys(&[]),
+        Reply::with_headers("connection: keep-alive\r\n", b"{\"keys\":[]}"),
+        Reply::Stall(Vec::new()),
+        Reply::Stall(head.clone()),
+        Reply::Endless(head, chunk),
+    ] {
+        let server = KeyServer::start(reply).await;
+        let _ = source(builder(), &server.url()).keys(at(0)).get().await;
+        tokio::time::timeout(Duration::from_secs(1), server.quiet()).await.expect("the connection is still open");
+        assert_eq!(server.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn loopback_is_refused_by_every_name_unless_it_is_allowed() {
+    let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
+    let port = server.address.port();
+    let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), "::ffff:127.0.0.1".parse().unwrap()]) };
+    for host in ["localhost", "clinic.example"] {
+        let url = format!("http://{host}:{port}/keys");
+        let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(resolve);
+        let guarded = KeySetCache::builder(fetch.clone()).guard(AddressGuard::default().allow_http());
+        let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
+        assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
+        assert!(!error.is_ours());
+        assert_eq!(server.connections(), 0);
+    }
+    let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(resolve);
+    let allowed = AddressGuard::default().allow_http().allow_host("clinic.example").unwrap();
+    let source = source(KeySetCache::builder(fetch).guard(allowed), &format!("http://clinic.example:{port}/keys"));
+    assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
+}
+
+#[tokio::test]
+async fn the_systems_resolver_is_asked_and_its_answer_judged() {
+    let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
+    let url = format!("http://localhost:{}/keys", server.address.port());
+    let guarded =
+        KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(AddressGuard::default().allow_http());
+    let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
+    assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
+    assert_eq!(server.connections(), 0);
+    assert_eq!(kids(source(builder(), &url).keys(at(0)).get().await), ["a"]);
+}
+
+#[tokio::test]
+async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
+    // A name that answers with an allowed address first, and with another whenever it is asked again.
+    let allowed = KeyServer::at(Ipv4Addr::new(127, 0, 0, 2), Reply::keys(&[Signer::es384("a").jwk()]), None).await;
+    let port = allowed.address.port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let rebinding = move |_: &str| {
+        let address = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::LOCALHOST][count.fetch_add(1, Ordering::SeqCst).min(1)];
+        async move { Ok(vec![IpAddr::V4(address)]) }
+    };
+    let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
+    let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(rebinding);
+    let source = source(KeySetCache::builder(fetch).guard(guard), &format!("http://clinic.example:{port}/keys"));
+    assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "a name is looked up once for each fetch");
+    // The second fetch is led astray, and goes nowhere; the old keys serve on.
+    assert_eq!(kids(source.keys(at(400)).get().await), ["a"]);
+    assert!(matches!(source.state().last_error(), Some(FetchError::Address(_))));
+    assert_eq!((allowed.connections(), asked.load(Ordering::SeqCst)), (1, 2));
+}
+
+#[tokio::test]
+async fn of_several_addresses_those_that_are_refused_are_left_out() {
+    let server = KeyServer::at(Ipv4Addr::new(127, 0, 0, 2), Reply::keys(&[Signer::es384("a").jwk()]), None).await;
+    let port = server.address.port();
+    let other = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    let resolve = |_: &str| async { Ok(vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]) };
+    let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
+    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap().resolver(resolve)).guard(guard);
+    let source = source(builder, &format!("http://clinic.example:{port}/keys"));
+    assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
+    let accepted = tokio_test::task::spawn(other.accept()).poll().is_ready();
+    assert!(!accepted, "the refused address saw a connection");
+}
+
+#[tokio::test]
+async fn names_that_do_not_resolve_and_ports_where_nobody_listens_are_unreachable() {
+    let resolve = |host: &str| {
+        let found = if host == "empty.example" { Ok(vec![]) } else { Err(std::io::Error::other("no such name")) };
+        async { found }
+    };
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let closed = format!("http://{}/keys", listener.local_addr().unwrap());
+    drop(listener);
+    for (url, cause) in [
+        ("http://empty.example/", "the host has no address"),
+        ("http://none.example/", "no such name"),
+        (&closed, "refused"),
+    ] {
+        let builder =
+            KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap().resolver(resolve)).guard(loopback());
+        let error = source(builder, url).keys(at(0)).get().await.unwrap_err();
+        let FetchError::Unreachable(found) = error.error() else { panic!("{}", error.error()) };
+        assert!(found.to_string().contains(cause), "{found}");
+    }
+}
+
+/// A certificate authority, and an acceptor with a certificate for `name` that it has signed.
+fn tls(name: &str) -> (Vec<u8>, TlsAcceptor) {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let root = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .unwrap();
+    (root.der().to_vec(), TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A fetch of `https://clinic.example` from a server on loopback.
+async fn over_tls(port: u16, fetch: HyperFetch) -> Keys {
+    let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) };
+    let guard = AddressGuard::default().allow_range("127.0.0.1").unwrap();
+    let builder = KeySetCache::builder(fetch.resolver(resolve)).guard(guard);
+    source(builder, &format!("https://clinic.example:{port}/keys")).keys(at(0)).get().await
+}
+
+#[tokio::test]
+async fn over_tls_the_server_must_prove_its_name() {
+    let (root, acceptor) = tls("clinic.example");
+    let reply = Reply::keys(&[Signer::es384("a").jwk()]);
+    let server = KeyServer::at(Ipv4Addr::LOCALHOST, reply.clone(), Some(acceptor)).await;
+    assert_eq!(kids(over_tls(server.address.port(), HyperFetch::with_roots([&*root]).unwrap()).await), ["a"]);
+
+    let (other_root, other) = tls("other.example");
+    let misnamed = KeyServer::at(Ipv4Addr::LOCALHOST, reply, Some(other)).await;
+    for (server, fetch) in [
+        (&misnamed, HyperFetch::with_roots([&*other_root]).unwrap()),
+        (&server, HyperFetch::with_roots([&*other_root]).unwrap()),
+        (&server, HyperFetch::with_webpki_roots().unwrap()),
+    ] {
+        let error = over_tls(server.address.port(), fetch).await.unwrap_err();
+        assert!(matches!(error.error(), FetchError::Tls(_)), "{}", error.error());
+        assert!(!error.is_ours());
+    }
+    assert_eq!((server.fetches(), misnamed.fetches()), (1, 0), "no request is sent to whom it is not meant for");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_refused() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let plain = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}").await.unwrap();
+        // Until the other side has had enough.
+        while stream.read_u8().await.is_ok() {}
+    });
+    let error = over_tls(port, HyperFetch::with_roots([&*tls("clinic.example").0]).unwrap()).await.unwrap_err();
+    assert!(matches!(error.error(), FetchError::Tls(_)), "{}", error.error());
+    plain.await.unwrap();
+}
+
+#[test]
+fn root_certificates_must_be_given_and_be_certificates() {
+    let none: [&[u8]; 0] = [];
+    assert!(matches!(HyperFetch::with_roots(none), Err(ConfigError::NoRootCertificates { .. })));
+    let error = HyperFetch::with_roots([&b"not DER"[..]]).unwrap_err().to_string();
+    assert!(error.starts_with("root certificates: none can be used"), "{error}");
+}

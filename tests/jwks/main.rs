@@ -1,0 +1,12 @@
+//! Keys that clients publish at a URL: when the server fetches them, what it accepts, and how long it keeps them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cache;
+#[cfg(feature = "jwks-client")]
+mod fetch;
+#[cfg(feature = "jwks-client")]
+mod verifier;

@@ -1,0 +1,198 @@
+//! Which of a client's keys an assertion is checked with: by `kid` and type, or by type alone; how many are tried, and what is
+//! told when none has signed.
+
+use std::sync::LazyLock;
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, clock, form, key_set, verify};
+use serde_json::{Value, json};
+use tower_client_assertion::Verifier;
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+use tower_client_assertion::replay::MemoryReplay;
+
+const ISSUER: &str = "https://as.example.com";
+
+static KEYS: LazyLock<[Signer; 6]> = LazyLock::new(|| std::array::from_fn(|_| Signer::es256("one")));
+static P384: LazyLock<Signer> = LazyLock::new(|| Signer::es384("one"));
+static ED25519: LazyLock<Signer> = LazyLock::new(|| Signer::ed25519("EdDSA", "one"));
+static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("RS256", "one"));
+
+fn verifier(policy: Policy, keys: &[Value]) -> Verifier {
+    let client = Client::new(CLIENT, key_set(keys)).unwrap();
+    let registry = FixedRegistry::new([client]).unwrap();
+    Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap())
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .client_policy(Policy::OIDC.named("second"))
+        .clock(clock())
+        .build()
+        .unwrap()
+}
+
+/// The `kid` of the key that verified it, or what was wrong.
+fn outcome(verifier: &Verifier, signer: &Signer, kid: Option<&str>) -> Result<Option<String>, ClientFault> {
+    let aud = if verifier.policies()[0].name() == "smart" { AUDIENCE } else { ISSUER };
+    let jwt = Jwt::by(signer, CLIENT).claim("aud", aud).without_header("kid");
+    let jwt = kid.into_iter().fold(jwt, |jwt, kid| jwt.header("kid", kid));
+    match verify(verifier, &form(&jwt.signed_by(signer))) {
+        Ok(identity) => Ok(identity.key_id().map(str::to_owned)),
+        Err(rejection) => match rejection.kind() {
+            RejectionKind::Client(fault) => Err(fault),
+            other => panic!("{other:?}"),
+        },
+    }
+}
+
+fn jwk(signer: &Signer, members: Value) -> Value {
+    let (Value::Object(mut jwk), Value::Object(members)) = (signer.jwk(), members) else { unreachable!() };
+    jwk.extend(members);
+    jwk.into()
+}
+
+fn nameless(signer: &Signer) -> Value {
+    let mut jwk = signer.jwk();
+    jwk.as_object_mut().unwrap().remove("kid");
+    jwk
+}
+
+/// Policies that let the `kid` be absent.
+const LENIENT: [Policy; 3] = [Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
+
+/// OpenID Connect Core, section 10.1.
+#[test]
+fn key_07_without_a_kid_the_only_key_that_fits_is_used() {
+    let [first, second, ..] = &*KEYS;
+    let named = |signer, kid| jwk(signer, json!({"kid": kid}));
+    // The client's keys, and what becomes of an assertion by the first of them that names none.
+    let table = [
+        ("one key", vec![first.jwk()], Ok(Some("one".to_owned()))),
+        ("one key without a kid of its own", vec![nameless(first)], Ok(None)),
+        ("keys of other types beside it", vec![RSA.jwk(), first.jwk(), ED25519.jwk()], Ok(Some("one".to_owned()))),
+        ("another curve beside it", vec![P384.jwk(), first.jwk()], Ok(Some("one".to_owned()))),
+        (
+            "one of its type for encryption",
+            vec![first.jwk(), jwk(second, json!({"use": "enc"}))],
+            Ok(Some("one".to_owned())),
+        ),
+        ("two", vec![named(first, "a"), named(second, "b")], Err(ClientFault::KidNeeded)),
+        ("two of one kid", vec![first.jwk(), second.jwk()], Err(ClientFault::KidNeeded)),
+        ("two without", vec![nameless(first), nameless(second)], Err(ClientFault::KidNeeded)),
+        ("the same twice", vec![first.jwk(), first.jwk()], Err(ClientFault::KidNeeded)),
+        ("none of its type", vec![ED25519.jwk()], Err(ClientFault::NoKey)),
+        ("another of its type", vec![second.jwk()], Err(ClientFault::BadSignature)),
+    ];
+    for policy in LENIENT {
+        for (name, keys, expected) in &table {
+            assert_eq!(outcome(&verifier(policy.clone(), keys), first, None), *expected, "{}: {name}", policy.name());
+        }
+        // With its name, the first of several is found again.
+        let both = verifier(policy.clone(), &[named(first, "a"), named(second, "b")]);
+        assert_eq!(outcome(&both, first, Some("a")), Ok(Some("a".into())));
+        assert_eq!(outcome(&both, first, Some("b")), Err(ClientFault::BadSignature), "the other's name");
+        // A name is a name: a key without one does not answer to any.
+        assert_eq!(outcome(&verifier(policy, &[nameless(first)]), first, Some("one")), Err(ClientFault::NoKey));
+    }
+}
+
+/// FAPI 2.0 Security Profile, section 5.4.3.
+#[test]
+fn key_06_of_keys_with_one_kid_up_to_four_are_tried_in_the_order_of_the_set() {
+    let all: Vec<_> = KEYS.iter().map(Signer::jwk).collect();
+    let trials: [(Policy, usize); 6] = [
+        (Policy::FAPI2, 4),
+        (Policy::OIDC, 4),
+        (Policy::RFC7523, 4),
+        (Policy::FAPI2.key_trials(2), 2),
+        (Policy::FAPI2.dangerous().key_trials(5), 5),
+        (Policy::FAPI2.dangerous().key_trials(usize::MAX), 6),
+    ];
+    for (policy, tried) in trials {
+        let verifier = verifier(policy.clone(), &all);
+        for (place, signer) in KEYS.iter().enumerate() {
+            let expected = if place < tried { Ok(Some("one".into())) } else { Err(ClientFault::BadSignature) };
+            assert_eq!(outcome(&verifier, signer, Some("one")), expected, "{policy:?}: {place}");
+        }
+        let stranger = Signer::es256("one");
+        assert_eq!(outcome(&verifier, &stranger, Some("one")), Err(ClientFault::BadSignature));
+    }
+}
+
+/// The trials are for keys that could have signed, not for their namesakes.
+#[test]
+fn key_06_a_namesake_of_another_type_costs_no_trial() {
+    let [first, second, ..] = &*KEYS;
+    let odd =
+        [P384.jwk(), ED25519.jwk(), RSA.jwk(), jwk(second, json!({"use": "enc"})), jwk(second, json!({"kty": "x"}))];
+    let verifier = verifier(Policy::FAPI2.key_trials(1), &[&odd[..], &[first.jwk()]].concat());
+    assert_eq!(outcome(&verifier, first, Some("one")), Ok(Some("one".into())));
+    assert_eq!(outcome(&verifier, &ED25519, Some("one")), Ok(Some("one".into())));
+}
+
+/// SMART App Launch 2.2, key retrieval, step 3.
+#[test]
+fn key_05_smart_wants_exactly_one_key_of_a_kid_and_type() {
+    let [first, ..] = &*KEYS;
+    let other = Signer::es384("one");
+    let table = [
+        ("one", vec![P384.jwk()], Ok(Some("one".to_owned()))),
+        ("one of each type", vec![first.jwk(), P384.jwk(), RSA.jwk()], Ok(Some("one".to_owned()))),
+        ("two", vec![P384.jwk(), other.jwk()], Err(ClientFault::AmbiguousKey)),
+        ("two, the other first", vec![other.jwk(), P384.jwk()], Err(ClientFault::AmbiguousKey)),
+        ("the same twice", vec![P384.jwk(), P384.jwk()], Err(ClientFault::AmbiguousKey)),
+        ("none of the type", vec![first.jwk(), RSA.jwk()], Err(ClientFault::NoKey)),
+    ];
+    for policy in [Policy::SMART_BACKEND_SERVICES, Policy::RFC7523.key_trials(1)] {
+        for (name, keys, expected) in &table {
+            assert_eq!(outcome(&verifier(policy.clone(), keys), &P384, Some("one")), *expected, "{name}");
+        }
+    }
+    let verifier = verifier(Policy::SMART_BACKEND_SERVICES, &[P384.jwk()]);
+    assert_eq!(outcome(&verifier, &P384, None), Err(ClientFault::KidMissing));
+}
+
+/// RFC 8725, section 3.1: one algorithm for a key that names one; RFC 9864: two names of one algorithm.
+#[test]
+fn key_08_key_13_a_key_serves_the_algorithm_that_it_names() {
+    let all = Policy::RFC7523.algorithms(AlgorithmSet::ASYMMETRIC);
+    let signers = [Signer::rsa("PS256", "one"), Signer::ed25519("Ed25519", "one")];
+    let table = [
+        (&signers[0], json!({}), Ok(())),
+        (&signers[0], json!({"alg": "PS256"}), Ok(())),
+        (&signers[0], json!({"alg": "RS256"}), Err(ClientFault::NoKey)),
+        (&signers[0], json!({"use": "sig", "key_ops": ["verify"]}), Ok(())),
+        (&signers[1], json!({}), Ok(())),
+        (&signers[1], json!({"alg": "EdDSA"}), Ok(())),
+        (&signers[1], json!({"alg": "Ed25519"}), Ok(())),
+    ];
+    for (signer, members, expected) in table {
+        let keys = [jwk(signer, members.clone()), KEYS[0].jwk()];
+        let found = outcome(&verifier(all.clone(), &keys), signer, Some("one")).map(|_| ());
+        assert_eq!(found, expected, "{} under {members}", signer.alg);
+    }
+}
+
+/// OpenID Connect Registration, section 2.
+#[test]
+fn jws_09_the_registered_algorithm_is_the_only_one() {
+    let [first, ..] = &*KEYS;
+    let client = Client::new(CLIENT, key_set(&[first.jwk(), P384.jwk()])).unwrap();
+    let client = client.signing_alg(Algorithm::ES384).unwrap();
+    let registry = FixedRegistry::new([client]).unwrap();
+    let builder = Verifier::builder(Policy::OIDC, registry, MemoryReplay::new(10).unwrap()).issuer(ISSUER);
+    let verifier = builder.clock(clock()).build().unwrap();
+    assert!(outcome(&verifier, &P384, Some("one")).is_ok());
+    assert_eq!(outcome(&verifier, first, Some("one")), Err(ClientFault::AlgorithmNotRegistered));
+}
+
+/// What is wrong with the client's registration comes before what is wrong with the assertion's signature.
+#[test]
+fn key_11_a_key_that_is_too_weak_is_told_from_one_that_is_not_there() {
+    let weak = json!({"kty": "RSA", "kid": "weak", "n": "sXchTQ", "e": "AQAB"});
+    let verifier = verifier(Policy::RFC7523, &[KEYS[0].jwk(), weak]);
+    for (kid, expected) in
+        [(Some("weak"), ClientFault::WeakKey), (None, ClientFault::WeakKey), (Some("absent"), ClientFault::NoKey)]
+    {
+        assert_eq!(outcome(&verifier, &RSA, kid), Err(expected), "{kid:?}");
+    }
+}

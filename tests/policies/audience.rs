@@ -1,0 +1,254 @@
+//! Whom an assertion may address: each rule over each shape of `aud`, byte for byte; the strict rule for whoever asks for it
+//! by `typ`; and what is told of an assertion that only a lax rule let pass.
+
+use std::sync::{Arc, Mutex};
+
+use crate::common::{Jwt, builder, form, verify};
+use serde_json::{Value, json};
+use tower_client_assertion::event::Event;
+use tower_client_assertion::policy::{AudienceRule, Limits, Policy};
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind};
+use tower_client_assertion::{ClientIdentity, Verifier};
+
+const ISSUER: &str = "https://as.example.com";
+const URL: &str = crate::common::AUDIENCE;
+const ALIAS: &str = "https://alias.example.com/token";
+
+const RULES: [AudienceRule; 4] =
+    [AudienceRule::IssuerString, AudienceRule::SoleIssuer, AudienceRule::Urls, AudienceRule::IssuerOrUrls];
+
+/// Judges by `rule`, knowing an issuer and two URLs; a second policy has a use for what the first has none for.
+fn verifier(policy: Policy) -> Verifier {
+    let other = Policy::OIDC.named("unused");
+    builder(policy).issuer(ISSUER).audience(ALIAS).client_policy(other).build().unwrap()
+}
+
+/// [`Verifier::verify`] judges by every policy, and the client's own decides.
+fn outcome(verifier: &Verifier, jwt: &Jwt) -> Result<ClientIdentity, ClientFault> {
+    verify(verifier, &form(&jwt.signed())).map_err(|rejection| match rejection.kind() {
+        RejectionKind::Client(fault) => fault,
+        other => panic!("{other:?}"),
+    })
+}
+
+/// What is wrong with `aud` under each of [`RULES`].
+type Row = (Value, [Option<ClaimFault>; 4]);
+
+fn table() -> Vec<Row> {
+    use ClaimFault::{Malformed, Missing, Unexpected};
+    const OK: Option<ClaimFault> = None;
+    const NO: Option<ClaimFault> = Some(Unexpected);
+    const FORM: Option<ClaimFault> = Some(Malformed);
+    const NONE: Option<ClaimFault> = Some(Missing);
+    let mut rows = vec![
+        (json!(ISSUER), [OK, OK, NO, OK]),
+        (json!(URL), [NO, NO, OK, OK]),
+        (json!(ALIAS), [NO, NO, OK, OK]),
+        (json!([ISSUER]), [FORM, OK, NO, OK]),
+        (json!([URL]), [FORM, NO, OK, OK]),
+        (json!([URL, ALIAS]), [FORM, NO, OK, OK]),
+        (json!([ISSUER, URL]), [FORM, NO, NO, OK]),
+        (json!([URL, ISSUER]), [FORM, NO, NO, OK]),
+        (json!([ISSUER, ISSUER]), [FORM, NO, NO, OK]),
+        (json!([URL, URL]), [FORM, NO, OK, OK]),
+        (json!([ISSUER, "https://evil.example"]), [FORM, NO, NO, NO]),
+        (json!(["https://evil.example", URL]), [FORM, NO, NO, NO]),
+        (json!([ISSUER, ""]), [FORM, NO, NO, NO]),
+        (json!([ISSUER, null]), [FORM; 4]),
+        (json!([ISSUER, [URL]]), [FORM; 4]),
+        (json!([[ISSUER]]), [FORM; 4]),
+        (json!([1]), [FORM; 4]),
+        (json!(vec![URL; 8]), [FORM, NO, OK, OK]),
+        (json!(vec![URL; 9]), [FORM; 4]),
+        (json!([]), [FORM, NONE, NONE, NONE]),
+        (json!([""]), [FORM, NO, NO, NO]),
+        (json!(""), [NONE; 4]),
+        (json!(null), [FORM; 4]),
+        (json!(7), [FORM; 4]),
+        (json!(true), [FORM; 4]),
+        (json!({ISSUER: URL}), [FORM; 4]),
+        (json!(format!("{ISSUER} {URL}")), [NO; 4]),
+        (json!(format!("{ISSUER},{URL}")), [NO; 4]),
+    ];
+    // RFC 7519, section 2: no transformation of any kind.
+    for (ours, place) in [(ISSUER, "as"), (URL, "api")] {
+        for spelling in [
+            format!("{ours}/"),
+            format!("{ours}?"),
+            format!("{ours}#"),
+            format!(" {ours}"),
+            format!("{ours}\u{0}"),
+            ours[..ours.len() - 1].to_owned(),
+            ours.replace("https", "HTTPS"),
+            ours.replace("https", "http"),
+            ours.replace(place, &place.to_uppercase()),
+            ours.replace(".com", ".com:443"),
+            ours.replace(".com", ".com."),
+            ours.replace("example", "ex%61mple"),
+            ours.replace("example", "e\u{445}ample"),
+            ours.replace("://", "://x@"),
+        ] {
+            rows.push((json!(spelling), [NO; 4]));
+        }
+    }
+    rows
+}
+
+#[test]
+fn each_rule_accepts_its_values_byte_for_byte_and_no_others() {
+    for (column, rule) in RULES.into_iter().enumerate() {
+        // Redox's profile has no strict typ, and its `exp` and others are the same for all rules.
+        let verifier = verifier(Policy::REDOX.dangerous().audience(rule));
+        for (aud, faults) in table() {
+            let found = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).map(|_| ());
+            let expected = faults[column].map_or(Ok(()), |fault| Err(ClientFault::Claim(Claim::Aud, fault)));
+            assert_eq!(found, expected, "{rule:?}: {aud}");
+        }
+    }
+}
+
+#[test]
+fn an_escaped_spelling_is_the_same_bytes() {
+    let verifier = verifier(Policy::RFC7523);
+    for (spelling, accepted) in [
+        ("\"https:\\/\\/as.example.com\"", true),
+        ("\"\\u0068ttps://as.example.com\"", true),
+        ("[ \"https://\\u0061s.example.com\" ]", true),
+        ("\"https:\\/\\/as.example.com\\/\"", false),
+    ] {
+        let jwt = Jwt::new().claim("aud", "@");
+        let claims = serde_json::to_string(&jwt.claims).unwrap().replace("\"@\"", spelling);
+        let assertion = crate::common::SIGNER.sign(serde_json::to_vec(&jwt.header).unwrap(), &claims);
+        assert_eq!(verify(&verifier, &form(&assertion)).is_ok(), accepted, "{spelling}");
+    }
+}
+
+#[test]
+fn the_number_of_values_is_bounded_by_the_limit() {
+    for limit in [1, 2, 3] {
+        let limits = Limits::default().audiences(limit);
+        let verifier = builder(Policy::SMART_BACKEND_SERVICES).limits(limits).build().unwrap();
+        for count in [limit - 1, limit, limit + 1] {
+            let found = outcome(&verifier, &Jwt::new().claim("aud", json!(vec![URL; count]))).map(|_| ());
+            let expected = match count {
+                0 => Err(ClaimFault::Missing),
+                _ if count > limit => Err(ClaimFault::Malformed),
+                _ => Ok(()),
+            };
+            assert_eq!(found, expected.map_err(|fault| ClientFault::Claim(Claim::Aud, fault)), "{count} of {limit}");
+        }
+    }
+}
+
+/// The 2026 update of RFC 7523: whoever declares the type that it defines is judged by its rule.
+#[test]
+fn an_assertion_that_declares_itself_asks_for_the_sole_issuer_whatever_is_configured() {
+    let refused = Err(ClientFault::Claim(Claim::Aud, ClaimFault::Unexpected));
+    let lax = |policy: Policy| policy.dangerous().audience(AudienceRule::IssuerOrUrls);
+    let urls = |policy: Policy| policy.dangerous().audience(AudienceRule::Urls);
+    let strict = [
+        ("rfc7523, lax", lax(Policy::RFC7523)),
+        ("rfc7523, URLs", urls(Policy::RFC7523)),
+        ("rfc7523", Policy::RFC7523),
+        ("oidc", Policy::OIDC),
+        ("oidc, URLs", urls(Policy::OIDC)),
+    ];
+    for (name, policy) in strict {
+        let verifier = verifier(policy);
+        for typ in ["client-authentication+jwt", "application/client-authentication+jwt", "Client-Authentication+JWT"] {
+            let jwt = Jwt::new().header("typ", typ);
+            for (aud, accepted) in [
+                (json!(ISSUER), true),
+                (json!([ISSUER]), true),
+                (json!(URL), false),
+                (json!([URL]), false),
+                (json!([ISSUER, ISSUER]), false),
+                (json!([ISSUER, URL]), false),
+            ] {
+                let found =
+                    outcome(&verifier, &jwt.clone().claim("aud", aud.clone()).claim("jti", crate::common::fresh_jti()));
+                let expected = if accepted { Ok(false) } else { refused };
+                assert_eq!(found.map(|identity| identity.has_lax_audience()), expected, "{name}, {typ}, {aud}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stricter_rule_than_the_sole_issuer_stays_as_strict() {
+    let verifier = verifier(Policy::OIDC.issuer_as_string());
+    let jwt = Jwt::new().header("typ", "client-authentication+jwt");
+    assert!(outcome(&verifier, &jwt.clone().claim("aud", ISSUER)).is_ok());
+    let malformed = Err(ClientFault::Claim(Claim::Aud, ClaimFault::Malformed));
+    assert_eq!(outcome(&verifier, &jwt.claim("aud", json!([ISSUER]))).map(|_| ()), malformed);
+}
+
+#[test]
+fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
+    let cases = [
+        (json!(ISSUER), false),
+        (json!([ISSUER]), false),
+        (json!(URL), true),
+        (json!([URL]), true),
+        (json!([ISSUER, URL]), true),
+        (json!([URL, ISSUER]), true),
+        (json!([ISSUER, ISSUER]), true),
+    ];
+    for policy in [Policy::OIDC, Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls)] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let events = move |event: &Event<'_>| {
+            if let Event::Accepted(identity) = event {
+                log.lock().unwrap().push(identity.has_lax_audience());
+            }
+        };
+        let verifier = builder(policy).issuer(ISSUER).events(events).build().unwrap();
+        for (aud, lax) in &cases {
+            let identity = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).unwrap();
+            assert_eq!(identity.has_lax_audience(), *lax, "{aud}");
+            let first = aud.as_str().or_else(|| aud[0].as_str()).unwrap();
+            assert_eq!(identity.claims().audience(), first);
+        }
+        assert_eq!(*seen.lock().unwrap(), cases.iter().map(|(_, lax)| *lax).collect::<Vec<_>>());
+    }
+    let urls = |policy: Policy| policy.dangerous().audience(AudienceRule::Urls);
+    // A profile that never had another rule has nothing to tighten.
+    let others = [
+        (Policy::SMART_BACKEND_SERVICES, false),
+        (Policy::REDOX, false),
+        (urls(Policy::RFC7523), true),
+        (urls(Policy::OIDC), true),
+        (Policy::REDOX.dangerous().audience(AudienceRule::IssuerOrUrls), true),
+    ];
+    for (policy, lax) in others {
+        let verifier = builder(policy).issuer(ISSUER).build().unwrap();
+        for aud in [json!(URL), json!([URL, URL])] {
+            let identity = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).unwrap();
+            assert_eq!(identity.has_lax_audience(), lax, "{:?}, {aud}", verifier.policies()[0].name());
+        }
+    }
+    let verifier = builder(urls(Policy::RFC7523)).issuer(ISSUER).build().unwrap();
+    let asked = Jwt::new().header("typ", "client-authentication+jwt").claim("aud", ISSUER);
+    assert!(!outcome(&verifier, &asked).unwrap().has_lax_audience());
+}
+
+#[test]
+fn the_operator_is_told_of_the_rule_that_was_asked_for() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&lines);
+    let events = move |event: &Event<'_>| {
+        if let Event::Refused(refused) = event {
+            log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
+        }
+    };
+    let verifier = builder(Policy::OIDC).issuer(ISSUER).events(events).build().unwrap();
+    for typ in ["JWT", "client-authentication+jwt"] {
+        outcome(&verifier, &Jwt::new().header("typ", typ).claim("aud", json!([URL, "x"]))).unwrap_err();
+    }
+    let received = format!(r#"received "[\"{URL}\",\"x\"]""#);
+    let expected = [
+        format!("aud is not an accepted value: expected nothing but {ISSUER} or {URL}, {received}"),
+        format!("aud is not an accepted value: expected nothing but {ISSUER}, as the sole value, {received}"),
+    ];
+    assert_eq!(*lines.lock().unwrap(), expected);
+}

@@ -1,0 +1,14 @@
+//! The rules that an assertion must meet: profiles, settings that narrow or widen them, several policies in one verifier,
+//! and the metadata that advertises them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod audience;
+mod client_policy;
+mod metadata;
+mod policy;
+mod policy_agreement;
+mod profiles;

@@ -1,0 +1,199 @@
+//! Each example as a process of its own: what it prints is pasted, accepted once, and refused when it is pasted again.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tonic::Code;
+use tonic::metadata::AsciiMetadataKey;
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+/// An example as it runs. It is killed when this is dropped.
+struct Example {
+    child: Child,
+    url: String,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Example {
+    async fn start(name: &str) -> Self {
+        let mut command = Command::new(path(name));
+        command.arg("127.0.0.1:0").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let first = line(&mut stdout).await;
+        let url = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{name} began with {first:?}"));
+        Self { child, url: url.to_owned(), stdout }
+    }
+
+    /// The URL and the form of the `curl` line that it prints.
+    async fn pasted(&mut self) -> (String, String) {
+        let line = line(&mut self.stdout).await;
+        let mut words = line.strip_prefix("curl -i ").unwrap_or_else(|| panic!("{line:?} is no curl")).split(' ');
+        let url = words.next().unwrap().to_owned();
+        let pairs: Vec<_> = words.filter(|word| *word != "-d").collect();
+        (url, pairs.join("&"))
+    }
+}
+
+/// Cargo has no variable for the path of an example, but puts them into a directory beside that of the tests.
+fn path(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let example = profile.join("examples").join(name);
+    assert!(example.is_file(), "{} is missing; run `cargo build --all-features --examples`", example.display());
+    example
+}
+
+async fn line(from: &mut (impl AsyncBufReadExt + Unpin)) -> String {
+    let mut line = String::new();
+    let read = tokio::time::timeout(Duration::from_secs(30), from.read_line(&mut line)).await;
+    assert_ne!(read.expect("a line was expected within 30 s").unwrap(), 0, "a line was expected, but the stream ended");
+    line.trim_end().to_owned()
+}
+
+struct Answer {
+    status: StatusCode,
+    content_type: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
+    }
+}
+
+async fn post(url: &str, form: &str) -> Answer {
+    let request = Request::post(url).header("content-type", "application/x-www-form-urlencoded");
+    let request = request.body(Full::<Bytes>::from(form.to_owned())).unwrap();
+    let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let content_type = parts.headers.get("content-type").map(|value| value.to_str().unwrap().to_owned());
+    Answer { status: parts.status, content_type: content_type.unwrap_or_default(), body }
+}
+
+const REPLAYED: &str = r#"{"error":"invalid_client","error_description":"Client assertion has already been used"}"#;
+
+/// Pastes the line that the example prints, twice.
+async fn accepts_once(example: &mut Example) -> Answer {
+    let (url, form) = example.pasted().await;
+    let accepted = post(&url, &form).await;
+    assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.body);
+    let refused = post(&url, &form).await;
+    assert_eq!((refused.status, &*refused.body), (StatusCode::BAD_REQUEST, REPLAYED));
+    accepted
+}
+
+#[tokio::test]
+async fn quickstart_axum() {
+    let mut example = Example::start("quickstart_axum").await;
+    let (url, form) = example.pasted().await;
+    let accepted = post(&url, &(form.clone() + "&scope=notes")).await;
+    let expected =
+        json!({"access_token": "a token for demo-client", "token_type": "bearer", "expires_in": 300, "scope": "notes"});
+    assert_eq!((accepted.status, accepted.json()), (StatusCode::OK, expected));
+    let refused = post(&url, &form).await;
+    assert_eq!((refused.status, &*refused.body), (StatusCode::BAD_REQUEST, REPLAYED));
+}
+
+#[tokio::test]
+async fn hyper_server() {
+    let mut example = Example::start("hyper_server").await;
+    let accepted = accepts_once(&mut example).await;
+    assert_eq!(accepted.json()["access_token"], "a token for demo-client");
+    assert_eq!(post(&format!("{}/elsewhere", example.url), "").await.status, StatusCode::NOT_FOUND);
+
+    let interrupt = format!("kill -INT {}", example.child.id().unwrap());
+    assert!(Command::new("sh").arg("-c").arg(interrupt).status().await.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(30), example.child.wait()).await;
+    assert!(ended.expect("it should end within 30 s").unwrap().success());
+}
+
+#[tokio::test]
+async fn tonic_server() {
+    let mut example = Example::start("tonic_server").await;
+    accepts_once(&mut example).await;
+    let probe = line(&mut example.stdout).await;
+    let mut client = HealthClient::new(Channel::from_shared(example.url.clone()).unwrap().connect_lazy());
+    let call = || {
+        let mut request = tonic::Request::new(HealthCheckRequest::default());
+        for header in probe.split(' ').filter_map(|word| word.strip_prefix("-rpc-header=")) {
+            let (name, value) = header.split_once(':').unwrap();
+            request
+                .metadata_mut()
+                .insert(AsciiMetadataKey::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        request
+    };
+    assert_eq!(client.check(call()).await.unwrap().into_inner().status, 1);
+    let refused = client.check(call()).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, "Client assertion has already been used"));
+    let bare = client.check(tonic::Request::new(HealthCheckRequest::default())).await.unwrap_err();
+    assert_eq!(bare.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn rate_limited() {
+    let mut example = Example::start("rate_limited").await;
+    accepts_once(&mut example).await;
+    // A slow machine may be granted another request between two of ours, but not between all of them.
+    let mut hasty = 0;
+    while hasty < 50 {
+        let answer = post(&format!("{}/token", example.url), "").await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            return assert!(answer.body.starts_with("Too Many Requests!"), "{}", answer.body);
+        }
+        hasty += 1;
+    }
+    panic!("{hasty} requests were not limited");
+}
+
+#[tokio::test]
+async fn custom_errors() {
+    let mut example = Example::start("custom_errors").await;
+    let (url, form) = example.pasted().await;
+    assert_eq!(post(&url, &form).await.status, StatusCode::OK);
+    let refused = post(&url, &form).await;
+    assert_eq!((refused.status, &*refused.content_type), (StatusCode::BAD_REQUEST, "application/problem+json"));
+    let detail = "Make a new assertion, with a new jti, for each request.";
+    let expected = json!({"title": "Client authentication failed", "status": 400, "detail": detail});
+    assert_eq!(refused.json(), expected);
+    assert_eq!(
+        post(&url, "client_assertion=a.b").await.json()["detail"],
+        "the parameter client_assertion_type is missing"
+    );
+}
+
+#[tokio::test]
+async fn custom_registry() {
+    let mut example = Example::start("custom_registry").await;
+    let accepted = accepts_once(&mut example).await;
+    assert_eq!(accepted.body, "a token for demo-client");
+}
+
+#[test]
+fn each_says_in_its_first_lines_what_to_type_and_is_short() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<_> = files.filter(|path| path.is_file()).collect();
+    assert_eq!(examples.len(), 6, "{examples:?}");
+    for example in examples {
+        let name = example.file_stem().unwrap().to_str().unwrap();
+        let source = std::fs::read_to_string(&example).unwrap();
+        let command = format!("//! cargo run --example {name}");
+        assert!(source.lines().take(5).any(|line| line.starts_with(&command)), "{name} does not say {command:?}");
+        assert!(source.lines().count() < 100, "{name} is long");
+    }
+}

@@ -1,0 +1,12 @@
+//! The examples as programs: each runs as a process, and is judged by what it prints and answers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(all(unix, feature = "axum"))]
+mod examples;
+mod sqlite_store;
+#[cfg(unix)]
+mod token_server;

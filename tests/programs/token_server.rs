@@ -1,0 +1,530 @@
+//! The example `token_server` as a process of its own: what it prints, what it answers over real sockets, how it stops, and
+//! which command lines it refuses.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use crate::common::key_server::{KeyServer, Reply};
+use crate::common::{Jwt, Signer};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tower_client_assertion::clock::{Clock, SystemClock};
+
+const ISSUER: &str = "https://auth.example.com";
+const AUDIENCE: &str = "https://auth.example.com/v2/auth/token";
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+
+#[tokio::test]
+async fn demo_prints_a_curl_line_that_works_once() {
+    let mut server = Server::start(&[]).await;
+    let curl = server.stderr_line(|line| line.starts_with("curl ")).await;
+
+    let accepted = server.post(&form_of_curl(&curl)).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    assert!(accepted.json()["access_token"].is_string());
+
+    let refused = server.post(&form_of_curl(&curl)).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["error_description"], "Unexpected jti claim value");
+
+    server.stderr_line(|line| line.contains("already been used")).await;
+    server.terminate().await;
+    server.finished_quietly().await;
+}
+
+#[tokio::test]
+async fn demo_shows_an_accepted_and_a_refused_request_with_the_assertion_shortened() {
+    let mut server = Server::start(&[]).await;
+    server.stderr_line(|line| line.starts_with("curl ")).await;
+    let shown: Vec<_> = server.seen.iter().filter(|line| line.starts_with(['<', '>'])).cloned().collect();
+    let shown = shown.join("\n");
+    assert!(shown.contains("< HTTP/1.1 200 OK"), "{shown}");
+    assert!(shown.contains("< HTTP/1.1 400 Bad Request"), "{shown}");
+    assert!(shown.contains("Unexpected jti claim value"), "{shown}");
+    let assertions: Vec<_> = shown.lines().filter_map(|line| line.split_once("client_assertion=")).collect();
+    assert_eq!(assertions.len(), 2);
+    assert!(assertions.iter().all(|(_, assertion)| assertion.ends_with("...") && assertion.len() < 40), "{shown}");
+}
+
+#[tokio::test]
+async fn clients_of_a_file_are_served_and_unusable_ones_named() {
+    let signer = Signer::es384("key-1");
+    let other = Signer::es256("key-2");
+    let clients = TempFile::new(&json!([
+        {"client_id": "clinic-7", "scope": "system/Patient.rs system/Observation.rs", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "clinic-8"},
+        {"client_id": "clinic-9", "jwks": {"keys": [other.jwk()]}},
+        {"client_id": "clinic-10", "jwks": {"keys": [signer.jwk()]}},
+    ]));
+    let mut server = Server::start(&clients.arguments()).await;
+    server.stderr_line(|line| line.contains("clinic-8") && line.contains("jwks")).await;
+    server.stderr_line(|line| line.contains("clinic-9") && line.contains("ES256")).await;
+
+    let accepted = server.post(&form(&signer, "clinic-7", "")).await;
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    assert_eq!(accepted.header("cache-control"), Some("no-store"));
+    assert_eq!(accepted.header("pragma"), Some("no-cache"));
+    assert_eq!(accepted.header("content-type"), Some("application/json"));
+    let token = accepted.json();
+    assert!(token["access_token"].as_str().is_some_and(|text| text.len() >= 22), "{token}");
+    assert_eq!((&token["token_type"], &token["expires_in"]), (&json!("bearer"), &json!(300)));
+    assert_eq!(token.get("scope"), None);
+
+    let unknown = server.post(&form(&signer, "clinic-8", "")).await;
+    assert_eq!(unknown.status, 400);
+    let by_get = server.send(&format!("GET /v2/auth/token HTTP/1.1\r\nHost: {}", server.address), "").await;
+    assert_eq!((by_get.status, by_get.header("allow")), (405, Some("POST")));
+
+    server.terminate().await;
+    server.finished_quietly().await;
+}
+
+#[tokio::test]
+async fn scope_is_what_was_asked_for_and_registered() {
+    let signer = Signer::es384("key-1");
+    let clients = TempFile::new(&json!([
+        {"client_id": "some", "scope": "a b", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "any", "jwks": {"keys": [signer.jwk()]}},
+    ]));
+    let server = Server::start(&clients.arguments()).await;
+    let table = [
+        ("some", "&scope=b+c", 200, json!("b")),
+        ("some", "&scope=b+a", 200, json!("b a")),
+        ("some", "&scope=", 200, Value::Null),
+        ("some", "", 200, Value::Null),
+        ("some", "&scope=c", 400, Value::Null),
+        ("any", "&scope=c%20d", 200, json!("c d")),
+    ];
+    for (client, asked, status, granted) in table {
+        let answer = server.post(&form(&signer, client, asked)).await;
+        assert_eq!(answer.status, status, "{client} {asked}: {}", answer.body);
+        assert_eq!(answer.json()["scope"], granted, "{client} {asked}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{client} {asked}");
+        if status == 400 {
+            assert_eq!(answer.json()["error"], "invalid_scope");
+        }
+    }
+}
+
+#[tokio::test]
+async fn metadata_follows_the_configuration() {
+    let table = [
+        ("redox", &["private_key_jwt", "client_secret_jwt"][..], "RS384 ES384 HS384"),
+        ("smart", &["private_key_jwt"], "RS384 ES384"),
+        ("fapi2", &["private_key_jwt"], "PS256 ES256 EdDSA Ed25519"),
+        (
+            "rfc7523",
+            &["private_key_jwt", "client_secret_jwt"],
+            "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512",
+        ),
+        ("oidc", &["private_key_jwt", "client_secret_jwt"], "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
+    ];
+    let clients = TempFile::new(&json!([]));
+    for (profile, methods, algorithms) in table {
+        let server = Server::start(&clients.arguments_for(profile)).await;
+        let path = "/.well-known/oauth-authorization-server";
+        let answer = server.send(&format!("GET {path} HTTP/1.1\r\nHost: {}", server.address), "").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        let expected = json!({
+            "issuer": ISSUER,
+            "token_endpoint": AUDIENCE,
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": algorithms.split(' ').collect::<Vec<_>>(),
+        });
+        assert_eq!(answer.json(), expected, "{profile}");
+    }
+}
+
+#[tokio::test]
+async fn each_profile_accepts_its_own_audiences_and_secrets() {
+    let signer = Signer::es256("key-1");
+    let smart_signer = Signer::es384("key-1");
+    let secret = "s".repeat(64);
+    let clients = TempFile::new(&json!([
+        {"client_id": "es256", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "es384", "jwks": {"keys": [smart_signer.jwk()]}},
+        {"client_id": "secret", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": secret},
+    ]));
+    let (url, issuer) = (json!(AUDIENCE), json!(ISSUER));
+    let both = json!([ISSUER, AUDIENCE]);
+    // Profile, whether a URL is configured, the algorithms with a secret, and which of four audiences are accepted: the URL, the
+    // issuer, the issuer in an array, both in an array.
+    let table = [
+        ("redox", true, &["HS384"][..], [true, false, false, false]),
+        ("smart", true, &[], [true, false, false, false]),
+        ("fapi2", true, &[], [false, true, false, false]),
+        ("rfc7523", true, &["HS256", "HS384", "HS512"], [true, true, true, true]),
+        ("rfc7523", false, &["HS256", "HS384", "HS512"], [false, true, true, false]),
+        ("oidc", true, &["HS256", "HS384", "HS512"], [true, true, true, true]),
+    ];
+    for (profile, with_url, macs, accepted) in table {
+        let arguments = clients.arguments_for(profile);
+        let kept = arguments.chunks(2).filter(|pair| with_url || pair[0] != "--audience");
+        let server = Server::start(&kept.flatten().cloned().collect::<Vec<_>>()).await;
+        let (client, signer) = match profile {
+            "redox" | "smart" => ("es384", &smart_signer),
+            _ => ("es256", &signer),
+        };
+        for (audience, accepted) in [&url, &issuer, &json!([ISSUER]), &both].into_iter().zip(accepted) {
+            let answer = server.post(&addressed(signer, client, audience)).await;
+            let expected = match (accepted, profile) {
+                (true, _) => (200, None),
+                (false, "redox") => (400, Some("invalid_request")),
+                (false, _) => (400, Some("invalid_client")),
+            };
+            let body = answer.json();
+            assert_eq!((answer.status, body["error"].as_str()), expected, "{profile} {audience}: {body}");
+        }
+        let audience = if accepted[1] { &issuer } else { &url };
+        for alg in ["HS256", "HS384", "HS512"] {
+            let answer = server.post(&addressed(&Signer::secret(alg, secret.as_bytes()), "secret", audience)).await;
+            assert_eq!(answer.status, if macs.contains(&alg) { 200 } else { 400 }, "{profile} {alg}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn error_uri_is_in_every_refusal() {
+    let clients = TempFile::new(&json!([]));
+    let uri = "https://auth.example.com/help";
+    let arguments = [clients.arguments(), vec!["--error-uri".to_owned(), uri.to_owned()]].concat();
+    let server = Server::start(&arguments).await;
+    assert_eq!(server.post("").await.json()["error_uri"], uri);
+}
+
+#[tokio::test]
+async fn request_in_flight_is_answered_before_the_process_ends() {
+    let signer = Signer::es384("key-1");
+    let clients = TempFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
+    let mut server = Server::start(&clients.arguments()).await;
+
+    let form = form(&signer, "clinic-7", "");
+    let head = format!("{}\r\nExpect: 100-continue", server.token_request(form.len()));
+    let mut socket = TcpStream::connect(&server.address).await.unwrap();
+    socket.write_all(format!("{head}\r\n\r\n").as_bytes()).await.unwrap();
+    // This answer comes when the layer asks for the body: from now on, the request is in flight.
+    let mut interim = [0; 25];
+    soon("the interim response", socket.read_exact(&mut interim)).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let (half, rest) = form.as_bytes().split_at(form.len() / 2);
+    socket.write_all(half).await.unwrap();
+
+    server.terminate().await;
+    server.stderr_line(|line| line.starts_with("stopping")).await;
+    socket.write_all(rest).await.unwrap();
+    let mut text = String::new();
+    soon("the response", socket.read_to_string(&mut text)).await.unwrap();
+    let answer = Answer::parse(&text);
+    assert_eq!(answer.status, 200, "{text}");
+    assert!(answer.json()["access_token"].is_string());
+    server.finished_quietly().await;
+}
+
+#[tokio::test]
+async fn interrupt_ends_it_too() {
+    let mut server = Server::start(&[]).await;
+    server.stderr_line(|line| line.starts_with("curl ")).await;
+    server.signal("INT").await;
+    server.finished_quietly().await;
+}
+
+#[tokio::test]
+async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
+    let neighbour = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = neighbour.local_addr().unwrap().to_string();
+    let clients = TempFile::new(&json!([]));
+    let path = clients.0.to_str().unwrap();
+    let minimal = ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE];
+    let with = |more: &[&str]| minimal.iter().chain(more).map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let without = |flag: &str| {
+        let kept = minimal.chunks(2).filter(|pair| pair[0] != flag);
+        kept.flatten().map(|word| (*word).to_owned()).collect::<Vec<_>>()
+    };
+    let table = [
+        (without("--clients"), "--clients is missing"),
+        (without("--issuer"), "--issuer is missing"),
+        (without("--audience"), "--audience is missing"),
+        (with(&["--colour", "red"]), "--colour"),
+        (with(&["serve"]), "serve"),
+        (with(&["--listen"]), "--listen"),
+        (with(&["--listen", "--replay"]), "--listen"),
+        (with(&["--listen", "localhost"]), "--listen"),
+        (with(&["--listen", &taken]), "--listen: cannot listen on"),
+        (with(&["--issuer", ISSUER]), "--issuer is given 2 times"),
+        ([without("--issuer"), vec!["--issuer".into(), "auth.example.com".into()]].concat(), "--issuer"),
+        ([without("--issuer"), vec!["--issuer".into(), "https://a.example/?b".into()]].concat(), "--issuer"),
+        (with(&["--audience", "not a URL"]), "--audience"),
+        ([without("--audience"), vec!["--profile".into(), "smart".into()]].concat(), "--audience is missing"),
+        ([without("--issuer"), vec!["--issuer".into(), "https://u@a.example".into()]].concat(), "issuer: "),
+        (with(&["--profile", "saml"]), "--profile"),
+        #[cfg(not(feature = "redis"))]
+        (with(&["--replay", "redis://127.0.0.1:6379"]), "--features redis"),
+        #[cfg(feature = "redis")]
+        (with(&["--replay", "redis://127.0.0.1:1"]), "redis url: nobody listens there"),
+        #[cfg(feature = "redis")]
+        (with(&["--replay", "redis://a b"]), "redis url: it does not parse"),
+        (with(&["--replay", "disk"]), "--replay"),
+        (with(&["--error-uri", "https://a.example/\"quoted\""]), "--error-uri"),
+        (with(&["--allow-http-jwks", "yes"]), "yes: there is no such flag"),
+        (vec!["--allow-http-jwks".into()], "--audience is missing"),
+    ];
+    for (arguments, expected) in table {
+        refused(&arguments, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn key_sets_by_url_are_fetched_when_they_are_needed() {
+    let (signer, next) = (Signer::es384("key-1"), Signer::es384("key-2"));
+    let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
+    let clients = TempFile::new(&json!([
+        {"client_id": "clinic-7", "jwks_uri": keys.url()},
+        {"client_id": "clinic-8", "jwks_uri": "https://u:p@keys.example/"},
+        {"client_id": "clinic-9", "jwks_uri": format!("http://localhost:{}/", keys.address.port())},
+        {"client_id": "clinic-10", "jwks_uri": "https://10.0.0.1/"},
+    ]));
+    let mut server = Server::start(&[clients.arguments(), vec!["--allow-http-jwks".into()]].concat()).await;
+    server.stderr_line(|line| line.contains("clinic-8") && line.contains("jwks_uri: it has a user name")).await;
+    server.stderr_line(|line| line.contains("clinic-10") && line.contains("jwks_uri: the address 10.0.0.1")).await;
+    assert_eq!(keys.fetches(), 0);
+    for client in ["clinic-7", "clinic-9"] {
+        let accepted = server.post(&form(&signer, client, "")).await;
+        assert_eq!(accepted.status, 200, "{client}: {}", accepted.body);
+    }
+    assert_eq!(keys.fetches(), 2);
+    keys.reply(Reply::keys(&[next.jwk()]));
+    assert_eq!(server.post(&form(&next, "clinic-7", "")).await.status, 200);
+    let removed = server.post(&form(&signer, "clinic-7", "")).await;
+    let not_found = "Public key not found, check client_id, kid and Redox dashboard settings";
+    assert_eq!((removed.status, &removed.json()["error_description"]), (400, &json!(not_found)));
+    server.stderr_line(|line| line.contains("key set of \"clinic-7\"") && line.contains("fetched 1 usable keys")).await;
+    server.terminate().await;
+    server.finished_quietly().await;
+}
+
+#[tokio::test]
+async fn plain_http_and_loopback_are_refused_for_key_sets_without_the_flag() {
+    let signer = Signer::es384("key-1");
+    let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
+    let clients = TempFile::new(&json!([
+        {"client_id": "plain", "jwks_uri": keys.url()},
+        {"client_id": "loopback", "jwks_uri": format!("https://{}/", keys.address)},
+        {"client_id": "named", "jwks_uri": format!("https://localhost:{}/", keys.address.port())},
+    ]));
+    let mut server = Server::start(&clients.arguments()).await;
+    server.stderr_line(|line| line.contains("\"plain\"") && line.contains("jwks_uri: its scheme is http")).await;
+    server.stderr_line(|line| line.contains("\"loopback\"") && line.contains("jwks_uri: the address 127.0.0.1")).await;
+    for client in ["plain", "loopback", "named"] {
+        assert_eq!(server.post(&form(&signer, client, "")).await.status, 400, "{client}");
+    }
+    server.stderr_line(|line| line.contains("\"named\"") && line.contains("is loopback")).await;
+    assert_eq!(keys.connections(), 0);
+}
+
+#[tokio::test]
+async fn client_file_that_cannot_be_read_is_refused() {
+    let clients = TempFile::new(&json!({"client_id": "clinic-7"}));
+    refused(&clients.arguments(), "not a JSON array").await;
+    std::fs::write(&clients.0, "clients:\n  - clinic-7\n").unwrap();
+    refused(&clients.arguments(), "not valid JSON").await;
+    std::fs::remove_file(&clients.0).unwrap();
+    refused(&clients.arguments(), "cannot be read").await;
+}
+
+async fn refused(arguments: &[String], expected: &str) {
+    let output = command(arguments).output();
+    let Output { status, stdout, stderr } = soon("the refusal", output).await.unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{arguments:?}: {stderr}");
+    assert!(stdout.is_empty(), "{arguments:?}");
+}
+
+/// The example as it runs. It is killed when this is dropped.
+struct Server {
+    child: Child,
+    address: String,
+    stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
+    /// What came on stderr so far.
+    seen: Vec<String>,
+}
+
+impl Server {
+    async fn start(arguments: &[String]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let first = line(&mut stdout, "the first line on stdout").await;
+        let address =
+            first.strip_prefix("listening on http://").unwrap_or_else(|| panic!("stdout began with {first:?}"));
+        let address = address.to_owned();
+        Self { child, address, stdout, stderr, seen: Vec::new() }
+    }
+
+    /// The next line on stderr that is wanted.
+    async fn stderr_line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = line(&mut self.stderr, "a line on stderr").await;
+            self.seen.push(line.clone());
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    async fn post(&self, form: &str) -> Answer {
+        self.send(&self.token_request(form.len()), form).await
+    }
+
+    fn token_request(&self, length: usize) -> String {
+        format!("POST /v2/auth/token HTTP/1.1\r\nHost: {}\r\n{FORM}\r\nContent-Length: {length}", self.address)
+            + "\r\nConnection: close"
+    }
+
+    async fn send(&self, head: &str, body: &str) -> Answer {
+        let close = if head.contains("Connection: close") { "" } else { "\r\nConnection: close" };
+        let exchange = async {
+            let mut socket = TcpStream::connect(&self.address).await?;
+            socket.write_all(format!("{head}{close}\r\n\r\n{body}").as_bytes()).await?;
+            let mut text = String::new();
+            socket.read_to_string(&mut text).await.map(|_| text)
+        };
+        Answer::parse(&soon("a response", exchange).await.unwrap())
+    }
+
+    async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    async fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id().unwrap());
+        let sent = soon("the signal", Command::new("sh").arg("-c").arg(kill).status()).await.unwrap();
+        assert!(sent.success());
+    }
+
+    /// It ended well, and had nothing to say on stdout but the first line.
+    async fn finished_quietly(mut self) {
+        // Read to the end first, so that the process never waits for us.
+        let mut rest = String::new();
+        soon("the end of stdout", self.stdout.read_to_string(&mut rest)).await.unwrap();
+        let mut log = String::new();
+        soon("the end of stderr", self.stderr.read_to_string(&mut log)).await.unwrap();
+        let status: ExitStatus = soon("the end of the process", self.child.wait()).await.unwrap();
+        assert!(status.success(), "{status}: {log}");
+        assert_eq!(rest, "");
+    }
+}
+
+fn command(arguments: &[String]) -> Command {
+    let mut command = Command::new(example());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Cargo has no variable for the path of an example, but puts them into a directory beside that of the tests.
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let example = profile.join("examples").join("token_server");
+    assert!(example.is_file(), "{} is missing; run `cargo build --example token_server`", example.display());
+    example
+}
+
+async fn line(from: &mut (impl AsyncBufReadExt + Unpin), what: &str) -> String {
+    let mut line = String::new();
+    let read = soon(what, from.read_line(&mut line)).await.unwrap();
+    assert_ne!(read, 0, "{what} was expected, but the stream ended");
+    line.trim_end_matches('\n').to_owned()
+}
+
+async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let timeout = tokio::time::timeout(Duration::from_secs(30), future).await;
+    timeout.unwrap_or_else(|_| panic!("{what} did not come within 30 s"))
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        headers.find(|(present, _)| present.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
+    }
+}
+
+/// The form of a new assertion, with more parameters appended as they are.
+fn form(signer: &Signer, client_id: &str, more: &str) -> String {
+    addressed(signer, client_id, &json!(AUDIENCE)) + more
+}
+
+fn addressed(signer: &Signer, client_id: &str, audience: &Value) -> String {
+    let now = SystemClock.now().unwrap().as_secs();
+    let jwt = Jwt::by(signer, client_id).claim("aud", audience.clone()).claim("iat", now).claim("exp", now + 300);
+    crate::common::form(&jwt.signed_by(signer))
+}
+
+/// What curl would make of the line's `-d` and `--data-urlencode` options.
+fn form_of_curl(line: &str) -> String {
+    let mut words = line.split(' ');
+    let mut parameters = Vec::new();
+    while let Some(word) = words.next() {
+        if !matches!(word, "-d" | "--data-urlencode") {
+            continue;
+        }
+        let (name, value) = words.next().unwrap().trim_matches('\'').split_once('=').unwrap();
+        let encode = word == "--data-urlencode";
+        let value = if encode { serde_urlencoded::to_string([("", value)]).unwrap() } else { format!("={value}") };
+        parameters.push(format!("{name}{value}"));
+    }
+    parameters.join("&")
+}
+
+/// A client file, removed when this is dropped.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(clients: &Value) -> Self {
+        let name = format!("tower-client-assertion-{}-{}.json", std::process::id(), crate::common::fresh_jti());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, clients.to_string()).unwrap();
+        Self(path)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        self.arguments_for("redox")
+    }
+
+    fn arguments_for(&self, profile: &str) -> Vec<String> {
+        let path = self.0.to_str().unwrap();
+        ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE, "--listen", "127.0.0.1:0", "--profile", profile]
+            .map(str::to_owned)
+            .to_vec()
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        // A test may have removed it already.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

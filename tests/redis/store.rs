@@ -1,0 +1,416 @@
+//! The shared store on a real server: once and only once across nodes, keys that tell nothing, ends that no clock moves, and
+//! configurations that are refused by name.
+
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::common::redis::{Count, Redis, admit, admit_all, free_port, patient, soon, until};
+use crate::common::{NOW, TempDir};
+use tower_client_assertion::ConfigError;
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::event::Event;
+use tower_client_assertion::port::Answer;
+use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore};
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(secs)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_nodes_share_what_they_remember() {
+    let redis = Redis::start().await;
+    let (one, other) = (redis.store().await, redis.store().await);
+    assert_eq!(admit(&one, "1").await.unwrap(), Admission::Fresh);
+    for store in [&one, &other, &one] {
+        assert_eq!(admit(store, "1").await.unwrap(), Admission::Replayed);
+    }
+    assert_eq!(admit(&other, "2").await.unwrap(), Admission::Fresh);
+    let all = (0..128).map(|_| String::from("3"));
+    let (left, right) = tokio::join!(admit_all(&one, all.clone()), admit_all(&other, all));
+    assert_eq!((left.fresh + right.fresh, left.replayed + right.replayed), (1, 255), "{left:?} {right:?}");
+}
+
+#[tokio::test]
+async fn it_never_looks() {
+    let redis = Redis::start().await;
+    let store = redis.store().await;
+    assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
+    assert_eq!(store.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), None);
+}
+
+#[tokio::test]
+async fn keys_have_one_length_and_hold_no_identifier() {
+    let redis = Redis::start().await;
+    let store = redis.builder().prefix("fleet/7.token-endpoint_a:b").connect().await.unwrap();
+    let long = "secret".repeat(40);
+    for jti in ["secret", &long, "", "\0", "with spaces"] {
+        assert_eq!(admit(&store, jti).await.unwrap(), Admission::Fresh);
+    }
+    let keys = redis.keys().await;
+    assert_eq!(keys.len(), 5, "{keys:?}");
+    for key in keys {
+        let digest = key.strip_prefix("fleet/7.token-endpoint_a:b:1:").unwrap_or_else(|| panic!("{key}"));
+        assert_eq!(digest.len(), 22, "{key}");
+        assert!(digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{key}");
+        assert!(!key.contains("secret") && !key.contains("clinic"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_outlives_its_assertion_by_the_margin_whatever_the_clock_of_the_server_says() {
+    let redis = Redis::start().await;
+    let real = std::process::Command::new("date").arg("+%s").output().unwrap();
+    let real: u64 = String::from_utf8(real.stdout).unwrap().trim().parse().unwrap();
+    // To the server, our clock is right, years behind, a minute behind, a minute ahead, years ahead.
+    for (number, now) in [real, NOW, real - 60, real + 60, real + 100_000_000].into_iter().enumerate() {
+        for (margin, lifetime) in [(60, 1), (60, 311), (0, 300), (3_600, 86_700)] {
+            let store = redis.builder().clock_margin(Duration::from_secs(margin)).connect().await.unwrap();
+            let jti = format!("{number} {margin} {lifetime}");
+            assert_eq!(redis.ask("FLUSHALL").await, "OK");
+            for expected in [Admission::Fresh, Admission::Replayed] {
+                let answer = store.admit(ReplayKey::new("a", &jti), at(now + lifetime), at(now));
+                assert_eq!(soon("an answer", answer.get()).await.unwrap(), expected, "{jti}");
+            }
+            let left: u64 = redis.ask(&format!("PTTL {}", redis.keys().await[0])).await.parse().unwrap();
+            let due = (lifetime + margin) * 1_000;
+            // Less by the time that it took to ask.
+            assert!((due.saturating_sub(10_000)..=due).contains(&left), "{jti}: {left} of {due} ms");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_entry_ends() {
+    let redis = Redis::start().await;
+    let store = redis.builder().clock_margin(Duration::ZERO).connect().await.unwrap();
+    let admit = async || store.admit(ReplayKey::new("a", "1"), at(NOW + 1), at(NOW)).get().await.unwrap();
+    assert_eq!(admit().await, Admission::Fresh);
+    assert_eq!(admit().await, Admission::Replayed);
+    until("the end of the entry", async || redis.ask("DBSIZE").await == "0").await;
+    assert_eq!(admit().await, Admission::Fresh);
+}
+
+#[tokio::test]
+async fn times_that_cannot_be_meant_are_an_error_and_not_fresh() {
+    let redis = Redis::start().await;
+    let store = redis.store().await;
+    let year = 366 * 24 * 60 * 60;
+    let table = [
+        (NOW, NOW, "expired before"),
+        (NOW - 1, NOW, "expired before"),
+        (0, 0, "expired before"),
+        (0, u64::MAX, "expired before"),
+        (NOW + year + 1, NOW, "more than a year"),
+        (u64::MAX, NOW, "more than a year"),
+        (u64::MAX, 0, "more than a year"),
+    ];
+    for (until, now, expected) in table {
+        let Answer::Ready(Err(error)) = store.admit(ReplayKey::new("a", "1"), at(until), at(now)) else {
+            panic!("{until} {now}: an error at once was expected");
+        };
+        assert!(error.to_string().contains(expected), "{until} {now}: {error}");
+    }
+    assert_eq!(redis.ask("DBSIZE").await, "0");
+    for (jti, until, now) in [("1", NOW + 1, NOW), ("2", NOW + year, NOW), ("3", u64::MAX, u64::MAX - 1)] {
+        let answer = store.admit(ReplayKey::new("a", jti), at(until), at(now));
+        assert_eq!(answer.get().await.unwrap(), Admission::Fresh, "{jti}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_dropped_unpolled_has_done_nothing() {
+    let redis = Redis::start().await;
+    let store = redis.store().await;
+    drop(store.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
+    assert_eq!(admit(&store, "2").await.unwrap(), Admission::Fresh);
+    assert_eq!(redis.ask("DBSIZE").await, "1");
+    assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
+}
+
+/// Old nodes write one prefix, new ones another; in between, nodes honour both. An assertion goes to all of them at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rolling_upgrade_of_the_keys_accepts_nothing_twice() {
+    let redis = Redis::start().await;
+    let old = redis.builder().prefix("old").connect().await.unwrap();
+    let both = redis.builder().prefix("new").previous_prefix("old").connect().await.unwrap();
+    let new = redis.builder().prefix("new").connect().await.unwrap();
+    let phases: [(&str, Vec<&RedisReplay>); 4] = [
+        ("before", vec![&old, &old]),
+        ("old and both", vec![&old, &both, &old, &both]),
+        ("both and new", vec![&both, &new, &both, &new]),
+        ("after", vec![&new, &new]),
+    ];
+    for (phase, nodes) in phases {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..100 {
+            for node in &nodes {
+                let node = RedisReplay::clone(node);
+                let jti = format!("{phase} {number}");
+                tasks.spawn(async move { (number, admit(&node, &jti).await) });
+            }
+        }
+        let mut counts = [Count::default(); 100];
+        while let Some(done) = tasks.join_next().await {
+            let (number, admitted): (usize, _) = done.unwrap();
+            counts[number].add(&admitted);
+        }
+        let expected = Count { fresh: 1, replayed: nodes.len() - 1, unavailable: 0 };
+        assert!(counts.iter().all(|count| *count == expected), "{phase}: {counts:?}");
+    }
+    // What was spent before is spent in the middle, and what was spent in the middle is spent after.
+    assert_eq!(admit(&both, "before 1").await.unwrap(), Admission::Replayed);
+    assert_eq!(admit(&new, "both and new 1").await.unwrap(), Admission::Replayed);
+    assert_eq!(admit(&both, "only both").await.unwrap(), Admission::Fresh);
+    for store in [&old, &both, &new] {
+        assert_eq!(admit(store, "only both").await.unwrap(), Admission::Replayed);
+    }
+}
+
+#[tokio::test]
+async fn debug_shows_settings_and_no_password() {
+    let redis = Redis::with(&["--requirepass", "hush-hush"]).await;
+    let url = format!("redis://:hush-hush@127.0.0.1:{}", redis.port);
+    let builder = RedisReplay::standalone(&url).prefix("fleet");
+    let text = format!("{builder:?}");
+    let store = builder.connect().await.unwrap();
+    assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
+    let text = format!("{text} {store:?}");
+    assert!(text.contains("fleet") && text.contains("250ms"), "{text}");
+    assert!(!text.contains("hush"), "{text}");
+}
+
+/// The setting that is named, and the whole sentence with its cause.
+async fn refusal(builder: RedisReplayBuilder) -> (&'static str, String) {
+    let error = soon("a refusal", builder.connect()).await.unwrap_err();
+    let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let text = format!("{error}{cause}");
+    match error {
+        ConfigError::Redis { setting, .. } | ConfigError::Zero { setting } | ConfigError::TooLarge { setting, .. } => {
+            assert!(text.starts_with(setting), "{text}");
+            (setting, text)
+        }
+        other => panic!("another error: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn urls_that_are_none_are_refused_by_name() {
+    for url in [
+        "",
+        "127.0.0.1:6379",
+        "http://127.0.0.1",
+        "redis://",
+        "redis://a b",
+        "redis://127.0.0.1/x",
+        "redis://:hush@h:0x1",
+    ] {
+        let (setting, text) = refusal(RedisReplay::standalone(url)).await;
+        assert_eq!(setting, "redis url", "{url}: {text}");
+        assert!(text.contains("it does not parse; give redis://"), "{url}: {text}");
+        assert!(!text.contains("hush"), "{text}");
+    }
+    let (setting, text) = refusal(RedisReplay::standalone("rediss://127.0.0.1/#insecure")).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("#insecure"), "{text}");
+    let (setting, text) = refusal(RedisReplay::cluster(Vec::<String>::new())).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("there is none"), "{text}");
+}
+
+async fn clients(redis: &Redis) -> usize {
+    redis.ask("CLIENT LIST").await.lines().filter(|line| line.contains("cmd=set")).count()
+}
+
+#[tokio::test]
+async fn values_that_cannot_be_meant_are_refused_by_name() {
+    let redis = Redis::start().await;
+    for prefix in ["", " ", "a b", "a\n", "{a}", "a{", "a}", "a*", "\u{e9}", &"x".repeat(65)] {
+        let (setting, _) = refusal(redis.builder().prefix(prefix)).await;
+        assert_eq!(setting, "redis prefix", "{prefix:?}");
+        let (setting, _) = refusal(redis.builder().previous_prefix(prefix)).await;
+        assert_eq!(setting, "redis previous_prefix", "{prefix:?}");
+    }
+    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    let table = [
+        (redis.builder().prefix("a").previous_prefix("a"), "redis previous_prefix"),
+        (redis.builder().connect_timeout(ms(0)), "redis connect_timeout"),
+        (redis.builder().connect_timeout(ms(60_001)), "redis connect_timeout"),
+        (redis.builder().command_timeout(ms(0)), "redis command_timeout"),
+        (redis.builder().command_timeout(Duration::from_micros(999)), "redis command_timeout"),
+        (redis.builder().command_timeout(ms(60_001)), "redis command_timeout"),
+        (redis.builder().wait_replicas(1, ms(0)), "redis wait_replicas timeout"),
+        (redis.builder().wait_replicas(0, ms(1)), "redis wait_replicas"),
+        (redis.builder().max_in_flight(0), "redis max_in_flight"),
+        (redis.builder().max_in_flight((1 << 20) + 1), "redis max_in_flight"),
+        (redis.builder().connections(0), "redis connections"),
+        (redis.builder().connections(65), "redis connections"),
+        (redis.builder().clock_margin(s(3_600) + ms(1)), "redis clock_margin"),
+        (redis.builder().root_certificates("x"), "redis root_certificates"),
+        (
+            RedisReplay::standalone("rediss://127.0.0.1")
+                .root_certificates("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"),
+            "redis root_certificates",
+        ),
+    ];
+    for (builder, expected) in table {
+        let (setting, text) = refusal(builder).await;
+        assert_eq!(setting, expected, "{text}");
+    }
+    let longest = "x".repeat(64);
+    let good = redis.builder().prefix(longest).previous_prefix("x").connect_timeout(s(60)).command_timeout(s(60));
+    let good = good.max_in_flight(1 << 20).clock_margin(s(3_600)).connect().await.unwrap();
+    assert_eq!(admit(&good, "1").await.unwrap(), Admission::Fresh);
+    let smallest = redis.builder().prefix("y").max_in_flight(1).clock_margin(s(0)).connect().await.unwrap();
+    let count = admit_all(&smallest, (0..100).map(|number| number.to_string())).await;
+    assert_eq!(count.fresh, 100, "one at a time: {count:?}");
+    let before = clients(&redis).await;
+    let many = redis.builder().prefix("z").connections(64).connect().await.unwrap();
+    let count = admit_all(&many, (0..640).map(|number| number.to_string())).await;
+    assert_eq!(count.fresh, 640, "taking turns: {count:?}");
+    assert_eq!(clients(&redis).await, before + 64);
+    assert_eq!(admit(&many, "0").await.unwrap(), Admission::Replayed);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_so() {
+    let (setting, text) = refusal(RedisReplay::standalone(format!("redis://127.0.0.1:{}", free_port()))).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("nobody listens there"), "{text}");
+    // One that takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let (setting, text) = refusal(RedisReplay::standalone(url).connect_timeout(Duration::from_millis(50))).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("nobody answered in time"), "{text}");
+}
+
+#[tokio::test]
+async fn a_password_that_is_missing_or_wrong_is_named_so() {
+    let redis = Redis::with(&["--requirepass", "hush"]).await;
+    let (setting, text) = refusal(redis.builder()).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("asks for a password"), "{text}");
+    let wrong = RedisReplay::standalone(format!("redis://:guess@127.0.0.1:{}", redis.port));
+    let (setting, text) = refusal(wrong).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("does not know this user and password") && !text.contains("guess"), "{text}");
+    let right = patient(RedisReplay::standalone(format!("redis://default:hush@127.0.0.1:{}/3", redis.port)));
+    assert_eq!(admit(&right.connect().await.unwrap(), "1").await.unwrap(), Admission::Fresh);
+}
+
+#[tokio::test]
+async fn a_user_with_no_more_rights_than_needed_is_enough() {
+    let redis = Redis::start().await;
+    let url = |user: &str| format!("redis://{user}:hush@127.0.0.1:{}", redis.port);
+    assert_eq!(redis.ask("ACL SETUSER writer on >hush ~tca:* +set").await, "OK");
+    assert_eq!(redis.ask("ACL SETUSER reader on >hush ~tca:* +get +info").await, "OK");
+    let warnings = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&warnings);
+    let sink = move |event: &Event<'_>| {
+        let Event::Warning(warning) = event else { panic!("{event:?}") };
+        heard.lock().unwrap().push(warning.to_string());
+    };
+    let store = patient(RedisReplay::standalone(url("writer"))).events(sink).connect().await.unwrap();
+    assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
+    let warnings = warnings.lock().unwrap().clone();
+    assert!(warnings.len() == 1 && warnings[0].contains("maxmemory-policy cannot be read"), "{warnings:?}");
+    let store = patient(RedisReplay::standalone(url("reader"))).connect().await.unwrap();
+    let error = admit(&store, "2").await.unwrap_err().to_string();
+    assert!(error.contains("NOPERM") || error.contains("permissions"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_warned_of() {
+    let redis = Redis::start().await;
+    let policies = [
+        ("noeviction", 0),
+        ("allkeys-lru", 1),
+        ("allkeys-lfu", 1),
+        ("allkeys-random", 1),
+        ("volatile-lru", 1),
+        ("volatile-lfu", 1),
+        ("volatile-random", 1),
+        ("volatile-ttl", 1),
+    ];
+    for (policy, expected) in policies {
+        assert_eq!(redis.ask(&format!("CONFIG SET maxmemory-policy {policy}")).await, "OK");
+        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&warnings);
+        let sink = move |event: &Event<'_>| heard.lock().unwrap().push(format!("{event:?}"));
+        redis.builder().events(sink).connect().await.unwrap();
+        let warnings = warnings.lock().unwrap();
+        assert_eq!(warnings.len(), expected, "{policy}: {warnings:?}");
+        assert!(warnings.iter().all(|text| text.contains(policy) && text.contains("noeviction")), "{warnings:?}");
+    }
+}
+
+/// A certificate authority, and a certificate of it for the loopback.
+struct Certificates(TempDir);
+
+impl Certificates {
+    fn new() -> Self {
+        let directory = TempDir::new();
+        let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem \
+             -days 2 -subj /CN=authority 2>log \
+             && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=redis 2>>log \
+             && printf 'subjectAltName=IP:127.0.0.1' >extensions \
+             && openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out server.pem 2>>log";
+        let made =
+            std::process::Command::new("sh").args(["-c", script]).current_dir(directory.path()).status().unwrap();
+        let log = std::fs::read_to_string(directory.path().join("log")).unwrap_or_default();
+        assert!(made.success(), "this test needs openssl (Debian: apt-get install openssl): {log}");
+        Self(directory)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn authority(&self) -> Vec<u8> {
+        std::fs::read(self.path("ca.pem")).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn tls_is_spoken_to_servers_whose_authority_is_trusted() {
+    let certificates = Certificates::new();
+    let tls_port = free_port();
+    let tls = [
+        "--tls-port",
+        &tls_port.to_string(),
+        "--tls-cert-file",
+        &certificates.path("server.pem"),
+        "--tls-key-file",
+        &certificates.path("server.key"),
+        "--tls-ca-cert-file",
+        &certificates.path("ca.pem"),
+        "--tls-auth-clients",
+        "no",
+        "--requirepass",
+        "hush",
+    ];
+    let redis = Redis::with(&tls).await;
+    let url = format!("rediss://:hush@127.0.0.1:{tls_port}");
+    let store = patient(RedisReplay::standalone(&url)).root_certificates(certificates.authority());
+    let store = store.connect().await.unwrap();
+    assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
+    assert_eq!(admit(&store, "1").await.unwrap(), Admission::Replayed);
+
+    let (setting, text) = refusal(RedisReplay::standalone(&url)).await;
+    assert_eq!(setting, "redis url");
+    assert!(text.contains("give that authority as root_certificates"), "{text}");
+    let stranger = Certificates::new();
+    let (_, text) = refusal(RedisReplay::standalone(&url).root_certificates(stranger.authority())).await;
+    assert!(text.contains("certificate"), "{text}");
+    let wrong_name = format!("rediss://:hush@localhost:{tls_port}");
+    let (_, text) = refusal(RedisReplay::standalone(wrong_name).root_certificates(certificates.authority())).await;
+    assert!(text.contains("certificate of the server"), "{text}");
+
+    let plain_to_tls = RedisReplay::standalone(format!("redis://:hush@127.0.0.1:{tls_port}"));
+    let (_, text) = refusal(plain_to_tls).await;
+    assert!(text.contains("rediss://"), "{text}");
+    let tls_to_plain = RedisReplay::standalone(format!("rediss://:hush@127.0.0.1:{}", redis.port));
+    let (_, text) = refusal(tls_to_plain.root_certificates(certificates.authority())).await;
+    assert!(text.contains("redis://"), "{text}");
+}

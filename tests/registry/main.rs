@@ -1,0 +1,8 @@
+//! Which clients are known, and how a file of clients is read and reloaded.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod registry;

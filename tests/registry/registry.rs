@@ -1,0 +1,728 @@
+//! Registries: what may be registered, what a client file that is wrong says about itself, that one odd client never takes the
+//! others down, and that a file is reloaded as a whole or not at all.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, mpsc};
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, SIGNER, Signer, clock, form, key_set, now_or_never, verify};
+use serde_json::{Value, json};
+use tower_client_assertion::keys::KeySet;
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
+use tower_client_assertion::port::{Answer, Awaited};
+use tower_client_assertion::registry::{
+    AsyncClientRegistry, Client, ClientProblem, ClientRegistry, FileRegistry, FixedRegistry, Found,
+};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{ConfigError, Policy, Verifier};
+
+static ODD: LazyLock<Signer> = LazyLock::new(|| Signer::es384("odd-key"));
+
+const SECRET: &str = "s3cr3t-that-nobody-may-read";
+
+/// A file of its own, removed when the test ends well.
+struct File(PathBuf);
+
+impl File {
+    fn new(text: impl AsRef<[u8]>) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("clients-{}-{}.json", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let file = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: impl AsRef<[u8]>) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+
+    fn of(clients: &[Value]) -> Self {
+        Self::new(json!(clients).to_string())
+    }
+
+    fn load(&self) -> Result<FileRegistry, ConfigError> {
+        FileRegistry::load(&self.0)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn metadata(client_id: &str, keys: &[Value]) -> Value {
+    json!({"client_id": client_id, "jwks": {"keys": keys}})
+}
+
+/// The client that stays usable in every file.
+fn good() -> Value {
+    metadata(CLIENT, &[SIGNER.jwk()])
+}
+
+/// The metadata of a client that is right in everything, changed.
+fn odd(members: Value) -> Value {
+    let (Value::Object(mut client), Value::Object(members)) = (metadata("odd", &[ODD.jwk()]), members) else {
+        panic!("two objects are needed")
+    };
+    client.extend(members);
+    client.into()
+}
+
+fn odd_without(member: &str) -> Value {
+    let Value::Object(mut client) = odd(json!({})) else { unreachable!() };
+    client.remove(member);
+    client.into()
+}
+
+fn find(registry: &impl ClientRegistry, client_id: &str) -> Option<Arc<Client>> {
+    match registry.find(client_id) {
+        Answer::Ready(found) => found.unwrap(),
+        Answer::Pending(_) => panic!("memory answers at once"),
+    }
+}
+
+fn verifier(registry: impl ClientRegistry) -> Verifier {
+    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL));
+    let replay = MemoryReplay::new(10_000).unwrap();
+    Verifier::builder(policy, registry, replay).audience(AUDIENCE).clock(clock()).build().unwrap()
+}
+
+fn outcome(verifier: &Verifier, signer: &Signer, client_id: &str) -> Result<(), ClientFault> {
+    let assertion = Jwt::by(signer, client_id).signed_by(signer);
+    match verify(verifier, &form(&assertion)).map_err(|rejection| rejection.kind()) {
+        Ok(identity) => {
+            assert_eq!(identity.client_id().as_str(), client_id);
+            Ok(())
+        }
+        Err(RejectionKind::Client(fault)) => Err(fault),
+        Err(other) => panic!("not the client's fault: {other:?}"),
+    }
+}
+
+fn texts(registry: &FileRegistry) -> Vec<String> {
+    registry.problems().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn two_clients_of_one_id_are_no_registry() {
+    let client = |id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap();
+    let error = FixedRegistry::new([client("a"), client("b"), client("a")]).unwrap_err();
+    assert!(matches!(&error, ConfigError::DuplicateClient { client_id } if client_id == "a"), "{error:?}");
+    assert_eq!(error.to_string(), "client_id: \"a\" is registered twice; give each client an id of its own");
+    assert!(error.source().is_none());
+    assert!(FixedRegistry::new([client("a"), client("A"), client("a ")]).is_ok(), "ids are compared byte for byte");
+}
+
+#[test]
+fn a_fixed_registry_finds_exactly_its_clients() {
+    let client = |id, signer: &Signer| Client::new(id, key_set(&[signer.jwk()])).unwrap();
+    let registry = FixedRegistry::new([client("a", &SIGNER), client("b", &Signer::es256("b"))]).unwrap();
+    for id in ["a", "b"] {
+        assert_eq!(find(&registry, id).unwrap().id().as_str(), id);
+    }
+    for id in ["", "A", "a ", " a", "ab", "a\0", "c"] {
+        assert!(find(&registry, id).is_none(), "{id:?}");
+    }
+    assert_eq!(registry.all().unwrap().len(), 2);
+    assert!(find(&FixedRegistry::default(), "a").is_none());
+    assert!(FixedRegistry::default().all().unwrap().is_empty());
+    let shared = Arc::new(registry);
+    assert!(find(&shared, "a").is_some());
+    assert_eq!(shared.all().unwrap().len(), 2);
+}
+
+#[test]
+fn a_client_id_is_printable_ascii_and_not_empty() {
+    let new = |id: &str| Client::new(id, key_set(&[SIGNER.jwk()]));
+    for id in ["a", " ", "~", "https://example.com/client?a=b&c", "a b", &"x".repeat(10_000)] {
+        assert_eq!(new(id).unwrap().id().as_str(), id);
+    }
+    for id in ["", "\u{1f}", "\u{7f}", "a\n", "a\0b", "\t", "\u{e9}", "a\u{202e}"] {
+        let error = new(id).unwrap_err();
+        assert!(matches!(&error, ConfigError::InvalidClientId { client_id } if client_id == id), "{error:?}");
+        let text = error.to_string();
+        assert_eq!(text, format!("client_id: {id:?} is empty or not printable ASCII (RFC 6749, appendix A.1)"));
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+}
+
+#[test]
+fn a_client_without_a_usable_key_is_refused_with_the_number_of_those_skipped() {
+    for (skipped, keys) in
+        [(0, KeySet::default()), (1, key_set(&[json!({"kty": "PQC"})])), (2, key_set(&[json!(1), json!({})]))]
+    {
+        let error = Client::new("a", keys).unwrap_err();
+        assert!(
+            matches!(&error, ConfigError::NoKeys { client_id, skipped: found } if client_id == "a" && *found == skipped),
+            "{error:?}"
+        );
+        let text = format!(
+            "jwks: the client \"a\" has no usable key ({skipped} skipped); register a public key that verifies"
+        );
+        assert_eq!(error.to_string(), text);
+    }
+    assert_eq!(Client::new("a", key_set(&[json!(1), SIGNER.jwk()])).unwrap().keys().unwrap().skipped().len(), 1);
+}
+
+#[test]
+fn a_registered_algorithm_narrows_those_of_the_keys() {
+    let keys = key_set(&[SIGNER.jwk(), Signer::es256("other").jwk()]);
+    let client = Client::new("a", keys).unwrap();
+    assert_eq!(client.algorithms(), AlgorithmSet::of(&[Algorithm::ES256, Algorithm::ES384]));
+    let narrowed = client.clone().signing_alg(Algorithm::ES256).unwrap();
+    assert_eq!(narrowed.algorithms(), AlgorithmSet::of(&[Algorithm::ES256]));
+    assert_eq!(
+        client.clone().signing_alg(Algorithm::RS384).unwrap_err().to_string(),
+        "token_endpoint_auth_signing_alg: the client \"a\" registered RS384, but what it has verifies ES256, ES384; register \
+         one of these or another key"
+    );
+    assert_eq!(client.registered_scope(), None);
+    assert_eq!(client.scope("a b").registered_scope(), Some("a b"));
+}
+
+#[test]
+fn the_clients_of_a_file_are_accepted() {
+    let ed25519 = Signer::ed25519("EdDSA", "ed25519");
+    let mut full = metadata("full", &[ODD.jwk(), ed25519.jwk()]);
+    full["token_endpoint_auth_method"] = json!("private_key_jwt");
+    full["token_endpoint_auth_signing_alg"] = json!("ES384");
+    full["scope"] = json!("system/Patient.rs openid");
+    full["client_name"] = json!({"anything": ["else"]});
+    let file = File::of(&[good(), full]);
+    let registry = Arc::new(file.load().unwrap());
+
+    assert_eq!(texts(&registry), Vec::<String>::new());
+    let mut ids: Vec<_> = registry.clients().iter().map(|client| client.id().to_string()).collect();
+    ids.sort();
+    assert_eq!(ids, [CLIENT, "full"]);
+    assert_eq!(find(&registry, "full").unwrap().registered_scope(), Some("system/Patient.rs openid"));
+    assert_eq!(find(&registry, CLIENT).unwrap().registered_scope(), None);
+    assert!(find(&registry, "FULL").is_none());
+    assert!(registry.all().is_none(), "a file may change");
+
+    let verifier = verifier(registry);
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()));
+    assert_eq!(outcome(&verifier, &ODD, "full"), Ok(()));
+    assert_eq!(outcome(&verifier, &ed25519, "full"), Err(ClientFault::AlgorithmNotRegistered));
+    assert_eq!(outcome(&verifier, &ODD, "unknown"), Err(ClientFault::UnknownClient));
+    assert_eq!(outcome(&verifier, &ODD, CLIENT), Err(ClientFault::NoKey), "keys are not shared between clients");
+}
+
+#[test]
+fn an_empty_array_is_a_registry_of_nobody() {
+    let registry = File::new(" [ ] \n").load().unwrap();
+    assert!(registry.clients().is_empty() && registry.problems().is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_mend_and_the_cause() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-no-such-file.json");
+    let error = FileRegistry::load(&path).unwrap_err();
+    let text = format!("clients: the file {} cannot be read; check its path and permissions", path.display());
+    assert_eq!(error.to_string(), text);
+    let cause = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
+    assert_eq!(cause.kind(), io::ErrorKind::NotFound);
+    assert!(matches!(&error, ConfigError::ClientFileUnreadable { path: found, .. } if *found == path), "{error:?}");
+    let directory = FileRegistry::load(env!("CARGO_TARGET_TMPDIR")).unwrap_err();
+    assert!(matches!(directory, ConfigError::ClientFileUnreadable { .. }), "{directory:?}");
+}
+
+#[test]
+fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
+    let cases = [
+        (String::new(), 1, 0),
+        (SECRET.to_owned(), 1, 1),
+        (format!("[{{\"client_secret\":\"{SECRET}\"}}"), 1, SECRET.len() + 21),
+        (format!("[\n{{\"client_secret\":{SECRET}}}]"), 2, 18),
+        (format!("[]\n{SECRET}"), 2, 1),
+        (format!("[]\n\n  \"{SECRET}\""), 3, 3),
+    ];
+    for (text, line, column) in cases {
+        let file = File::new(&text);
+        let error = file.load().unwrap_err();
+        let path = file.0.display();
+        let expected =
+            format!("clients: the file {path} is not valid JSON at line {line}, column {column}; mend it there");
+        assert_eq!(error.to_string(), expected, "{text:?}");
+        assert!(matches!(&error, ConfigError::ClientFileNotJson { path, .. } if *path == file.0));
+        assert!(!format!("{error:?} {error:#?}").contains(SECRET), "{error:?}");
+        assert!(error.source().is_none(), "the parser's message may quote the file");
+    }
+    for text in
+        [format!("\"{SECRET}\""), format!("{{\"client_secret\":\"{SECRET}\"}}"), "7".to_owned(), "null".to_owned()]
+    {
+        let file = File::new(&text);
+        let error = file.load().unwrap_err();
+        let path = file.0.display();
+        let expected =
+            format!("clients: the file {path} is not a JSON array; write an array of RFC 7591 client metadata");
+        assert_eq!(error.to_string(), expected, "{text:?}");
+        assert!(matches!(&error, ConfigError::ClientFileNotAnArray { path } if *path == file.0));
+    }
+    let error = File::new(b"[\"\xFF\"]").load().unwrap_err();
+    assert!(matches!(error, ConfigError::ClientFileNotJson { .. }), "{error:?}");
+}
+
+/// Loads a file of the odd entry between two good ones; returns its problems and a verifier.
+#[track_caller]
+fn load_beside_others(entry: &Value) -> (Vec<ClientProblem>, Verifier) {
+    load_text_beside_others(&entry.to_string())
+}
+
+#[track_caller]
+fn load_text_beside_others(entry: &str) -> (Vec<ClientProblem>, Verifier) {
+    let last = Signer::es256("last");
+    let file = File::new(format!("[{},{entry},{}]", good(), metadata("last", &[last.jwk()])));
+    let registry = file.load().unwrap();
+    let problems = registry.problems();
+    let verifier = verifier(registry);
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()), "the client before {entry}");
+    assert_eq!(outcome(&verifier, &last, "last"), Ok(()), "the client after {entry}");
+    (problems, verifier)
+}
+
+#[test]
+fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
+    let private = json!({"kty": "EC", "crv": "P-256", "x": SECRET, "y": SECRET, "d": SECRET});
+    let other_type = "it is not a string";
+    let unknown_alg = "it is not an algorithm that we verify";
+    let no_string = [json!(1), json!(true), json!(["x"]), json!({})];
+    let mut cases = vec![
+        (
+            odd_without("jwks"),
+            "jwks",
+            "it is missing; register the client's public keys there, or their URL as jwks_uri",
+        ),
+        (
+            odd(json!({"jwks": null})),
+            "jwks",
+            "it is missing; register the client's public keys there, or their URL as jwks_uri",
+        ),
+        (odd(json!({"jwks": {"keys": []}})), "jwks", "it has no usable key"),
+        (
+            odd(json!({"jwks": {"keys": [private]}})),
+            "jwks",
+            "it has no usable key; key 0: it has private or symmetric members, which must never leave the client",
+        ),
+        (
+            odd(json!({"jwks": {"keys": [{"kty": "PQC"}, 1]}})),
+            "jwks",
+            "it has no usable key; key 0: its kty or crv is not supported; key 1: it is not a well-formed JWK",
+        ),
+        (odd(json!({"jwks": {}})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
+        (odd(json!({"jwks": SECRET})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
+        (odd(json!({"jwks": [ODD.jwk()]})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
+        (odd(json!({"jwks": {"keys": vec![1; 101]}})), "jwks", "the JWK Set has more than 100 keys"),
+        (
+            odd(json!({"jwks": {"keys": [], "x": "x".repeat(256 * 1024)}})),
+            "jwks",
+            "the JWK Set is longer than 262144 bytes",
+        ),
+        (
+            odd(json!({"jwks_uri": "https://example.com/jwks"})),
+            "jwks_uri",
+            "jwks is there too; register the one or the other",
+        ),
+        (
+            odd(json!({"jwks": null, "jwks_uri": "https://example.com/jwks"})),
+            "jwks_uri",
+            "this registry was loaded without a key set cache; load it with FileRegistry::load_with, or register the keys themselves as jwks",
+        ),
+        (odd(json!({"jwks_uri": 7})), "jwks_uri", other_type),
+        (
+            odd(json!({"token_endpoint_auth_method": "client_secret_jwt"})),
+            "client_secret",
+            "it is missing; client_secret_jwt needs one",
+        ),
+        (
+            odd(json!({"token_endpoint_auth_method": "client_secret_jwt", "client_secret": "x".repeat(31)})),
+            "client_secret",
+            "it has 31 bytes; HS256 needs 32 or more",
+        ),
+        (
+            odd(json!({"token_endpoint_auth_method": "client_secret_jwt", "client_secret": "x".repeat(32),
+                       "client_secret_expires_at": "never"})),
+            "client_secret_expires_at",
+            "it is not a whole number of seconds since 1970",
+        ),
+        (
+            odd(json!({"token_endpoint_auth_signing_alg": "RS384"})),
+            "token_endpoint_auth_signing_alg",
+            "nothing that the client registered can verify it",
+        ),
+    ];
+    for method in ["none", "client_secret_basic", "tls_client_auth", "PRIVATE_KEY_JWT", "", SECRET] {
+        let entry = odd(json!({"token_endpoint_auth_method": method}));
+        cases.push((entry, "token_endpoint_auth_method", "it is neither private_key_jwt nor client_secret_jwt"));
+    }
+    for alg in ["none", "es384", "", SECRET] {
+        let entry = odd(json!({"token_endpoint_auth_signing_alg": alg}));
+        cases.push((entry, "token_endpoint_auth_signing_alg", unknown_alg));
+    }
+    for member in ["token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "scope"] {
+        for value in &no_string {
+            cases.push((odd(json!({ member: value })), member, other_type));
+        }
+    }
+    for (entry, member, why) in cases {
+        let (problems, verifier) = load_beside_others(&entry);
+        let [problem] = problems.as_slice() else { panic!("one problem is expected of {entry}: {problems:?}") };
+        assert_eq!(problem.to_string(), format!("client 1 (\"odd\"): {member}: {why}"), "{entry}");
+        assert_eq!((problem.index(), problem.client_id(), problem.member()), (1, Some("odd"), member), "{entry}");
+        assert!(problem.is_unusable(), "{entry}");
+        assert!(!format!("{problem:?}").contains(SECRET), "{problem:?}");
+        // Known, and refused for want of a key.
+        assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::NoKey), "{entry}");
+        assert_eq!(outcome(&verifier, &SIGNER, "odd"), Err(ClientFault::NoKey), "{entry}");
+    }
+}
+
+#[test]
+fn an_entry_without_a_usable_id_is_refused_and_the_file_says_why() {
+    let invalid = "client_id: it is empty or not printable ASCII (RFC 6749, appendix A.1)";
+    let no_object = "metadata: it is not a JSON object whose members occur once each";
+    let id = |value: Value| odd(json!({ "client_id": value })).to_string();
+    let text = odd(json!({})).to_string();
+    let repeated = |member: &str| format!("{},{member}}}", &text[..text.len() - 1]);
+    let cases = [
+        (odd_without("client_id").to_string(), None, "client_id: it is missing"),
+        (id(json!(null)), None, "client_id: it is missing"),
+        (id(json!(7)), None, "client_id: it is not a string"),
+        (id(json!(["odd"])), None, "client_id: it is not a string"),
+        (id(json!("")), Some(""), invalid),
+        (id(json!("odd\n")), Some("odd\n"), invalid),
+        (id(json!("\u{f6}dd")), Some("\u{f6}dd"), invalid),
+        ("null".to_owned(), None, no_object),
+        ("7".to_owned(), None, no_object),
+        (format!("\"{SECRET}\""), None, no_object),
+        ("[]".to_owned(), None, no_object),
+        (repeated(r#""client_id":"odd""#), None, no_object),
+        (repeated(r#""scope":"a","scope":"b""#), None, no_object),
+        (repeated(r#""\u006awks":{"keys":[]}"#), None, no_object),
+    ];
+    for (entry, client_id, why) in cases {
+        let (problems, verifier) = load_text_beside_others(&entry);
+        let [problem] = problems.as_slice() else { panic!("one problem is expected of {entry}: {problems:?}") };
+        let named = client_id.map(|id| format!(" ({id:?})")).unwrap_or_default();
+        assert_eq!(problem.to_string(), format!("client 1{named}: {why}"), "{entry}");
+        assert_eq!((problem.index(), problem.client_id()), (1, client_id), "{entry}");
+        assert!(problem.is_unusable(), "{entry}");
+        assert!(!format!("{problem:?}").contains(SECRET), "{problem:?}");
+        assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::UnknownClient), "{entry}");
+    }
+}
+
+#[test]
+fn an_array_of_the_values_of_a_client_is_no_client() {
+    let entry = json!(["odd", {"keys": [ODD.jwk()]}, null, null, null, null]);
+    let (problems, verifier) = load_beside_others(&entry);
+    assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::UnknownClient));
+    assert_eq!(problems.len(), 1);
+}
+
+#[test]
+fn of_two_entries_of_one_id_neither_is_used() {
+    let other = Signer::es384("other-key");
+    let entries = [metadata("odd", &[ODD.jwk()]), metadata("odd", &[other.jwk()])];
+    let unusable = json!({"client_id": "odd"});
+    let twice = "client_id: another client of the file has this id too; neither is used";
+    let missing = "jwks: it is missing; register the client's public keys there, or their URL as jwks_uri";
+    let tables = [
+        (vec![good(), entries[0].clone(), entries[1].clone()], vec![(2, twice)]),
+        (vec![entries[0].clone(), good(), entries[0].clone()], vec![(2, twice)]),
+        (vec![entries[0].clone(), entries[1].clone(), entries[0].clone(), good()], vec![(1, twice), (2, twice)]),
+        (vec![unusable.clone(), entries[0].clone(), good()], vec![(0, missing), (1, twice)]),
+        (vec![entries[0].clone(), unusable, good()], vec![(1, missing), (1, twice)]),
+    ];
+    for (entries, expected) in tables {
+        let registry = File::of(&entries).load().unwrap();
+        let expected: Vec<_> = expected.iter().map(|(index, why)| format!("client {index} (\"odd\"): {why}")).collect();
+        assert_eq!(texts(&registry), expected);
+        assert!(registry.problems().iter().all(ClientProblem::is_unusable));
+        assert_eq!(registry.clients().len(), 2);
+        let verifier = verifier(registry);
+        for signer in [&*ODD, &other] {
+            assert_eq!(outcome(&verifier, signer, "odd"), Err(ClientFault::NoKey));
+        }
+        assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()));
+    }
+}
+
+#[test]
+fn a_client_with_a_bad_key_and_a_good_one_is_usable_and_the_bad_key_is_listed() {
+    let keys = [
+        json!({"kty": "oct", "kid": "symmetric \"\n\"", "k": SECRET}),
+        ODD.jwk(),
+        json!({"kty": "PQC"}),
+        json!("not a key"),
+    ];
+    let (problems, verifier) = load_beside_others(&metadata("odd", &keys));
+    assert_eq!(outcome(&verifier, &ODD, "odd"), Ok(()));
+    let expected = [
+        r#"client 1 ("odd"): jwks: key 0 ("symmetric \"\n\"") is skipped: it has private or symmetric members, which must never leave the client"#,
+        r#"client 1 ("odd"): jwks: key 2 is skipped: its kty or crv is not supported"#,
+        r#"client 1 ("odd"): jwks: key 3 is skipped: it is not a well-formed JWK"#,
+    ];
+    assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+    for problem in problems {
+        assert_eq!((problem.index(), problem.client_id(), problem.member()), (1, Some("odd"), "jwks"));
+        assert!(!problem.is_unusable());
+        assert!(!format!("{problem:?}").contains(SECRET), "{problem:?}");
+    }
+}
+
+#[test]
+fn debug_of_a_registry_shows_no_key_material() {
+    let private = json!({"kty": "oct", "kid": "symmetric", "k": SECRET});
+    let registry = File::of(&[metadata("odd", &[ODD.jwk(), private])]).load().unwrap();
+    let text = format!("{registry:?} {registry:#?}");
+    assert!(text.contains("odd"), "{text}");
+    assert!(!text.contains(SECRET) && !text.contains(ODD.jwk()["x"].as_str().unwrap()), "{text}");
+}
+
+#[test]
+fn a_reload_replaces_all_clients_and_problems() {
+    let file = File::of(&[good(), json!({"client_id": "odd"})]);
+    let registry = Arc::new(file.load().unwrap());
+    let verifier = verifier(Arc::clone(&registry));
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()));
+    assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::NoKey));
+    assert_eq!(registry.problems().len(), 1);
+
+    file.write(json!([odd(json!({}))]).to_string());
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()), "a file that is written is not a file that is read");
+    registry.reload().unwrap();
+    assert_eq!(outcome(&verifier, &ODD, "odd"), Ok(()));
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Err(ClientFault::UnknownClient));
+    assert_eq!((registry.problems().len(), registry.clients().len()), (0, 1));
+
+    file.write(json!([metadata("odd", &[SIGNER.jwk()])]).to_string());
+    registry.reload().unwrap();
+    assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::NoKey), "the key was withdrawn");
+    assert_eq!(outcome(&verifier, &SIGNER, "odd"), Ok(()));
+}
+
+#[test]
+fn a_reload_that_fails_leaves_the_clients_as_they_were() {
+    let file = File::of(&[good(), json!({"client_id": "odd"})]);
+    let registry = Arc::new(file.load().unwrap());
+    let verifier = verifier(Arc::clone(&registry));
+    let before = texts(&registry);
+    for text in ["", "{}", "[", "[] x", SECRET] {
+        file.write(text);
+        let error = registry.reload().unwrap_err();
+        let expected =
+            matches!(error, ConfigError::ClientFileNotJson { .. } | ConfigError::ClientFileNotAnArray { .. });
+        assert!(expected, "{error:?}");
+        assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()), "after {text:?}");
+        assert_eq!(texts(&registry), before);
+    }
+    std::fs::remove_file(&file.0).unwrap();
+    let error = registry.reload().unwrap_err();
+    assert!(matches!(error, ConfigError::ClientFileUnreadable { .. }), "{error:?}");
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()));
+    assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::NoKey));
+
+    file.write("[]");
+    registry.reload().unwrap();
+    assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Err(ClientFault::UnknownClient));
+}
+
+#[test]
+fn a_client_whose_entry_did_not_change_is_kept_and_every_other_is_made_anew() {
+    let secret = |secret: &str| json!({"client_id": "secret", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": secret});
+    let entries = [good(), odd(json!({})), secret(&"x".repeat(32))].map(|entry| entry.to_string());
+    let changes = [
+        ("nothing", "odd", entries[1].clone()),
+        ("a key", "odd", metadata("odd", &[SIGNER.jwk()]).to_string()),
+        ("one key more", "odd", metadata("odd", &[ODD.jwk(), SIGNER.jwk()]).to_string()),
+        ("the scope", "odd", odd(json!({"scope": "a"})).to_string()),
+        ("the policy", "odd", odd(json!({"client_assertion_policy": "legacy"})).to_string()),
+        ("the algorithm", "odd", odd(json!({"token_endpoint_auth_signing_alg": "ES384"})).to_string()),
+        ("a member that we do not read", "odd", odd(json!({"client_name": "a"})).to_string()),
+        ("white space", "odd", entries[1].replacen(':', ": ", 1)),
+        ("the last byte of a secret", "secret", secret(&format!("{}y", "x".repeat(31))).to_string()),
+        ("its use", "odd", odd_without("jwks").to_string()),
+    ];
+    for (what, id, changed) in changes {
+        let file = File::new(format!("[{}]", entries.join(",")));
+        let registry = file.load().unwrap();
+        let of_all = || [CLIENT, "odd", "secret"].map(|id| (id, find(&registry, id).unwrap()));
+        let before = of_all();
+        // In another order, and with one more.
+        let others = entries.iter().filter(|entry| !entry.contains(&json!(id).to_string()));
+        let mut after: Vec<_> = others.rev().cloned().collect();
+        after.insert(1, changed);
+        after.insert(0, metadata("new", &[SIGNER.jwk()]).to_string());
+        file.write(format!("[{}]", after.join(",\n")));
+        registry.reload().unwrap();
+        for ((other, before), (_, after)) in before.iter().zip(of_all()) {
+            let kept = *other != id || what == "nothing";
+            assert_eq!(Arc::ptr_eq(before, &after), kept, "{other}: {what} of {id} changed");
+        }
+        assert!(find(&registry, "new").is_some());
+    }
+}
+
+#[test]
+fn a_client_that_is_kept_is_judged_like_one_that_is_new() {
+    let skipped = metadata("skipped", &[ODD.jwk(), json!({"kty": "PQC"})]);
+    let twin = metadata("twin", &[ODD.jwk()]);
+    let unusable = json!({"client_id": "unusable"});
+    let versions = [
+        vec![skipped.clone(), twin.clone(), unusable.clone()],
+        vec![unusable.clone(), good(), twin.clone(), skipped.clone()],
+        vec![twin.clone(), skipped.clone(), twin.clone(), json!(7)],
+        vec![twin.clone(), twin.clone(), twin.clone()],
+        vec![skipped, unusable, twin],
+    ];
+    let file = File::of(&[]);
+    let reloaded = file.load().unwrap();
+    for version in versions.iter().chain(versions.iter().rev()) {
+        file.write(json!(version).to_string());
+        reloaded.reload().unwrap();
+        let new = file.load().unwrap();
+        assert_eq!(texts(&reloaded), texts(&new), "{version:?}");
+        assert_eq!(reloaded.clients().len(), new.clients().len());
+        for client in new.clients() {
+            let kept = find(&reloaded, client.id().as_str()).unwrap();
+            assert_eq!(kept.algorithms(), client.algorithms(), "{:?} of {version:?}", client.id());
+        }
+    }
+}
+
+#[test]
+fn what_a_reload_replaced_is_freed_when_it_returns() {
+    let file = File::of(&[good(), odd(json!({})), metadata("goes", &[ODD.jwk()])]);
+    let registry = file.load().unwrap();
+    let weak = |id| Arc::downgrade(&find(&registry, id).unwrap());
+    let (kept, changed, goes) = (weak(CLIENT), weak("odd"), weak("goes"));
+    let in_use = find(&registry, "goes").unwrap();
+    file.write(json!([good(), odd(json!({"scope": "a"}))]).to_string());
+    registry.reload().unwrap();
+    assert!(kept.upgrade().is_some() && changed.upgrade().is_none());
+    assert!(goes.upgrade().is_some(), "a request may hold one for longer");
+    drop(in_use);
+    assert!(goes.upgrade().is_none());
+}
+
+/// Whether a thread of this process neither runs nor could.
+#[cfg(target_os = "linux")]
+fn is_asleep(task: &Path) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(task).join("stat"));
+    stat.is_ok_and(|stat| stat.rsplit_once(')').unwrap().1.starts_with(" S"))
+}
+
+/// The first reload reads from a pipe and is not done with the old content when the second one may read the new.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_two_reloads_at_once_the_later_one_has_the_last_word() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    let file = File::of(&[]);
+    let registry = Arc::new(file.load().unwrap());
+    let reload = |sender: Option<mpsc::Sender<PathBuf>>| {
+        let registry = Arc::clone(&registry);
+        std::thread::spawn(move || {
+            if let Some(sender) = sender {
+                sender.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+            }
+            registry.reload().unwrap();
+        })
+    };
+    let (reader, mut writer) = io::pipe().unwrap();
+    std::fs::remove_file(&file.0).unwrap();
+    std::os::unix::fs::symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), &file.0).unwrap();
+    let older = reload(None);
+    // More than fits into the pipe: when all is written, somebody is reading.
+    writer.write_all(json!([metadata("old", &[ODD.jwk()])]).to_string().as_bytes()).unwrap();
+    writer.write_all(&[b' '; 1 << 20]).unwrap();
+    std::fs::remove_file(&file.0).unwrap();
+    file.write(json!([metadata("new", &[ODD.jwk()])]).to_string());
+    let (sender, task) = mpsc::channel();
+    let newer = reload(Some(sender));
+    let task = task.recv().unwrap();
+    while !is_asleep(&task) {
+        assert!(find(&registry, "new").is_none(), "it has overtaken the other");
+        std::thread::yield_now();
+    }
+    drop(writer);
+    older.join().unwrap();
+    newer.join().unwrap();
+    assert!(find(&registry, "new").is_some() && find(&registry, "old").is_none());
+}
+
+#[test]
+fn requests_go_on_while_a_file_is_reloaded_and_see_one_version_of_it() {
+    const THREADS: usize = 4;
+    let version = |version: &str| {
+        let client = |id: &str, signer: &Signer| {
+            let mut client = metadata(id, &[signer.jwk()]);
+            client["scope"] = json!(version);
+            client
+        };
+        json!([client(CLIENT, &SIGNER), client("odd", &ODD)]).to_string()
+    };
+    let versions = [version("a"), version("b")];
+    let file = File::new(&versions[0]);
+    let registry = Arc::new(file.load().unwrap());
+    let verifier = verifier(Arc::clone(&registry));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let (registry, verifier, done) = (&registry, &verifier, &done);
+                scope.spawn(move || {
+                    let mut rounds = 0;
+                    while rounds < 50 || (rounds < 500 && !done.load(Ordering::SeqCst)) {
+                        let (signer, id) = if thread % 2 == 0 { (&*SIGNER, CLIENT) } else { (&*ODD, "odd") };
+                        assert_eq!(outcome(verifier, signer, id), Ok(()));
+                        assert_eq!(find(registry, id).unwrap().keys().unwrap().len(), 1);
+                        assert!(find(registry, "unknown").is_none());
+                        let clients = registry.clients();
+                        assert_eq!(clients.len(), 2);
+                        assert_eq!(clients[0].registered_scope(), clients[1].registered_scope(), "a mixed version");
+                        assert!(registry.problems().is_empty());
+                        rounds += 1;
+                    }
+                    rounds
+                })
+            })
+            .collect();
+        for reload in 1..=100 {
+            file.write(&versions[reload % 2]);
+            registry.reload().unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+        assert!(threads.into_iter().all(|thread| thread.join().unwrap() >= 50));
+    });
+}
+
+/// A database that knows everybody by one key.
+#[derive(Debug)]
+struct Database;
+
+impl AsyncClientRegistry for Database {
+    async fn find(&self, client_id: &str) -> Found {
+        let known = client_id != "unknown";
+        Ok(known.then(|| Arc::new(Client::new(client_id, key_set(&[SIGNER.jwk()])).unwrap())))
+    }
+}
+
+#[test]
+fn an_async_registry_answers_later() {
+    let registry = Awaited::new(Database);
+    let Answer::Pending(future) = registry.find("a") else { panic!("an async registry needs time") };
+    assert_eq!(now_or_never(future).unwrap().unwrap().id().as_str(), "a");
+    let Answer::Pending(future) = registry.find("unknown") else { panic!("an async registry needs time") };
+    assert!(now_or_never(future).unwrap().is_none());
+    assert!(registry.all().is_none());
+    let verifier = verifier(registry.clone());
+    assert_eq!(outcome(&verifier, &SIGNER, "anybody"), Ok(()));
+    assert_eq!(outcome(&verifier, &SIGNER, "unknown"), Err(ClientFault::UnknownClient));
+}

@@ -1,0 +1,633 @@
+//! Replay protection: an assertion is fresh once until it has expired, for each client by itself, within the capacity and the
+//! client's share of it, whatever the clock does and however many threads ask at the same time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+
+use crate::common::{NOW, now_or_never};
+use proptest::prelude::*;
+use tower_client_assertion::ConfigError;
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::port::{Answer, Awaited, PortError};
+use tower_client_assertion::replay::{Admission, Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(secs)
+}
+
+/// What the store says; `None` is an error.
+#[track_caller]
+fn admit(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now: u64) -> Option<Admission> {
+    match store.admit(ReplayKey::new(client, jti), at(until), at(now)) {
+        Answer::Ready(admitted) => admitted.ok(),
+        Answer::Pending(_) => panic!("memory answers at once"),
+    }
+}
+
+#[track_caller]
+fn error(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now: u64) -> String {
+    match store.admit(ReplayKey::new(client, jti), at(until), at(now)) {
+        Answer::Ready(Err(error)) => error.to_string(),
+        other => panic!("not an error: {other:?}"),
+    }
+}
+
+fn seen(store: &impl ReplayStore, (client, jti): (&str, &str), now: u64) -> bool {
+    store.seen(ReplayKey::new(client, jti), at(now)).unwrap()
+}
+
+const FRESH: Option<Admission> = Some(Admission::Fresh);
+const REPLAYED: Option<Admission> = Some(Admission::Replayed);
+
+/// A store with so much room that no limit is met.
+fn roomy() -> MemoryReplay {
+    MemoryReplay::new(1_000).unwrap()
+}
+
+/// One whose entries spread over several shards.
+fn sharded(per_client: usize) -> MemoryReplay {
+    MemoryReplay::new(100_000).unwrap().per_client(per_client).unwrap()
+}
+
+#[test]
+fn an_assertion_is_fresh_once() {
+    let store = roomy();
+    assert!(!seen(&store, ("a", "1"), NOW));
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+    for _ in 0..3 {
+        assert!(seen(&store, ("a", "1"), NOW));
+        assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), REPLAYED);
+    }
+    assert_eq!(admit(&store, ("a", "1"), NOW + 20, NOW), REPLAYED, "a later expiry does not help");
+    assert_eq!(admit(&store, ("a", "1"), NOW + 1, NOW), REPLAYED, "nor does an earlier one");
+    assert_eq!(store.live(), 1);
+}
+
+#[test]
+fn looking_admits_nothing() {
+    let store = roomy();
+    for _ in 0..3 {
+        assert!(!seen(&store, ("a", "1"), NOW));
+    }
+    assert_eq!(store.live(), 0);
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+}
+
+#[test]
+fn odd_identifiers_are_told_apart() {
+    let long = "x".repeat(10_000);
+    let longer = "x".repeat(10_001);
+    let keys = [
+        ("a", "1"),
+        ("b", "1"),
+        ("a", "2"),
+        ("1", "a"),
+        ("a", ""),
+        ("", "a"),
+        ("", ""),
+        ("a", " "),
+        ("a", "1 "),
+        ("a", "A"),
+        ("a", "\0"),
+        ("ab", "c"),
+        ("a", "bc"),
+        ("abc", ""),
+        ("", "abc"),
+        ("a\0b", "c"),
+        ("a", "b\0c"),
+        ("a\u{ff}", "b"),
+        ("a", "\u{ff}b"),
+        ("a", "\u{e9}"),
+        ("a", "e\u{301}"),
+        ("a", "\u{1f600}"),
+        ("a", &long),
+        ("a", &longer),
+        (&long, "a"),
+    ];
+    let store = roomy();
+    for key in keys {
+        assert!(!seen(&store, key, NOW));
+        assert_eq!(admit(&store, key, NOW + 10, NOW), FRESH, "{key:?}");
+    }
+    for key in keys {
+        assert!(seen(&store, key, NOW));
+        assert_eq!(admit(&store, key, NOW + 10, NOW), REPLAYED, "{key:?}");
+    }
+    assert_eq!(store.live(), keys.len());
+}
+
+#[test]
+fn an_assertion_is_remembered_to_the_last_second_before_its_expiry() {
+    for lifetime in [1, 2, 311, 86_711] {
+        let until = NOW + lifetime;
+        let store = roomy();
+        assert_eq!(admit(&store, ("a", "1"), until, NOW), FRESH);
+        assert!(seen(&store, ("a", "1"), until - 1));
+        assert_eq!(admit(&store, ("a", "1"), until + 10, until - 1), REPLAYED);
+        assert!(!seen(&store, ("a", "1"), until));
+        assert_eq!(admit(&store, ("a", "1"), until + 10, until), FRESH);
+        assert_eq!(admit(&store, ("a", "1"), until + 10, until), REPLAYED);
+        assert_eq!(admit(&store, ("a", "1"), until + 10, until + 9), REPLAYED);
+        assert_eq!(store.live(), 1);
+    }
+}
+
+#[test]
+fn what_has_expired_already_is_an_error_and_not_fresh() {
+    let store = roomy();
+    for until in [NOW, NOW - 1, NOW - 1_000] {
+        assert!(error(&store, ("a", "1"), until, NOW).contains("expired before it could be recorded"), "{until}");
+    }
+    assert_eq!(admit(&store, ("a", "1"), NOW + 1, NOW), FRESH);
+}
+
+#[test]
+fn times_out_of_range_are_an_error_and_not_fresh() {
+    let store = roomy();
+    let last = u64::from(u32::MAX);
+    let cases =
+        [(0, 0), (last + 1, NOW), (u64::MAX, NOW), (u64::MAX, u64::MAX), (last + 10, last + 1), (NOW, last + 1)];
+    for (until, now) in cases {
+        assert_eq!(error(&store, ("a", "1"), until, now), "the assertion expires before 1970 or after 2106");
+    }
+    assert_eq!(store.live(), 0);
+    assert_eq!(admit(&store, ("a", "1"), last, last - 1), FRESH);
+    assert_eq!(admit(&store, ("a", "1"), last, last - 1), REPLAYED);
+    let store = roomy();
+    assert_eq!(admit(&store, ("a", "1"), 1, 0), FRESH, "the first second of all");
+    assert_eq!(admit(&store, ("a", "1"), 1, 0), REPLAYED);
+}
+
+#[test]
+fn a_full_store_refuses_until_something_has_expired() {
+    for capacity in [1, 2, 10, 20_000] {
+        let store = MemoryReplay::new(capacity).unwrap().per_client(capacity).unwrap();
+        let jti = |index: usize| format!("jti-{index}");
+        for index in 0..capacity {
+            assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW), FRESH, "{index} of {capacity}");
+        }
+        assert_eq!(store.live(), capacity);
+        for client in ["a", "b"] {
+            let message = error(&store, (client, "one too many"), NOW + 10, NOW + 9);
+            assert_eq!(message, "the replay store is full; raise its capacity");
+            assert!(!seen(&store, (client, "one too many"), NOW + 9));
+        }
+        for index in [0, capacity / 2, capacity - 1] {
+            assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW + 9), REPLAYED, "a full store forgets nothing");
+        }
+        assert_eq!(store.live(), capacity);
+        for index in 0..capacity {
+            assert_eq!(admit(&store, ("b", &jti(index)), NOW + 20, NOW + 10), FRESH, "{index} of {capacity}, later");
+        }
+        assert_eq!(
+            error(&store, ("c", "one too many"), NOW + 20, NOW + 10),
+            "the replay store is full; raise its capacity"
+        );
+    }
+}
+
+#[test]
+fn one_expiry_makes_room_for_one() {
+    let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
+    for (jti, until) in [("1", NOW + 1), ("2", NOW + 2), ("3", NOW + 3)] {
+        assert_eq!(admit(&store, ("a", jti), until, NOW), FRESH);
+    }
+    assert_eq!(admit(&store, ("a", "4"), NOW + 10, NOW), None);
+    assert_eq!(admit(&store, ("a", "4"), NOW + 10, NOW + 1), FRESH);
+    assert_eq!(admit(&store, ("a", "5"), NOW + 10, NOW + 1), None);
+    assert_eq!(admit(&store, ("a", "2"), NOW + 10, NOW + 1), REPLAYED);
+    assert_eq!(admit(&store, ("a", "3"), NOW + 10, NOW + 1), REPLAYED);
+}
+
+#[test]
+fn a_client_that_has_used_up_its_share_leaves_room_to_the_others() {
+    for quota in [1, 2, 7] {
+        let store = MemoryReplay::new(100).unwrap().per_client(quota).unwrap();
+        for client in ["a", "b", "c"] {
+            for index in 0..quota {
+                assert_eq!(admit(&store, (client, &index.to_string()), NOW + 10, NOW), FRESH, "{client} {index}");
+            }
+            let message = error(&store, (client, "one too many"), NOW + 10, NOW);
+            assert_eq!(message, "the client has used up its share of the replay store");
+            assert_eq!(admit(&store, (client, "0"), NOW + 10, NOW), REPLAYED, "what is live stays known");
+        }
+        assert_eq!(store.live(), 3 * quota, "a refused assertion takes no place");
+    }
+}
+
+#[test]
+fn a_share_is_released_on_expiry() {
+    let store = MemoryReplay::new(100).unwrap().per_client(2).unwrap();
+    for round in 0..50 {
+        let now = NOW + round * 10;
+        for index in 0..2 {
+            assert_eq!(admit(&store, ("a", &format!("{round}-{index}")), now + 10, now), FRESH, "round {round}");
+        }
+        assert_eq!(admit(&store, ("a", "one too many"), now + 10, now + 9), None, "round {round}");
+    }
+}
+
+#[test]
+fn a_share_is_released_on_expiry_wherever_its_entries_lie() {
+    let store = sharded(1);
+    for round in 0..100 {
+        let now = NOW + round * 10;
+        assert_eq!(
+            admit(&store, ("a", &round.to_string()), now + 10, now),
+            FRESH,
+            "round {round}: all before has expired"
+        );
+    }
+}
+
+#[test]
+fn room_is_made_on_expiry_wherever_the_entries_lie() {
+    let store = sharded(100_000);
+    for index in 0..100_000 {
+        let until = if index < 10 { NOW + 1 } else { NOW + 1_000 };
+        assert_eq!(admit(&store, ("a", &index.to_string()), until, NOW), FRESH);
+    }
+    assert_eq!(admit(&store, ("a", "one too many"), NOW + 1_000, NOW), None);
+    for index in 0..10 {
+        let jti = format!("later {index}");
+        assert_eq!(
+            admit(&store, ("a", &jti), NOW + 1_000, NOW + 1),
+            FRESH,
+            "ten have expired, {index} were admitted since"
+        );
+    }
+    assert_eq!(admit(&store, ("a", "one too many"), NOW + 1_000, NOW + 1), None);
+    assert_eq!(store.live(), 100_000);
+}
+
+#[test]
+fn the_share_of_a_client_is_half_of_the_capacity_rounded_up() {
+    for (capacity, share) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (101, 51)] {
+        let store = MemoryReplay::new(capacity).unwrap();
+        for index in 0..share {
+            assert_eq!(admit(&store, ("a", &index.to_string()), NOW + 10, NOW), FRESH, "{index} of {capacity}");
+        }
+        assert_eq!(admit(&store, ("a", "one too many"), NOW + 10, NOW), None, "{capacity}");
+        for index in 0..capacity - share {
+            assert_eq!(admit(&store, ("b", &index.to_string()), NOW + 10, NOW), FRESH, "{index} of {capacity}");
+        }
+        assert_eq!(admit(&store, ("c", "one too many"), NOW + 10, NOW), None, "{capacity}");
+    }
+}
+
+#[test]
+fn a_share_larger_than_the_capacity_is_bounded_by_it() {
+    let store = MemoryReplay::new(2).unwrap().per_client(usize::MAX).unwrap();
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+    assert_eq!(admit(&store, ("a", "2"), NOW + 10, NOW), FRESH);
+    assert_eq!(error(&store, ("a", "3"), NOW + 10, NOW), "the replay store is full; raise its capacity");
+}
+
+#[test]
+fn capacities_of_zero_are_refused() {
+    let zero = |outcome: Result<MemoryReplay, ConfigError>| match outcome.unwrap_err() {
+        ConfigError::Zero { setting } => setting,
+        other => panic!("another error: {other:?}"),
+    };
+    assert_eq!(zero(MemoryReplay::new(0)), "replay capacity");
+    assert_eq!(zero(roomy().per_client(0)), "replay capacity per client");
+    assert!(MemoryReplay::new(1).unwrap().per_client(1).is_ok());
+}
+
+#[test]
+fn a_clock_that_goes_backwards_does_not_make_what_was_forgotten_fresh() {
+    let store = roomy();
+    assert_eq!(admit(&store, ("a", "old"), NOW + 10, NOW), FRESH);
+    // Enough inserts to come by the old entry, at a time when it has expired.
+    for index in 0..200 {
+        assert_eq!(admit(&store, ("b", &index.to_string()), NOW + 100, NOW + 10), FRESH);
+    }
+    assert_eq!(store.live(), 200, "the old entry is gone");
+    for now in [NOW, NOW + 5, NOW + 9] {
+        assert!(error(&store, ("a", "old"), NOW + 10, now).contains("has the clock moved?"), "{now}");
+    }
+    assert_eq!(admit(&store, ("c", "new"), NOW + 11, NOW), FRESH, "what expires later cannot have been forgotten");
+    assert_eq!(admit(&store, ("b", "0"), NOW + 100, NOW), REPLAYED);
+}
+
+#[test]
+fn a_clock_that_goes_backwards_finds_what_is_still_there() {
+    let store = roomy();
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+    assert!(!seen(&store, ("a", "1"), NOW + 10));
+    for now in [NOW + 9, NOW, NOW - 1_000] {
+        assert!(seen(&store, ("a", "1"), now));
+        assert_eq!(admit(&store, ("a", "1"), NOW + 10, now), REPLAYED);
+    }
+}
+
+#[test]
+fn an_entry_that_was_replaced_after_its_expiry_is_remembered_in_its_new_term_too() {
+    let store = roomy();
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+    assert_eq!(admit(&store, ("a", "1"), NOW + 30, NOW + 20), FRESH);
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), None, "a clock that goes back does not revive the first term");
+    assert_eq!(admit(&store, ("a", "1"), NOW + 30, NOW + 29), REPLAYED);
+    assert_eq!(store.live(), 1);
+}
+
+#[test]
+fn an_entry_that_made_way_for_another_is_not_fresh_to_a_clock_that_went_back() {
+    let store = sharded(100_000);
+    let jti = |number: u64| number.to_string();
+    // As many expire as come, for several lifetimes.
+    for number in 0..40_000 {
+        let now = NOW + number / 1_000;
+        assert_eq!(admit(&store, ("a", &jti(number)), now + 5, now), FRESH, "{number}");
+    }
+    assert!(store.live() < 20_000, "{} of which 5,000 are live", store.live());
+    let mut gone = 0;
+    for number in 0..40_000 {
+        let (first, until) = (NOW + number / 1_000, NOW + number / 1_000 + 5);
+        for now in [first, until - 1] {
+            let admitted = admit(&store, ("a", &jti(number)), until, now);
+            assert_ne!(admitted, FRESH, "{number} at {now}");
+            gone += usize::from(admitted.is_none());
+        }
+    }
+    assert!(gone > 20_000, "{gone}: most were cleared");
+}
+
+#[test]
+fn an_entry_that_is_replaced_after_its_expiry_takes_no_second_place() {
+    let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
+    for round in 0..10 {
+        let now = NOW + round * 10;
+        assert_eq!(admit(&store, ("a", "1"), now + 10, now), FRESH, "round {round}");
+    }
+    let now = NOW + 95;
+    for jti in ["2", "3"] {
+        assert_eq!(admit(&store, ("a", jti), now + 10, now), FRESH, "{jti}");
+    }
+    assert_eq!(admit(&store, ("a", "4"), now + 10, now), None);
+    assert_eq!(store.live(), 3);
+}
+
+#[test]
+fn a_share_is_released_in_the_order_of_expiry_whatever_that_of_arrival() {
+    let store = MemoryReplay::new(100).unwrap().per_client(3).unwrap();
+    for lifetime in [30, 10, 20] {
+        assert_eq!(admit(&store, ("a", &lifetime.to_string()), NOW + lifetime, NOW), FRESH, "{lifetime}");
+    }
+    for (number, now) in [NOW + 10, NOW + 20, NOW + 30].into_iter().enumerate() {
+        let jti = format!("later {number}");
+        assert_eq!(admit(&store, ("a", &jti), NOW + 100, now - 1), None, "one second before, {number}");
+        assert_eq!(admit(&store, ("a", &jti), NOW + 100, now), FRESH, "{number}");
+        assert_eq!(admit(&store, ("a", "one too many"), NOW + 100, now), None, "{number}");
+    }
+}
+
+#[test]
+fn a_share_is_kept_while_those_of_others_come_and_go() {
+    let store = sharded(1);
+    for client in 0..5_000 {
+        assert_eq!(admit(&store, (&client.to_string(), "1"), NOW + 100, NOW), FRESH, "{client}");
+    }
+    for client in 5_000..20_000 {
+        let now = NOW + client / 1_000;
+        assert_eq!(admit(&store, (&client.to_string(), "1"), now + 1, now), FRESH, "{client}");
+    }
+    for client in 0..5_000 {
+        assert_eq!(admit(&store, (&client.to_string(), "2"), NOW + 100, NOW + 99), None, "{client}");
+    }
+}
+
+#[test]
+fn looking_agrees_with_admitting() {
+    let store = sharded(50_000);
+    for index in 0..5_000_u64 {
+        assert_eq!(admit(&store, ("a", &index.to_string()), NOW + 1 + index % 50, NOW), FRESH);
+    }
+    for now in [NOW, NOW + 1, NOW + 25, NOW + 50, NOW + 51] {
+        for index in 0..5_000 {
+            assert_eq!(seen(&store, ("a", &index.to_string()), now), NOW + 1 + index % 50 > now, "{index} at {now}");
+            assert!(!seen(&store, ("b", &index.to_string()), now));
+        }
+    }
+}
+
+#[test]
+fn of_many_threads_with_one_assertion_one_is_told_that_it_is_fresh() {
+    const THREADS: usize = 64;
+    const ROUNDS: usize = 50;
+    let store = sharded(50_000);
+    let (start, fresh, replayed) =
+        (Barrier::new(THREADS), [const { AtomicUsize::new(0) }; ROUNDS], AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for (round, fresh) in fresh.iter().enumerate() {
+                    start.wait();
+                    match admit(&store, ("a", &round.to_string()), NOW + 10, NOW) {
+                        Some(Admission::Fresh) => fresh.fetch_add(1, Ordering::SeqCst),
+                        Some(Admission::Replayed) => replayed.fetch_add(1, Ordering::SeqCst),
+                        None => panic!("an error"),
+                    };
+                }
+            });
+        }
+    });
+    assert!(fresh.iter().all(|fresh| fresh.load(Ordering::SeqCst) == 1), "{fresh:?}");
+    assert_eq!(replayed.load(Ordering::SeqCst), (THREADS - 1) * ROUNDS);
+    assert_eq!(store.live(), ROUNDS);
+}
+
+#[test]
+fn threads_that_compete_for_the_last_places_never_exceed_a_limit() {
+    const THREADS: usize = 16;
+    for (capacity, quota, admitted) in [(100, 100, 100), (100_000, 50, 50)] {
+        let store = MemoryReplay::new(capacity).unwrap().per_client(quota).unwrap();
+        let (start, fresh) = (Barrier::new(THREADS), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (store, start, fresh) = (&store, &start, &fresh);
+                scope.spawn(move || {
+                    start.wait();
+                    for index in 0..50 {
+                        let outcome = admit(store, ("a", &format!("{thread}-{index}")), NOW + 10, NOW);
+                        fresh.fetch_add(usize::from(outcome == FRESH), Ordering::SeqCst);
+                        assert!(store.live() <= capacity);
+                    }
+                });
+            }
+        });
+        assert_eq!(fresh.load(Ordering::SeqCst), admitted);
+        assert_eq!(store.live(), admitted);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Admit { client: u8, jti: u8, lifetime: u64 },
+    Advance(u64),
+}
+
+/// An assertion that comes at a time, for so long.
+fn visit() -> impl Strategy<Value = (u8, u64, u64)> {
+    (0..200_u8, 0..60_u64, 1..30_u64)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let admit = (0..4_u8, 0..40_u8, 1..30_u64);
+    prop_oneof![
+        8 => admit.prop_map(|(client, jti, lifetime)| Step::Admit { client, jti, lifetime }),
+        1 => (0..20_u64).prop_map(Step::Advance),
+    ]
+}
+
+/// Runs the steps on the store and on a map that forgets nothing; returns how many were refused with an error.
+fn agrees_with_a_map(store: &MemoryReplay, capacity: usize, steps: &[Step]) -> Result<usize, TestCaseError> {
+    let mut model: HashMap<(u8, u8), u64> = HashMap::new();
+    let (mut now, mut refused) = (NOW, 0);
+    for step in steps {
+        match *step {
+            Step::Advance(secs) => now += secs,
+            Step::Admit { client, jti, lifetime } => {
+                let (name, id) = (format!("client-{client}"), format!("jti-{jti}"));
+                let live = model.get(&(client, jti)).is_some_and(|until| *until > now);
+                prop_assert_eq!(seen(store, (&name, &id), now), live);
+                match admit(store, (&name, &id), now + lifetime, now) {
+                    Some(Admission::Fresh) => {
+                        prop_assert!(!live, "{:?} is let in twice", step);
+                        model.insert((client, jti), now + lifetime);
+                    }
+                    Some(Admission::Replayed) => prop_assert!(live, "{:?} was never let in", step),
+                    None => {
+                        prop_assert!(!live, "what is live is a replay, not an error");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        let live = model.values().filter(|until| **until > now).count();
+        prop_assert!((live..=model.len().min(capacity)).contains(&store.live()), "{} of {live}", store.live());
+    }
+    Ok(refused)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn a_store_with_room_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
+        let store = MemoryReplay::new(1_000).unwrap();
+        prop_assert_eq!(agrees_with_a_map(&store, 1_000, &steps)?, 0);
+    }
+
+    #[test]
+    fn a_store_of_several_shards_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
+        let store = sharded(1_000);
+        prop_assert_eq!(agrees_with_a_map(&store, 100_000, &steps)?, 0);
+    }
+
+    #[test]
+    fn whatever_the_clock_does_nothing_is_let_in_twice_in_one_term(
+        capacity in 1..400_usize,
+        visits in prop::collection::vec(visit(), 0..600),
+    ) {
+        let store = MemoryReplay::new(capacity).unwrap();
+        let mut terms: HashMap<u8, u64> = HashMap::new();
+        for (jti, now, lifetime) in visits {
+            let (now, until) = (NOW + now, NOW + now + lifetime);
+            let live = terms.get(&jti).is_some_and(|term| *term > now);
+            let admitted = admit(&store, ("a", &jti.to_string()), until, now);
+            // An earlier end than that of its term makes it no other assertion.
+            prop_assert!(admitted != FRESH || !live || terms[&jti] < until, "{} at {}", jti, now - NOW);
+            prop_assert!(admitted != REPLAYED || live, "{} at {}", jti, now - NOW);
+            if admitted == FRESH {
+                let term = terms.entry(jti).or_insert(until);
+                *term = until.max(*term);
+            }
+            prop_assert!(store.live() <= capacity);
+        }
+    }
+
+    #[test]
+    fn a_crowded_store_refuses_rather_than_forgets(capacity in 1..30_usize, steps in prop::collection::vec(step(), 0..400)) {
+        let store = MemoryReplay::new(capacity).unwrap();
+        agrees_with_a_map(&store, capacity, &steps)?;
+    }
+}
+
+#[test]
+fn debug_shows_how_full_a_store_is_and_no_identifier() {
+    let store = MemoryReplay::new(1_000).unwrap().per_client(10).unwrap();
+    assert_eq!(admit(&store, ("secret-client", "secret-jti"), NOW + 10, NOW), FRESH);
+    let text = format!("{store:?} {store:#?}");
+    assert!(text.contains("capacity: 1000, per_client: 10, live: 1"), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+    let key = format!("{:?}", ReplayKey::new("clinic", "secret-jti"));
+    assert!(key.contains("clinic") && !key.contains("secret"), "{key}");
+}
+
+#[test]
+fn a_shared_store_is_one_store() {
+    let store = Arc::new(roomy());
+    let other: Arc<dyn ReplayStore> = Arc::clone(&store) as _;
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+    assert_eq!(admit(&other, ("a", "1"), NOW + 10, NOW), REPLAYED);
+    assert!(seen(&other, ("a", "1"), NOW));
+}
+
+/// A database of which every second answer is an error.
+#[derive(Debug, Default)]
+struct Database {
+    spent: Mutex<Vec<(String, String, UnixTime, UnixTime)>>,
+}
+
+impl AsyncReplayStore for Database {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+        tokio::task::yield_now().await;
+        let entry = (key.client_id().to_owned(), key.jti().to_owned(), until, now);
+        if entry.1 == "broken" {
+            return Err(PortError::new("the database is down"));
+        }
+        let mut spent = self.spent.lock().unwrap();
+        if spent.contains(&entry) {
+            return Ok(Admission::Replayed);
+        }
+        spent.push(entry);
+        Ok(Admission::Fresh)
+    }
+}
+
+#[tokio::test]
+async fn an_async_store_answers_later_and_never_looks() {
+    let store = Awaited::new(Database::default());
+    let clone = store.clone();
+    assert_eq!(store.seen(ReplayKey::new("a", "1"), at(NOW)), None);
+    for (store, jti, expected) in
+        [(&store, "1", FRESH), (&clone, "1", REPLAYED), (&store, "2", FRESH), (&store, "broken", None)]
+    {
+        // The key need not outlive the call.
+        let jti = jti.to_owned();
+        let answer = store.admit(ReplayKey::new("a", &jti), at(NOW + 10), at(NOW));
+        drop(jti);
+        let Answer::Pending(future) = answer else { panic!("an async store needs time") };
+        assert_eq!(future.await.ok(), expected);
+    }
+}
+
+#[test]
+fn an_async_answer_that_is_dropped_unpolled_has_done_nothing() {
+    let store = Awaited::new(Database::default());
+    drop(store.admit(ReplayKey::new("a", "1"), at(NOW + 10), at(NOW)));
+    #[derive(Debug)]
+    struct Always;
+    impl AsyncReplayStore for Always {
+        async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+            assert_eq!((key.client_id(), key.jti(), until, now), ("a", "1", at(NOW + 10), at(NOW)));
+            Ok(Admission::Fresh)
+        }
+    }
+    let Answer::Pending(future) = Awaited::new(Always).admit(ReplayKey::new("a", "1"), at(NOW + 10), at(NOW)) else {
+        panic!("an async store needs time");
+    };
+    assert_eq!(now_or_never(future).unwrap(), Admission::Fresh);
+}

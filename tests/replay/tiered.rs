@@ -1,0 +1,174 @@
+//! Two tiers: the local store spares round trips, and decides nothing but that an assertion is spent.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::common::NOW;
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::port::{Answer, PortError};
+use tower_client_assertion::replay::{Admission, Admitted, MemoryReplay, ReplayKey, ReplayStore, TieredReplay};
+
+/// A shared store that counts how often it is asked, and can be cut off or told to be quick.
+#[derive(Clone, Debug)]
+struct Remote {
+    spent: Arc<MemoryReplay>,
+    asked: Arc<AtomicUsize>,
+    down: Arc<AtomicBool>,
+    at_once: bool,
+    /// What it says to a look.
+    look: Arc<Mutex<Option<bool>>>,
+}
+
+impl Remote {
+    fn new(at_once: bool) -> Self {
+        let spent = Arc::new(MemoryReplay::new(1_000).unwrap());
+        Self { spent, asked: Arc::default(), down: Arc::default(), at_once, look: Arc::default() }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.swap(0, Ordering::SeqCst)
+    }
+}
+
+impl ReplayStore for Remote {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        *self.look.lock().unwrap()
+    }
+
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.down.load(Ordering::SeqCst) {
+            return Answer::Ready(Err(PortError::new("down")));
+        }
+        match self.spent.admit(key, until, now) {
+            Answer::Ready(admitted) if !self.at_once => Answer::later(async move {
+                tokio::task::yield_now().await;
+                admitted
+            }),
+            answer => answer,
+        }
+    }
+}
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(secs)
+}
+
+async fn admit(store: &impl ReplayStore, jti: &str) -> Option<Admission> {
+    store.admit(ReplayKey::new("clinic-7", jti), at(NOW + 10), at(NOW)).get().await.ok()
+}
+
+fn node(remote: &Remote, capacity: usize) -> TieredReplay<Remote> {
+    let local = MemoryReplay::new(capacity).unwrap().per_client(capacity).unwrap();
+    TieredReplay::new(local, remote.clone())
+}
+
+#[tokio::test]
+async fn a_replay_that_this_node_has_seen_is_not_asked_about() {
+    for at_once in [true, false] {
+        let remote = Remote::new(at_once);
+        let (here, there) = (node(&remote, 100), node(&remote, 100));
+        assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Fresh), 1));
+        for _ in 0..3 {
+            assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), Some(true));
+            assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 0));
+        }
+        // The other node has to ask once.
+        assert_eq!((admit(&there, "1").await, remote.asked()), (Some(Admission::Replayed), 1));
+        assert_eq!((admit(&there, "1").await, remote.asked()), (Some(Admission::Replayed), 0));
+        // Another client's assertion is another one.
+        assert_eq!(here.seen(ReplayKey::new("clinic-8", "1"), at(NOW)), None);
+    }
+}
+
+#[tokio::test]
+async fn the_local_store_never_says_that_something_is_new() {
+    let remote = Remote::new(false);
+    let here = node(&remote, 100);
+    for look in [None, Some(false), Some(true)] {
+        *remote.look.lock().unwrap() = look;
+        assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), look);
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_not_remembered() {
+    for at_once in [true, false] {
+        let remote = Remote::new(at_once);
+        let here = node(&remote, 100);
+        assert_eq!(admit(&here, "before").await, Some(Admission::Fresh));
+        remote.down.store(true, Ordering::SeqCst);
+        assert_eq!(admit(&here, "1").await, None);
+        assert_eq!(admit(&here, "before").await, Some(Admission::Replayed), "that much is known without it");
+        assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), None);
+        remote.down.store(false, Ordering::SeqCst);
+        assert_eq!(admit(&here, "1").await, Some(Admission::Fresh));
+    }
+}
+
+#[tokio::test]
+async fn a_local_store_without_room_costs_round_trips_and_nothing_else() {
+    let remote = Remote::new(false);
+    let here = node(&remote, 2);
+    for jti in ["1", "2", "3", "4"] {
+        assert_eq!(admit(&here, jti).await, Some(Admission::Fresh), "{jti}");
+    }
+    assert_eq!(here.local().live(), 2);
+    remote.asked();
+    for (jti, asked) in [("1", 0), ("2", 0), ("3", 1), ("4", 1), ("3", 1)] {
+        assert_eq!((admit(&here, jti).await, remote.asked()), (Some(Admission::Replayed), asked), "{jti}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_is_asked_about_again() {
+    let remote = Remote::new(false);
+    let here = node(&remote, 100);
+    let admit = async |until, now| here.admit(ReplayKey::new("clinic-7", "1"), at(until), at(now)).get().await.ok();
+    assert_eq!(admit(NOW + 10, NOW).await, Some(Admission::Fresh));
+    assert_eq!(admit(NOW + 20, NOW + 9).await, Some(Admission::Replayed));
+    assert_eq!(admit(NOW + 20, NOW + 10).await, Some(Admission::Fresh));
+    assert_eq!(admit(NOW + 20, NOW + 10).await, Some(Admission::Replayed));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_dropped_is_not_remembered_here() {
+    let remote = Remote::new(false);
+    let here = node(&remote, 100);
+    drop(here.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
+    assert_eq!(here.local().live(), 0);
+    assert_eq!(remote.asked(), 1);
+    assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 1), "the shared store knew");
+}
+
+/// Counts no time of ours, so that what it has forgotten is fresh to it, whatever our clock says.
+#[derive(Debug)]
+struct Forgetful;
+
+impl ReplayStore for Forgetful {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        None
+    }
+
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<Admitted> {
+        Answer::Ready(Ok(Admission::Fresh))
+    }
+}
+
+#[test]
+fn what_this_node_has_forgotten_is_not_let_in_again_when_its_clock_goes_back() {
+    let store = TieredReplay::new(MemoryReplay::new(64).unwrap().per_client(64).unwrap(), Forgetful);
+    let numbers: Vec<_> = (0..33).map(|number| number.to_string()).collect();
+    let key = |number: usize| ReplayKey::new("clinic-7", &numbers[number]);
+    let fresh = |answer: Answer<Admitted>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
+    // As many as it takes for one in each shard of the local store.
+    for number in 0..32 {
+        assert!(fresh(store.admit(key(number), at(NOW + 10), at(NOW))));
+    }
+    // Their time is over, and other assertions of these names clear them.
+    for number in 0..32 {
+        assert!(fresh(store.admit(key(number), at(NOW + 30), at(NOW + 20))));
+    }
+    assert!(matches!(store.admit(key(32), at(NOW + 10), at(NOW + 5)), Answer::Ready(Err(_))));
+    assert!(fresh(store.admit(key(32), at(NOW + 11), at(NOW + 5))));
+}

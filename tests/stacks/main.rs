@@ -1,0 +1,15 @@
+//! The layer in whole stacks over real sockets: beside the middleware of axum, hyper and tonic, and among limiters.
+
+// Whole stacks take long to build and do not depend on single features: they are tested with all.
+#![cfg(feature = "axum")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod axum_routers;
+mod extract;
+mod hyper_servers;
+mod limits;
+mod server;
+mod tonic_services;

@@ -1,0 +1,246 @@
+//! What is and what is not a JWT that we read: its text, its base64url, its JSON, and the limits of each.
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, builder, form, fresh_jti, verifier, verify};
+use proptest::prelude::*;
+use tower_client_assertion::Policy;
+use tower_client_assertion::policy::Limits;
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind};
+
+fn fault_within(limits: Limits, assertion: &str) -> Option<ClientFault> {
+    let verifier = builder(Policy::REDOX).limits(limits).build().unwrap();
+    match verify(&verifier, &form(assertion)) {
+        Ok(_) => None,
+        Err(rejection) => match rejection.kind() {
+            RejectionKind::Client(fault) => Some(fault),
+            other => panic!("{other:?}"),
+        },
+    }
+}
+
+fn fault(assertion: &str) -> Option<ClientFault> {
+    fault_within(Limits::default(), assertion)
+}
+
+const HEADER: &str = r#"{"alg":"ES384","kid":"key-1"}"#;
+
+fn claims() -> String {
+    let jti = fresh_jti();
+    format!(r#"{{"iss":"{CLIENT}","sub":"{CLIENT}","aud":"{AUDIENCE}","jti":"{jti}","iat":{NOW}}}"#)
+}
+
+fn with_header(header: impl AsRef<[u8]>) -> Option<ClientFault> {
+    fault(&SIGNER.sign(header, claims()))
+}
+
+fn with_claims(claims: impl AsRef<[u8]>) -> Option<ClientFault> {
+    fault(&SIGNER.sign(HEADER, claims))
+}
+
+#[test]
+fn json_is_read_as_the_standard_writes_it() {
+    assert_eq!(with_header(" {\t\"alg\" : \"ES384\" ,\r\n\"kid\":\"key-1\"} \n"), None);
+    assert_eq!(with_header(r#"{"\u0061lg":"ES\u003384","kid":"key\u002d1"}"#), None);
+    let spelled = claims().replace(r#""iss""#, r#""\u0069ss""#).replace("https://", r"https:\u002f\/");
+    assert_eq!(with_claims(spelled), None);
+    assert_eq!(with_claims(claims().replace('{', r#"{"deep":[[[{"a":[1,2,{"b":null}]}]]],"#)), None);
+}
+
+#[test]
+fn what_is_not_one_json_object_is_malformed() {
+    let not_objects: &[&[u8]] = &[
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\"x\"",
+        b"{}{}",
+        b"{} x",
+        b"\xEF\xBB\xBF{}",
+        b"{\"a\":\"\xff\"}",
+        b"{\"a\":\"\xc0\xaf\"}",
+        b"{\"a\":\"\\ud800\"}",
+        b"{\"a\":\"\x00\"}",
+        b"{\"a\":1,\"a\":1}",
+        b"{\"a\":NaN}",
+        b"{'a':1}",
+        b"{\"\x00a\":1}",
+        b"\x00{}",
+        b"{\0}",
+    ];
+    for json in not_objects {
+        let name = String::from_utf8_lossy(json);
+        assert_eq!(with_header(json), Some(ClientFault::Malformed), "header {name}");
+        assert_eq!(with_claims(json), Some(ClientFault::Malformed), "claims {name}");
+    }
+    let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(with_header(utf16), Some(ClientFault::Malformed));
+}
+
+#[test]
+fn members_may_not_be_repeated_even_in_other_spelling_or_unread() {
+    for header in [
+        r#"{"alg":"ES384","kid":"key-1","alg":"ES384"}"#,
+        r#"{"alg":"ES384","kid":"key-1","\u0061lg":"none"}"#,
+        r#"{"alg":"ES384","kid":"key-1","x":1,"x":2}"#,
+    ] {
+        assert_eq!(with_header(header), Some(ClientFault::Malformed), "{header}");
+    }
+    for member in [r#"{"iss":"x","#, r#"{"\u0069ss":"x","#, r#"{"y":1,"\u0079":1,"#] {
+        let claims = claims().replace('{', member);
+        assert_eq!(with_claims(&claims), Some(ClientFault::Malformed), "{claims}");
+    }
+}
+
+#[test]
+fn nesting_is_bounded_in_both_objects() {
+    for (levels, refused) in [(14, false), (15, false), (16, true), (3_000, true)] {
+        let nested = format!("{{\"deep\":{}{},", "[".repeat(levels), "]".repeat(levels));
+        let expected = refused.then_some(ClientFault::Malformed);
+        assert_eq!(with_claims(claims().replace('{', &nested)), expected, "claims, {levels}");
+        let fits = nested.len() + HEADER.len() <= 4_096;
+        if fits {
+            assert_eq!(with_header(HEADER.replace('{', &nested)), expected, "header, {levels}");
+        }
+    }
+}
+
+#[test]
+fn base64url_has_one_spelling() {
+    let right = Jwt::new().signed();
+    let parts: Vec<&str> = right.split('.').collect();
+    for index in 0..3 {
+        for spoil in ["=", "==", "+", "/", " ", "\t", "\r", "\n", "\0", "\"", "{", "A"] {
+            let mut parts = parts.clone();
+            let spoilt = format!("{}{spoil}", parts[index]);
+            parts[index] = &spoilt;
+            let found = fault(&parts.join("."));
+            assert!(found.is_some(), "part {index} with {spoil:?}");
+            if spoil != "A" {
+                assert_eq!(found, Some(ClientFault::Malformed), "part {index} with {spoil:?}");
+            }
+        }
+    }
+    // 41 bytes are 54 characters and two thirds: two bits of the last one must be zero.
+    let header = parts[0];
+    assert_eq!(header.len() % 4, 3, "the test wants a header whose last character has spare bits");
+    let last = header.chars().last().unwrap();
+    let next = char::from(last as u8 + 1);
+    let spoilt = right.replacen(&format!("{last}."), &format!("{next}."), 1);
+    assert_eq!(fault(&spoilt), Some(ClientFault::Malformed), "spare bits");
+}
+
+#[test]
+fn there_are_three_parts() {
+    let right = Jwt::new().signed();
+    let unsigned = right.rsplit_once('.').unwrap().0;
+    for text in [
+        unsigned,
+        "x",
+        ".",
+        "....",
+        "a.b.c.d.e",
+        &format!("{right}.{right}"),
+        &format!("{right},{right}"),
+        "{\"payload\":1}",
+    ] {
+        assert_eq!(fault(text), Some(ClientFault::NotThreeParts), "{text}");
+    }
+    for text in ["..", "a..", ".b.", "..c"] {
+        assert_eq!(fault(text), Some(ClientFault::Malformed), "{text}");
+    }
+    assert_eq!(fault(&format!("{unsigned}.")), Some(ClientFault::BadSignature));
+}
+
+#[test]
+fn lengths_are_bounded() {
+    let padded = |len: usize| {
+        let base = SIGNER.sign(HEADER, claims().replace('{', r#"{"pad":"","#)).len();
+        let padding = (len - base) * 3 / 4;
+        let mut assertion = String::new();
+        for extra in 0..4 {
+            let pad = format!(r#"{{"pad":"{}","#, "x".repeat(padding + extra));
+            assertion = SIGNER.sign(HEADER, claims().replace('{', &pad));
+            if assertion.len() >= len {
+                break;
+            }
+        }
+        assertion
+    };
+    for len in [2_000, 2_046, 2_048, 2_049, 2_050, 4_096, 10_000] {
+        let assertion = padded(len);
+        let limit = |bytes| Limits::default().assertion(bytes);
+        assert_eq!(fault_within(limit(assertion.len() - 1), &assertion), Some(ClientFault::AssertionTooLong), "{len}");
+        assert_eq!(fault_within(limit(assertion.len()), &assertion), None, "{len}");
+    }
+    let long = padded(16 * 1024 + 1);
+    assert_eq!(fault(&long), Some(ClientFault::AssertionTooLong));
+
+    for (len, refused) in [(4_095, false), (4_096, false), (4_097, true)] {
+        let pad = "x".repeat(len - HEADER.len() - r#""p":"","#.len());
+        let header = HEADER.replace('{', &format!(r#"{{"p":"{pad}","#));
+        assert_eq!(header.len(), len);
+        assert_eq!(with_header(header), refused.then_some(ClientFault::Malformed), "{len}");
+    }
+    for (len, refused) in [(511, false), (512, false), (513, true)] {
+        let jwt = Jwt::by(&SIGNER, &"c".repeat(len));
+        let expected =
+            if refused { ClientFault::Claim(Claim::Iss, ClaimFault::Malformed) } else { ClientFault::UnknownClient };
+        assert_eq!(fault(&jwt.signed()), Some(expected), "{len}");
+    }
+    for (len, refused) in [(255, false), (256, false), (257, true)] {
+        let jti = "j".repeat(len);
+        let expected = refused.then_some(ClientFault::Claim(Claim::Jti, ClaimFault::Malformed));
+        assert_eq!(fault(&Jwt::new().claim("jti", jti).signed()), expected, "{len}");
+    }
+    for (count, refused) in [(7, false), (8, false), (9, true)] {
+        let aud = vec![AUDIENCE; count];
+        let expected = refused.then_some(ClientFault::Claim(Claim::Aud, ClaimFault::Malformed));
+        assert_eq!(fault(&Jwt::new().claim("aud", aud).signed()), expected, "{count}");
+    }
+}
+
+#[test]
+fn a_claim_of_the_wrong_type_is_never_an_absent_one() {
+    use serde_json::{Value, json};
+    let types = || [Value::Null, json!(true), json!({}), json!([]), json!([[]])];
+    for (name, claim) in [("exp", Claim::Exp), ("nbf", Claim::Nbf), ("iat", Claim::Iat)] {
+        for value in types().into_iter().chain([json!("1700000000"), json!("")]) {
+            let found = fault(&Jwt::new().claim(name, value.clone()).signed());
+            assert_eq!(found, Some(ClientFault::Claim(claim, ClaimFault::Malformed)), "{name}: {value}");
+        }
+    }
+    for (name, claim) in [("iss", Claim::Iss), ("sub", Claim::Sub), ("jti", Claim::Jti)] {
+        for value in types().into_iter().chain([json!(7), json!([CLIENT])]) {
+            let found = fault(&Jwt::new().claim(name, value.clone()).signed());
+            assert_eq!(found, Some(ClientFault::Claim(claim, ClaimFault::Malformed)), "{name}: {value}");
+        }
+        for jwt in [Jwt::new().claim(name, ""), Jwt::new().without_claim(name)] {
+            assert_eq!(fault(&jwt.signed()), Some(ClientFault::Claim(claim, ClaimFault::Missing)), "{name}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_makes_it_panic(text in "[a-zA-Z0-9_.=-]{0,80}|.{0,80}") {
+        prop_assert!(verify(&verifier(), &form(&text)).is_err());
+    }
+
+    #[test]
+    fn no_json_makes_it_panic_and_none_is_believed_unsigned(header in ".{0,60}", claims in ".{0,60}") {
+        prop_assert!(verify(&verifier(), &form(&SIGNER.sign(header, claims))).is_err());
+    }
+
+    /// Any change of a single character makes another text, and no other text carries this signature.
+    #[test]
+    fn no_changed_assertion_is_accepted(place in 0..1_000_usize, character in "[A-Za-z0-9_.=-]") {
+        let right = Jwt::new().signed();
+        let place = place % right.len();
+        let mut changed = right.clone();
+        changed.replace_range(place..=place, &character);
+        prop_assume!(changed != right);
+        prop_assert!(verify(&verifier(), &form(&changed)).is_err());
+    }
+}

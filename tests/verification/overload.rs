@@ -1,0 +1,153 @@
+//! The bound on concurrent signature checks: whom it refuses, with what, and that it refuses before the check.
+
+use std::convert::Infallible;
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, client, clock, form, key_set, now_or_never, verify};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, Service, service_fn};
+use tower_client_assertion::grpc::GrpcAssertionLayer;
+use tower_client_assertion::overload::SignatureChecks;
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{ClientAssertionLayer, ClientId, JWT_BEARER, Policy, RequestBody, Verifier};
+
+const OTHER: &str = "clinic-8";
+
+const IN_ALL: RejectionKind = RejectionKind::Server(ServerFault::Overloaded);
+const FOR_ONE: RejectionKind = RejectionKind::Server(ServerFault::ClientOverloaded);
+
+fn id(client: &str) -> ClientId {
+    ClientId::new(client).unwrap()
+}
+
+/// A verifier of two clients that is bounded by `checks`, and the key of the other client.
+fn bounded(checks: &SignatureChecks) -> (Verifier, Signer) {
+    let other = Signer::es384("key-2");
+    let clients = [client(), Client::new(OTHER, key_set(&[other.jwk()])).unwrap()];
+    let registry = FixedRegistry::new(clients).unwrap();
+    let builder = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(1_000).unwrap());
+    let builder = builder.audience(AUDIENCE).clock(clock()).signature_checks(checks.clone());
+    (builder.build().unwrap(), other)
+}
+
+fn outcome(verifier: &Verifier, assertion: &str) -> Result<String, RejectionKind> {
+    let identity = verify(verifier, &form(assertion)).map_err(|rejection| rejection.kind())?;
+    Ok(identity.client_id().to_string())
+}
+
+#[test]
+fn as_many_run_as_the_bound_says_in_all_and_for_one_client() {
+    let checks = SignatureChecks::at_once(3).unwrap().per_client(2).unwrap();
+    let (verifier, other) = bounded(&checks);
+    let ours = || outcome(&verifier, &Jwt::new().signed());
+    let theirs = || outcome(&verifier, &Jwt::by(&other, OTHER).signed_by(&other));
+
+    let one = checks.begin(&id(CLIENT)).unwrap();
+    assert_eq!(ours(), Ok(CLIENT.to_owned()), "one below the bound of a client");
+    let two = checks.begin(&id(CLIENT)).unwrap();
+    assert_eq!(ours(), Err(FOR_ONE), "at the bound of a client");
+    assert_eq!(theirs(), Ok(OTHER.to_owned()), "which is nobody else's");
+    let three = checks.begin(&id(OTHER)).unwrap();
+    assert_eq!((ours(), theirs()), (Err(IN_ALL), Err(IN_ALL)), "at the bound of all");
+    drop(two);
+    assert_eq!((ours(), theirs()), (Ok(CLIENT.to_owned()), Ok(OTHER.to_owned())));
+    drop((one, three));
+}
+
+#[test]
+fn it_refuses_before_the_signature_is_looked_at_and_spends_nothing() {
+    let checks = SignatureChecks::at_once(1).unwrap();
+    let (verifier, other) = bounded(&checks);
+    let (good, forged) = (Jwt::new().signed(), Jwt::new().signed_by(&other));
+    let check = checks.begin(&id(OTHER)).unwrap();
+    assert_eq!(outcome(&verifier, &good), Err(IN_ALL));
+    assert_eq!(outcome(&verifier, &forged), Err(IN_ALL));
+    drop(check);
+    assert_eq!(outcome(&verifier, &forged), Err(RejectionKind::Client(ClientFault::BadSignature)));
+    assert_eq!(outcome(&verifier, &good), Ok(CLIENT.to_owned()));
+}
+
+#[test]
+fn what_needs_no_signature_check_is_not_bounded() {
+    let checks = SignatureChecks::at_once(1).unwrap();
+    let (verifier, _) = bounded(&checks);
+    let spent = Jwt::new().signed();
+    outcome(&verifier, &spent).unwrap();
+    let check = checks.begin(&id(CLIENT)).unwrap();
+    assert_eq!(outcome(&verifier, &spent), Err(RejectionKind::Client(ClientFault::Replayed)));
+    assert_eq!(outcome(&verifier, "a.b"), Err(RejectionKind::Client(ClientFault::NotThreeParts)));
+    drop(check);
+}
+
+#[test]
+fn a_check_ends_whatever_it_finds() {
+    let checks = SignatureChecks::at_once(1).unwrap();
+    let (verifier, other) = bounded(&checks);
+    for _ in 0..3 {
+        let forged = outcome(&verifier, &Jwt::new().signed_by(&other));
+        assert_eq!(forged, Err(RejectionKind::Client(ClientFault::BadSignature)));
+        assert_eq!(outcome(&verifier, &Jwt::new().signed()), Ok(CLIENT.to_owned()));
+    }
+}
+
+#[test]
+fn verifiers_that_are_given_clones_are_bounded_together() {
+    let checks = SignatureChecks::at_once(1).unwrap();
+    let ((first, _), (second, _)) = (bounded(&checks), bounded(&checks));
+    let check = checks.clone().begin(&id("whoever")).unwrap();
+    for verifier in [&first, &second] {
+        assert_eq!(outcome(verifier, &Jwt::new().signed()), Err(IN_ALL));
+    }
+    drop(check);
+    for verifier in [&first, &second] {
+        assert_eq!(outcome(verifier, &Jwt::new().signed()), Ok(CLIENT.to_owned()));
+    }
+}
+
+#[test]
+fn the_answers_say_when_to_come_again() {
+    let cases = [(1, StatusCode::SERVICE_UNAVAILABLE, "14"), (2, StatusCode::TOO_MANY_REQUESTS, "8")];
+    for (at_once, status, grpc_status) in cases {
+        let checks = SignatureChecks::at_once(at_once).unwrap().per_client(1).unwrap();
+        let verifier = std::sync::Arc::new(bounded(&checks).0);
+        let _check = checks.begin(&id(CLIENT)).unwrap();
+
+        let handler = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
+        let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(Full::<Bytes>::from(form(&Jwt::new().signed()))).unwrap();
+        let mut service = ClientAssertionLayer::new(std::sync::Arc::clone(&verifier)).layer(handler);
+        let response = now_or_never(service.call(request)).unwrap();
+        assert_eq!((response.status(), &response.headers()["retry-after"]), (status, &"1".parse().unwrap()));
+        let body = now_or_never(response.into_body().collect()).unwrap().to_bytes();
+        assert!(body.starts_with(br#"{"error":"temporarily_unavailable""#), "{body:?}");
+
+        let handler = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
+        let call = Request::post("/package.Service/Method").header("client-assertion-type", JWT_BEARER);
+        let call = call.header("client-assertion", Jwt::new().signed()).body(()).unwrap();
+        let response = now_or_never(GrpcAssertionLayer::new(verifier).layer(handler).call(call)).unwrap();
+        assert_eq!(
+            (response.status(), &response.headers()["grpc-status"]),
+            (StatusCode::OK, &grpc_status.parse().unwrap())
+        );
+    }
+}
+
+#[test]
+fn bounds_that_make_no_sense_are_named() {
+    let cases = [
+        (SignatureChecks::at_once(0), "signature_checks at_once: it is zero"),
+        (SignatureChecks::at_once(1_025), "signature_checks at_once: it is over 1024"),
+        (SignatureChecks::at_once(4).unwrap().per_client(0), "signature_checks per_client: it is zero"),
+        (SignatureChecks::at_once(4).unwrap().per_client(5), "signature_checks per_client: it is over 4"),
+    ];
+    for (result, message) in cases {
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+    assert!(SignatureChecks::at_once(1_024).unwrap().per_client(1_024).is_ok());
+}

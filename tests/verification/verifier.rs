@@ -1,0 +1,427 @@
+//! The verifier without HTTP: configurations that do not build, ports that need time or fail, and what the operator is told.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, builder, client, clock, form, key_set, verify};
+use tokio::sync::Semaphore;
+use tower_client_assertion::clock::{ManualClock, UnixTime};
+use tower_client_assertion::event::Event;
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
+use tower_client_assertion::port::{Answer, Awaited, PortError};
+use tower_client_assertion::registry::{AsyncClientRegistry, Client, ClientRegistry, FixedRegistry, Found};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::replay::{Admission, Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::{ConfigError, Policy, TokenRequest, Verifier, VerifierBuilder};
+
+fn replay() -> MemoryReplay {
+    MemoryReplay::new(100).unwrap()
+}
+
+fn without_audience(policy: Policy) -> VerifierBuilder {
+    Verifier::builder(policy, FixedRegistry::new([client()]).unwrap(), replay())
+}
+
+fn client_fault<T: std::fmt::Debug>(outcome: Result<T, tower_client_assertion::Rejection>) -> ClientFault {
+    match outcome.unwrap_err().kind() {
+        RejectionKind::Client(fault) => fault,
+        other => panic!("not the client's fault: {other:?}"),
+    }
+}
+
+#[test]
+fn a_configuration_that_makes_no_sense_does_not_build_and_says_why() {
+    let secs = Duration::from_secs;
+    let set = |algorithms: &[Algorithm]| AlgorithmSet::of(algorithms);
+    let limits = |limits| builder(Policy::REDOX).limits(limits);
+    let cases = [
+        (without_audience(Policy::REDOX), "audience: none is set"),
+        (without_audience(Policy::REDOX).audience(""), "audience: \"\" is not printable ASCII"),
+        (
+            without_audience(Policy::REDOX).audience("https://a").audience("https://\u{e4}"),
+            "audience: \"https://\u{e4}\"",
+        ),
+        (without_audience(Policy::REDOX).audience("https://a b"), "audience: \"https://a b\""),
+        (builder(Policy::REDOX.future_skew(secs(301))), "future_skew: it is over 300 s"),
+        (builder(Policy::REDOX.expiry_skew(secs(301))), "expiry_skew: it is over 300 s"),
+        (builder(Policy::REDOX.future_skew(Duration::from_millis(9_500))), "future_skew: it has a fraction"),
+        (builder(Policy::REDOX.expiry_skew(Duration::from_millis(9_500))), "expiry_skew: it has a fraction"),
+        (builder(Policy::REDOX.max_age(Duration::from_nanos(1))), "max_age (seconds): it has a fraction"),
+        (builder(Policy::REDOX.max_age(Duration::ZERO)), "max_age (seconds): it is zero"),
+        (builder(Policy::REDOX.dangerous().max_age(Some(secs(86_401)))), "max_age (seconds): it is over 86400"),
+        (builder(Policy::REDOX.algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy allows none"),
+        (
+            builder(Policy::REDOX.algorithms(set(&[Algorithm::RS384, Algorithm::PS256]))),
+            "algorithms: the policy allows RS384, PS256, but the registered clients can only use ES384",
+        ),
+        (limits(Limits::default().parameters(0)), "limit parameters: it is zero"),
+        (limits(Limits::default().assertion(0)), "limit assertion: it is zero"),
+        (limits(Limits::default().header(0)), "limit header: it is zero"),
+        (limits(Limits::default().json_depth(0)), "limit json_depth: it is zero"),
+        (limits(Limits::default().json_depth(65)), "limit json_depth: it is over 64"),
+        (limits(Limits::default().kid(0)), "limit kid: it is zero"),
+        (limits(Limits::default().jti(0)), "limit jti: it is zero"),
+        (limits(Limits::default().client_id(0)), "limit client_id: it is zero"),
+        (limits(Limits::default().audiences(0)), "limit audiences: it is zero"),
+    ];
+    for (builder, message) in cases {
+        let error = builder.build().unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+}
+
+#[test]
+fn the_boundaries_of_a_configuration_build() {
+    let secs = Duration::from_secs;
+    for builder in [
+        builder(Policy::REDOX.dangerous().future_skew(secs(300)).dangerous().expiry_skew(secs(300))),
+        builder(Policy::REDOX.dangerous().max_age(Some(secs(86_400)))),
+        builder(Policy::REDOX.future_skew(Duration::ZERO).expiry_skew(Duration::ZERO).max_age(secs(1))),
+        builder(Policy::REDOX).limits(Limits::default().json_depth(64)),
+        Verifier::builder(Policy::REDOX, FixedRegistry::new([]).unwrap(), replay()).audience(AUDIENCE),
+    ] {
+        assert!(builder.build().is_ok());
+    }
+}
+
+#[test]
+fn policies_are_narrowed_to_the_second() {
+    let policy = Policy::REDOX.max_age(Duration::from_secs(60)).expiry_skew(Duration::ZERO).future_skew(Duration::ZERO);
+    let verifier = builder(policy).build().unwrap();
+    let cases = [("iat", NOW - 60, true), ("iat", NOW - 61, false), ("iat", NOW, true), ("iat", NOW + 1, false)];
+    let more = [("exp", NOW + 1, true), ("exp", NOW, false), ("nbf", NOW, true), ("nbf", NOW + 1, false)];
+    for (claim, value, accepted) in cases.into_iter().chain(more) {
+        let outcome = verify(&verifier, &form(&Jwt::new().claim(claim, value).signed()));
+        assert_eq!(outcome.is_ok(), accepted, "{claim} {value}");
+    }
+}
+
+#[test]
+fn each_direction_has_a_skew_of_its_own() {
+    let secs = Duration::from_secs;
+    let policy = Policy::RFC7523.max_age(secs(60)).max_lifetime(secs(100)).future_skew(secs(5)).expiry_skew(secs(20));
+    let registry = FixedRegistry::new([client()]).unwrap();
+    let builder = Verifier::builder(policy, registry, replay()).issuer("https://as.example.com").clock(clock());
+    let verifier = builder.build().unwrap();
+    let cases = [
+        ("iat", NOW - 81, false),
+        ("iat", NOW - 80, true),
+        ("iat", NOW + 5, true),
+        ("iat", NOW + 6, false),
+        ("nbf", NOW + 5, true),
+        ("nbf", NOW + 6, false),
+        ("exp", NOW - 20, false),
+        ("exp", NOW - 19, true),
+        ("exp", NOW + 105, true),
+        ("exp", NOW + 106, false),
+    ];
+    for (claim, value, accepted) in cases {
+        let jwt = Jwt::new().claim("aud", "https://as.example.com").claim("exp", NOW + 60).claim(claim, value);
+        assert_eq!(verify(&verifier, &form(&jwt.signed())).is_ok(), accepted, "{claim} {value}");
+    }
+    let jwt = Jwt::new().claim("aud", "https://as.example.com").claim("iat", NOW - 10).claim("exp", NOW + 60);
+    let identity = verify(&verifier, &form(&jwt.signed())).unwrap();
+    assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 71), "the age of iat ends it, 20 s later");
+}
+
+#[test]
+fn the_identity_tells_what_was_verified() {
+    let verifier = builder(Policy::REDOX).build().unwrap();
+    let identity = verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+    assert_eq!(identity.client_id().as_str(), CLIENT);
+    assert_eq!(identity.algorithm(), Algorithm::ES384);
+    assert_eq!(identity.key_id(), Some("key-1"));
+    // The earlier of exp and iat + 300 s, plus 10 s of skew, plus one.
+    assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 311));
+    let identity = verify(&verifier, &form(&Jwt::new().claim("exp", NOW + 60).signed())).unwrap();
+    assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 71));
+}
+
+#[test]
+fn a_clock_without_time_is_our_fault_but_junk_stays_the_clients() {
+    let time = clock();
+    let verifier = builder(Policy::REDOX).clock(time.clone()).build().unwrap();
+    time.stop();
+    let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Server(ServerFault::Clock));
+    assert_eq!(client_fault(verify(&verifier, &form("a.b"))), ClientFault::NotThreeParts);
+}
+
+/// A port whose answers wait for permits, and are errors while it is `broken`.
+#[derive(Clone, Debug)]
+struct Slow {
+    permits: Arc<Semaphore>,
+    calls: Arc<AtomicUsize>,
+    broken: bool,
+}
+
+impl Slow {
+    fn new(permits: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), calls: Arc::default(), broken: false }
+    }
+
+    async fn pass(&self) -> Result<(), PortError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.permits.acquire().await.unwrap().forget();
+        if self.broken { Err(PortError::new("the database is gone")) } else { Ok(()) }
+    }
+}
+
+#[derive(Debug)]
+struct SlowRegistry(Slow);
+
+impl AsyncClientRegistry for SlowRegistry {
+    async fn find(&self, client_id: &str) -> Found {
+        self.0.pass().await?;
+        Ok((client_id == CLIENT).then(|| Arc::new(client())))
+    }
+}
+
+#[derive(Debug)]
+struct SlowReplay(Slow, MemoryReplay);
+
+impl AsyncReplayStore for SlowReplay {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+        self.0.pass().await?;
+        self.1.admit(key, until, now).get().await
+    }
+}
+
+fn slow(registry: &Slow, store: &Slow, time: ManualClock) -> Verifier {
+    let registry = Awaited::new(SlowRegistry(registry.clone()));
+    let store = Awaited::new(SlowReplay(store.clone(), replay()));
+    Verifier::builder(Policy::REDOX, registry, store).audience(AUDIENCE).clock(time).build().unwrap()
+}
+
+#[tokio::test]
+async fn ports_that_need_time_are_waited_for() {
+    let (registry, store) = (Slow::new(2), Slow::new(2));
+    let verifier = slow(&registry, &store, clock());
+    let body = form(&Jwt::new().signed());
+    let request = TokenRequest::new(body.as_bytes());
+    assert_eq!(verifier.verify(&request).await.unwrap().client_id().as_str(), CLIENT);
+    let rejection = verifier.verify(&request).await.unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Client(ClientFault::Replayed));
+    assert!(rejection.is_proven());
+}
+
+#[tokio::test]
+async fn an_assertion_that_expires_while_a_port_is_waited_for_is_refused() {
+    let (registry, store, time) = (Slow::new(0), Slow::new(9), clock());
+    let verifier = slow(&registry, &store, time.clone());
+    let body = form(&Jwt::new().signed());
+    let request = TokenRequest::new(body.as_bytes());
+    let (outcome, ()) = tokio::join!(verifier.verify(&request), async {
+        time.advance(311);
+        registry.permits.add_permits(1);
+    });
+    assert_eq!(
+        client_fault(outcome),
+        ClientFault::Claim(
+            tower_client_assertion::rejection::Claim::Exp,
+            tower_client_assertion::rejection::ClaimFault::Past
+        )
+    );
+    assert_eq!(store.calls.load(Ordering::SeqCst), 0);
+}
+
+/// A store that forgot an earlier use at its expiry, as it may, and answers just then, must not let the assertion in again.
+#[tokio::test]
+async fn an_assertion_that_expires_while_the_store_is_waited_for_is_not_let_in_on_its_word() {
+    for (advance, accepted) in [(310, true), (311, false)] {
+        let (registry, store, time) = (Slow::new(9), Slow::new(0), clock());
+        let verifier = slow(&registry, &store, time.clone());
+        let body = form(&Jwt::new().without_claim("exp").signed());
+        let request = TokenRequest::new(body.as_bytes());
+        let (outcome, ()) = tokio::join!(verifier.verify(&request), async {
+            time.advance(advance);
+            store.permits.add_permits(1);
+        });
+        let kind = outcome.map(|_| ()).map_err(|rejection| (rejection.kind(), rejection.is_proven()));
+        let late = Err((RejectionKind::Server(ServerFault::ReplayStore), true));
+        assert_eq!(kind, if accepted { Ok(()) } else { late }, "{advance}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_fails_while_the_store_is_waited_for_is_our_fault() {
+    let (registry, store, time) = (Slow::new(9), Slow::new(0), clock());
+    let verifier = slow(&registry, &store, time.clone());
+    let body = form(&Jwt::new().signed());
+    let request = TokenRequest::new(body.as_bytes());
+    let (outcome, ()) = tokio::join!(verifier.verify(&request), async {
+        time.stop();
+        store.permits.add_permits(1);
+    });
+    assert_eq!(outcome.unwrap_err().kind(), RejectionKind::Server(ServerFault::Clock));
+}
+
+#[tokio::test]
+async fn dropping_a_verification_at_any_wait_leaves_nothing_behind() {
+    let body = form(&Jwt::new().signed());
+    let request = TokenRequest::new(body.as_bytes());
+    for (at_registry, at_store) in [(0, 9), (9, 0)] {
+        let (registry, store) = (Slow::new(at_registry), Slow::new(at_store));
+        let verifier = slow(&registry, &store, clock());
+        {
+            let mut attempt = Box::pin(verifier.verify(&request));
+            let waiting = std::future::poll_fn(|cx| std::task::Poll::Ready(attempt.as_mut().poll(cx).is_pending()));
+            assert!(waiting.await);
+        }
+        registry.permits.add_permits(9);
+        store.permits.add_permits(9);
+        assert!(verifier.verify(&request).await.is_ok(), "the assertion is still unspent");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_fails_is_our_fault_and_its_cause_is_kept() {
+    let broken = Slow { broken: true, ..Slow::new(9) };
+    let cases = [
+        (slow(&broken, &Slow::new(9), clock()), ServerFault::Registry, false),
+        (slow(&Slow::new(9), &broken, clock()), ServerFault::ReplayStore, true),
+    ];
+    for (verifier, fault, proven) in cases {
+        let body = form(&Jwt::new().signed());
+        let rejection = verifier.verify(&TokenRequest::new(body.as_bytes())).await.unwrap_err();
+        assert_eq!(rejection.kind(), RejectionKind::Server(fault));
+        assert_eq!(rejection.source().unwrap().to_string(), "the database is gone");
+        assert_eq!(rejection.is_proven(), proven);
+    }
+}
+
+#[test]
+fn a_registry_that_answers_with_another_client_is_not_believed() {
+    #[derive(Debug)]
+    struct Confused;
+    impl ClientRegistry for Confused {
+        fn find(&self, _: &str) -> Answer<Found> {
+            Answer::Ready(Ok(Some(Arc::new(client()))))
+        }
+    }
+    let verifier =
+        Verifier::builder(Policy::REDOX, Confused, replay()).audience(AUDIENCE).clock(clock()).build().unwrap();
+    let jwt = Jwt::by(&SIGNER, "clinic-8").signed();
+    assert_eq!(verify(&verifier, &form(&jwt)).unwrap_err().kind(), RejectionKind::Server(ServerFault::Registry));
+}
+
+#[test]
+fn a_full_replay_store_refuses_as_our_fault() {
+    let registry = FixedRegistry::new([client()]).unwrap();
+    let store = Arc::new(MemoryReplay::new(2).unwrap().per_client(1).unwrap());
+    let verifier = Verifier::builder(Policy::REDOX, registry, Arc::clone(&store))
+        .audience(AUDIENCE)
+        .clock(clock())
+        .build()
+        .unwrap();
+    assert!(verify(&verifier, &form(&Jwt::new().signed())).is_ok());
+    let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
+    assert_eq!(store.live(), 1);
+}
+
+/// Counts what it is asked; says that everything is fresh.
+#[derive(Clone, Debug, Default)]
+struct Watched(Arc<Mutex<Vec<&'static str>>>);
+
+impl ClientRegistry for Watched {
+    fn find(&self, _: &str) -> Answer<Found> {
+        self.0.lock().unwrap().push("find");
+        Answer::Ready(Ok(Some(Arc::new(client()))))
+    }
+}
+
+impl ReplayStore for Watched {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        self.0.lock().unwrap().push("seen");
+        None
+    }
+
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<Admitted> {
+        self.0.lock().unwrap().push("admit");
+        Answer::Ready(Ok(Admission::Fresh))
+    }
+}
+
+#[test]
+fn junk_never_reaches_a_port_and_nothing_comes_after_the_insert() {
+    let other = Signer::es384("key-1");
+    let cases = [
+        ("junk", "a.b.c".to_owned(), &[][..]),
+        ("expired", Jwt::new().claim("exp", 1).signed(), &[]),
+        ("mis-addressed", Jwt::new().claim("aud", "x").signed(), &[]),
+        ("no key", Jwt::new().header("kid", "x").signed(), &["find"]),
+        ("badly signed", Jwt::new().signed_by(&other), &["find", "seen"]),
+        ("right", Jwt::new().signed(), &["find", "seen", "admit"]),
+    ];
+    for (name, assertion, asked) in cases {
+        let ports = Watched::default();
+        let verifier = Verifier::builder(Policy::REDOX, ports.clone(), ports.clone())
+            .audience(AUDIENCE)
+            .clock(clock())
+            .build()
+            .unwrap();
+        assert_eq!(verify(&verifier, &form(&assertion)).is_ok(), name == "right");
+        assert_eq!(*ports.0.lock().unwrap(), asked, "{name}");
+    }
+}
+
+#[test]
+fn the_operator_is_told_of_every_claim_that_failed() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&lines);
+    let sink = move |event: &Event<'_>| match event {
+        Event::Accepted(identity) => log.lock().unwrap().push(format!("accepted {}", identity.client_id())),
+        Event::Refused(refused) => {
+            let mut log = log.lock().unwrap();
+            log.push(format!("refused {:?}: {}", refused.claimed_client(), refused.rejection()));
+            log.extend(refused.findings().iter().map(ToString::to_string));
+        }
+        other => panic!("{other:?}"),
+    };
+    let verifier = builder(Policy::REDOX).events(sink).build().unwrap();
+    let evil = format!("x\u{1b}[31m\n\"{}", "y".repeat(100));
+    let jwt = Jwt::new().claim("sub", evil).claim("jti", 5).claim("aud", "https://other").claim("exp", NOW - 10);
+    let jwt = jwt.header("typ", "at+jwt").without_claim("iat");
+    verify(&verifier, &form(&jwt.signed())).unwrap_err();
+    verify(&verifier, &form("junk")).unwrap_err();
+    verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+
+    let y = "y".repeat(56);
+    let expected = [
+        "refused Some(\"clinic-7\"): sub is not an accepted value".to_owned(),
+        format!(r#"sub is not an accepted value: expected the value of iss, received "x\u{{1b}}[31m\u{{a}}\"{y}"..."#),
+        "jti is malformed: expected 1 to 256 bytes without control characters, received a value of another type"
+            .to_owned(),
+        format!("aud is not an accepted value: expected nothing but {AUDIENCE}, received \"https://other\""),
+        "typ is not an accepted value: expected jwt, received \"at+jwt\"".to_owned(),
+        "iat is missing: expected seconds from 1699999690 to 1700000010, received nothing".to_owned(),
+        "exp is too far in the past: expected seconds over 1699999990, received 1699999990".to_owned(),
+        "refused None: the client assertion does not have three parts".to_owned(),
+        "accepted clinic-7".to_owned(),
+    ];
+    assert_eq!(*lines.lock().unwrap(), expected);
+}
+
+#[test]
+fn nothing_that_prints_shows_an_assertion() {
+    let assertion = Jwt::new().signed();
+    let body = form(&assertion);
+    let request = TokenRequest::new(body.as_bytes()).query("client_secret=hush");
+    let verifier = builder(Policy::REDOX).build().unwrap();
+    let rejection = verify(&verifier, &(body.clone() + "&client_id=other")).unwrap_err();
+    let printed = format!("{request:?} {verifier:?} {rejection:?} {rejection}");
+    for part in assertion.split('.').chain(["hush", "client_assertion="]) {
+        assert!(!printed.contains(part), "{part} in {printed}");
+    }
+}
+
+#[test]
+fn a_duplicate_client_is_named() {
+    let error = FixedRegistry::new([client(), client()]).unwrap_err();
+    assert!(matches!(&error, ConfigError::DuplicateClient { client_id } if client_id == CLIENT));
+    let other = Client::new("clinic-8", key_set(&[SIGNER.jwk()])).unwrap();
+    assert!(FixedRegistry::new([client(), other]).is_ok());
+}
