@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
-use crate::jose::keys::KeyName;
+use crate::jose::keys::KeyId;
 use crate::text::is_printable_ascii;
 
 pub use claims::VerifiedClaims;
@@ -99,7 +99,7 @@ impl fmt::Display for AuthMethod {
 pub struct ClientIdentity {
     pub(crate) client_id: ClientId,
     pub(crate) algorithm: Algorithm,
-    pub(crate) key: Option<Arc<KeyName>>,
+    pub(crate) key: Option<Arc<KeyId>>,
     pub(crate) policy: &'static str,
     pub(crate) lax_audience: bool,
     pub(crate) valid_until: UnixTime,

@@ -1,30 +1,31 @@
 //! A strict, borrowing scanner for the two small JSON objects of an assertion.
 //!
-//! It is stricter than a general parser where an attacker wants leniency: a member name may occur once only, also when it
-//! is written with escapes (RFC 7515, section 4; RFC 7519, section 4), nothing may follow the object (RFC 7515, section
-//! 10.12), lone surrogates are errors, and nesting is bounded. Strings and numbers are borrowed as they are written, and read by
-//! whoever keeps them.
+//! It is stricter than a general parser where leniency would help an attacker: a member name may occur
+//! only once, even if it is written with escapes (RFC 7515, section 4; RFC 7519, section 4), nothing may
+//! follow the object (RFC 7515, section 10.12), lone surrogates are errors, and nesting is bounded.
+//! Strings and numbers are borrowed as written; the caller decodes those that it keeps.
 //!
-//! What it lets pass is later read by `serde_json`, which takes some member names for instructions of its own; those are
-//! refused here.
+//! `serde_json` later reads the same text, and gives some member names a special meaning. Those names
+//! are refused here.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::jose::stride::{self, Marks, Stride};
 
-/// The text is not what this scanner accepts. There is no more to know: the sender is told that its JWT is malformed.
+/// The text is not what this scanner accepts. It carries no details: the sender is told that its JWT is
+/// malformed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// The value of a member. What we never look into is only marked.
+/// The value of a member. Values that are never looked into are only marked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     /// Without escapes.
     String(&'a str),
-    /// As written: to be [unescaped](unescape).
+    /// As written, to be [unescaped](unescape).
     Escaped(&'a str),
-    /// As written, which is all that the grammar of RFC 8259 promises.
+    /// As written. The grammar of RFC 8259 promises no more about it.
     Number(&'a str),
     /// As written.
     Array(&'a str),
@@ -32,7 +33,8 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// What a string says; `None` for anything else, or for an escape that the scanner would not have let pass.
+    /// Returns the decoded string. Returns `None` for any other value, and for an escape that the scanner
+    /// would have refused.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::String(text) => Some(Cow::Borrowed(text)),
@@ -61,30 +63,30 @@ fn unescape(written: &str) -> Option<String> {
 pub(crate) enum Visit {
     /// It kept the value.
     Kept,
-    /// It had kept one before.
+    /// It had already kept one.
     Repeated,
-    /// It has no place for it: whether it comes again is left to the scanner.
-    Passed,
+    /// It ignores this member: the scanner watches for repeats.
+    Ignored,
 }
 
-/// Reads `text` as one object, and shows each member to `visit`.
+/// Reads `text` as one object and passes each member to `visit`.
 pub(crate) fn object<'a>(
     text: &'a str,
     depth: usize,
     visit: &mut dyn FnMut(&str, Value<'a>) -> Visit,
 ) -> Result<(), Malformed> {
-    let mut passed = None;
+    let mut ignored = None;
     let mut each = |name: Cow<'a, str>, value| match visit(&name, value) {
         Visit::Kept => Some(()),
         Visit::Repeated => None,
-        Visit::Passed => passed.get_or_insert_with(Names::default).insert(name),
+        Visit::Ignored => ignored.get_or_insert_with(Names::default).insert(name),
     };
     let scanner = Scanner(text);
     let end = scanner.after(b'{', 0).and_then(|at| scanner.members(at, depth, &mut each));
     end.filter(|end| scanner.after_space(*end) == text.len()).map(|_| ()).ok_or(Malformed)
 }
 
-/// The elements of an array that [`object`] has found valid: strings, or `None` for anything else.
+/// Returns the elements of an array that [`object`] has accepted: strings, or `None` for anything else.
 pub(crate) fn elements(array: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
     let scanner = Scanner(array);
     let mut next = scanner.after(b'[', 0).filter(|first| scanner.after(b']', *first).is_none());
@@ -95,8 +97,8 @@ pub(crate) fn elements(array: &str) -> impl Iterator<Item = Option<Cow<'_, str>>
     })
 }
 
-/// The names of the members that were passed: a handful one by one. A crowd goes into a set, lest a crafted object make us
-/// compare each with each.
+/// The names of the ignored members. A few are compared one by one; the rest go into a set, so that a
+/// crafted object cannot cause a quadratic number of comparisons.
 #[derive(Default)]
 struct Names<'a> {
     few: [Cow<'a, str>; 8],
@@ -105,7 +107,7 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// `None` if it was there before.
+    /// Returns `None` if the name was already there.
     fn insert(&mut self, name: Cow<'a, str>) -> Option<()> {
         let seen = self.few.get(..self.len).unwrap_or_default();
         if seen.contains(&name) {
@@ -122,8 +124,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Each step takes the place where it begins, `at`, and tells where it ends, or `None` if the text is malformed. Places are
-/// passed by value throughout, lest they be written to memory and read again for every token.
+/// Each step takes the offset where it begins, `at`, and returns the offset where it ends, or `None` if
+/// the text is malformed. Offsets are passed by value, so that they stay in registers.
 #[derive(Clone, Copy)]
 struct Scanner<'a>(&'a str);
 
@@ -139,7 +141,7 @@ impl<'a> Scanner<'a> {
         rest.split_at_checked(end.checked_sub(start)?).map(|(text, _)| text)
     }
 
-    /// Where this token ends, if it comes next.
+    /// Returns where this token ends, if it comes next.
     #[inline(always)]
     fn after(self, token: u8, at: usize) -> Option<usize> {
         match self.byte(at)? {
@@ -160,7 +162,8 @@ impl<'a> Scanner<'a> {
         at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
     }
 
-    /// An object, after its opening brace; `depth` counts the levels that may still open, this one included.
+    /// Reads an object after its opening brace. `depth` is the number of levels that may still open,
+    /// including this one.
     fn members(
         self,
         mut at: usize,
@@ -174,7 +177,7 @@ impl<'a> Scanner<'a> {
         loop {
             let (name, end) = self.string(self.after(b'"', at)?)?;
             let name = name.text()?;
-            // As `RawValue`, a string would be parsed once more, and nest as deep as it likes.
+            // `serde_json` would parse the string value of such a member again, with no bound on nesting.
             if name.starts_with("$serde_json::private::") {
                 return None;
             }
@@ -215,7 +218,7 @@ impl<'a> Scanner<'a> {
         Some(at + word.len())
     }
 
-    /// An array, after its opening bracket.
+    /// Reads an array after its opening bracket.
     fn array(self, mut at: usize, depth: usize) -> Option<usize> {
         let depth = depth.checked_sub(1)?;
         if let Some(end) = self.after(b']', at) {
@@ -241,7 +244,7 @@ impl<'a> Scanner<'a> {
         Some((self.between(start, end)?, end))
     }
 
-    /// What may follow the whole part of a number: a fraction, an exponent, or both.
+    /// Reads what may follow the integer part of a number: a fraction, an exponent, or both.
     #[cold]
     fn fraction(self, mut at: usize) -> Option<usize> {
         if self.byte(at) == Some(b'.') {
@@ -256,14 +259,15 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// As many digits as there are, but one at least. Any other byte ends them: from above `9`, round through 255, to below `0`.
+    /// Reads one or more digits. Any other byte ends them: the range from above `9` wraps through 255 to
+    /// below `0`.
     #[inline(always)]
     fn digits(self, at: usize) -> Option<usize> {
         let end = stride::find(self.0.as_bytes(), at, |bytes| bytes.is_within(b'9' + 1, b'0' - 1));
         Some(end.unwrap_or(self.0.len())).filter(|end| *end > at)
     }
 
-    /// A string, after its opening mark.
+    /// Reads a string after its opening quotation mark.
     #[inline(always)]
     fn string(self, start: usize) -> Option<(Value<'a>, usize)> {
         let end = stride::find(self.0.as_bytes(), start, ends_plain_text)?;
@@ -274,7 +278,7 @@ impl<'a> Scanner<'a> {
         Some((Value::Escaped(self.between(start, end)?), end + 1))
     }
 
-    /// Where the closing mark stands of a string that is not plain at this place.
+    /// Returns the offset of the closing quotation mark of a string that has an escape at `at`.
     #[cold]
     fn escaped_until(self, mut at: usize) -> Option<usize> {
         while self.byte(at)? != b'"' {
@@ -301,7 +305,7 @@ impl<'a> Scanner<'a> {
         Some((char, at + 2))
     }
 
-    /// A `\u` with its digits, and a second one where the first is the high half of a pair (RFC 8259, section 7).
+    /// Reads a `\u` escape, and a second one if the first is a high surrogate (RFC 8259, section 7).
     fn unicode_escape(self, at: usize) -> Option<(char, usize)> {
         let first = self.code_unit(at)?;
         if !(0xD800..0xDC00).contains(&first) {
@@ -317,7 +321,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A quotation mark, a backslash or a control character.
+/// Marks quotation marks, backslashes and control characters.
 #[inline(always)]
 fn ends_plain_text(bytes: Stride) -> Marks {
     bytes.is(b'"') | bytes.is(b'\\') | bytes.is_within(0, 0x1F)
@@ -340,7 +344,7 @@ mod tests {
             match ["iss", "aud"].iter().position(|known| *known == name) {
                 Some(known) if std::mem::replace(&mut kept[known], true) => Visit::Repeated,
                 Some(_) => Visit::Kept,
-                None => Visit::Passed,
+                None => Visit::Ignored,
             }
         })?;
         Ok(found)
@@ -354,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_what_rfc_8259_allows() {
+    fn valid_json_of_rfc_8259_is_accepted() {
         for text in [
             "{}",
             " \t\r\n{ } ",
@@ -369,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_forbids() {
+    fn invalid_json_of_rfc_8259_is_refused() {
         for text in [
             "",
             " ",
@@ -429,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_stays_as_it_is_written() {
+    fn numbers_are_returned_as_written() {
         for text in ["0", "-0", "7", "1900000000", "99999999999999999999999", "0.5", "-1.25E-3", "1e+400"] {
             let object = format!(r#"{{"x":{text}}}"#);
             let found = members(&object).unwrap().pop();
@@ -438,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn unescapes_strings() {
+    fn escapes_are_decoded() {
         for (text, expected) in [
             (r#""""#, ""),
             (r#""plain""#, "plain"),
@@ -463,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_of_names_is_watched_as_closely_as_a_few() {
+    fn repeated_names_are_found_among_few_and_many() {
         for count in [7, 8, 9, 40] {
             let distinct: Vec<_> = (0..count).map(|n| format!(r#""m{n}":{n}"#)).collect();
             let text = format!("{{{}}}", distinct.join(","));
@@ -476,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn no_member_is_named_like_an_instruction_to_the_parser_that_follows() {
+    fn names_that_serde_json_treats_specially_are_refused() {
         for name in ["$serde_json::private::RawValue", "$serde_json::private::Number", r"\u0024serde_json::private::x"]
         {
             assert_eq!(members(&format!(r#"{{"{name}":"[]"}}"#)), Err(Malformed), "{name}");
@@ -496,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_ends_at_its_mark_wherever_that_lies() {
+    fn strings_of_every_length_end_at_their_quotation_mark() {
         for len in (0..40).chain(50..80).chain(120..150).chain([1000]) {
             let plain = "\u{7f}~!#[] \u{e9}".chars().cycle().take(len).collect::<String>();
             assert_eq!(one(&format!("\"{plain}\"")).as_deref(), Ok(plain.as_str()), "{len}");
@@ -518,7 +522,8 @@ mod tests {
     }
 
     proptest! {
-        /// Where no name comes twice, both accept the same. The spoilt byte cannot make two names the same: they differ in three.
+        /// Without repeated names, both accept the same texts. The spoilt byte cannot make two names
+        /// equal: they differ in three bytes.
         #[test]
         fn serde_json_reads_the_same(
             values in prop::collection::vec(("[a-z\u{e9}]{0,18}", value()), 0..6),
@@ -549,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_tell_strings_from_everything_else() {
+    fn array_elements_are_strings_or_none() {
         let found: Vec<_> = elements(r#"[ "a" , 1,[2],{"b":3}, null,"\u0063"]"#).collect();
         let expected = [Some("a"), None, None, None, None, Some("c")];
         assert!(found.iter().map(Option::as_deref).eq(expected));

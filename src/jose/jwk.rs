@@ -1,7 +1,7 @@
-//! One JWK, judged: what it may be used for, and the parsed public key that it holds.
+//! One JWK: what it may be used for, and the parsed public key that it holds.
 //!
-//! Sizes, exponents, curves and low-order points are judged here because the backend does not judge them all. Only this
-//! file, [`keys`](crate::keys) and [`signature`](crate::verifier::signature) know the crypto libraries.
+//! Sizes, exponents, curves and low-order points are checked here, because the crypto library does not
+//! check all of them.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -14,7 +14,8 @@ use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
 use crate::jose::digest::sha256;
 
-/// The members of a JWK that concern us. One of another type than it should have, `null` included, spoils the key.
+/// The members of a JWK that matter here. A member of the wrong type, including `null`, makes the key
+/// unusable.
 #[derive(serde::Deserialize)]
 pub(crate) struct Jwk {
     kty: String,
@@ -63,7 +64,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 }
 
 impl Jwk {
-    /// The algorithms that the key may verify, the key itself, and its thumbprint.
+    /// Returns the algorithms that the key may verify, the key itself, and its thumbprint.
     pub(crate) fn judge(&self) -> Result<(AlgorithmSet, Material, [u8; 32]), SkipReason> {
         self.refuse_private_members()?;
         let algorithms = self.algorithms()?;
@@ -78,11 +79,11 @@ impl Jwk {
         Ok((algorithms, material, self.thumbprint()))
     }
 
-    /// RFC 7638: SHA-256 of the required members of the key, in lexicographic order and without white space. None of their
-    /// values has a character that JSON would escape: they were found to be names that we know, and base64url.
+    /// Computes the SHA-256 of the required members of the key, in lexicographic order and without white
+    /// space (RFC 7638). None of their values needs escaping in JSON: they are known names or base64url.
     fn thumbprint(&self) -> [u8; 32] {
         let text = |member: &Option<String>| member.clone().unwrap_or_default();
-        // Some write these with leading zeros, and still mean the same key.
+        // Leading zeros do not make another key.
         let number = |member| decode(member).map(|number| base64url::encode(&without_leading_zeros(number)));
         let (kty, crv, x, y) = (&self.kty, text(&self.crv), text(&self.x), text(&self.y));
         let canonical = match kty.as_str() {
@@ -98,7 +99,8 @@ impl Jwk {
         sha256(canonical.as_bytes())
     }
 
-    /// A key set is public: whoever puts a secret into it has lost that secret (OpenID Connect Registration, section 2).
+    /// A key set is public, so a secret in it is no longer secret (OpenID Connect Registration, section
+    /// 2).
     fn refuse_private_members(&self) -> Result<(), SkipReason> {
         let rsa = [&self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
         let others = [&self.d, &self.k, &self.private];
@@ -114,7 +116,8 @@ impl Jwk {
             return Err(SkipReason::NotForSignatures);
         }
         let Some(operations) = &self.key_ops else { return Ok(()) };
-        // RFC 7517 registers eight. Each is compared with each, so there had better not be many.
+        // RFC 7517 registers eight operations. The comparison below is quadratic, so their number is
+        // bounded.
         if operations.len() > 16 {
             return Err(SkipReason::NotForSignatures);
         }
@@ -130,7 +133,7 @@ impl Jwk {
         }
     }
 
-    /// What a key of this type may verify, narrowed by its own `alg` (RFC 8725, section 3.1).
+    /// Returns what a key of this type may verify, narrowed by its `alg` (RFC 8725, section 3.1).
     pub(crate) fn algorithms(&self) -> Result<AlgorithmSet, SkipReason> {
         use Algorithm::{ES256, ES384, ES512, Ed25519, EdDSA, MlDsa44, MlDsa65, MlDsa87};
         use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
@@ -140,14 +143,14 @@ impl Jwk {
             ("EC", Some("P-384")) => AlgorithmSet::of(&[ES384]),
             ("EC", Some("P-521")) => AlgorithmSet::of(&[ES512]),
             ("OKP", Some("Ed25519")) => AlgorithmSet::of(&[EdDSA, Ed25519]),
-            // Its `alg` is required: the type alone says nothing (RFC 9964, section 3).
+            // `alg` is required, since this type covers several algorithms (RFC 9964, section 3).
             ("AKP", _) if self.alg.is_some() => AlgorithmSet::of(&[MlDsa44, MlDsa65, MlDsa87]),
             ("AKP", _) => return Err(SkipReason::Malformed),
             _ => return Err(SkipReason::UnsupportedType),
         };
         let Some(alg) = &self.alg else { return Ok(of_type) };
         let declared = match Algorithm::from_name(alg) {
-            // Two names of one algorithm (RFC 9864, section 2.2): a key for the one is a key for the other.
+            // Two names of one algorithm (RFC 9864, section 2.2).
             Some(EdDSA | Ed25519) => AlgorithmSet::of(&[EdDSA, Ed25519]),
             Some(algorithm) => AlgorithmSet::of(&[algorithm]),
             None => AlgorithmSet::EMPTY,
@@ -158,7 +161,8 @@ impl Jwk {
         }
     }
 
-    /// Coordinates have the full length of the field (RFC 7518, section 6.2.1.2); the backend refuses what is off the curve.
+    /// Coordinates must have the full length of the field (RFC 7518, section 6.2.1.2). The crypto library
+    /// refuses points that are not on the curve.
     fn ec_key(&self) -> Result<ParsedPublicKey, SkipReason> {
         let (algorithm, len) = match self.crv.as_deref() {
             Some("P-256") => (&signature::ECDSA_P256_SHA256_FIXED, 32),
@@ -175,8 +179,8 @@ impl Jwk {
         ParsedPublicKey::new(algorithm, point).map_err(|_| SkipReason::Invalid)
     }
 
-    /// A raw public key of exactly the length of its algorithm (RFC 9964, section 3). The backend would also take one that is
-    /// wrapped in a certificate's structure.
+    /// The raw public key must have exactly the length of its algorithm (RFC 9964, section 3). The crypto
+    /// library would also accept a SubjectPublicKeyInfo.
     fn ml_dsa_key(&self) -> Result<ParsedPublicKey, SkipReason> {
         let (algorithm, len) = match self.alg.as_deref() {
             Some("ML-DSA-44") => (&signature::ML_DSA_44, 1312),
@@ -191,8 +195,9 @@ impl Jwk {
         }
     }
 
-    /// A point in its one canonical encoding (RFC 8032, section 5.1.3), and not one of the eight of low order, under which
-    /// anybody can sign anything. The backend checks neither.
+    /// The point must have its canonical encoding (RFC 8032, section 5.1.3) and must not be one of the
+    /// eight points of low order, under which anyone can sign anything. The crypto library checks
+    /// neither.
     fn ed25519_key(&self) -> Result<ParsedPublicKey, SkipReason> {
         let x = decode(&self.x)?;
         let encoded = CompressedEdwardsY::from_slice(&x).map_err(|_| SkipReason::Invalid)?;
@@ -207,8 +212,8 @@ impl Jwk {
     }
 }
 
-/// Whether y is less than the prime 2^255 - 19: little-endian, beside the sign of x in the highest bit. The sign has a second
-/// form only where x is zero, and such points are of low order.
+/// Returns whether y is less than the prime 2^255 - 19. It is little-endian, with the sign of x in the
+/// highest bit. The sign is ambiguous only where x is zero, and those points are of low order.
 fn is_reduced(encoded: &CompressedEdwardsY) -> bool {
     let [low, middle @ .., high] = encoded.to_bytes();
     low < 0xED || middle != [0xFF; 30] || high & 0x7F != 0x7F
@@ -223,7 +228,7 @@ pub(crate) enum Material {
 }
 
 impl Material {
-    /// The parsed key for an algorithm of its type.
+    /// Returns the parsed key for an algorithm of its type.
     pub(crate) fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
         match self {
             Self::Single(key) => Some(key),
@@ -232,7 +237,8 @@ impl Material {
     }
 }
 
-/// An RSA key. The backend binds a parsed key to one padding and hash, so it is parsed once for each that is used.
+/// An RSA key. The crypto library binds a parsed key to one padding and hash, so it is parsed once for
+/// each combination that is used.
 #[derive(Clone)]
 pub(crate) struct RsaKey {
     n: Vec<u8>,
@@ -241,8 +247,9 @@ pub(crate) struct RsaKey {
 }
 
 impl RsaKey {
-    /// At least 2048 bits (RFC 7518, section 3.3), and at most 8192, beyond which the backend refuses and a check takes
-    /// milliseconds. An exponent of 1 would make every message its own signature.
+    /// The modulus must have at least 2048 bits (RFC 7518, section 3.3) and at most 8192, the limit of the
+    /// crypto library, at which a check already takes milliseconds. With an exponent of 1, every message
+    /// would be its own signature.
     fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
         let n = without_leading_zeros(decode(&jwk.n)?);
         let e = without_leading_zeros(decode(&jwk.e)?);
@@ -295,20 +302,22 @@ fn decode(member: &Option<String>) -> Result<Vec<u8>, SkipReason> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// Not a JSON object, a member of the wrong type, a missing or repeated member, or one that is not base64url.
+    /// It is not a JSON object, a member has the wrong type, is missing, is repeated or is not base64url.
     Malformed,
-    /// A `kty` or `crv` that we do not verify with (RFC 7517, section 5: such keys are ignored).
+    /// This crate does not verify with its `kty` or `crv` (RFC 7517, section 5: such keys are ignored).
     UnsupportedType,
-    /// A private or symmetric member: `d`, `p`, `q`, `dp`, `dq`, `qi`, `oth`, `k` or `priv`. **That secret is public now.**
+    /// It has a private or symmetric member: `d`, `p`, `q`, `dp`, `dq`, `qi`, `oth`, `k` or `priv`. **That
+    /// secret is now public.**
     PrivateMembers,
-    /// `use` or `key_ops` do not permit verifying, or contradict each other (RFC 7517, section 4.3).
+    /// Its `use` or `key_ops` do not permit verification, or contradict each other (RFC 7517, section
+    /// 4.3).
     NotForSignatures,
-    /// `alg` does not belong to the type of the key.
+    /// Its `alg` does not belong to its type.
     AlgorithmConflict,
-    /// RSA of under 2048 or over 8192 bits, with an even modulus, or with an exponent that is 1, even or over 32 bits; or
-    /// an Ed25519 point of low order.
+    /// It is an RSA key of fewer than 2048 or more than 8192 bits, with an even modulus, or with an exponent
+    /// that is 1, even or longer than 32 bits; or it is an Ed25519 point of low order.
     Weak,
-    /// Not a key at all: a point that is not on its curve, or a key of the wrong length.
+    /// It is not a public key: the point is not on its curve, or the key has the wrong length.
     Invalid,
 }
 
@@ -318,7 +327,7 @@ impl fmt::Display for SkipReason {
             Self::Malformed => "it is not a well-formed JWK",
             Self::UnsupportedType => "its kty or crv is not supported",
             Self::PrivateMembers => "it has private or symmetric members, which must never leave the client",
-            Self::NotForSignatures => "its use or key_ops do not permit verifying, or contradict each other",
+            Self::NotForSignatures => "its use or key_ops do not permit verification, or contradict each other",
             Self::AlgorithmConflict => "its alg does not belong to its type",
             Self::Weak => "it is too weak or too large",
             Self::Invalid => "it is not a valid public key",

@@ -1,13 +1,14 @@
-//! Public keys, judged once when they are registered: a key that exists is a key that may be used.
+//! Public keys, checked once when they are registered, so that every [`VerificationKey`] may be used.
 //!
-//! A JWK Set is read key by key. What cannot be used is skipped and remembered with its reason, so that one odd key never
-//! takes the others down (RFC 7517, section 5).
+//! A JWK Set is read key by key. A key that cannot be used is skipped and listed with the reason; the
+//! other keys of the set are not affected (RFC 7517, section 5).
 //!
 //! ```
 //! use tower_client_assertion::keys::{KeySet, SkipReason};
 //!
 //! let keys = KeySet::parse(br#"{"keys":[
-//!     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+//!     {"kty":"OKP","crv":"Ed25519","kid":"a",
+//!      "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
 //!     {"kty":"oct","kid":"b","k":"c2VjcmV0"}
 //! ]}"#)?;
 //!
@@ -29,7 +30,6 @@ pub use crate::jose::jwk::SkipReason;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::jwk::{Jwk, Material};
-use crate::rejection::ClientFault;
 
 /// The largest JWK Set that [`KeySet::parse`] reads: 256 KiB.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -50,17 +50,17 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// The text is too long, is not JSON, has no array `keys`, or has too many keys. A key that cannot be used is no error:
-    /// see [`skipped`](Self::skipped).
+    /// Fails if the text is too long, is not JSON, has no array `keys`, or has too many keys. A key that
+    /// cannot be used is not an error: see [`skipped`](Self::skipped).
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         Self::parse_within(json, MAX_BYTES, MAX_KEYS)
     }
 
-    /// Like [`parse`](Self::parse), within other limits.
+    /// Does the same as [`parse`](Self::parse) with other limits.
     ///
     /// # Errors
     ///
-    /// As for [`parse`](Self::parse).
+    /// See [`parse`](Self::parse).
     pub fn parse_within(json: &[u8], max_bytes: usize, max_keys: usize) -> Result<Self, KeySetError> {
         if json.len() > max_bytes {
             return Err(KeySetError::TooLong { limit: max_bytes });
@@ -92,48 +92,49 @@ impl KeySet {
         }
     }
 
-    /// The number of usable keys.
+    /// Returns the number of usable keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is no usable key.
+    /// Returns whether there is no usable key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The usable keys, ordered by their `kid`.
-    pub fn iter(&self) -> impl Iterator<Item = &VerificationKey> {
+    /// Returns the usable keys, ordered by `kid`.
+    pub fn iter(&self) -> std::slice::Iter<'_, VerificationKey> {
         self.keys.iter()
     }
 
-    /// The keys that cannot be used, in the order of the document.
+    /// Returns the keys that cannot be used, in the order of the document.
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }
 
-    /// Every algorithm that some key can verify.
+    /// Returns every algorithm that some key can verify.
     pub fn algorithms(&self) -> AlgorithmSet {
         self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
     }
 
-    /// The keys that may have made a signature with `algorithm`, of which at most `trials` are to be tried. With a `kid`, those
-    /// that bear it: exactly one where `trials` is one (SMART App Launch, key retrieval, step 3), the first few otherwise (FAPI
-    /// 2.0, section 5.4.3). Without a `kid`, the only one that fits (OpenID Connect Core, section 10.1).
+    /// Returns the keys that may have made a signature with `algorithm`, of which at most `trials` are
+    /// tried. With a `kid`, these are the keys of that `kid`: exactly one if `trials` is 1 (SMART App
+    /// Launch, key retrieval, step 3), otherwise up to `trials` (FAPI 2.0, section 5.4.3). Without a
+    /// `kid`, it is the only key that fits (OpenID Connect Core, section 10.1).
     pub(crate) fn candidates(
         &self,
         kid: Option<&str>,
         algorithm: Algorithm,
         trials: usize,
-    ) -> Result<Candidates<'_>, ClientFault> {
+    ) -> Result<Candidates<'_>, NoCandidate> {
         let candidates =
             Candidates { keys: kid.map_or(self.keys.as_slice(), |kid| self.named(kid)), algorithm, trials };
         let mut fitting = candidates.fitting();
         match (fitting.next(), fitting.next(), kid) {
-            (None, ..) if self.has_weak(kid, algorithm) => Err(ClientFault::WeakKey),
-            (None, ..) => Err(ClientFault::NoKey),
-            (Some(_), Some(_), None) => Err(ClientFault::KidNeeded),
-            (Some(_), Some(_), Some(_)) if trials == 1 => Err(ClientFault::AmbiguousKey),
+            (None, ..) if self.has_weak(kid, algorithm) => Err(NoCandidate::Weak),
+            (None, ..) => Err(NoCandidate::NoKey),
+            (Some(_), Some(_), None) => Err(NoCandidate::KidNeeded),
+            (Some(_), Some(_), Some(_)) if trials == 1 => Err(NoCandidate::Ambiguous),
             _ => Ok(candidates),
         }
     }
@@ -151,7 +152,20 @@ impl KeySet {
     }
 }
 
-/// The keys that an assertion may mean. There is at least one.
+/// Why a key set has no key for an assertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoCandidate {
+    /// No key fits the `kid`, if there is one, and the algorithm.
+    NoKey,
+    /// The only such key was skipped because it is too weak.
+    Weak,
+    /// Several keys fit the `kid`, and only one may be tried.
+    Ambiguous,
+    /// Several keys fit, and there is no `kid` to choose by.
+    KidNeeded,
+}
+
+/// The keys that may have signed an assertion. There is at least one.
 pub(crate) struct Candidates<'k> {
     keys: &'k [VerificationKey],
     algorithm: Algorithm,
@@ -164,14 +178,23 @@ impl<'k> Candidates<'k> {
         self.keys.iter().filter(move |key| key.algorithms.contains(algorithm))
     }
 
-    /// The key that has signed `input`.
+    /// Returns the key that signed `input`.
     pub(crate) fn signer(&self, input: &[u8], signature: &[u8]) -> Option<&'k VerificationKey> {
         self.fitting().take(self.trials).find(|key| key.verifies(self.algorithm, input, signature))
     }
 }
 
-/// Judges keys that `jsonwebtoken` has parsed. It has dropped private members by then, so a client that leaks its private key
-/// goes unnoticed: [`parse`](KeySet::parse) the document itself where you have it.
+impl<'k> IntoIterator for &'k KeySet {
+    type Item = &'k VerificationKey;
+    type IntoIter = std::slice::Iter<'k, VerificationKey>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Checks keys that `jsonwebtoken` has parsed. The parser drops private members, so a client that
+/// publishes its private key goes unnoticed: prefer to [`parse`](KeySet::parse) the document itself.
 #[cfg(feature = "jsonwebtoken")]
 impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
     type Error = KeySetError;
@@ -185,39 +208,41 @@ impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
 /// A public key that may verify signatures.
 #[derive(Clone)]
 pub struct VerificationKey {
-    name: Arc<KeyName>,
+    id: Arc<KeyId>,
     algorithms: AlgorithmSet,
     material: Material,
 }
 
-/// What tells a key from others, apart from it, so that an identity can share it.
+/// The identifiers of a key, in an allocation of their own so that a
+/// [`ClientIdentity`](crate::ClientIdentity) can share it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct KeyName {
+pub(crate) struct KeyId {
     pub(crate) kid: Option<Box<str>>,
     pub(crate) thumbprint: [u8; 32],
 }
 
 impl VerificationKey {
-    /// The `kid` of the key, if it has one.
+    /// Returns the `kid` of the key, if it has one.
     pub fn key_id(&self) -> Option<&str> {
-        self.name.kid.as_deref()
+        self.id.kid.as_deref()
     }
 
-    /// The JWK thumbprint of the key with SHA-256 (RFC 7638, section 3).
+    /// Returns the SHA-256 JWK thumbprint of the key (RFC 7638, section 3).
     pub fn thumbprint(&self) -> [u8; 32] {
-        self.name.thumbprint
+        self.id.thumbprint
     }
 
-    pub(crate) fn shared_name(&self) -> Arc<KeyName> {
-        Arc::clone(&self.name)
+    pub(crate) fn shared_id(&self) -> Arc<KeyId> {
+        Arc::clone(&self.id)
     }
 
-    /// The algorithms that the key may verify: those of its type, or the one that its `alg` names.
+    /// Returns the algorithms that the key may verify: those of its type, or the one that its `alg` names.
     pub fn algorithms(&self) -> AlgorithmSet {
         self.algorithms
     }
 
-    /// Whether `signature` is that of `input` under this key with `algorithm`, for which the key must be meant.
+    /// Returns whether `signature` is a signature of `input` by this key with `algorithm`. The key must be
+    /// usable with that algorithm.
     pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
         let parsed = self.material.parsed(algorithm).filter(|_| self.algorithms.contains(algorithm));
         parsed.is_some_and(|key| key.verify_sig(input, signature).is_ok())
@@ -226,11 +251,11 @@ impl VerificationKey {
     fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
         let (algorithms, material, thumbprint) = jwk.judge()?;
         let kid = jwk.kid.as_deref().map(Box::from);
-        Ok(Self { name: Arc::new(KeyName { kid, thumbprint }), algorithms, material })
+        Ok(Self { id: Arc::new(KeyId { kid, thumbprint }), algorithms, material })
     }
 }
 
-/// Says which key it is, not what it is made of.
+/// Shows which key it is, and none of its material.
 impl fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("VerificationKey");
@@ -238,7 +263,8 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// A derived struct would also be read from an array of its members' values.
+/// Reads an object. Without the first check, a derived `Deserialize` would also accept an array of the
+/// members' values.
 pub(crate) fn read_object<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
     json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()
 }
@@ -249,7 +275,7 @@ struct JwkSet<'a> {
     keys: Vec<&'a RawValue>,
 }
 
-/// A key that stands in a JWK Set and cannot be used.
+/// A key of a JWK Set that cannot be used.
 #[derive(Clone, Debug)]
 pub struct SkippedKey {
     index: usize,
@@ -259,17 +285,17 @@ pub struct SkippedKey {
 }
 
 impl SkippedKey {
-    /// Where it stands in the array, counted from zero.
+    /// Returns its position in the array, counted from zero.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Its `kid`, where one could be read.
+    /// Returns its `kid`, if one could be read.
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
     }
 
-    /// Why it cannot be used.
+    /// Returns why it cannot be used.
     pub fn reason(&self) -> SkipReason {
         self.reason
     }
@@ -318,10 +344,10 @@ mod tests {
         set.iter().next().unwrap().clone()
     }
 
-    /// RFC 7515, RFC 8037 and RFC 9964 print signatures over what is no assertion, so none gets as far as this by the front
-    /// door.
+    /// The examples of RFC 7515, RFC 8037 and RFC 9964 are not assertions, so they cannot be sent as
+    /// requests.
     #[test]
-    fn signatures_that_standards_print_verify_and_no_bit_of_them_is_idle() {
+    fn example_signatures_of_the_standards_verify() {
         for vectors in [include_str!("../../tests/vectors/jws.json"), include_str!("../../tests/vectors/ml_dsa.json")] {
             for vector in serde_json::from_str::<Vec<Value>>(vectors).unwrap() {
                 let key = key(&vector["jwk"]);

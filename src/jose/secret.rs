@@ -1,8 +1,8 @@
-//! The secret of a client that authenticates by HMAC (`client_secret_jwt`), judged when it is registered and kept only as the
-//! keys that it makes.
+//! The secret of a client that authenticates by HMAC (`client_secret_jwt`), checked when it is
+//! registered.
 //!
-//! A client has either a secret or public keys. The two are different types all the way to the check, so that no public key
-//! is ever taken for a secret and no secret for a public key.
+//! A client has either a secret or public keys. The two have different types all the way to the
+//! verification, so that a public key is never used as a secret, nor a secret as a public key.
 //!
 //! ```
 //! use tower_client_assertion::policy::Algorithm;
@@ -10,7 +10,8 @@
 //!
 //! let secret = ClientSecret::new("0f8fad5b-d9cb-469f-a165-70867728950e-and-more")?;
 //! assert!(secret.algorithms().contains(Algorithm::HS256));
-//! assert!(!secret.algorithms().contains(Algorithm::HS384), "45 bytes are too few");
+//! // HS384 needs 48 bytes, and the secret has 45.
+//! assert!(!secret.algorithms().contains(Algorithm::HS384));
 //!
 //! let error = ClientSecret::new("too short").unwrap_err();
 //! assert_eq!(error.to_string(), "client_secret: it has 9 bytes; HS256 needs 32 or more (RFC 7518, section 3.2)");
@@ -27,7 +28,7 @@ use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
-/// A client's secret. It cannot be read from here, and what is kept of it on the heap is wiped when the last clone is dropped.
+/// A client's secret. It cannot be read back, and its memory is wiped when the last clone is dropped.
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct ClientSecret {
@@ -35,21 +36,23 @@ pub struct ClientSecret {
     expires_at: Option<UnixTime>,
 }
 
-/// The secret, and a key of a kilobyte for each algorithm that it has been used with.
+/// The secret, and an HMAC key of about a kilobyte for each algorithm that it was used with.
 struct Secret {
     octets: Zeroizing<Box<[u8]>>,
     keys: [OnceLock<Box<hmac::Key>>; 3],
 }
 
 impl ClientSecret {
-    /// The secret whose UTF-8 octets are the key (OpenID Connect Core, section 9). `secret` itself stays yours to wipe.
+    /// Creates a secret whose UTF-8 octets are the key (OpenID Connect Core, section 9). The caller still
+    /// owns `secret` and should wipe it.
     ///
-    /// It serves the algorithms whose hash is no longer than it: from 32 bytes on HS256, from 48 HS384, from 64 HS512
-    /// (RFC 7518, section 3.2). Let it be random: a secret that can be guessed can be guessed from one assertion.
+    /// A key must be at least as long as the hash (RFC 7518, section 3.2): HS256 needs 32 bytes, HS384 48
+    /// and HS512 64. The secret should be random: an attacker can test guesses against a single
+    /// assertion.
     ///
     /// # Errors
     ///
-    /// It is shorter than 32 bytes.
+    /// Fails if the secret is shorter than 32 bytes.
     pub fn new(secret: &str) -> Result<Self, ConfigError> {
         match secret.len() {
             bytes @ 0..32 => Err(ConfigError::SecretTooShort { bytes }),
@@ -60,19 +63,24 @@ impl ClientSecret {
         }
     }
 
-    /// Accepts nothing by this secret from `time` on: `client_secret_expires_at` (RFC 7591, section 3.2.1). Default: it does
-    /// not expire.
+    /// Refuses assertions made with this secret from `time` on: `client_secret_expires_at` (RFC 7591,
+    /// section 3.2.1). Default: it does not expire.
     #[must_use]
-    pub fn expires_at(mut self, time: UnixTime) -> Self {
+    pub fn with_expiry(mut self, time: UnixTime) -> Self {
         self.expires_at = Some(time);
         self
+    }
+
+    /// Returns when the secret expires, if it does.
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        self.expires_at
     }
 
     pub(crate) fn is_expired(&self, now: UnixTime) -> bool {
         self.expires_at.is_some_and(|time| time <= now)
     }
 
-    /// The algorithms for which it is long enough.
+    /// Returns the algorithms for which the secret is long enough.
     pub fn algorithms(&self) -> AlgorithmSet {
         AlgorithmSet::MAC.iter().filter(|algorithm| self.serves(*algorithm)).collect()
     }
@@ -81,7 +89,7 @@ impl ClientSecret {
         hash(algorithm).is_some_and(|(_, hash)| self.secret.octets.len() >= hash.digest_algorithm().output_len())
     }
 
-    /// Whether `tag` is the HMAC of `input`, compared in constant time.
+    /// Returns whether `tag` is the HMAC of `input`, compared in constant time.
     pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> bool {
         self.key(algorithm).is_some_and(|key| hmac::verify(key, input, tag).is_ok())
     }
@@ -93,7 +101,8 @@ impl ClientSecret {
     }
 }
 
-/// The place of an algorithm's key, and its hash. No other algorithm has one: a secret can do nothing else.
+/// Returns the index of an algorithm's key, and its hash. Asymmetric algorithms have none, so a secret
+/// cannot be used with them.
 fn hash(algorithm: Algorithm) -> Option<(usize, hmac::Algorithm)> {
     match algorithm {
         Algorithm::HS256 => Some((0, hmac::HMAC_SHA256)),
@@ -120,9 +129,9 @@ mod tests {
 
     use super::{Algorithm, ClientSecret, Secret};
 
-    /// RFC 7515, appendix A.1. Its key is no text, as the secrets of clients are.
+    /// The example of RFC 7515, appendix A.1. Its key is not text, so `ClientSecret::new` cannot take it.
     #[test]
-    fn the_mac_that_the_standard_prints_verifies() {
+    fn the_example_mac_of_rfc_7515_verifies() {
         let vector: Value = serde_json::from_str(include_str!("../../tests/vectors/mac.json")).unwrap();
         let octets = URL_SAFE_NO_PAD.decode(vector["k"].as_str().unwrap()).unwrap();
         let octets = Zeroizing::new(octets.into_boxed_slice());

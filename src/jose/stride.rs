@@ -1,36 +1,36 @@
-//! Search in text, sixteen bytes at a time: all of them are compared at once.
+//! Search in text, sixteen bytes at a time.
 //!
-//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter. To look for the next mark
-//! byte by byte costs several instructions for each; to call a search that is made for long texts costs dozens before it
-//! begins. Everything is in line, lest vectors go through memory.
+//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter. A
+//! search byte by byte costs several instructions for each, and a search made for long texts costs
+//! dozens before it begins. Every function is inlined, so that vectors stay in registers.
 
 use std::ops::BitOr;
 
 use wide::u8x16;
 
-/// How many bytes are compared at once.
+/// The number of bytes in a vector.
 const LEN: usize = 16;
 
-/// How far [`find_near`] looks by itself.
+/// The number of bytes that [`find_near`] searches by itself.
 pub(crate) const NEAR: usize = 2 * LEN;
 
 /// Sixteen bytes of text.
 #[derive(Clone, Copy)]
 pub(crate) struct Stride(u8x16);
 
-/// Some of the places of a stride.
+/// A mask of the bytes of a stride.
 #[derive(Clone, Copy)]
 pub(crate) struct Marks(u8x16);
 
 impl Stride {
-    /// Where this byte stands.
+    /// Marks the bytes equal to `byte`.
     #[inline(always)]
     pub(crate) fn is(self, byte: u8) -> Marks {
         Marks(self.0.simd_eq(u8x16::splat(byte)))
     }
 
-    /// Where a byte from `low` to `high` stands, both included. If `low` is above `high`, the range wraps: from `low` to 255, and
-    /// from 0 to `high`.
+    /// Marks the bytes from `low` to `high`, both included. If `low` is above `high`, the range wraps: from
+    /// `low` to 255, and from 0 to `high`.
     #[inline(always)]
     pub(crate) fn is_within(self, low: u8, high: u8) -> Marks {
         let above = self.0 - u8x16::splat(low);
@@ -47,12 +47,14 @@ impl BitOr for Marks {
     }
 }
 
-/// A bit for each marked byte of the sixteen of `text` from `at` on, the first in the lowest bit. There are none beyond the end.
+/// Returns a bit for each marked byte among the sixteen bytes of `text` that begin at `at`. The lowest
+/// bit stands for the first byte. Bytes beyond the end are not marked.
 #[inline(always)]
 fn peek(text: &[u8], at: usize, marked: impl Fn(Stride) -> Marks) -> u32 {
     let bits = |bytes: &[u8; LEN]| marked(Stride(u8x16::new(*bytes))).0.to_bitmask();
     let Some(rest) = text.get(at..) else { return 0 };
-    // Near the end, the last sixteen are looked at again, and the known ones shifted out. A text shorter than that is padded.
+    // Near the end, the last sixteen bytes are read again and those already searched are shifted out. A
+    // text shorter than that is padded.
     match (rest.first_chunk(), text.last_chunk()) {
         (Some(bytes), _) => bits(bytes),
         (None, Some(last)) => bits(last) >> (LEN - rest.len()),
@@ -67,7 +69,7 @@ fn padded(short: &[u8]) -> [u8; LEN] {
     bytes
 }
 
-/// The place of the first marked byte of `text` from `at` on.
+/// Returns the offset of the first marked byte of `text` at or after `at`.
 #[inline(always)]
 pub(crate) fn find(text: &[u8], mut at: usize, marked: impl Fn(Stride) -> Marks) -> Option<usize> {
     while at < text.len() {
@@ -79,8 +81,8 @@ pub(crate) fn find(text: &[u8], mut at: usize, marked: impl Fn(Stride) -> Marks)
     None
 }
 
-/// The same where the mark is mostly near. If it is not within [`NEAR`], the rest is left to `far`, which is meant for long
-/// texts.
+/// Does the same for a mark that is usually near. If there is none within [`NEAR`] bytes, the rest is
+/// left to `far`, a search made for long texts.
 #[inline(always)]
 pub(crate) fn find_near(
     text: &[u8],
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_told_from_every_other_in_every_place() {
+    fn each_byte_value_is_marked_correctly_in_each_position() {
         for byte in 0..=u8::MAX {
             for place in 0..LEN {
                 let mut bytes = [b'x'; LEN];
@@ -123,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn all_places_can_be_marked_at_once() {
+    fn all_positions_can_be_marked() {
         assert_eq!(peek(&[b'5'; LEN], 0, marked), 0xFFFF);
     }
 
     #[test]
-    fn the_first_mark_is_found_wherever_it_lies_and_nothing_beyond_the_end() {
+    fn the_first_mark_is_found_and_nothing_beyond_the_end() {
         for len in 0..70 {
             for mark in 0..=len {
                 let text: Vec<_> = (0..len).map(|at| if at == mark { b'7' } else { b'x' }).collect();

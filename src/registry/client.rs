@@ -4,7 +4,7 @@ use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
-use crate::jose::keys::{Candidates, KeySet};
+use crate::jose::keys::{Candidates, KeySet, NoCandidate};
 use crate::jose::secret::ClientSecret;
 use crate::jwks::{JwksUrl, KeySetCache, KeySource};
 use crate::rejection::ClientFault;
@@ -207,7 +207,7 @@ impl Client {
         trials: usize,
         now: UnixTime,
     ) -> Result<Proof<'k>, ClientFault> {
-        let among = |keys: &'k KeySet| keys.candidates(kid, algorithm, trials);
+        let among = |keys: &'k KeySet| keys.candidates(kid, algorithm, trials).map_err(ClientFault::from);
         match &self.credential {
             Credential::Keys(keys) => among(keys).map(Proof::Keys),
             Credential::Url(_) => fetched.ok_or(ClientFault::NoKey).and_then(among).map(Proof::Keys),
@@ -226,6 +226,17 @@ impl Credential {
             Self::Url(_) => AlgorithmSet::ASYMMETRIC,
             Self::Secret(secret) => secret.algorithms(),
             Self::Nothing => AlgorithmSet::EMPTY,
+        }
+    }
+}
+
+impl From<NoCandidate> for ClientFault {
+    fn from(none: NoCandidate) -> Self {
+        match none {
+            NoCandidate::NoKey => Self::NoKey,
+            NoCandidate::Weak => Self::WeakKey,
+            NoCandidate::Ambiguous => Self::AmbiguousKey,
+            NoCandidate::KidNeeded => Self::KidNeeded,
         }
     }
 }

@@ -106,7 +106,7 @@ impl Metadata<'_> {
         let secret = Zeroizing::new(text(MEMBER, self.client_secret)?.ok_or_else(missing)?);
         let short = |_| (MEMBER, format!("it has {} bytes; HS256 needs 32 or more", secret.len()));
         let secret = ClientSecret::new(&secret).map_err(short)?;
-        let secret = self.secret_expiry()?.into_iter().fold(secret, ClientSecret::expires_at);
+        let secret = self.secret_expiry()?.into_iter().fold(secret, ClientSecret::with_expiry);
         Client::with_secret(id.as_str(), secret).map_err(|error| (MEMBER, error.to_string()))
     }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use crate::clock::UnixTime;
-use crate::jose::base64url::Room;
+use crate::jose::base64url::DecodeBuffer;
 use crate::jose::json::{self, Value, Visit};
 use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
@@ -93,7 +93,7 @@ pub(crate) struct Assertion<'a> {
 }
 
 impl<'a> Assertion<'a> {
-    pub(crate) fn parse(text: &'a [u8], room: &'a mut Room, limits: &Limits) -> Result<Self, ClientFault> {
+    pub(crate) fn parse(text: &'a [u8], room: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
         // Base64url is text. Where it is none, the form has left the question to us, and it comes first.
         let parts = Parts::decode(text, room, limits)
             .map_err(|fault| if is_utf8(text) { fault } else { ClientFault::FormMalformed })?;
@@ -119,7 +119,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn decode(text: &'a [u8], room: &'a mut Room, limits: &Limits) -> Result<Self, ClientFault> {
+    fn decode(text: &'a [u8], room: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
         if text.len() > limits.assertion {
             return Err(ClientFault::AssertionTooLong);
         }
@@ -175,7 +175,7 @@ impl<'a> Header<'a> {
                 "cty" => self.has_inner |= value.text().is_some_and(|cty| is_media_type(&cty, "jwt")),
                 _ => {}
             }
-            Visit::Passed
+            Visit::Ignored
         })
     }
 }
@@ -192,7 +192,7 @@ impl<'a> Claims<'a> {
             "exp" => self.exp.keep(Field::date(value)),
             _ => {
                 self.with_others = Some(text);
-                Visit::Passed
+                Visit::Ignored
             }
         })
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, UnixTime};
 use crate::event::EventSink;
 use crate::identity::ClientIdentity;
-use crate::jose::base64url::Room;
+use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::KeySet;
 use crate::jwks::{KeySource, Keys, KeysUnavailable, may_be_outdated};
 use crate::policy::{Audiences, Limits, Policy};
@@ -166,7 +166,7 @@ impl Verifier {
         let Some(form) = TokenForm::parse(request, &self.policies, &self.limits)? else {
             return Ok(Progress::Done(Ok(None)));
         };
-        let mut room = Room::default();
+        let mut room = DecodeBuffer::default();
         let assertion = Assertion::parse(&form.assertion, &mut room, &self.limits)?;
         let now = now.ok_or(ServerFault::Clock)?;
         let plausible = PlausibleAssertion::judge(&assertion, form.client_id.as_deref(), self.all_rules(now))?;

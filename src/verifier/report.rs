@@ -6,7 +6,7 @@ use super::{Progress, Verifier};
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Refused};
 use crate::identity::ClientIdentity;
-use crate::jose::base64url::Room;
+use crate::jose::base64url::DecodeBuffer;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::verifier::assertion::{Assertion, Field};
 use crate::verifier::claims::faults;
@@ -44,7 +44,7 @@ impl Verifier {
 
     /// Whether the assertion of `request` is the one that proved `identity`.
     fn carries(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> bool {
-        let mut room = Room::default();
+        let mut room = DecodeBuffer::default();
         let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
         let assertion = form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut room, &self.limits).ok());
         assertion.is_some_and(|assertion| match (&assertion.claims.iss, &assertion.claims.jti) {
@@ -67,7 +67,7 @@ impl Verifier {
         now: Option<UnixTime>,
         rejection: &Rejection,
     ) {
-        let mut room = Room::default();
+        let mut room = DecodeBuffer::default();
         let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
         let assertion = form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut room, &self.limits).ok());
         let (Some(form), Some(assertion)) = (&form, &assertion) else {

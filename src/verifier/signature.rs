@@ -60,7 +60,7 @@ impl<'a> SignedAssertion<'a> {
         ClientIdentity {
             client_id: self.client.id().clone(),
             algorithm: self.bound.algorithm,
-            key: self.key.map(VerificationKey::shared_name),
+            key: self.key.map(VerificationKey::shared_id),
             policy: self.bound.rules.policy.name(),
             lax_audience: self.bound.has_lax_audience(),
             valid_until: self.bound.valid_until,

@@ -563,7 +563,7 @@ fn every_reason_has_a_sentence_of_its_own() {
         (SkipReason::Malformed, "it is not a well-formed JWK"),
         (SkipReason::UnsupportedType, "its kty or crv is not supported"),
         (SkipReason::PrivateMembers, "it has private or symmetric members, which must never leave the client"),
-        (SkipReason::NotForSignatures, "its use or key_ops do not permit verifying, or contradict each other"),
+        (SkipReason::NotForSignatures, "its use or key_ops do not permit verification, or contradict each other"),
         (SkipReason::AlgorithmConflict, "its alg does not belong to its type"),
         (SkipReason::Weak, "it is too weak or too large"),
         (SkipReason::Invalid, "it is not a valid public key"),

@@ -234,7 +234,7 @@ fn a_client_with_a_secret_is_bound_by_all_other_rules() {
 fn a_secret_is_good_until_the_second_at_which_it_expires() {
     let long = secret(64);
     for (expires_at, accepted) in [(NOW + 1, true), (NOW, false), (NOW - 1, false)] {
-        let secret = ClientSecret::new(&long).unwrap().expires_at(UnixTime::from_secs(expires_at));
+        let secret = ClientSecret::new(&long).unwrap().with_expiry(UnixTime::from_secs(expires_at));
         let verifier = verifier(Policy::OIDC, Client::with_secret(CLIENT, secret).unwrap());
         let found = signed(&verifier, &Signer::secret("HS256", long.as_bytes())).map(|_| ());
         assert_eq!(found, if accepted { Ok(()) } else { Err(ClientFault::NoKey) }, "{expires_at}");

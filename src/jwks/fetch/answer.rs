@@ -57,7 +57,7 @@ pub(in crate::jwks) fn parse(
         return Err(KeySetError::TooLong { limit: max_bytes }.into());
     }
     let text = std::str::from_utf8(body).map_err(|_| FetchError::Malformed)?;
-    json::object(text, MAX_DEPTH, &mut |_, _| Visit::Passed).map_err(|_| FetchError::Malformed)?;
+    json::object(text, MAX_DEPTH, &mut |_, _| Visit::Ignored).map_err(|_| FetchError::Malformed)?;
     Ok(KeySet::parse_within(body, max_bytes, max_keys)?)
 }
 
