@@ -93,7 +93,7 @@ fn print_memory(size: usize) {
         (0..size).for_each(|number| admit(empty, number, size));
     });
     let store = store.unwrap();
-    assert_eq!(store.live(), size, "nothing has expired yet");
+    assert_eq!(store.len(), size, "nothing has expired yet");
     let each = |bytes: i64| format!("{:.1} bytes an entry", bytes as f64 / size as f64);
     row(size, "allocated, grown from empty", each(filled.bytes_current));
     row(size, "resident, grown from empty", each(resident_bytes() - before));

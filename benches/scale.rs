@@ -132,7 +132,7 @@ fn filled(live: usize) -> MemoryReplay {
         let (client, jti) = (id(number % 1_000), format!("0f8fad5b-d9cb-469f-a166-{number:012x}"));
         let _fresh = store.admit(ReplayKey::new(&client, &jti), until, now);
     }
-    assert_eq!(store.live(), live);
+    assert_eq!(store.len(), live);
     store
 }
 

@@ -3,7 +3,7 @@
 use sqlx::SqlitePool;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::PortError;
-use tower_client_assertion::replay::{Admission, Admitted, AsyncReplayStore, ReplayKey};
+use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, ReplayKey};
 
 /// Spent assertions in a table, kept for a minute longer than they could be accepted: clocks of several hosts differ, and that
 /// of one may be set back.
@@ -37,7 +37,7 @@ impl SqliteReplay {
 
 impl AsyncReplayStore for SqliteReplay {
     /// The unique key decides, and nothing else does: not a look before, and not a number of affected rows after.
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         if until <= now {
             return Err(PortError::new("the assertion expired before it could be recorded"));
         }

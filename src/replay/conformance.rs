@@ -41,7 +41,7 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::{Admission, Admitted, ReplayKey, ReplayStore};
+use super::{Admission, AdmitResult, ReplayKey, ReplayStore};
 use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::port::{Answer, BoxFuture};
 
@@ -133,7 +133,7 @@ impl<'a, S: Subject> Bench<'a, S> {
         self.now = after(self.now, secs);
     }
 
-    fn answer(&self, (client, jti): (&str, &str), lifetime: u64) -> Answer<Admitted> {
+    fn answer(&self, (client, jti): (&str, &str), lifetime: u64) -> Answer<AdmitResult> {
         self.store.admit(ReplayKey::new(client, jti), after(self.now, lifetime), self.now)
     }
 

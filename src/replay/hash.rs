@@ -1,5 +1,5 @@
-//! A keyed hash of a client and its `jti`: SipHash-1-3 with 128 bits of output. Its key is random and this process's own, so
-//! that nobody can aim at what it answers.
+//! A keyed hash of a client and its `jti`: SipHash-1-3 with 128 bits of output. The key is random for
+//! each process, so that an attacker cannot provoke collisions.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -14,14 +14,14 @@ static KEYED: LazyLock<SipHasher13> = LazyLock::new(|| {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct KeyHash {
-    /// Of the client alone.
+    /// The hash of the client alone.
     pub(super) client: u64,
     pub(super) low: u64,
     pub(super) high: u64,
 }
 
 impl KeyHash {
-    /// The length of the client says where it ends.
+    /// The length of the client is hashed first, since it tells where the client ends.
     pub(super) fn of(client: &str, jti: &str) -> Self {
         let mut hasher = *KEYED;
         hasher.write_u64(client.len() as u64);
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_matters_where_the_client_ends() {
+    fn keys_that_join_to_the_same_text_hash_differently() {
         let all = [("ab", "c"), ("a", "bc"), ("abc", ""), ("", "abc"), ("ab", "c\0"), ("ab\0", "c")];
         let hashes = all.map(|(client, jti)| KeyHash::of(client, jti));
         for (index, (client, jti)) in all.into_iter().enumerate() {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_the_same_whatever_it_sends() {
+    fn the_client_hash_does_not_depend_on_the_jti() {
         assert_eq!(KeyHash::of("a", "1").client, KeyHash::of("a", "2").client);
         assert_ne!(KeyHash::of("a", "1").client, KeyHash::of("b", "1").client);
     }

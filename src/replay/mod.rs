@@ -1,7 +1,11 @@
-//! Single use: an assertion that was accepted once is refused until it has expired.
+//! Single use: an assertion that was accepted is refused from then on, until it has expired.
 //!
-//! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay` (feature `redis`), or one
-//! of your own, for which you implement [`ReplayStore`], or [`AsyncReplayStore`] if you would rather write an `async fn`.
+//! A [`ReplayKey`], the moment until which it must be remembered and the time come in; an [`Admission`]
+//! or an error goes out. The room knows nothing of HTTP, JWTs or policies.
+//!
+//! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay`
+//! (feature `redis`), possibly behind a [`TieredReplay`], or your own implementation of [`ReplayStore`]
+//! or its `async fn` twin, [`AsyncReplayStore`]. Run the [`conformance`] suite on your own store.
 
 pub mod conformance;
 mod hash;
@@ -23,31 +27,31 @@ pub use tiered::TieredReplay;
 use crate::clock::UnixTime;
 use crate::port::{Answer, Awaited, PortError};
 
-/// What identifies an assertion: its `jti`, within its client (RFC 7519, section 4.1.7, leaves it to issuers to avoid
-/// collisions with others; we do not rely on that).
+/// The identifier of an assertion: its `jti` together with its client. RFC 7519, section 4.1.7, asks
+/// issuers to avoid collisions with each other; this crate does not rely on that.
 ///
-/// Both parts may hold any separator: a store that joins them into one key must write their lengths too, or hash them
-/// apart, lest one client spend another's identifiers.
+/// Both parts may contain any separator. A store that joins them into one key must include their
+/// lengths or hash them separately, so that one client cannot spend the identifiers of another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplayKey<'a> {
     client_id: &'a str,
     jti: &'a str,
-    /// For stores in memory; made here, so that a look and an insert share it.
+    /// For stores in memory. Computed here, so that the look and the insert share it.
     hash: KeyHash,
 }
 
 impl<'a> ReplayKey<'a> {
-    /// The key of this client's assertion.
+    /// Creates the key of this client's assertion.
     pub fn new(client_id: &'a str, jti: &'a str) -> Self {
         Self { client_id, jti, hash: KeyHash::of(client_id, jti) }
     }
 
-    /// The client.
+    /// Returns the id of the client.
     pub fn client_id(&self) -> &'a str {
         self.client_id
     }
 
-    /// The identifier that the client chose. Not empty, bounded in length, and otherwise anything.
+    /// Returns the identifier that the client chose: any text that is not empty, of bounded length.
     pub fn jti(&self) -> &'a str {
         self.jti
     }
@@ -59,36 +63,56 @@ impl fmt::Debug for ReplayKey<'_> {
     }
 }
 
-/// Whether an assertion was admitted.
+/// The verdict of a store on an assertion.
+///
+/// The enum is closed on purpose: there is no third verdict. A store that cannot tell returns an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Admission {
-    /// It was not there, and now it is.
+    /// It was not in the store, and now it is.
     Fresh,
-    /// It was there already.
+    /// It was already in the store.
     Replayed,
 }
 
-/// What a store says of an attempt to admit.
-pub type Admitted = Result<Admission, PortError>;
+/// The result of [`ReplayStore::admit`].
+pub type AdmitResult = Result<Admission, PortError>;
 
 /// Remembers which assertions have been spent.
 ///
-/// A store may forget a key once its `until` has come, and not before: what it forgets can be used again. A store that
-/// cannot remember must answer with an error, which refuses the request as unavailable (503).
+/// # Rules
 ///
-/// A store with a clock of its own keeps keys for longer than `until`, by as much as the two clocks may differ. Verifiers that
-/// share a store must agree on the maximum age and the skews: what the narrower one lets the store forget, the wider one
-/// would accept again. Widen them only when what was remembered under the narrower ones has expired.
+/// The [`conformance`] suite checks each of these:
+///
+/// - An assertion is admitted once. A repeated `admit` is [`Replayed`](Admission::Replayed), whatever
+///   its `until`.
+/// - Of any number of concurrent callers, on any number of nodes, one is told
+///   [`Fresh`](Admission::Fresh).
+/// - A key is remembered until its `until`, and may be dropped from then on, not earlier: an assertion
+///   whose key was dropped can be used again.
+/// - An assertion whose `until` is not after `now` is an error.
+/// - Keys are compared byte for byte. Clients and identifiers may contain any character.
+/// - A look admits nothing, and never claims that a fresh key is spent or a spent one fresh.
+/// - A store that is full, or cannot remember for another reason, returns an error, which refuses the
+///   request as unavailable (503). It never drops a key that is still needed.
+/// - Dropping the future at any await point loses nothing that others were told, and holds nothing.
+///
+/// # Clocks
+///
+/// A store with its own clock must keep keys beyond `until` by as much as the two clocks may differ.
+/// Verifiers that share a store must agree on the maximum age and the skews: the store drops a key when
+/// the narrower verifier no longer needs it, and the wider one would accept the assertion again. Widen
+/// them only after everything remembered under the narrower values has expired.
 #[diagnostic::on_unimplemented(note = "an `AsyncReplayStore` becomes one by `port::Awaited::new`")]
 pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
-    /// Whether `key` has been spent, as far as a look can tell; `None` if looking would cost more than it saves. It turns a
-    /// replay from a signature check into a look-up, and decides nothing else.
+    /// Returns whether `key` has been spent, or `None` if the look would cost more than it saves.
+    ///
+    /// The look only saves the signature check of a replay. It never accepts anything: that is left to
+    /// [`admit`](Self::admit).
     fn seen(&self, key: ReplayKey<'_>, now: UnixTime) -> Option<bool>;
 
-    /// Inserts `key` if it is absent, in one atomic step, to be remembered until `until`: of any number of callers, at any
-    /// number of nodes, one may be told [`Admission::Fresh`].
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted>;
+    /// Inserts `key` if it is absent, in one atomic step, and remembers it until `until`.
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult>;
 }
 
 impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
@@ -96,15 +120,15 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
         (**self).seen(key, now)
     }
 
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         (**self).admit(key, until, now)
     }
 }
 
-/// [`ReplayStore`] as an ordinary `async fn`; [`Awaited`] makes the one of the other, and never looks.
+/// The `async fn` twin of [`ReplayStore`]. [`Awaited`] turns it into a `ReplayStore` that never looks.
 pub trait AsyncReplayStore: fmt::Debug + Send + Sync + 'static {
-    /// As [`ReplayStore::admit`].
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> impl Future<Output = Admitted> + Send;
+    /// See [`ReplayStore::admit`]. The same rules apply.
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> impl Future<Output = AdmitResult> + Send;
 }
 
 impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
@@ -112,7 +136,7 @@ impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
         None
     }
 
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         let store = Arc::clone(&self.0);
         let (client_id, jti) = (String::from(key.client_id), String::from(key.jti));
         Answer::later(async move { store.admit(ReplayKey::new(&client_id, &jti), until, now).await })

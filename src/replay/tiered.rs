@@ -1,38 +1,46 @@
-//! A memory of this node's own in front of the store of the fleet: what this node has seen costs no second round trip.
+//! A local store in front of the shared store of a fleet. A replay that this node has already seen
+//! costs no round trip.
 
 use std::sync::Arc;
 
-use super::{Admitted, MemoryReplay, ReplayKey, ReplayStore};
+use super::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
 use crate::port::{Answer, PortError};
 
-/// Asks the shared store only about what this node has not seen.
+/// Asks the shared store only about assertions that this node has not seen.
 ///
-/// The local store is an accelerator and no authority. It can say that an assertion is spent, and never that it is fresh:
-/// only the shared store says so, after which both remember it. A replay that this node has seen is then [found by a
-/// look](ReplayStore::seen), before its signature is checked and without a round trip. Sizing the local store too small
-/// costs round trips, and accepts nothing twice: what it has no room for, the shared store knows.
+/// The local store is an optimisation, not an authority. It can tell that an assertion is spent, but
+/// never that it is fresh: only the shared store decides that, and then both remember it. A replay that
+/// this node has seen is [found by a look](ReplayStore::seen), before its signature is checked and
+/// without a round trip. A local store that is too small costs round trips, and never accepts an
+/// assertion twice, since the shared store still knows it.
 ///
-/// Should the clock of this node go back, what the local store has cleared is refused as unavailable (503), whatever the shared
-/// store says.
+/// If the clock of this node goes back, assertions that the local store may have cleared are refused as
+/// unavailable (503), whatever the shared store would answer.
 ///
-/// What the shared store could not answer is not remembered here either. If it had recorded the assertion nevertheless,
-/// it will say so next time.
+/// If the shared store returns an error, the assertion is not remembered locally. Should the shared
+/// store have recorded it after all, it answers "replayed" next time.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use tower_client_assertion::clock::UnixTime;
 /// use tower_client_assertion::port::Answer;
-/// use tower_client_assertion::replay::{Admission, MemoryReplay, ReplayKey, ReplayStore, TieredReplay};
+/// use tower_client_assertion::replay::{
+///     Admission, MemoryReplay, ReplayKey, ReplayStore, TieredReplay,
+/// };
 ///
-/// let shared = Arc::new(MemoryReplay::new(1_000)?); // Stands for one that is far away.
+/// // Stands for a store on another machine.
+/// let shared = Arc::new(MemoryReplay::new(1_000)?);
 /// let here = TieredReplay::new(MemoryReplay::new(1_000)?, Arc::clone(&shared));
 /// let there = TieredReplay::new(MemoryReplay::new(1_000)?, shared);
 ///
 /// let key = ReplayKey::new("clinic-7", "a1b2c3");
-/// let (now, until) = (UnixTime::from_secs(1_700_000_000), UnixTime::from_secs(1_700_000_311));
-/// assert!(matches!(here.admit(key, until, now), Answer::Ready(Ok(Admission::Fresh))));
-/// assert!(matches!(there.admit(key, until, now), Answer::Ready(Ok(Admission::Replayed))));
+/// let now = UnixTime::from_secs(1_700_000_000);
+/// let until = UnixTime::from_secs(1_700_000_311);
+/// let admitted = here.admit(key, until, now);
+/// assert!(matches!(admitted, Answer::Ready(Ok(Admission::Fresh))));
+/// let admitted = there.admit(key, until, now);
+/// assert!(matches!(admitted, Answer::Ready(Ok(Admission::Replayed))));
 /// assert_eq!(here.seen(key, now), Some(true));
 /// # Ok::<(), tower_client_assertion::ConfigError>(())
 /// ```
@@ -43,12 +51,12 @@ pub struct TieredReplay<R> {
 }
 
 impl<R: ReplayStore> TieredReplay<R> {
-    /// Puts `local` in front of `shared`.
+    /// Creates a store that puts `local` in front of `shared`.
     pub fn new(local: MemoryReplay, shared: R) -> Self {
         Self { local: Arc::new(local), shared }
     }
 
-    /// The store in front.
+    /// Returns the local store.
     pub fn local(&self) -> &MemoryReplay {
         &self.local
     }
@@ -63,13 +71,15 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
         }
     }
 
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         if self.local.seen(key, now) == Some(true) {
             return Answer::Ready(Ok(super::Admission::Replayed));
         }
-        // The shared store counts lifetimes by itself, and knows nothing of our clock.
+        // The shared store counts lifetimes by its own clock, and cannot tell that ours went back.
         if self.local.may_have_forgotten(key, until) {
-            return Answer::Ready(Err(PortError::new("this node may have forgotten it; has the clock gone back?")));
+            return Answer::Ready(Err(PortError::new(
+                "this node may have cleared the assertion; has the clock gone back?",
+            )));
         }
         match self.shared.admit(key, until, now) {
             Answer::Ready(admitted) => {
@@ -89,8 +99,8 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
     }
 }
 
-/// Either answer means that the assertion is spent by now. That there is no room for it here decides nothing.
-fn remember(local: &MemoryReplay, admitted: &Admitted, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) {
+/// Both verdicts mean that the assertion is now spent. An error of the local store changes nothing.
+fn remember(local: &MemoryReplay, admitted: &AdmitResult, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) {
     if admitted.is_ok() {
         drop(local.admit(key, until, now));
     }

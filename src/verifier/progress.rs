@@ -9,7 +9,7 @@ use crate::jwks::Keys;
 use crate::port::BoxFuture;
 use crate::registry::{Client, Found};
 use crate::rejection::Rejection;
-use crate::replay::Admitted;
+use crate::replay::AdmitResult;
 use crate::verifier::signature::Unspent;
 
 /// Who the client is, if it had to say or has said.
@@ -34,7 +34,7 @@ pub(crate) enum Waiting {
     Keys(Arc<Client>, BoxFuture<Keys>),
     /// Whether there are keys that are newer than those by which the request is about to be refused.
     NewerKeys(Box<Refusal>, BoxFuture<Option<Arc<KeySet>>>),
-    Admission(Option<Unspent>, BoxFuture<Admitted>),
+    Admission(Option<Unspent>, BoxFuture<AdmitResult>),
 }
 
 /// How a request ends, unless its client has other keys by now.
@@ -49,7 +49,7 @@ pub(crate) enum Answered {
     Client(Found),
     Keys(Arc<Client>, Keys),
     NewerKeys(Refusal, Option<Arc<KeySet>>),
-    Admission(Unspent, Admitted),
+    Admission(Unspent, AdmitResult),
 }
 
 impl Waiting {

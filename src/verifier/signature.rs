@@ -6,7 +6,7 @@ use crate::jose::keys::VerificationKey;
 use crate::port::PortError;
 use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};
-use crate::replay::{Admission, Admitted, ReplayKey};
+use crate::replay::{Admission, AdmitResult, ReplayKey};
 use crate::verifier::claims::BoundAssertion;
 
 /// An assertion whose signature verified. It has still to be recorded as spent.
@@ -41,7 +41,7 @@ impl<'a> SignedAssertion<'a> {
         self.bound.valid_until
     }
 
-    pub(crate) fn settle(self, admitted: Admitted) -> Result<ClientIdentity, Rejection> {
+    pub(crate) fn settle(self, admitted: AdmitResult) -> Result<ClientIdentity, Rejection> {
         check_fresh(admitted)?;
         Ok(self.identity())
     }
@@ -69,7 +69,7 @@ impl<'a> SignedAssertion<'a> {
     }
 }
 
-fn check_fresh(admitted: Admitted) -> Result<(), Rejection> {
+fn check_fresh(admitted: AdmitResult) -> Result<(), Rejection> {
     let rejection = match admitted {
         Ok(Admission::Fresh) => return Ok(()),
         Ok(Admission::Replayed) => Rejection::from(ClientFault::Replayed),
@@ -84,7 +84,7 @@ pub(crate) struct Unspent(ClientIdentity);
 impl Unspent {
     /// Settles what a store was asked some time ago. By now the store may have forgotten an earlier use, so an assertion that
     /// has expired meanwhile is not let in on its word.
-    pub(crate) fn settle(self, admitted: Admitted, now: Option<UnixTime>) -> Result<ClientIdentity, Rejection> {
+    pub(crate) fn settle(self, admitted: AdmitResult, now: Option<UnixTime>) -> Result<ClientIdentity, Rejection> {
         let Some(now) = now else { return Err(Rejection::from(ServerFault::Clock).of_proven_sender()) };
         let expired = now >= self.0.valid_until;
         check_fresh(admitted.and_then(|admission| match admission {

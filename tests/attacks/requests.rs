@@ -273,11 +273,11 @@ fn e39_the_unproven_neither_burn_a_jti_nor_fill_the_store() {
     for _ in 0..20 {
         assert_eq!(told(&layer, &attempt).as_deref(), Some(SIGNATURE));
     }
-    assert_eq!(store.live(), 0);
+    assert_eq!(store.len(), 0);
     attempt.mangle = |text| text;
     assert_eq!(told(&layer, &attempt), None);
     assert_eq!(told(&layer, &attempt).as_deref(), Some(REPLAYED));
-    assert_eq!(store.live(), 1);
+    assert_eq!(store.len(), 1);
 }
 
 #[test]

@@ -98,11 +98,11 @@ fn case(layer: ClientAssertionLayer) {
         name: "an asynchronous store that nobody wrapped",
         source: "
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::replay::{Admitted, ReplayKey};
+use tower_client_assertion::replay::{AdmitResult, ReplayKey};
 #[derive(Debug)]
 struct Store;
 impl AsyncReplayStore for Store {
-    async fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Admitted { unimplemented!() }
+    async fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> AdmitResult { unimplemented!() }
 }
 fn case(registry: FixedRegistry) {
     Verifier::builder(Policy::REDOX, registry, Store);

@@ -13,7 +13,7 @@ use tower_client_assertion::policy::{AlgorithmSet, Policy};
 use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::{Admitted, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, PreservedBodies, Verifier};
 
 const ISSUER: &str = "https://as.example.com";
@@ -235,7 +235,7 @@ impl ReplayStore for Down {
         None
     }
 
-    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
         Answer::Ready(Err(PortError::new("the store is down")))
     }
 }

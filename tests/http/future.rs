@@ -13,7 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::Awaited;
 use tower_client_assertion::registry::{AsyncClientRegistry, Found};
-use tower_client_assertion::replay::{Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl AsyncClientRegistry for Registry {
 struct Store(Arc<Semaphore>, MemoryReplay);
 
 impl AsyncReplayStore for Store {
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         self.0.acquire().await.unwrap().forget();
         self.1.admit(key, until, now).get().await
     }

@@ -18,7 +18,7 @@ use tower_client_assertion::policy::AudienceRule;
 use tower_client_assertion::port::Awaited;
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::{Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{
     ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, Rejection, RequestBody, Verifier,
 };
@@ -54,7 +54,7 @@ fn text(response: Response<Full<Bytes>>) -> String {
 struct Blind(MemoryReplay);
 
 impl AsyncReplayStore for Blind {
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         self.0.admit(key, until, now).get().await
     }
 }

@@ -15,7 +15,7 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::replay::conformance::{Subject, check};
 use tower_client_assertion::replay::{
-    Admission, Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore, TieredReplay,
+    Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore, TieredReplay,
 };
 
 use store::SqliteReplay;
@@ -52,7 +52,7 @@ struct Tiered;
 struct Slow(Arc<MemoryReplay>);
 
 impl AsyncReplayStore for Slow {
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         tokio::task::yield_now().await;
         let admitted = self.0.admit(key, until, now).get().await;
         tokio::task::yield_now().await;
@@ -270,7 +270,7 @@ impl Careless {
     }
 
     /// Unless it is there already, or whether it is or not.
-    fn insert(&self, name: (String, String), until: UnixTime, now: UnixTime, blindly: bool) -> Admitted {
+    fn insert(&self, name: (String, String), until: UnixTime, now: UnixTime, blindly: bool) -> AdmitResult {
         let mut spent = self.spent.lock().unwrap();
         spent.retain(|_, until| self.is_live(*until, now));
         if spent.contains_key(&name) && !blindly {
@@ -289,7 +289,7 @@ impl Careless {
         Ok(Admission::Fresh)
     }
 
-    async fn run(self, name: (String, String), until: UnixTime, now: UnixTime) -> Admitted {
+    async fn run(self, name: (String, String), until: UnixTime, now: UnixTime) -> AdmitResult {
         if *self.out_of_order.lock().unwrap() {
             return Err(PortError::new("out of order"));
         }
@@ -337,7 +337,7 @@ impl ReplayStore for Careless {
         Some(self.is_spent(&name, now) != (self.mistake == Mistake::LooksAndLies))
     }
 
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         if self.broken && self.mistake != Mistake::LetsInWhenBroken {
             return Answer::Ready(Err(PortError::new("broken")));
         }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tower_client_assertion::ConfigError;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::{Answer, Awaited, PortError};
-use tower_client_assertion::replay::{Admission, Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 
 fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(secs)
@@ -61,7 +61,7 @@ fn an_assertion_is_fresh_once() {
     }
     assert_eq!(admit(&store, ("a", "1"), NOW + 20, NOW), REPLAYED, "a later expiry does not help");
     assert_eq!(admit(&store, ("a", "1"), NOW + 1, NOW), REPLAYED, "nor does an earlier one");
-    assert_eq!(store.live(), 1);
+    assert_eq!(store.len(), 1);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn looking_admits_nothing() {
     for _ in 0..3 {
         assert!(!seen(&store, ("a", "1"), NOW));
     }
-    assert_eq!(store.live(), 0);
+    assert_eq!(store.len(), 0);
     assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
 }
 
@@ -114,7 +114,7 @@ fn odd_identifiers_are_told_apart() {
         assert!(seen(&store, key, NOW));
         assert_eq!(admit(&store, key, NOW + 10, NOW), REPLAYED, "{key:?}");
     }
-    assert_eq!(store.live(), keys.len());
+    assert_eq!(store.len(), keys.len());
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn an_assertion_is_remembered_to_the_last_second_before_its_expiry() {
         assert_eq!(admit(&store, ("a", "1"), until + 10, until), FRESH);
         assert_eq!(admit(&store, ("a", "1"), until + 10, until), REPLAYED);
         assert_eq!(admit(&store, ("a", "1"), until + 10, until + 9), REPLAYED);
-        assert_eq!(store.live(), 1);
+        assert_eq!(store.len(), 1);
     }
 }
 
@@ -151,7 +151,7 @@ fn times_out_of_range_are_an_error_and_not_fresh() {
     for (until, now) in cases {
         assert_eq!(error(&store, ("a", "1"), until, now), "the assertion expires before 1970 or after 2106");
     }
-    assert_eq!(store.live(), 0);
+    assert_eq!(store.len(), 0);
     assert_eq!(admit(&store, ("a", "1"), last, last - 1), FRESH);
     assert_eq!(admit(&store, ("a", "1"), last, last - 1), REPLAYED);
     let store = roomy();
@@ -167,7 +167,7 @@ fn a_full_store_refuses_until_something_has_expired() {
         for index in 0..capacity {
             assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW), FRESH, "{index} of {capacity}");
         }
-        assert_eq!(store.live(), capacity);
+        assert_eq!(store.len(), capacity);
         for client in ["a", "b"] {
             let message = error(&store, (client, "one too many"), NOW + 10, NOW + 9);
             assert_eq!(message, "the replay store is full; raise its capacity");
@@ -176,7 +176,7 @@ fn a_full_store_refuses_until_something_has_expired() {
         for index in [0, capacity / 2, capacity - 1] {
             assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW + 9), REPLAYED, "a full store forgets nothing");
         }
-        assert_eq!(store.live(), capacity);
+        assert_eq!(store.len(), capacity);
         for index in 0..capacity {
             assert_eq!(admit(&store, ("b", &jti(index)), NOW + 20, NOW + 10), FRESH, "{index} of {capacity}, later");
         }
@@ -212,7 +212,7 @@ fn a_client_that_has_used_up_its_share_leaves_room_to_the_others() {
             assert_eq!(message, "the client has used up its share of the replay store");
             assert_eq!(admit(&store, (client, "0"), NOW + 10, NOW), REPLAYED, "what is live stays known");
         }
-        assert_eq!(store.live(), 3 * quota, "a refused assertion takes no place");
+        assert_eq!(store.len(), 3 * quota, "a refused assertion takes no place");
     }
 }
 
@@ -258,7 +258,7 @@ fn room_is_made_on_expiry_wherever_the_entries_lie() {
         );
     }
     assert_eq!(admit(&store, ("a", "one too many"), NOW + 1_000, NOW + 1), None);
-    assert_eq!(store.live(), 100_000);
+    assert_eq!(store.len(), 100_000);
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_clock_that_goes_backwards_does_not_make_what_was_forgotten_fresh() {
     for index in 0..200 {
         assert_eq!(admit(&store, ("b", &index.to_string()), NOW + 100, NOW + 10), FRESH);
     }
-    assert_eq!(store.live(), 200, "the old entry is gone");
+    assert_eq!(store.len(), 200, "the old entry is gone");
     for now in [NOW, NOW + 5, NOW + 9] {
         assert!(error(&store, ("a", "old"), NOW + 10, now).contains("has the clock moved?"), "{now}");
     }
@@ -329,7 +329,7 @@ fn an_entry_that_was_replaced_after_its_expiry_is_remembered_in_its_new_term_too
     assert_eq!(admit(&store, ("a", "1"), NOW + 30, NOW + 20), FRESH);
     assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), None, "a clock that goes back does not revive the first term");
     assert_eq!(admit(&store, ("a", "1"), NOW + 30, NOW + 29), REPLAYED);
-    assert_eq!(store.live(), 1);
+    assert_eq!(store.len(), 1);
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn an_entry_that_made_way_for_another_is_not_fresh_to_a_clock_that_went_back() {
         let now = NOW + number / 1_000;
         assert_eq!(admit(&store, ("a", &jti(number)), now + 5, now), FRESH, "{number}");
     }
-    assert!(store.live() < 20_000, "{} of which 5,000 are live", store.live());
+    assert!(store.len() < 20_000, "{} of which 5,000 are live", store.len());
     let mut gone = 0;
     for number in 0..40_000 {
         let (first, until) = (NOW + number / 1_000, NOW + number / 1_000 + 5);
@@ -366,7 +366,7 @@ fn an_entry_that_is_replaced_after_its_expiry_takes_no_second_place() {
         assert_eq!(admit(&store, ("a", jti), now + 10, now), FRESH, "{jti}");
     }
     assert_eq!(admit(&store, ("a", "4"), now + 10, now), None);
-    assert_eq!(store.live(), 3);
+    assert_eq!(store.len(), 3);
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn of_many_threads_with_one_assertion_one_is_told_that_it_is_fresh() {
     });
     assert!(fresh.iter().all(|fresh| fresh.load(Ordering::SeqCst) == 1), "{fresh:?}");
     assert_eq!(replayed.load(Ordering::SeqCst), (THREADS - 1) * ROUNDS);
-    assert_eq!(store.live(), ROUNDS);
+    assert_eq!(store.len(), ROUNDS);
 }
 
 #[test]
@@ -452,13 +452,13 @@ fn threads_that_compete_for_the_last_places_never_exceed_a_limit() {
                     for index in 0..50 {
                         let outcome = admit(store, ("a", &format!("{thread}-{index}")), NOW + 10, NOW);
                         fresh.fetch_add(usize::from(outcome == FRESH), Ordering::SeqCst);
-                        assert!(store.live() <= capacity);
+                        assert!(store.len() <= capacity);
                     }
                 });
             }
         });
         assert_eq!(fresh.load(Ordering::SeqCst), admitted);
-        assert_eq!(store.live(), admitted);
+        assert_eq!(store.len(), admitted);
     }
 }
 
@@ -506,7 +506,7 @@ fn agrees_with_a_map(store: &MemoryReplay, capacity: usize, steps: &[Step]) -> R
             }
         }
         let live = model.values().filter(|until| **until > now).count();
-        prop_assert!((live..=model.len().min(capacity)).contains(&store.live()), "{} of {live}", store.live());
+        prop_assert!((live..=model.len().min(capacity)).contains(&store.len()), "{} of {live}", store.len());
     }
     Ok(refused)
 }
@@ -544,7 +544,7 @@ proptest! {
                 let term = terms.entry(jti).or_insert(until);
                 *term = until.max(*term);
             }
-            prop_assert!(store.live() <= capacity);
+            prop_assert!(store.len() <= capacity);
         }
     }
 
@@ -582,7 +582,7 @@ struct Database {
 }
 
 impl AsyncReplayStore for Database {
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         tokio::task::yield_now().await;
         let entry = (key.client_id().to_owned(), key.jti().to_owned(), until, now);
         if entry.1 == "broken" {
@@ -621,7 +621,7 @@ fn an_async_answer_that_is_dropped_unpolled_has_done_nothing() {
     #[derive(Debug)]
     struct Always;
     impl AsyncReplayStore for Always {
-        async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+        async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
             assert_eq!((key.client_id(), key.jti(), until, now), ("a", "1", at(NOW + 10), at(NOW)));
             Ok(Admission::Fresh)
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::common::NOW;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::{Answer, PortError};
-use tower_client_assertion::replay::{Admission, Admitted, MemoryReplay, ReplayKey, ReplayStore, TieredReplay};
+use tower_client_assertion::replay::{Admission, AdmitResult, MemoryReplay, ReplayKey, ReplayStore, TieredReplay};
 
 /// A shared store that counts how often it is asked, and can be cut off or told to be quick.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl ReplayStore for Remote {
         *self.look.lock().unwrap()
     }
 
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.down.load(Ordering::SeqCst) {
             return Answer::Ready(Err(PortError::new("down")));
@@ -113,7 +113,7 @@ async fn a_local_store_without_room_costs_round_trips_and_nothing_else() {
     for jti in ["1", "2", "3", "4"] {
         assert_eq!(admit(&here, jti).await, Some(Admission::Fresh), "{jti}");
     }
-    assert_eq!(here.local().live(), 2);
+    assert_eq!(here.local().len(), 2);
     remote.asked();
     for (jti, asked) in [("1", 0), ("2", 0), ("3", 1), ("4", 1), ("3", 1)] {
         assert_eq!((admit(&here, jti).await, remote.asked()), (Some(Admission::Replayed), asked), "{jti}");
@@ -136,7 +136,7 @@ async fn an_answer_that_is_dropped_is_not_remembered_here() {
     let remote = Remote::new(false);
     let here = node(&remote, 100);
     drop(here.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
-    assert_eq!(here.local().live(), 0);
+    assert_eq!(here.local().len(), 0);
     assert_eq!(remote.asked(), 1);
     assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 1), "the shared store knew");
 }
@@ -150,7 +150,7 @@ impl ReplayStore for Forgetful {
         None
     }
 
-    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
         Answer::Ready(Ok(Admission::Fresh))
     }
 }
@@ -160,7 +160,7 @@ fn what_this_node_has_forgotten_is_not_let_in_again_when_its_clock_goes_back() {
     let store = TieredReplay::new(MemoryReplay::new(64).unwrap().per_client(64).unwrap(), Forgetful);
     let numbers: Vec<_> = (0..33).map(|number| number.to_string()).collect();
     let key = |number: usize| ReplayKey::new("clinic-7", &numbers[number]);
-    let fresh = |answer: Answer<Admitted>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
+    let fresh = |answer: Answer<AdmitResult>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
     // As many as it takes for one in each shard of the local store.
     for number in 0..32 {
         assert!(fresh(store.admit(key(number), at(NOW + 10), at(NOW))));

@@ -13,7 +13,7 @@ use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, Client, ClientRegistry, FixedRegistry, Found};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::{Admission, Admitted, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ConfigError, Policy, TokenRequest, Verifier, VerifierBuilder};
 
 fn replay() -> MemoryReplay {
@@ -183,7 +183,7 @@ impl AsyncClientRegistry for SlowRegistry {
 struct SlowReplay(Slow, MemoryReplay);
 
 impl AsyncReplayStore for SlowReplay {
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Admitted {
+    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         self.0.pass().await?;
         self.1.admit(key, until, now).get().await
     }
@@ -319,7 +319,7 @@ fn a_full_replay_store_refuses_as_our_fault() {
     assert!(verify(&verifier, &form(&Jwt::new().signed())).is_ok());
     let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
-    assert_eq!(store.live(), 1);
+    assert_eq!(store.len(), 1);
 }
 
 /// Counts what it is asked; says that everything is fresh.
@@ -339,7 +339,7 @@ impl ReplayStore for Watched {
         None
     }
 
-    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
         self.0.lock().unwrap().push("admit");
         Answer::Ready(Ok(Admission::Fresh))
     }

@@ -1,22 +1,24 @@
-//! A part of the store: buckets of four entries, each on one cache line, which answers nearly every question.
+//! A shard of the store: buckets of four entries, each on one cache line. One bucket answers nearly
+//! every question.
 //!
-//! An entry goes to the bucket that its hash points to, or, where that is full, to the next that is not; every bucket that it
-//! passed by is marked, and a look goes on from a marked bucket alone. So a slot may be used again as soon as what is in it has
-//! expired. Buckets are mostly neither full nor marked: what comes next then does not depend on memory that is still waited
-//! for, and the processor goes ahead meanwhile.
+//! An entry goes into the bucket that its hash selects, or into the next one that is not full. Every
+//! bucket that it skipped is marked, and a look continues past marked buckets only. So a slot can be
+//! used again as soon as its entry has expired. Most buckets are neither full nor marked. The branch
+//! predictor then lets the processor go ahead while the cache line is still on its way.
 
 use std::mem;
 use std::ops::ControlFlow;
 
 use crate::replay::hash::KeyHash;
 
-/// What is kept of a client and its `jti`: 96 bits of their hash. Among ten million entries, one is the double of a given
-/// other with a probability of 1 in 10²²: then an assertion is refused that was fresh. No replay is let in by it.
+/// The part of a key that is stored: 96 bits of its hash. Among ten million entries, one collides with a
+/// given other with a probability of 1 in 10²²; a fresh assertion is then refused. A collision never
+/// lets a replay in.
 #[derive(Clone, Copy)]
 struct Digest {
-    /// The lowest bit has chosen the shard, and is not kept.
+    /// Without the lowest bit, which selected the shard.
     first: u32,
-    /// Chooses the bucket.
+    /// Selects the bucket.
     second: u32,
     third: u32,
 }
@@ -40,19 +42,19 @@ fn third(hash: KeyHash) -> u32 {
     hash.high as u32
 }
 
-/// Slots of a bucket.
+/// The number of slots of a bucket.
 const SLOTS: usize = 4;
 
-/// Marks a bucket that an entry found full, and went on from.
+/// Marks a bucket that was full when an entry was placed behind it.
 const PASSED: u32 = 1;
 
-/// A slot is a column of it.
+/// Four slots, stored column by column: slot `i` is element `i` of each array.
 #[derive(Clone)]
 #[repr(align(64))]
 struct Bucket {
-    /// Without the lowest bit, which is [`PASSED`] in the first of them.
+    /// Without the lowest bit, which is [`PASSED`] in the first element.
     first: [u32; SLOTS],
-    /// The second at which an entry may be forgotten. Zero where there is none.
+    /// The second at which an entry may be dropped. Zero for an empty slot.
     until: [u32; SLOTS],
     second: [u32; SLOTS],
     third: [u32; SLOTS],
@@ -73,7 +75,7 @@ impl Bucket {
         *first |= PASSED;
     }
 
-    /// The slots that may hold this hash, as bits.
+    /// Returns the slots that may hold this hash, as bits.
     fn alike(&self, hash: KeyHash) -> u32 {
         mask(&self.first, |kept| kept | PASSED == first(hash) | PASSED)
     }
@@ -91,19 +93,19 @@ impl Bucket {
         None
     }
 
-    /// A slot of which nothing is live.
+    /// Returns a slot without a live entry.
     fn free(&self, now: u32) -> Option<usize> {
         let free = mask(&self.until, |until| until <= now);
         (free != 0).then(|| lowest(free))
     }
 
-    #[expect(clippy::indexing_slicing, reason = "slots are found by their bits in a mask of as many")]
+    #[expect(clippy::indexing_slicing, reason = "slots come from a mask of as many bits")]
     fn is_live(&self, slot: usize, now: u32) -> bool {
         self.until[slot] > now
     }
 
-    /// Returns the expiry of what was there, or zero.
-    #[expect(clippy::indexing_slicing, reason = "slots are found by their bits in a mask of as many")]
+    /// Returns the expiry of the entry that was there, or zero.
+    #[expect(clippy::indexing_slicing, reason = "slots come from a mask of as many bits")]
     fn fill(&mut self, slot: usize, digest: Digest, until: u32) -> u32 {
         self.first[slot] = digest.first & !PASSED | self.first[slot] & PASSED;
         self.second[slot] = digest.second;
@@ -118,7 +120,7 @@ impl Bucket {
     }
 }
 
-/// A bit for each that matches: all at once, and without a branch.
+/// Returns a bit for each lane that matches, without a branch.
 fn mask(lanes: &[u32; SLOTS], matches: impl Fn(u32) -> bool) -> u32 {
     const BITS: [u32; SLOTS] = [1, 2, 4, 8];
     lanes.iter().zip(BITS).fold(0, |mask, (lane, bit)| mask | bit & u32::from(matches(*lane)).wrapping_neg())
@@ -128,10 +130,10 @@ fn lowest(mask: u32) -> usize {
     mask.trailing_zeros() as usize % SLOTS
 }
 
-/// What is sought is here, and live.
+/// The entry exists and is live.
 pub(super) struct Spent;
 
-/// A place for an entry that is not here.
+/// A slot for an entry that does not exist yet.
 #[derive(Clone, Copy)]
 pub(super) struct Vacancy {
     bucket: usize,
@@ -140,18 +142,19 @@ pub(super) struct Vacancy {
 
 pub(super) struct Shard {
     buckets: Box<[Bucket]>,
-    /// Entries, the expired ones included.
+    /// The number of entries, including expired ones.
     pub(super) len: u32,
-    /// How many entries it may still take in.
+    /// How many more entries it may hold.
     pub(super) places: u32,
-    /// Expired entries that made way for others where they lay, since the shard was rebuilt.
+    /// The number of expired entries that were overwritten since the last rebuild.
     replaced: u32,
-    /// No entry expires before this; the one that did may have made way for another.
+    /// A lower bound of all expiries. The entry that had this expiry may have been overwritten.
     earliest: u32,
-    /// The latest expiry of what has been cleared. After a slower thread or a clock that went backwards, whatever expires
-    /// no later than this may have been here, and is not let in again.
+    /// The latest expiry of any cleared entry. After a clock that went back, or on a thread that is late, an
+    /// assertion that expires no later than this may have been cleared, and is refused.
     pub(super) forgotten: u32,
-    /// Buckets beyond those that its entries need. They differ from shard to shard, so that not all are full at the same time.
+    /// Additional buckets. Their number differs from shard to shard, so that not all shards fill up at the
+    /// same time.
     extra: u32,
 }
 
@@ -161,7 +164,7 @@ impl Shard {
         Self { buckets: Box::default(), len: 0, places: 0, replaced: 0, earliest: u32::MAX, forgotten: 0, extra }
     }
 
-    /// Whether this hash is here and live.
+    /// Returns whether an entry of this hash is live.
     #[inline]
     pub(super) fn is_spent(&self, hash: KeyHash, now: u32) -> bool {
         let mut at = self.home(second(hash));
@@ -176,7 +179,7 @@ impl Shard {
         false
     }
 
-    /// Where this hash would go, if it is not here and live.
+    /// Returns where an entry of this hash goes, unless there is a live one.
     #[inline(always)]
     pub(super) fn seek(&self, hash: KeyHash, now: u32) -> ControlFlow<Spent, Option<Vacancy>> {
         let home = self.home(second(hash));
@@ -212,7 +215,7 @@ impl Shard {
         ControlFlow::Continue(vacancy)
     }
 
-    /// The bucket where a digest belongs of which this is the second part.
+    /// Returns the bucket that the second part of a digest selects.
     fn home(&self, second: u32) -> usize {
         let product = u64::from(second) * self.buckets.len() as u64;
         (product >> 32) as usize
@@ -222,13 +225,14 @@ impl Shard {
         if at + 1 < self.buckets.len() { at + 1 } else { 0 }
     }
 
-    /// Whether one more entry would make the shard too full, at eleven of sixteen slots, or so many have been replaced that it
-    /// is time to see how many are still live.
+    /// Returns whether the shard should be rebuilt before the next insert: eleven of sixteen slots are in
+    /// use, or more entries have been overwritten than there are.
     pub(super) fn is_worn(&self) -> bool {
         4 * self.len as usize >= 11 * self.buckets.len() || self.replaced > self.len
     }
 
-    /// Whether an entry there would be one more, and one too many. None is where another has expired.
+    /// Returns whether an entry there needs a place that the shard does not have. An entry in the slot of an
+    /// expired one needs none.
     pub(super) fn lacks_place(&self, vacancy: Option<Vacancy>) -> bool {
         self.places == 0 && !vacancy.is_some_and(|Vacancy { bucket, slot }| self.has_entry(bucket, slot))
     }
@@ -237,7 +241,7 @@ impl Shard {
         self.buckets.get(bucket).and_then(|bucket| bucket.until.get(slot)).is_some_and(|until| *until != 0)
     }
 
-    /// Puts an entry where it was found to go.
+    /// Puts an entry into the slot that [`seek`](Self::seek) returned.
     #[inline(always)]
     pub(super) fn fill(&mut self, vacancy: Vacancy, hash: KeyHash, until: u32) {
         let expired = self.put(vacancy, Digest::of(hash), until);
@@ -246,7 +250,7 @@ impl Shard {
         self.places -= u32::from(expired == 0);
     }
 
-    /// Returns the expiry of what was there, or zero.
+    /// Returns the expiry of the entry that was there, or zero.
     #[inline]
     fn put(&mut self, vacancy: Vacancy, digest: Digest, until: u32) -> u32 {
         let home = self.home(digest.second);
@@ -260,7 +264,7 @@ impl Shard {
         expired
     }
 
-    /// Marks the buckets from the one on, up to the other.
+    /// Marks the buckets from `at` up to `end`, which is not marked.
     #[inline(never)]
     fn pass(&mut self, mut at: usize, end: usize) {
         while at != end {
@@ -269,7 +273,7 @@ impl Shard {
         }
     }
 
-    /// Clears all that has expired, if anything has. Returns how much it was.
+    /// Clears the expired entries, if there are any, and returns their number.
     pub(super) fn clear_expired(&mut self, now: u32) -> usize {
         if self.earliest <= now {
             self.earliest = self.expiries().min().unwrap_or(u32::MAX);
@@ -281,8 +285,9 @@ impl Shard {
         self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until != 0)
     }
 
-    /// Moves what is live to as many buckets as it needs to grow by a quarter: 29 bytes an entry. Buckets come and go in the
-    /// order of their hashes, so memory is passed through but once. Returns how many entries were not live.
+    /// Moves the live entries into as many buckets as leave room to grow by a quarter: 29 bytes per entry.
+    /// Old and new buckets are visited in the order of the hashes, so memory is read once, sequentially.
+    /// Returns the number of entries that had expired.
     pub(super) fn rebuild(&mut self, now: u32) -> usize {
         let live = self.expiries().filter(|until| *until > now).count();
         let count = (live + live * 4 / 5).div_ceil(SLOTS) + self.extra as usize;
@@ -299,7 +304,7 @@ impl Shard {
         cleared
     }
 
-    /// Puts in an entry that is known not to be here.
+    /// Inserts an entry that is known not to exist.
     fn put_back(&mut self, digest: Digest, until: u32) {
         let mut at = self.home(digest.second);
         for _ in 0..self.buckets.len() {

@@ -1,14 +1,14 @@
-//! How many live assertions each client has, so that none takes the places of all.
+//! The number of live assertions of each client, so that one client cannot fill the store.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// The shares of some clients, by the hash of the client.
 #[derive(Default)]
-pub(super) struct Shares(HashMap<u64, Share, BuildHasherDefault<AsItIs>>);
+pub(super) struct Shares(HashMap<u64, Share, BuildHasherDefault<IdentityHasher>>);
 
 impl Shares {
-    /// Counts one more live assertion of this client, unless it has as many as it may have.
+    /// Counts one more live assertion of this client. Returns `false` if it already has `most`.
     pub(super) fn charge(&mut self, client: u64, until: u32, now: u32, most: usize) -> bool {
         if let Some(share) = self.0.get_mut(&client) {
             return share.add(until, now, most);
@@ -17,8 +17,8 @@ impl Shares {
         self.0.entry(client).or_default().add(until, now, most)
     }
 
-    /// Drops the shares of which nothing is live whenever the map is full. The room that is then left pays for having looked
-    /// at all of them.
+    /// When the map is full, drops the shares without a live assertion. The capacity that this frees pays
+    /// for the pass over all of them.
     fn provide_place(&mut self, now: u32) {
         let Self(shares) = self;
         if shares.len() == shares.capacity() {
@@ -29,11 +29,11 @@ impl Shares {
     }
 }
 
-/// Hashes keys that are keyed hashes already: to themselves.
+/// An identity hash, for keys that already are keyed hashes.
 #[derive(Default)]
-struct AsItIs(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for IdentityHasher {
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
     }
@@ -47,20 +47,20 @@ impl Hasher for AsItIs {
     }
 }
 
-/// How many live assertions a client has, by the second at which they expire. It is time that ends them here, not the
-/// clearing of their slots, which may come later.
+/// The number of live assertions of a client, by the second at which they expire. They expire here by
+/// time, independently of when their slots are cleared.
 #[derive(Default)]
 struct Share {
-    /// Of all those below.
+    /// The sum of the counts below.
     count: usize,
-    /// Ordered.
+    /// Pairs of expiry and count, ordered by expiry.
     by_expiry: VecDeque<(u32, u32)>,
 }
 
 impl Share {
-    /// Counts one more, unless there are as many as there may be.
+    /// Counts one more. Returns `false` if there already are `most`.
     fn add(&mut self, until: u32, now: u32, most: usize) -> bool {
-        // Where there is room, what has expired can wait.
+        // Expired assertions need to be uncounted only when the share is used up.
         if self.count >= most {
             self.expire(now);
         }
@@ -95,7 +95,7 @@ impl Share {
         }
     }
 
-    /// Whether nothing of it is live, so that it can be dropped.
+    /// Returns whether no assertion is live, so that the share can be dropped.
     fn is_spent(&self, now: u32) -> bool {
         self.by_expiry.back().is_none_or(|(expiry, _)| *expiry <= now)
     }

@@ -6,7 +6,7 @@ use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::link::Connection;
 use crate::port::PortError;
-use crate::replay::{Admission, Admitted};
+use crate::replay::{Admission, AdmitResult};
 
 /// How many replicas must have an entry before its assertion is let in, and how long they have for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Insert {
         }
     }
 
-    pub(super) async fn run(&self, connection: &mut Connection) -> RedisResult<Admitted> {
+    pub(super) async fn run(&self, connection: &mut Connection) -> RedisResult<AdmitResult> {
         match self {
             Self::Plain(set) => connection.one(set).await.map(|answer| inserted(&answer)),
             Self::Replicated(pipeline, replicas) => {
@@ -57,7 +57,7 @@ impl Insert {
 }
 
 /// Nothing is fresh but what was definitely inserted.
-fn inserted(answer: &Value) -> Admitted {
+fn inserted(answer: &Value) -> AdmitResult {
     match answer {
         Value::Okay => Ok(Admission::Fresh),
         Value::Nil => Ok(Admission::Replayed),
@@ -65,7 +65,7 @@ fn inserted(answer: &Value) -> Admitted {
     }
 }
 
-fn replicated(answers: &[Value], wanted: Replicas) -> Admitted {
+fn replicated(answers: &[Value], wanted: Replicas) -> AdmitResult {
     match answers {
         [set, Value::Int(count)] => match inserted(set)? {
             Admission::Fresh if *count < i64::from(wanted.count) => Err(PortError::new(format!(

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::insert::Insert;
 use crate::port::PortError;
-use crate::replay::{Admission, Admitted};
+use crate::replay::{Admission, AdmitResult};
 
 /// What to connect to.
 pub(super) enum Target {
@@ -128,7 +128,7 @@ impl Link {
     }
 
     /// Inserts one after the other, and stops at the first that was there already.
-    pub(super) async fn insert(&self, inserts: impl Iterator<Item = Insert>) -> Admitted {
+    pub(super) async fn insert(&self, inserts: impl Iterator<Item = Insert>) -> AdmitResult {
         for insert in inserts {
             if self.insert_one(insert).await? == Admission::Replayed {
                 return Ok(Admission::Replayed);
@@ -137,7 +137,7 @@ impl Link {
         Ok(Admission::Fresh)
     }
 
-    async fn insert_one(&self, insert: Insert) -> Admitted {
+    async fn insert_one(&self, insert: Insert) -> AdmitResult {
         let limit = self.bounds.command_timeout.saturating_add(insert.patience());
         let lane = self.lane();
         let attempt = async {

@@ -17,7 +17,7 @@ pub use builder::RedisReplayBuilder;
 use self::insert::{Insert, Replicas};
 use self::key::Keys;
 use self::link::Link;
-use super::{Admitted, ReplayKey, ReplayStore};
+use super::{AdmitResult, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
 use crate::port::{Answer, PortError};
 
@@ -91,7 +91,7 @@ impl ReplayStore for RedisReplay {
         None
     }
 
-    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<Admitted> {
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         let shared = Arc::clone(&self.0);
         let lifetime = match shared.lifetime(until, now) {
             Ok(lifetime) => lifetime,
