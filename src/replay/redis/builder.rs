@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::RedisReplay;
 use super::connect::Check;
+use super::connection::Bounds;
 use super::insert::Replicas;
-use super::key::{Keys, Prefix};
-use super::link::{Bounds, Link};
+use super::key::{Prefix, StoreKeys};
+use super::link::Link;
 use super::{Shared, connect};
 use crate::config::ConfigError;
 use crate::event::EventSink;
@@ -160,7 +161,7 @@ impl RedisReplayBuilder {
         Ok(RedisReplay(std::sync::Arc::new(Shared { link, keys, clock_margin, replicas })))
     }
 
-    fn keys(&self) -> Result<Keys, ConfigError> {
+    fn keys(&self) -> Result<StoreKeys, ConfigError> {
         let prefix = Prefix::parse("redis prefix", &self.prefix)?;
         let previous = self.previous_prefix.as_deref();
         let previous = previous.map(|text| Prefix::parse("redis previous_prefix", text)).transpose()?;
@@ -168,7 +169,7 @@ impl RedisReplayBuilder {
             let problem = String::from("it is the same as the prefix; give the one that older nodes use");
             return Err(ConfigError::Redis { setting: "redis previous_prefix", problem, cause: None });
         }
-        Ok(Keys { prefix, previous })
+        Ok(StoreKeys { prefix, previous })
     }
 
     fn check_times(&self) -> Result<(), ConfigError> {

@@ -11,7 +11,7 @@ use redis::{
 };
 
 use super::builder::RedisReplayBuilder;
-use super::link::{Bounds, Target};
+use super::connection::{Bounds, Target};
 use crate::config::ConfigError;
 use crate::event::{Event, EventSink, Warning};
 use crate::port::PortError;

@@ -1,14 +1,15 @@
-//! The one command: insert if absent, with an end; and, where it is asked for, wait until replicas have it too.
+//! The one command: insert if absent, with an expiry. On request it also waits until replicas have the
+//! entry.
 
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, RedisResult, Value};
 
-use super::link::Connection;
+use super::connection::Connection;
 use crate::port::PortError;
 use crate::replay::{Admission, AdmitResult};
 
-/// How many replicas must have an entry before its assertion is let in, and how long they have for it.
+/// How many replicas must confirm an entry before its assertion is accepted, and how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Replicas {
     pub(super) count: u32,
@@ -18,17 +19,16 @@ pub(super) struct Replicas {
 /// An insert that has not been sent yet.
 pub(super) enum Insert {
     Plain(Cmd),
-    /// Both commands over one connection: `WAIT` speaks of what its own connection has written, and on another one it would
-    /// answer for nothing.
+    /// Both commands go over one connection, since `WAIT` refers to the writes of its own connection.
     Replicated(Pipeline, Replicas),
 }
 
 impl Insert {
-    /// `key`, to be forgotten after `lifetime`.
+    /// Creates an insert of `key` that expires after `lifetime`.
     ///
-    /// The lifetime is relative. With an absolute one (`EXAT`), a server whose clock is ahead answers `OK` and remembers
-    /// nothing. A relative one is counted by the server from when it comes to run the command, so neither a clock that is
-    /// off nor a command that was late can end it too early.
+    /// The lifetime is relative. With an absolute expiry (`EXAT`), a server whose clock is ahead answers
+    /// `OK` and remembers nothing. The server counts a relative lifetime from when it executes the command,
+    /// so neither a wrong clock nor a delayed command ends it too early.
     pub(super) fn new(key: &str, lifetime: Duration, replicas: Option<Replicas>) -> Self {
         let mut set = redis::cmd("SET");
         set.arg(key).arg(1).arg("NX").arg("PX").arg(millis(lifetime));
@@ -38,8 +38,8 @@ impl Insert {
         Self::Replicated(pipeline, replicas)
     }
 
-    /// How much longer than another command it may take.
-    pub(super) fn patience(&self) -> Duration {
+    /// Returns how much longer than an ordinary command it may take.
+    pub(super) fn extra_time(&self) -> Duration {
         match self {
             Self::Plain(_) => Duration::ZERO,
             Self::Replicated(_, replicas) => replicas.timeout,
@@ -56,7 +56,7 @@ impl Insert {
     }
 }
 
-/// Nothing is fresh but what was definitely inserted.
+/// Only a definite `OK` is fresh.
 fn inserted(answer: &Value) -> AdmitResult {
     match answer {
         Value::Okay => Ok(Admission::Fresh),
@@ -75,7 +75,7 @@ fn replicated(answers: &[Value], wanted: Replicas) -> AdmitResult {
             ))),
             admission => Ok(admission),
         },
-        _ => Err(PortError::new("redis: the answer to WAIT is no number")),
+        _ => Err(PortError::new("redis: the answer to WAIT is not a number")),
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_fresh_only_with_as_many_replicas_as_were_asked_for() {
+    fn an_entry_is_fresh_only_with_enough_replicas() {
         for (count, fresh) in [(-1, false), (0, false), (1, false), (2, true), (3, true)] {
             let admitted = replicated(&[Value::Okay, Value::Int(count)], WANTED);
             assert_eq!(matches!(admitted, Ok(Admission::Fresh)), fresh, "{count}");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_is_one_atomic_insert_with_an_end() {
+    fn the_command_is_one_atomic_insert_with_an_expiry() {
         let Insert::Plain(set) = Insert::new("k", Duration::from_millis(1_500), None) else { panic!("no replicas") };
         let words: Vec<_> = set.args_iter().map(|arg| format!("{arg:?}")).collect();
         let expected = ["SET", "k", "1", "NX", "PX", "1500"];

@@ -1,28 +1,28 @@
-//! The name under which a fleet remembers an assertion: `{prefix}:{version}:{22 characters}`.
+//! The key under which a fleet remembers an assertion: `{prefix}:{version}:{22 characters}`.
 //!
-//! The characters are base64url of 128 bits of SHA-256, so keys spread evenly over the slots of a cluster, have one length, and
-//! hold nothing of a client's identifiers. 128 bits are plenty: whoever finds two of their own identifiers that collide (some
-//! 2^64 attempts) has managed to spend one of their own assertions, and to hit another client's takes 2^128.
-
-use aws_lc_rs::digest::{Context, SHA256};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+//! The characters are base64url of the first 128 bits of a SHA-256. So keys spread evenly over the slots
+//! of a cluster, have one length, and reveal no identifier of a client. 128 bits are enough: a client
+//! that finds a collision among its own identifiers, after some 2^64 attempts, has spent one of its own
+//! assertions; to hit another client's takes 2^128 attempts.
 
 use crate::config::ConfigError;
+use crate::jose::base64url;
+use crate::jose::digest::sha256_of_parts;
 use crate::replay::ReplayKey;
 
-/// It goes up with every change of what is hashed or of how it is written. A release that raises it writes both versions, the
-/// older first, as [`Keys`] does with two prefixes; the release after it drops the older one.
+/// The version of the key format. Raise it with every change of what is hashed or how it is written. A
+/// release that raises it writes both versions, the older one first, as [`StoreKeys`] does with two
+/// prefixes; the release after it drops the older version.
 const VERSION: u8 = 1;
 
 const LONGEST_PREFIX: usize = 64;
 
-/// What keys begin with.
+/// The first part of every key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prefix(Box<str>);
 
 impl Prefix {
-    /// Braces would be a hash tag, which sends all keys of a cluster to one slot.
+    /// Braces are not allowed: they would mark a hash tag, which sends all keys to one slot of a cluster.
     pub(super) fn parse(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
         match (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(allowed) {
@@ -30,7 +30,7 @@ impl Prefix {
             false => Err(ConfigError::Redis {
                 setting,
                 problem: format!(
-                    "{text:?} will not do; give 1 to {LONGEST_PREFIX} characters out of A-Z a-z 0-9 and -_.:/"
+                    "{text:?} is not a valid prefix; use 1 to {LONGEST_PREFIX} characters from A-Z a-z 0-9 and -_.:/"
                 ),
                 cause: None,
             }),
@@ -42,19 +42,21 @@ impl Prefix {
     }
 }
 
-/// Under which keys an assertion is remembered.
+/// The prefixes under which an assertion is remembered.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct StoreKeys {
     pub(super) prefix: Prefix,
-    /// What nodes that are not upgraded yet still write.
+    /// The prefix that nodes still write which are not upgraded yet.
     pub(super) previous: Option<Prefix>,
 }
 
-impl Keys {
-    /// The keys of this assertion, all to be inserted, in this order.
+impl StoreKeys {
+    /// Returns the keys of this assertion. All must be inserted, in this order, each after the one before
+    /// was fresh.
     ///
-    /// The older goes first and alone. Older nodes know nothing else, so it decides among them and us; whoever loses there
-    /// does not touch the other, which decides among us and newer nodes. So one caller at most gets past both.
+    /// The older key comes first. It is the only one that older nodes know, so it decides between them and
+    /// this node. A caller that loses there does not insert the newer key, which decides between this node
+    /// and newer ones. So at most one caller gets past both.
     pub(super) fn of(&self, key: ReplayKey<'_>) -> impl Iterator<Item = String> + use<> {
         let digest = digest(key);
         let newest = self.prefix.key(&digest);
@@ -62,30 +64,23 @@ impl Keys {
     }
 }
 
-/// Parts with their lengths: no two pairs are the same bytes. The version is in it too, so that no two versions ever agree
-/// by accident.
+/// The version is hashed too, so that the keys of two versions never collide by accident.
 fn digest(key: ReplayKey<'_>) -> String {
-    let mut context = Context::new(&SHA256);
-    context.update(&[VERSION]);
-    for part in [key.client_id(), key.jti()] {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    }
-    let digest = context.finish();
-    let (short, _) = digest.as_ref().split_at(16);
-    URL_SAFE_NO_PAD.encode(short)
+    let digest = sha256_of_parts(VERSION, &[key.client_id(), key.jti()]);
+    let (short, _) = digest.split_at(16);
+    base64url::encode(short)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn keys(previous: Option<&str>) -> Keys {
+    fn keys(previous: Option<&str>) -> StoreKeys {
         let parse = |text: &str| Prefix::parse("redis prefix", text).unwrap();
-        Keys { prefix: parse("tca"), previous: previous.map(parse) }
+        StoreKeys { prefix: parse("tca"), previous: previous.map(parse) }
     }
 
-    /// Nodes of different releases must agree on these. If this fails, raise the version instead.
+    /// Nodes of different releases must agree on these keys. If this test fails, raise the version.
     #[test]
     fn keys_of_version_1_never_change() {
         let table = [

@@ -1,9 +1,11 @@
 //! Single use across a fleet: one store for all nodes, on Redis (6 or newer) or Valkey.
 //!
-//! What is promised, what an outage looks like, and how to size and watch the store: [`manual::fleet`](crate::manual::fleet).
+//! [`manual::fleet`](crate::manual::fleet) tells what is promised, what an outage looks like, and how to
+//! size and monitor the store.
 
 mod builder;
 mod connect;
+mod connection;
 mod insert;
 mod key;
 mod link;
@@ -15,7 +17,7 @@ use std::time::Duration;
 pub use builder::RedisReplayBuilder;
 
 use self::insert::{Insert, Replicas};
-use self::key::Keys;
+use self::key::StoreKeys;
 use self::link::Link;
 use super::{AdmitResult, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
@@ -23,23 +25,27 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in Redis or Valkey, for all nodes that share it. Cheap to clone.
 ///
-/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip, over a connection that is shared by all
-/// requests. Only a definite `OK` is fresh, and `nil` is a replay. Everything else is an error, which refuses the request
-/// as unavailable (503): an error, no answer in time, a replica that was taken for the primary (`READONLY`), a full memory
-/// (`OOM`), a server that is still loading. When an answer was lost, the entry may be there: the client that sends the same
-/// assertion again is told that it was used, and signs a new one. It is never let in twice.
+/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip over a connection that
+/// all requests share. Only a definite `OK` is fresh, and `nil` is a replay. Everything else refuses the
+/// request as unavailable (503): an error, no answer in time, a replica mistaken for the primary
+/// (`READONLY`), a full memory (`OOM`), a server that is still loading. If the answer was lost, the entry
+/// may exist. A client that sends the same assertion again is then told that it was used, and signs a new
+/// one; the assertion is never accepted twice.
 ///
-/// It never [looks](ReplayStore::seen): that would be another round trip. Put a [`TieredReplay`](super::TieredReplay) around
-/// it to look at what this node has seen itself.
+/// This store never [looks](ReplayStore::seen), since that would be another round trip. Wrap it in a
+/// [`TieredReplay`](super::TieredReplay) to look at the assertions that this node has seen itself.
 ///
-/// Keys are `{prefix}:1:{22 characters}`, a truncated SHA-256 of the client and its `jti`. They hold no identifier,
-/// and spread over all slots of a cluster.
+/// Keys are `{prefix}:1:{22 characters}`, with a truncated SHA-256 of the client and its `jti`. They
+/// reveal no identifier and spread over all slots of a cluster.
 ///
 /// ```no_run
-/// use tower_client_assertion::replay::{MemoryReplay, RedisReplay, TieredReplay};
+/// use tower_client_assertion::replay::{
+///     MemoryReplay, RedisReplay, TieredReplay,
+/// };
 ///
 /// # async fn run() -> Result<(), tower_client_assertion::ConfigError> {
-/// let shared = RedisReplay::standalone("rediss://token-endpoint:password@redis.example.com:6379").connect().await?;
+/// let url = "rediss://token-endpoint:password@redis.example.com:6379";
+/// let shared = RedisReplay::standalone(url).connect().await?;
 /// let store = TieredReplay::new(MemoryReplay::new(1_000_000)?, shared);
 /// # Ok(())
 /// # }
@@ -49,30 +55,33 @@ pub struct RedisReplay(Arc<Shared>);
 
 struct Shared {
     link: Link,
-    keys: Keys,
+    keys: StoreKeys,
     clock_margin: Duration,
     replicas: Option<Replicas>,
 }
 
 impl RedisReplay {
-    /// Starts to configure a store on one server: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+    /// Configures a store on one server: `redis://[user:password@]host[:port][/database]`, or `rediss://`
+    /// for TLS.
     ///
-    /// Behind a proxy, a load balancer or a name that follows the primary, give that one's URL. For Redis Cluster see
-    /// [`cluster`](Self::cluster).
+    /// With a proxy, a load balancer or a name that follows the primary, use the URL of that. For Redis
+    /// Cluster see [`cluster`](Self::cluster).
     pub fn standalone(url: impl Into<String>) -> RedisReplayBuilder {
         RedisReplayBuilder::standalone(url.into())
     }
 
-    /// Starts to configure a store on a Redis Cluster, of which these are some nodes. The others are found through them.
+    /// Configures a store on a Redis Cluster. The URLs are those of some of its nodes; the others are
+    /// discovered.
     ///
-    /// All URLs have the same scheme, user and password. Clusters have no databases.
+    /// All URLs must have the same scheme, user and password. Clusters have no databases.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>) -> RedisReplayBuilder {
         RedisReplayBuilder::cluster(urls.into_iter().map(Into::into).collect())
     }
 }
 
 impl Shared {
-    /// For how long the store keeps an entry: the margin covers nodes whose clocks differ, and a server whose clock is set.
+    /// Returns how long the store keeps an entry. The margin covers nodes whose clocks differ, and a server
+    /// whose clock is adjusted.
     fn lifetime(&self, until: UnixTime, now: UnixTime) -> Result<Duration, PortError> {
         const LONGEST: u64 = 366 * 24 * 60 * 60;
         match until.as_secs().saturating_sub(now.as_secs()) {
