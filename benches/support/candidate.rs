@@ -81,7 +81,7 @@ impl Candidate {
     /// How its requests are refused, if they are.
     fn refusal(self) -> Option<RejectionKind> {
         match self {
-            Self::Refused(index) => Some(RejectionKind::Client(REFUSALS[index].fault)),
+            Self::Refused(index) => Some(RejectionKind::Client(REFUSALS[index].fault.clone())),
             Self::ReplayedByUrl => Some(RejectionKind::Client(ClientFault::Replayed)),
             _ => None,
         }
@@ -111,7 +111,7 @@ impl Candidate {
         let mut service = used(pool, self);
         let response = answer(&mut service, self.requests(pool, 1).remove(0));
         let kind = response.extensions().get::<Rejection>().map(Rejection::kind);
-        assert_eq!(kind, self.refusal(), "{self:?}");
+        assert_eq!(kind, self.refusal().as_ref(), "{self:?}");
     }
 
     /// Prepares this many calls, and a verifier of their own.

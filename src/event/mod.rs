@@ -214,8 +214,8 @@ impl<'a> Finding<'a> {
     }
 
     /// Which claim failed and why.
-    pub fn fault(&self) -> ClientFault {
-        self.fault
+    pub fn fault(&self) -> &ClientFault {
+        &self.fault
     }
 }
 

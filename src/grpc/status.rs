@@ -31,7 +31,7 @@ pub(super) fn response<RB: Default>(rejection: &Rejection) -> Response<RB> {
 }
 
 /// In the words of the metadata where they differ from those of a form.
-fn of_theirs(fault: ClientFault) -> (&'static str, &'static str) {
+fn of_theirs(fault: &ClientFault) -> (&'static str, &'static str) {
     match fault {
         ClientFault::FormMalformed => (INVALID_ARGUMENT, "Metadata are not valid UTF-8"),
         ClientFault::RepeatedParameter(_) => (INVALID_ARGUMENT, "Client assertion metadata must not be repeated"),
@@ -44,7 +44,7 @@ fn of_theirs(fault: ClientFault) -> (&'static str, &'static str) {
     }
 }
 
-fn of_ours(fault: ServerFault) -> &'static str {
+fn of_ours(fault: &ServerFault) -> &'static str {
     match fault {
         ServerFault::ClientOverloaded => RESOURCE_EXHAUSTED,
         fault if fault.is_lasting() => INTERNAL,

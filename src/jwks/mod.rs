@@ -69,7 +69,6 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body;
 
-pub(crate) use cache::may_be_outdated;
 pub use cache::{KeySetCache, KeySetCacheBuilder, KeySource, Keys, KeysUnavailable, Prefetched, SourceState};
 pub use fetch::{AddressGuard, FetchError, JwksUrl, RefusedAddress, UrlError};
 #[cfg(feature = "jwks-client")]

@@ -245,7 +245,7 @@ impl Guard {
 }
 
 /// Whether the rest of the body is not going to be read: the connection cannot be used again (RFC 9110, section 15.5.14).
-fn abandons_body(kind: RejectionKind) -> bool {
+fn abandons_body(kind: &RejectionKind) -> bool {
     matches!(kind, RejectionKind::Client(ClientFault::BodyTooLarge | ClientFault::BodyTimeout))
 }
 

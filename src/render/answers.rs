@@ -38,8 +38,8 @@ impl Answers {
         let kind = rejection.kind();
         let (before, after) = self.kept.split_at(home(kind).min(self.kept.len()));
         for place in after.iter().chain(before) {
-            let kept = place.get_or_init(|| Box::new(Kept { kind, answer: self.make(rejection) }));
-            if kept.kind == kind {
+            let kept = place.get_or_init(|| Box::new(Kept { kind: kind.clone(), answer: self.make(rejection) }));
+            if kept.kind == *kind {
                 return kept.answer.clone();
             }
         }
@@ -54,7 +54,7 @@ impl Answers {
     }
 }
 
-fn home(kind: RejectionKind) -> usize {
+fn home(kind: &RejectionKind) -> usize {
     let mut home = Home(0);
     kind.hash(&mut home);
     home.0 % PLACES

@@ -129,7 +129,7 @@ impl RenderRejection for Opaque {
 }
 
 /// The client need not know what ails us, only whether to try again.
-pub(crate) fn describe_ours(fault: ServerFault) -> &'static str {
+pub(crate) fn describe_ours(fault: &ServerFault) -> &'static str {
     match fault {
         fault if fault.is_lasting() => "The authorization server is misconfigured",
         ServerFault::ClientOverloaded => "Too many requests of this client at once",
@@ -139,7 +139,7 @@ pub(crate) fn describe_ours(fault: ServerFault) -> &'static str {
 
 /// `temporarily_unavailable` and `server_error` are defined for the authorization endpoint (RFC 6749, section 4.1.2.1); at the
 /// token endpoint they are custom.
-fn code(kind: RejectionKind) -> &'static str {
+fn code(kind: &RejectionKind) -> &'static str {
     use ClientFault as F;
     match kind {
         RejectionKind::Server(fault) if fault.is_lasting() => "server_error",
@@ -175,7 +175,7 @@ fn code(kind: RejectionKind) -> &'static str {
             | F::ClientIdMismatch
             | F::UnknownClient
             | F::MethodNotRegistered
-            | F::KeySetUrl
+            | F::JkuMismatch
             | F::KeySetUnavailable
             | F::NoKey
             | F::AmbiguousKey
@@ -191,7 +191,7 @@ fn code(kind: RejectionKind) -> &'static str {
 /// without the key read the same. That makes guessing names harder, not impossible: whoever knows a client's `kid`, or may
 /// leave it out, is told of the signature, and whoever takes the other kind of algorithm is told of that, as the client's
 /// own engineers must be. [`Opaque`] tells nobody.
-pub(crate) fn describe(fault: ClientFault) -> &'static str {
+pub(crate) fn describe(fault: &ClientFault) -> &'static str {
     use ClientFault as F;
     match fault {
         F::Method => "Token requests must use POST",
@@ -202,7 +202,7 @@ pub(crate) fn describe(fault: ClientFault) -> &'static str {
         F::BodyTimeout => "Request body did not arrive in time",
         F::FormMalformed => "Request body is not valid form data",
         F::TooManyParameters => "Request body has too many parameters",
-        F::RepeatedParameter(parameter) => repeated(parameter),
+        F::RepeatedParameter(parameter) => repeated(*parameter),
         F::CredentialsInQuery => "Client credentials must not be sent in the query string",
         F::MissingGrantType => "Missing grant_type parameter",
         F::UnsupportedGrantType => "Grant type is not supported",
@@ -220,12 +220,12 @@ pub(crate) fn describe(fault: ClientFault) -> &'static str {
         F::AlgorithmNotAllowed => "Signing algorithm is not allowed",
         F::AlgorithmNotRegistered => "Signing algorithm does not match the registered one",
         F::CriticalHeader => "Unsupported critical header parameter",
-        F::Claim(claim, fault) => describe_claim(claim, fault),
+        F::Claim(claim, fault) => describe_claim(*claim, *fault),
         F::ClientIdMismatch => "client_id does not match the client assertion",
         F::UnknownClient | F::NoKey | F::AmbiguousKey | F::WeakKey => "Client authentication failed",
         F::MethodNotRegistered => "Authentication method is not registered for this client",
         F::KeySetUnavailable => "Client key set could not be retrieved",
-        F::KeySetUrl => "JWT header 'jku' does not match the registered key set URL",
+        F::JkuMismatch => "JWT header 'jku' does not match the registered key set URL",
         F::BadSignature => "Client assertion signature is invalid",
         F::Replayed => "Client assertion has already been used",
     }
@@ -278,7 +278,7 @@ struct OAuthError<'a> {
 }
 
 /// Status and headers, which follow from the kind alone, around `body`.
-fn respond(kind: RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
+fn respond(kind: &RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
     // Three strings always serialise; were it otherwise, an empty body would still refuse.
     let json = serde_json::to_vec(body).unwrap_or_default();
     let mut response = Response::new(Bytes::from(json));
@@ -295,7 +295,7 @@ fn respond(kind: RejectionKind, body: &OAuthError<'_>) -> Response<Bytes> {
 }
 
 /// The status, and the header that goes with it.
-fn status(kind: RejectionKind) -> (StatusCode, Option<(header::HeaderName, &'static str)>) {
+fn status(kind: &RejectionKind) -> (StatusCode, Option<(header::HeaderName, &'static str)>) {
     use ClientFault as F;
     match kind {
         RejectionKind::Server(fault) if fault.is_lasting() => (StatusCode::INTERNAL_SERVER_ERROR, None),
@@ -318,7 +318,7 @@ fn status(kind: RejectionKind) -> (StatusCode, Option<(header::HeaderName, &'sta
         RejectionKind::Client(F::BodyTimeout) => (StatusCode::REQUEST_TIMEOUT, None),
         // RFC 6749, section 5.2: whoever used the Authorization header is challenged with its scheme.
         RejectionKind::Client(F::SeveralMechanisms(Some(scheme)) | F::NoAuthentication(Some(scheme))) => {
-            match challenge(scheme) {
+            match challenge(*scheme) {
                 Some(challenge) => (StatusCode::UNAUTHORIZED, Some((header::WWW_AUTHENTICATE, challenge))),
                 None => (StatusCode::BAD_REQUEST, None),
             }

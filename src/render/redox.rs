@@ -54,14 +54,14 @@ impl Redox {
     }
 
     /// The rows of the troubleshooting page.
-    fn describe(&self, fault: ClientFault) -> &str {
+    fn describe(&self, fault: &ClientFault) -> &str {
         use ClientFault as F;
         match fault {
             F::AlgorithmNotAllowed
             | F::AlgorithmNotRegistered
             | F::CriticalHeader
             | F::MethodNotRegistered
-            | F::KeySetUrl
+            | F::JkuMismatch
             | F::WeakKey
             | F::BadSignature => "",
             F::ContentType => "x-www-form-urlencoded content-type required",
@@ -72,7 +72,7 @@ impl Redox {
             F::MissingAssertion => "Missing client assertion",
             F::KidMissing | F::KidInvalid | F::KidNeeded => "JWT header kid property is required",
             F::UnknownClient | F::KeySetUnavailable | F::NoKey | F::AmbiguousKey => &self.key_not_found,
-            F::Claim(claim, fault) => redox_claim(claim, fault),
+            F::Claim(claim, fault) => redox_claim(*claim, *fault),
             F::ClientIdMismatch => "Unexpected iss claim value",
             F::Replayed => "Unexpected jti claim value",
             F::NotThreeParts | F::Encrypted => "JWTs must have three components",

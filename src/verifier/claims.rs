@@ -85,7 +85,7 @@ impl<'a> PlausibleAssertion<'a> {
             judge(assertion, None, rules).map_err(|(_, fault)| fault)?;
         }
         if !rules.allows_jku(&assertion.header, client.key_set_url()) {
-            return Err(ClientFault::KeySetUrl);
+            return Err(ClientFault::JkuMismatch);
         }
         let audience = rules.first_audience(assertion).ok_or(ClientFault::Malformed)?;
         let valid_until = rules.valid_until(&assertion.claims);

@@ -20,7 +20,7 @@ use crate::event::EventSink;
 use crate::identity::ClientIdentity;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::KeySet;
-use crate::jwks::{KeySource, Keys, KeysUnavailable, may_be_outdated};
+use crate::jwks::{KeySource, Keys, KeysUnavailable};
 use crate::policy::{Audiences, Limits, Policy};
 use crate::port::{Answer, PortError};
 use crate::registry::{Client, ClientRegistry, Found};
@@ -56,7 +56,7 @@ pub use metadata::ClientAuthMetadata;
 ///
 /// let request = TokenRequest::new(b"grant_type=client_credentials");
 /// let rejection = verifier.verify(&request).await.unwrap_err();
-/// assert_eq!(rejection.kind(), RejectionKind::Client(ClientFault::NoAuthentication(None)));
+/// assert_eq!(*rejection.kind(), RejectionKind::Client(ClientFault::NoAuthentication(None)));
 /// # Ok(())
 /// # }
 /// ```
@@ -212,7 +212,7 @@ impl Verifier {
             Answer::Ready(keys) => keys.map_err(no_keys)?,
             Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Keys(Arc::clone(client), future))),
         };
-        let outdated = |kind| matches!(kind, RejectionKind::Client(fault) if may_be_outdated(fault));
+        let outdated = |kind: &_| matches!(kind, RejectionKind::Client(fault) if fault.depends_on_keys());
         let rejection = match self.check_signature(bound, client, Some(&keys)) {
             Ok(signed) => return Ok(self.admit(signed, now)),
             Err(rejection) if may_ask && outdated(rejection.kind()) => rejection,

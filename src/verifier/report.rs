@@ -36,7 +36,7 @@ impl Verifier {
 
     /// Where a layer around us has just spent the same assertion, a replay is nothing that the client could mend.
     fn explain(&self, request: &TokenRequest<'_>, rejection: &mut Rejection) {
-        let replayed = rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
+        let replayed = *rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
         if replayed && request.earlier().is_some_and(|earlier| self.carries(request, earlier)) {
             *rejection = rejection.clone().because_of(ServerFault::MountedTwice);
         }

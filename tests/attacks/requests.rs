@@ -200,7 +200,7 @@ fn e32_e33_secrets_and_keys_for_something_else_are_not_used() {
         assert_eq!(keys.skipped().iter().map(|key| key.reason()).collect::<Vec<_>>(), [reason], "{jwk}");
         let client = Client::new(CLIENT, keys).unwrap();
         let verifier = builder_of(Policy::RFC7523, [client], MemoryReplay::new(9).unwrap()).build().unwrap();
-        let kind = verify(&verifier, &form(&self::jwt(CLIENT).signed())).unwrap_err().kind();
+        let kind = verify(&verifier, &form(&self::jwt(CLIENT).signed())).unwrap_err().kind().clone();
         assert_eq!(kind, RejectionKind::Client(ClientFault::NoKey), "{jwk}");
     }
 }
@@ -258,9 +258,9 @@ fn e38_nothing_is_remembered_for_ever_and_what_is_full_is_closed() {
     verify(&verifier, &first).unwrap();
     verify(&verifier, &form(&jwt(CLIENT).signed())).unwrap();
     let rejection = verify(&verifier, &form(&jwt(CLIENT).signed())).unwrap_err();
-    assert_eq!(rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
+    assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
     let replayed = verify(&verifier, &first).unwrap_err();
-    assert_eq!(replayed.kind(), RejectionKind::Client(ClientFault::Replayed), "nothing was forgotten to make room");
+    assert_eq!(*replayed.kind(), RejectionKind::Client(ClientFault::Replayed), "nothing was forgotten to make room");
 }
 
 #[test]

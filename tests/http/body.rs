@@ -90,7 +90,7 @@ async fn send<B: Body<Data = Bytes>>(request: Request<B>) -> Response<ResponseBo
 }
 
 fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get::<Rejection>().map(Rejection::kind)
+    response.extensions().get::<Rejection>().map(Rejection::kind).cloned()
 }
 
 fn padded(len: usize) -> String {

@@ -32,7 +32,7 @@ async fn handler(request: Request<&'static str>) -> Result<Response<String>, Inf
 }
 
 fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get().map(Rejection::kind)
+    response.extensions().get().map(Rejection::kind).cloned()
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn send(headers: &HeaderMap) -> Result<HeaderMap, ClientFault> {
     request.headers_mut().clone_from(headers);
     let response = now_or_never(ClientAssertionLayer::new(verifier()).layer(handler).call(request)).unwrap();
     match response.extensions().get::<Rejection>().map(Rejection::kind) {
-        Some(RejectionKind::Client(fault)) => Err(fault),
+        Some(RejectionKind::Client(fault)) => Err(fault.clone()),
         Some(other) => panic!("{other}"),
         None => Ok(seen.lock().unwrap().clone()),
     }

@@ -42,7 +42,7 @@ fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Re
 }
 
 fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get().map(Rejection::kind)
+    response.extensions().get().map(Rejection::kind).cloned()
 }
 
 fn text(response: Response<Full<Bytes>>) -> String {
@@ -228,7 +228,9 @@ fn a_body_in_another_transfer_coding_than_chunks_is_refused() {
     let handler =
         service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
     let encoded = Some(RejectionKind::Client(ClientFault::ContentEncoding));
-    for (coding, expected) in [("chunked", None), ("Chunked", None), ("gzip, chunked", encoded), ("gzip", encoded)] {
+    for (coding, expected) in
+        [("chunked", None), ("Chunked", None), ("gzip, chunked", encoded.clone()), ("gzip", encoded)]
+    {
         let mut request = post(form(&Jwt::new().signed()));
         request.headers_mut().insert("transfer-encoding", coding.parse().unwrap());
         let response = now_or_never(layer.layer(handler).call(request)).unwrap();
@@ -257,7 +259,7 @@ fn a_body_that_was_read_before_is_missed() {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         });
         let response = now_or_never(layer.layer(handler).call(request)).unwrap();
-        assert_eq!(kind(&response), Some(expected), "{length:?}");
+        assert_eq!(kind(&response), Some(expected.clone()), "{length:?}");
         let lasting = matches!(expected, RejectionKind::Server(_));
         assert_eq!(response.status() == StatusCode::INTERNAL_SERVER_ERROR, lasting, "{length:?}");
     }

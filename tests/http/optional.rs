@@ -206,6 +206,6 @@ fn auth_01_a_verifier_that_is_asked_to_verify_lets_nothing_go_without() {
         ("grant_type=client_credentials&client_assertion=", ClientFault::NoAuthentication(None)),
     ] {
         let rejection = verify(&verifier(), body).unwrap_err();
-        assert_eq!(rejection.kind(), RejectionKind::Client(fault), "{body}");
+        assert_eq!(*rejection.kind(), RejectionKind::Client(fault), "{body}");
     }
 }

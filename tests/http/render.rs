@@ -61,7 +61,7 @@ const TABLE: &[(F, u16, &str, &str)] = &[
     (F::Claim(Claim::Exp, ClaimFault::Future), 400, "invalid_client", "exp is too far in the future"),
     (F::ClientIdMismatch, 400, "invalid_client", "client_id does not match the client assertion"),
     (F::UnknownClient, 400, "invalid_client", "Client authentication failed"),
-    (F::KeySetUrl, 400, "invalid_client", "JWT header 'jku' does not match the registered key set URL"),
+    (F::JkuMismatch, 400, "invalid_client", "JWT header 'jku' does not match the registered key set URL"),
     (F::KeySetUnavailable, 400, "invalid_client", "Client key set could not be retrieved"),
     (F::NoKey, 400, "invalid_client", "Client authentication failed"),
     (F::AmbiguousKey, 400, "invalid_client", "Client authentication failed"),
@@ -78,7 +78,7 @@ fn json_of(renderer: &dyn RenderRejection, rejection: &Rejection) -> (u16, Value
 #[test]
 fn each_fault_has_its_status_code_and_description() {
     for (fault, status, error, description) in TABLE {
-        let rejection = Rejection::from(*fault);
+        let rejection = Rejection::from(fault.clone());
         let expected = json!({"error": error, "error_description": description});
         assert_eq!(json_of(&Rfc6749::default(), &rejection), (*status, expected), "{fault:?}");
         assert_eq!(json_of(&Opaque, &rejection), (*status, json!({"error": error})), "{fault:?}");
@@ -88,7 +88,7 @@ fn each_fault_has_its_status_code_and_description() {
 #[test]
 fn descriptions_keep_to_the_characters_of_rfc_6749_and_of_grpc_messages() {
     for (fault, ..) in TABLE {
-        let (_, body) = json_of(&Rfc6749::default(), &Rejection::from(*fault));
+        let (_, body) = json_of(&Rfc6749::default(), &Rejection::from(fault.clone()));
         let description = body["error_description"].as_str().unwrap();
         // A percent sign would have to be encoded in a `grpc-message`.
         let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E) && byte != b'%';
@@ -114,7 +114,7 @@ fn what_is_our_fault_is_never_the_clients_and_says_when_to_come_again_if_that_wo
         let renderers: [&dyn RenderRejection; 4] =
             [&Rfc6749::default(), &Opaque, &Redox::default(), &Redox::default().standard_codes()];
         for renderer in renderers {
-            let rejection = Rejection::from(fault);
+            let rejection = Rejection::from(fault.clone());
             let response = renderer.render(&rejection);
             assert_eq!(response.status(), status, "{fault:?}");
             let found = response.headers().get("retry-after").map(|value| value.to_str().unwrap());
@@ -139,10 +139,10 @@ fn statuses_that_need_a_header_have_it() {
 #[test]
 fn redox_keeps_to_400_and_invalid_request_but_for_the_transport() {
     for (fault, status, ..) in TABLE {
-        let (found, body) = json_of(&Redox::default(), &Rejection::from(*fault));
+        let (found, body) = json_of(&Redox::default(), &Rejection::from(fault.clone()));
         let expected = if *status == 401 { 400 } else { *status };
         assert_eq!((found, body["error"].as_str()), (expected, Some("invalid_request")), "{fault:?}");
-        let (found, _) = json_of(&Redox::default().standard_codes(), &Rejection::from(*fault));
+        let (found, _) = json_of(&Redox::default().standard_codes(), &Rejection::from(fault.clone()));
         assert_eq!(found, *status, "{fault:?}");
     }
 }

@@ -108,7 +108,7 @@ where
     assert_eq!((response.status(), response.headers()), (expected.status(), expected.headers()), "{rejection:?}");
     let body = now_or_never(http_body_util::BodyExt::collect(response.into_body())).unwrap().to_bytes();
     assert_eq!(&body, expected.body(), "{rejection:?}");
-    rejection.kind()
+    rejection.kind().clone()
 }
 
 #[test]

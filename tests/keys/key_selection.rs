@@ -37,7 +37,7 @@ fn outcome(verifier: &Verifier, signer: &Signer, kid: Option<&str>) -> Result<Op
     let jwt = kid.into_iter().fold(jwt, |jwt, kid| jwt.header("kid", kid));
     match verify(verifier, &form(&jwt.signed_by(signer))) {
         Ok(identity) => Ok(identity.key_id().map(str::to_owned)),
-        Err(rejection) => match rejection.kind() {
+        Err(rejection) => match rejection.kind().clone() {
             RejectionKind::Client(fault) => Err(fault),
             other => panic!("{other:?}"),
         },

@@ -758,7 +758,7 @@ fn outcome(jwks: &[Value], signer: &Signer, kid: &str) -> Result<(), ClientFault
             assert_eq!(identity.algorithm().name(), signer.alg);
             Ok(())
         }
-        Err(rejection) => match rejection.kind() {
+        Err(rejection) => match rejection.kind().clone() {
             RejectionKind::Client(fault) => Err(fault),
             other => panic!("not the client's fault: {other:?}"),
         },

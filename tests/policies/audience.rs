@@ -25,7 +25,7 @@ fn verifier(policy: Policy) -> Verifier {
 
 /// [`Verifier::verify`] judges by every policy, and the client's own decides.
 fn outcome(verifier: &Verifier, jwt: &Jwt) -> Result<ClientIdentity, ClientFault> {
-    verify(verifier, &form(&jwt.signed())).map_err(|rejection| match rejection.kind() {
+    verify(verifier, &form(&jwt.signed())).map_err(|rejection| match rejection.kind().clone() {
         RejectionKind::Client(fault) => fault,
         other => panic!("{other:?}"),
     })
@@ -167,7 +167,7 @@ fn an_assertion_that_declares_itself_asks_for_the_sole_issuer_whatever_is_config
             ] {
                 let found =
                     outcome(&verifier, &jwt.clone().claim("aud", aud.clone()).claim("jti", crate::common::fresh_jti()));
-                let expected = if accepted { Ok(false) } else { refused };
+                let expected = if accepted { Ok(false) } else { refused.clone() };
                 assert_eq!(found.map(|identity| identity.has_lax_audience()), expected, "{name}, {typ}, {aud}");
             }
         }

@@ -93,7 +93,7 @@ fn verifier(registry: impl ClientRegistry) -> Verifier {
 
 fn outcome(verifier: &Verifier, signer: &Signer, client_id: &str) -> Result<(), ClientFault> {
     let assertion = Jwt::by(signer, client_id).signed_by(signer);
-    match verify(verifier, &form(&assertion)).map_err(|rejection| rejection.kind()) {
+    match verify(verifier, &form(&assertion)).map_err(|rejection| rejection.kind().clone()) {
         Ok(identity) => {
             assert_eq!(identity.client_id().as_str(), client_id);
             Ok(())

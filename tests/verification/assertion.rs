@@ -10,7 +10,7 @@ fn fault_within(limits: Limits, assertion: &str) -> Option<ClientFault> {
     let verifier = builder(Policy::REDOX).limits(limits).build().unwrap();
     match verify(&verifier, &form(assertion)) {
         Ok(_) => None,
-        Err(rejection) => match rejection.kind() {
+        Err(rejection) => match rejection.kind().clone() {
             RejectionKind::Client(fault) => Some(fault),
             other => panic!("{other:?}"),
         },

@@ -74,7 +74,7 @@ fn outcomes_have_their_level_and_no_part_of_the_assertion() {
         ("DEBUG", "client authenticated", "clinic-7"),
         ("INFO", "client refused: aud is not an accepted value", "https://other"),
         ("WARN", "client not authenticated: too many signatures are being checked", "clinic-7"),
-        ("ERROR", "client not authenticated: the clock has no time", "clinic-7"),
+        ("ERROR", "client not authenticated: the clock is unavailable", "clinic-7"),
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:?}");
     for (line, (level, message, detail)) in lines.iter().zip(starts) {

@@ -11,7 +11,7 @@ use tower_client_assertion::{Policy, TokenRequest, Verifier};
 fn fault(verifier: &Verifier, request: &TokenRequest<'_>) -> Option<ClientFault> {
     match now_or_never(verifier.verify(request)) {
         Ok(_) => None,
-        Err(rejection) => match rejection.kind() {
+        Err(rejection) => match rejection.kind().clone() {
             RejectionKind::Client(fault) => Some(fault),
             other => panic!("{other:?}"),
         },

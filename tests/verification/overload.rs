@@ -34,7 +34,7 @@ fn bounded(checks: &SignatureChecks) -> (Verifier, Signer) {
 }
 
 fn outcome(verifier: &Verifier, assertion: &str) -> Result<String, RejectionKind> {
-    let identity = verify(verifier, &form(assertion)).map_err(|rejection| rejection.kind())?;
+    let identity = verify(verifier, &form(assertion)).map_err(|rejection| rejection.kind().clone())?;
     Ok(identity.client_id().to_string())
 }
 

@@ -41,7 +41,7 @@ fn jwt(verifier: &Verifier, signer: &Signer) -> Jwt {
 }
 
 fn outcome(verifier: &Verifier, assertion: &str) -> Result<ClientIdentity, ClientFault> {
-    verify(verifier, &form(assertion)).map_err(|rejection| match rejection.kind() {
+    verify(verifier, &form(assertion)).map_err(|rejection| match rejection.kind().clone() {
         RejectionKind::Client(fault) => fault,
         other => panic!("{other:?}"),
     })

@@ -122,7 +122,7 @@ fn verifier(jwk: &Value) -> Verifier {
 }
 
 fn fault(verifier: &Verifier, assertion: &str) -> Option<ClientFault> {
-    match verify(verifier, &form(assertion)).map_err(|rejection| rejection.kind()) {
+    match verify(verifier, &form(assertion)).map_err(|rejection| rejection.kind().clone()) {
         Ok(_) => None,
         Err(RejectionKind::Client(fault)) => Some(fault),
         Err(other) => panic!("not the client's fault: {other:?}"),

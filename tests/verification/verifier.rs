@@ -25,7 +25,7 @@ fn without_audience(policy: Policy) -> VerifierBuilder {
 }
 
 fn client_fault<T: std::fmt::Debug>(outcome: Result<T, tower_client_assertion::Rejection>) -> ClientFault {
-    match outcome.unwrap_err().kind() {
+    match outcome.unwrap_err().kind().clone() {
         RejectionKind::Client(fault) => fault,
         other => panic!("not the client's fault: {other:?}"),
     }
@@ -145,7 +145,7 @@ fn a_clock_without_time_is_our_fault_but_junk_stays_the_clients() {
     let verifier = builder(Policy::REDOX).clock(time.clone()).build().unwrap();
     time.stop();
     let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
-    assert_eq!(rejection.kind(), RejectionKind::Server(ServerFault::Clock));
+    assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::Clock));
     assert_eq!(client_fault(verify(&verifier, &form("a.b"))), ClientFault::NotThreeParts);
 }
 
@@ -203,7 +203,7 @@ async fn ports_that_need_time_are_waited_for() {
     let request = TokenRequest::new(body.as_bytes());
     assert_eq!(verifier.verify(&request).await.unwrap().client_id().as_str(), CLIENT);
     let rejection = verifier.verify(&request).await.unwrap_err();
-    assert_eq!(rejection.kind(), RejectionKind::Client(ClientFault::Replayed));
+    assert_eq!(*rejection.kind(), RejectionKind::Client(ClientFault::Replayed));
     assert!(rejection.is_proven());
 }
 
@@ -239,7 +239,7 @@ async fn an_assertion_that_expires_while_the_store_is_waited_for_is_not_let_in_o
             time.advance(advance);
             store.permits.add_permits(1);
         });
-        let kind = outcome.map(|_| ()).map_err(|rejection| (rejection.kind(), rejection.is_proven()));
+        let kind = outcome.map(|_| ()).map_err(|rejection| (rejection.kind().clone(), rejection.is_proven()));
         let late = Err((RejectionKind::Server(ServerFault::ReplayStore), true));
         assert_eq!(kind, if accepted { Ok(()) } else { late }, "{advance}");
     }
@@ -255,7 +255,7 @@ async fn a_clock_that_fails_while_the_store_is_waited_for_is_our_fault() {
         time.stop();
         store.permits.add_permits(1);
     });
-    assert_eq!(outcome.unwrap_err().kind(), RejectionKind::Server(ServerFault::Clock));
+    assert_eq!(*outcome.unwrap_err().kind(), RejectionKind::Server(ServerFault::Clock));
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn a_port_that_fails_is_our_fault_and_its_cause_is_kept() {
     for (verifier, fault, proven) in cases {
         let body = form(&Jwt::new().signed());
         let rejection = verifier.verify(&TokenRequest::new(body.as_bytes())).await.unwrap_err();
-        assert_eq!(rejection.kind(), RejectionKind::Server(fault));
+        assert_eq!(*rejection.kind(), RejectionKind::Server(fault));
         assert_eq!(rejection.source().unwrap().to_string(), "the database is gone");
         assert_eq!(rejection.is_proven(), proven);
     }
@@ -304,7 +304,7 @@ fn a_registry_that_answers_with_another_client_is_not_believed() {
     let verifier =
         Verifier::builder(Policy::REDOX, Confused, replay()).audience(AUDIENCE).clock(clock()).build().unwrap();
     let jwt = Jwt::by(&SIGNER, "clinic-8").signed();
-    assert_eq!(verify(&verifier, &form(&jwt)).unwrap_err().kind(), RejectionKind::Server(ServerFault::Registry));
+    assert_eq!(*verify(&verifier, &form(&jwt)).unwrap_err().kind(), RejectionKind::Server(ServerFault::Registry));
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_full_replay_store_refuses_as_our_fault() {
         .unwrap();
     assert!(verify(&verifier, &form(&Jwt::new().signed())).is_ok());
     let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
-    assert_eq!(rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
+    assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
     assert_eq!(store.len(), 1);
 }
 

@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex};
 use tokio::time::timeout;
 
 pub use settings::KeySetCacheBuilder;
-pub(crate) use source::may_be_outdated;
 pub use source::{KeySource, Keys};
 pub use state::SourceState;
 

@@ -20,15 +20,9 @@ use crate::jwks::fetch::JwksUrl;
 use crate::jwks::fetch::{FetchError, KeysUnavailable};
 use crate::lock::lock;
 use crate::port::Answer;
-use crate::rejection::ClientFault;
 
 /// The keys of a source, or why there are none.
 pub type Keys = Result<Arc<KeySet>, KeysUnavailable>;
-
-/// Whether an assertion that was refused for this may have been signed with keys that are newer than ours.
-pub(crate) fn may_be_outdated(fault: ClientFault) -> bool {
-    matches!(fault, ClientFault::NoKey | ClientFault::AmbiguousKey | ClientFault::WeakKey | ClientFault::BadSignature)
-}
 
 /// The keys of one client at one URL. Cheap to clone; clones are the same source.
 #[derive(Clone)]
