@@ -6,8 +6,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod architecture;
+mod checkers;
 #[cfg(all(unix, feature = "axum"))]
 mod compile_fail;
+mod modules;
 #[cfg(all(
     unix,
     feature = "axum",
@@ -18,4 +21,5 @@ mod compile_fail;
 ))]
 mod public_api;
 mod requirements;
+mod source;
 mod types;
