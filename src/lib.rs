@@ -1,128 +1,215 @@
-//! Client authentication by signed JWT for OAuth 2.0 token endpoints, as a [Tower](https://docs.rs/tower) layer: RFC 7521
-//! and RFC 7523, SMART Backend Services, FAPI 2.0, OpenID Connect and the Redox API, in front of axum, hyper and every other
-//! service over [`http`].
+//! A [Tower](https://docs.rs/tower) layer that authenticates OAuth 2.0 clients by signed JWT before
+//! their requests reach your token endpoint.
 //!
-//! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never called.** The one exception is a
-//! layer that was told to be [`optional`](ClientAssertionLayer::optional).
+//! It is for authorization servers, and for anything else with a token endpoint, in axum, hyper,
+//! tonic or any other service over [`http`](https://docs.rs/http). It covers RFC 7521 and RFC 7523
+//! as updated by RFC 10070, OpenID Connect, FAPI 2.0, SMART Backend Services and the Redox API. It
+//! is not for APIs that check access tokens, and not for the clients that sign assertions.
+//!
+//! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never
+//! called.** The only exception is a layer configured as
+//! [`optional`](ClientAssertionLayer::optional).
 //!
 //! ```
+//! use bytes::Bytes;
 //! use http::{Request, Response, StatusCode};
-//! use http_body_util::Full;
+//! use http_body_util::{BodyExt, Full};
 //! use tower::{Layer, ServiceExt, service_fn};
-//! use tower_client_assertion::registry::FixedRegistry;
+//! use tower_client_assertion::registry::{Client, FixedRegistry};
 //! use tower_client_assertion::replay::MemoryReplay;
-//! use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+//! use tower_client_assertion::{ClientAssertionLayer, ClientIdentity};
+//! use tower_client_assertion::{JWT_BEARER, Policy, RequestBody};
+//! use tower_client_assertion::Verifier;
+//! # use aws_lc_rs::rand::SystemRandom;
+//! # use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+//! # use base64::Engine;
+//! # use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+//! # use serde_json::json;
+//! # use tower_client_assertion::keys::KeySet;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let verifier = Verifier::builder(Policy::RFC7523, FixedRegistry::new([])?, MemoryReplay::new(100_000)?)
+//! # let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+//! # let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+//! # let key = json!({"kty": "EC", "crv": "P-256", "x": BASE64.encode(x), "y": BASE64.encode(y)});
+//! # let keys = KeySet::parse(json!({"keys": [key]}).to_string().as_bytes())?;
+//! # let now = std::time::UNIX_EPOCH.elapsed()?.as_secs();
+//! # let claims = json!({"iss": "reports", "sub": "reports", "aud": "https://as.example.com",
+//! #     "jti": "a1b2c3", "exp": now + 60});
+//! # let header = BASE64.encode(r#"{"alg":"ES256"}"#);
+//! # let input = format!("{header}.{}", BASE64.encode(claims.to_string()));
+//! # let signature = pair.sign(&SystemRandom::new(), input.as_bytes())?;
+//! # let assertion = format!("{input}.{}", BASE64.encode(signature));
+//! // `keys` holds the public keys that the client registered.
+//! let clients = FixedRegistry::new([Client::new("reports", keys)?])?;
+//! let replay = MemoryReplay::new(100_000)?;
+//! let verifier = Verifier::builder(Policy::RFC7523, clients, replay)
 //!     .issuer("https://as.example.com")
 //!     .build()?;
 //!
-//! let handler = service_fn(|request: Request<RequestBody<Full<_>>>| async move {
-//!     let client = request.extensions().get::<ClientIdentity>().map(ClientIdentity::client_id);
-//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::from(format!("hello {client:?}"))))
+//! // The token endpoint. It is called for verified clients only.
+//! type Body = RequestBody<Full<Bytes>>;
+//! let issue_token = service_fn(|request: Request<Body>| async move {
+//!     let client = request.extensions().get::<ClientIdentity>();
+//!     let client = client.ok_or("not behind the layer")?.client_id();
+//!     let token = format!("a token for {client}");
+//!     Ok::<_, &str>(Response::new(Full::new(Bytes::from(token))))
 //! });
-//! let service = ClientAssertionLayer::new(verifier).path("/token")?.layer(handler);
+//! let service = ClientAssertionLayer::new(verifier).layer(issue_token);
 //!
-//! let request = |path: &str| Request::get(path).body(Full::<bytes::Bytes>::default());
-//! let refused = service.clone().oneshot(request("/token")?).await?;
-//! assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
-//! let passed = service.oneshot(request("/health")?).await?;
-//! assert_eq!(passed.status(), StatusCode::OK);
+//! // `assertion` is a JWT that the client has signed.
+//! let form = format!(
+//!     "grant_type=client_credentials&client_assertion_type={JWT_BEARER}\
+//!      &client_assertion={assertion}"
+//! );
+//! let request = || {
+//!     Request::post("/token")
+//!         .header("content-type", "application/x-www-form-urlencoded")
+//!         .body(Full::new(Bytes::from(form.clone())))
+//! };
+//!
+//! let accepted = service.clone().oneshot(request()?).await?;
+//! assert_eq!(accepted.status(), StatusCode::OK);
+//! let body = accepted.into_body().collect().await?.to_bytes();
+//! assert_eq!(body, "a token for reports");
+//!
+//! // An assertion is good for one request.
+//! let refused = service.oneshot(request()?).await?;
+//! assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+//! let body = refused.into_body().collect().await?.to_bytes();
+//! assert_eq!(
+//!     body,
+//!     "{\"error\":\"invalid_client\",\
+//!      \"error_description\":\"Client assertion has already been used\"}"
+//! );
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The README has the same for axum, with an assertion that is accepted. `examples/` has one to copy for each stack
-//! (`quickstart_axum`, `hyper_server`, `tonic_server`, `rate_limited`, `custom_errors`, `custom_registry`), and `token_server`, a
-//! whole token endpoint. Leave out their `mod support`: it is the client's half.
+//! The README has a whole program with axum that also plays the client. `examples/` has one program
+//! for each stack. When copying one, drop its `mod support`: it only plays the client.
 //!
-//! Which rules hold is a [`Policy`]: the [profiles](manual::profiles) page has them side by side, the
-//! [decisions](manual::decisions) page says why. Clients that publish their keys at a URL have [a page](manual::key_sets) too.
+//! # Where to read on
+//!
+//! The [manual](crate::manual) answers the longer questions:
+//!
+//! | question | page |
+//! |---|---|
+//! | Which rules hold? | [profiles](manual::profiles) |
+//! | Why is it this way? | [decisions](manual::decisions) |
+//! | What does this error mean? | [errors](manual::errors) |
+//! | Which layers go outside, which inside? | [layers](manual::layers) |
+//! | Clients publish keys at a URL: what happens? | [key sets](manual::key_sets) |
+//! | Many nodes: what is promised, what to run? | [fleet](manual::fleet) |
 //!
 //! # The way of a request
 //!
 //! ```text
-//!   request ── another path ─────────────────────────────────────────────────────────► inner service, untouched
-//!      │
-//!      ▼
-//!    head        POST, no encoding, a form                                        405, 415, 400
-//!    body        read into memory, within a size and a time                       413, 408, 400
-//!    form        strict parameters, one mechanism                                 400, or 401 beside an Authorization header
-//!    assertion   three parts, two JSON objects, nothing twice                     400
-//!    claims      kid, alg, crit; iss, sub, jti, aud, typ; iat, nbf, exp           400
-//!    registry    who is this?                                                     400, or 503 if it cannot tell
-//!    client      what it registered: its algorithm, its policy                    400
-//!    keys        the key that the header means, fetched if need be                400, or 503 if it cannot tell
-//!    replay      seen before? (a look)                                            400
-//!    signature   the first step that costs more than a microsecond                400, or 429 or 503 under a bound
-//!    replay      recorded as spent, in one atomic step                            400, or 503 if it cannot
-//!      │
-//!      ▼
-//!   identity ─► request extensions ─► inner service, with the body byte for byte
+//! request ── another path ─────────────────────────► inner service
+//!    │
+//!    ▼                                                  refused with
+//!  head       POST, a form, no content encoding    400, 405, 413, 415
+//!  body       read, within a size and a time       400, 408, 413
+//!  form       no repeats, one mechanism            400, 401
+//!  assertion  three parts, two JSON objects        400
+//!  claims     kid, alg; iss, sub, jti, aud, times  400
+//!  registry   is this client registered?           400, 503
+//!  client     its policy, its algorithm            400
+//!  keys       the key that kid names               400, 503
+//!  replay     used before? (a look)                400
+//!  signature  the first expensive step             400, 429, 503
+//!  replay     recorded as spent, atomically        400, 503
+//!    │
+//!    ▼
+//! identity ─► request extensions ──────────────────► inner service
 //! ```
 //!
-//! Each step consumes what the step before has made, so none can be left out. Cheap comes before expensive and local
-//! before remote: junk, expired and mis-addressed assertions cost neither a look-up nor a signature check. The insert comes
-//! last, so that a forged assertion can neither fill the replay store nor burn somebody's `jti`.
+//! Each step consumes what the step before it made, so no step can be left out. Cheap checks come
+//! before expensive ones and local checks before remote ones: malformed, expired and misaddressed
+//! assertions cost neither a look-up nor a signature check. The insert into the replay store comes
+//! last, so a forged assertion can neither fill the store nor spend the `jti` of another client.
 //!
-//! # Other endpoints, other clients
-//!
-//! An `Arc` of one [`Verifier`] serves several layers, each with its [`endpoint`](ClientAssertionLayer::endpoint); clients of
-//! several kinds have a [policy each](VerifierBuilder::client_policy); [`optional`](ClientAssertionLayer::optional) is for other
-//! methods beside ours; [`Verifier::metadata`] tells clients of all that.
+//! A clock without a time is 503, and a layer that is
+//! [mounted wrongly](manual::layers#what-goes-wrong) is 500. The inner service gets the body byte
+//! for byte.
 //!
 //! # What it does not do
 //!
-//! Issue tokens, authorise scopes, terminate TLS, limit rates, or authenticate clients by certificate. It composes with
-//! what does. It fetches nothing but key sets, of clients that have registered a URL, within [narrow bounds](manual::key_sets).
+//! It does not issue tokens, authorise scopes, terminate TLS, limit rates or authenticate clients
+//! by certificate. It fetches nothing but the key sets of clients that registered a URL, within
+//! [narrow bounds](manual::key_sets#every-limit).
 //!
 //! # Where to plug in
 //!
-//! | to | implement | shipped |
+//! | to | implement | provided |
 //! |---|---|---|
-//! | find clients | [`registry::ClientRegistry`] | [`FixedRegistry`](registry::FixedRegistry), [`FileRegistry`](registry::FileRegistry) |
-//! | fetch the key sets of clients | [`jwks::JwksFetch`], for a [`jwks::KeySetCache`] | closures, `HyperFetch` |
-//! | remember spent assertions | [`replay::ReplayStore`] | [`MemoryReplay`](replay::MemoryReplay), `RedisReplay`, [`TieredReplay`](replay::TieredReplay) |
-//! | tell the time | [`clock::Clock`] | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
-//! | hear what happened | [`event::EventSink`] | closures, `TracingEvents` |
-//! | word the refusals | [`render::RenderRejection`] | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
+//! | find clients | [`ClientRegistry`](registry::ClientRegistry) | [`FixedRegistry`](registry::FixedRegistry), [`FileRegistry`](registry::FileRegistry) |
+//! | fetch key sets | [`JwksFetch`](jwks::JwksFetch) | [`HyperFetch`], closures |
+//! | remember spent assertions | [`ReplayStore`](replay::ReplayStore) | [`MemoryReplay`](replay::MemoryReplay), [`RedisReplay`], [`TieredReplay`](replay::TieredReplay) |
+//! | tell the time | [`Clock`](clock::Clock) | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
+//! | hear what happened | [`EventSink`](event::EventSink) | [`TracingEvents`], closures |
+//! | word the refusals | [`RenderRejection`](render::RenderRejection) | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
 //!
-//! A registry or a store that must wait implements [`AsyncClientRegistry`](registry::AsyncClientRegistry) or
-//! [`AsyncReplayStore`](replay::AsyncReplayStore) with an ordinary `async fn` and goes in as a [`port::Awaited`].
+//! A registry or a store that must wait implements
+//! [`AsyncClientRegistry`](registry::AsyncClientRegistry) or
+//! [`AsyncReplayStore`](replay::AsyncReplayStore) with an ordinary `async fn` and is passed as a
+//! [`port::Awaited`].
 //!
 //! # Where to put it
 //!
-//! On a route of its own (`route_layer`, `MethodRouter::layer`) without a path: then there is no way around it. On a whole
-//! router with [`path`](ClientAssertionLayer::path) it guards exactly that path, and the promise holds for that path only. A
-//! handler reads the form as if nobody had read it before, with axum's `Form` say. All services of one layer share its replay
-//! store: an assertion is good for one of them, once.
+//! Put it on a route of its own (`route_layer`, `MethodRouter::layer`) without a path: then no
+//! request can get around it. On a whole router, [`path`](ClientAssertionLayer::path) makes it
+//! guard exactly one path, and the promise holds for that path only. A handler can read the form as
+//! usual, for example with axum's `Form`. All services of one layer share its replay store: an
+//! assertion is good for one of them, once.
 //!
-//! Outside of it: tracing, CORS, limits by address, decompression of request bodies. Inside: what wants to know the client, and
-//! limits of concurrency, of which clients that send slowly hold nothing. [The order of layers](manual::layers) has a picture
-//! and all the reasons. Its refusals are responses, so error handlers around it see none; the [`Rejection`] rides in the
-//! response's extensions for whoever logs.
+//! Tracing, CORS, limits by address and decompression of request bodies belong outside. Whatever
+//! needs to know the client belongs inside, and so do concurrency limits: inside, slow senders hold
+//! no permit. [The order of layers](manual::layers) has a picture and the reasons.
 //!
-//! The inner service must be `Clone` (put a `Buffer` around one that is not). Its request body becomes
-//! [`RequestBody<B>`](RequestBody), which axum's routes accept as it is; where a middleware insists on its framework's own body
-//! type, say [`preserve_body_types`](ClientAssertionLayer::preserve_body_types), or, of tonic's,
+//! Refusals are responses and not errors, so error handlers around the layer do not see them. For
+//! logging, each carries its [`Rejection`] in the response's extensions.
+//!
+//! The inner service must be `Clone` (wrap it in a `Buffer` if it is not). It receives the body as
+//! a [`RequestBody<B>`](RequestBody), which axum's routes accept. Where a middleware insists on its
+//! framework's own body type, call
+//! [`preserve_body_types`](ClientAssertionLayer::preserve_body_types), or, for tonic,
 //! [`rebuild_bodies_with`](ClientAssertionLayer::rebuild_bodies_with).
 //!
-//! In front of gRPC services that are none of its business it lets calls pass; those of a service that wants its clients
-//! authenticated have their assertion in the metadata, and a layer in [`grpc`]. Where floods are to be expected,
-//! [`overload`] bounds how many signatures are checked at once.
+//! gRPC calls pass through the layer untouched. To authenticate gRPC clients, use the layer in
+//! [`grpc`], which reads the assertion from the metadata of the call.
+//!
+//! An `Arc` of one [`Verifier`] can serve several layers, each with its own
+//! [`endpoint`](ClientAssertionLayer::endpoint). Clients of several kinds can each have
+//! [a policy](VerifierBuilder::client_policy). [`Verifier::metadata`] is what to publish about all
+//! this. If floods are to be expected, [`overload`] bounds how many signatures are checked
+//! concurrently.
 //!
 //! # Features
 //!
 //! None is on by default, and each only adds.
 //!
-//! - `tracing` adds `event::TracingEvents`, which hands every outcome to [`tracing`](https://docs.rs/tracing).
-//! - `redis` adds `replay::RedisReplay`, one replay store for all nodes of a [fleet](manual::fleet), on Redis or Valkey.
-//! - `axum` makes `ClientIdentity` and `Option<ClientIdentity>` extractors, with `axum-core` alone: see `extract`.
-//! - `jwks-client` adds `jwks::HyperFetch`, which fetches key sets over HTTP/1.1 and TLS with hyper and rustls.
-//! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`keys::KeySet`].
-
+//! - `tracing` adds [`TracingEvents`], which hands every outcome to
+//!   [`tracing`](https://docs.rs/tracing).
+//! - `redis` adds [`RedisReplay`], one replay store for all nodes of a [fleet](manual::fleet), on
+//!   Redis or Valkey.
+//! - `axum` makes [`ClientIdentity`] and `Option<ClientIdentity>` extractors, on top of `axum-core`
+//!   alone. See [`extract`].
+//! - `jwks-client` adds [`HyperFetch`], which fetches key sets over HTTP/1.1 and TLS with hyper and
+//!   rustls.
+//! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`KeySet`](keys::KeySet). It
+//!   fits one major version of `jsonwebtoken`, 11. With any other version, pass the JSON of the set
+//!   to [`KeySet::parse`](keys::KeySet::parse).
+//!
+// A link to an item that is not compiled in would break: it leads to the list of features instead.
+#![cfg_attr(feature = "tracing", doc = "[`TracingEvents`]: event::TracingEvents")]
+#![cfg_attr(not(feature = "tracing"), doc = "[`TracingEvents`]: #features")]
+#![cfg_attr(feature = "redis", doc = "[`RedisReplay`]: replay::RedisReplay")]
+#![cfg_attr(not(feature = "redis"), doc = "[`RedisReplay`]: #features")]
+#![cfg_attr(feature = "jwks-client", doc = "[`HyperFetch`]: jwks::HyperFetch")]
+#![cfg_attr(not(feature = "jwks-client"), doc = "[`HyperFetch`]: #features")]
+#![cfg_attr(feature = "axum", doc = "[`extract`]: extract")]
+#![cfg_attr(not(feature = "axum"), doc = "[`extract`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 // HTTP in front of a verifier.
