@@ -27,7 +27,8 @@ use http::StatusCode;
 use http::header::{self, AUTHORIZATION};
 use http::request::Parts;
 
-use crate::identity::{Anonymous, ClientIdentity};
+use crate::identity::ClientIdentity;
+use crate::layer::Anonymous;
 use crate::rejection::{AuthScheme, ClientFault, Rejection};
 use crate::render::{RenderRejection, Rfc6749};
 

@@ -1,5 +1,7 @@
-//! The way of one call: verify its metadata, then call the inner service or answer in its place.
+//! What happens to one call: its metadata are verified, then the inner service is called, or the
+//! call is refused.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,19 +12,24 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{form, hide, status, token_request};
-use crate::layer::head;
-use crate::layer::readied::Readied;
+use super::{metadata, status};
+use crate::layer::{ReadyInner, identify};
 use crate::rejection::{ClientFault, Rejection};
 use crate::verifier::{Progress, Verifier, Waiting};
 
 pin_project! {
-    /// The response of a [`GrpcAssertion`](super::GrpcAssertion), in the making.
+    /// The response future of a [`GrpcAssertion`](super::GrpcAssertion).
     ///
-    /// Dropping it drops the call, whatever it was waiting for.
-    pub struct ResponseFuture<S, F, B> {
+    /// Dropping it drops the call, whichever step it is waiting for.
+    ///
+    /// It must not be polled again after it has completed. If it is, it returns the same refusal
+    /// again, or the inner service decides what happens.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
         #[pin]
-        state: State<S, F, B>,
+        state: State<S, S::Future, B>,
     }
 }
 
@@ -31,29 +38,33 @@ pin_project! {
     enum State<S, F, B> {
         Starting { call: Option<Call<S, B>> },
         Verifying { call: Option<Call<S, B>>, waiting: Waiting },
-        Entering { call: Option<Call<S, B>> },
+        AwaitingInner { call: Option<Call<S, B>> },
         Calling { #[pin] future: F },
         Refused { rejection: Rejection },
     }
 }
 
+/// A call, and the inner service that will get it.
 struct Call<S, B> {
     verifier: Arc<Verifier>,
-    inner: Readied<S>,
+    inner: ReadyInner<S>,
     parts: Parts,
     body: B,
     form: String,
 }
 
-impl<S, F, B> ResponseFuture<S, F, B> {
-    pub(super) fn new(verifier: Arc<Verifier>, inner: Readied<S>, request: Request<B>) -> Self {
+impl<S, B> ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(super) fn new(verifier: Arc<Verifier>, inner: ReadyInner<S>, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
-        let form = form(&parts);
+        let form = metadata::form(&parts.headers);
         Self { state: State::Starting { call: Some(Call { verifier, inner, parts, body, form }) } }
     }
 }
 
-impl<S, B, RB> Future for ResponseFuture<S, S::Future, B>
+impl<S, B, RB> Future for ResponseFuture<S, B>
 where
     S: Service<Request<B>, Response = Response<RB>> + Clone,
     RB: Default,
@@ -64,19 +75,19 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                // A call is gone only after completion, when nobody may ask.
+                // The call is only ever absent while the state is being replaced.
                 StateProj::Starting { call } => {
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.verifier.start(&token_request(&call.form, &call.parts));
-                    call.go_on(progress)
+                    let progress = call.verifier.start(&metadata::token_request(&call.form, &call.parts));
+                    call.advance(progress)
                 }
                 StateProj::Verifying { call, waiting } => {
                     let Poll::Ready(answered) = waiting.poll(cx) else { return Call::wait(call) };
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.verifier.resume(&token_request(&call.form, &call.parts), answered);
-                    call.go_on(progress)
+                    let progress = call.verifier.resume(&metadata::token_request(&call.form, &call.parts), answered);
+                    call.advance(progress)
                 }
-                StateProj::Entering { call } => {
+                StateProj::AwaitingInner { call } => {
                     let Some(waiting) = call else { return Poll::Pending };
                     ready!(waiting.inner.poll_ready(cx))?;
                     let Some(Call { inner, parts, body, .. }) = call.take() else { return Poll::Pending };
@@ -91,7 +102,7 @@ where
 }
 
 impl<S: Clone, B> Call<S, B> {
-    /// While a port is slow, others may have what the inner service reserved.
+    /// Lets other calls use the inner service's reservation while a port is slow.
     fn wait<T>(call: &mut Option<Self>) -> Poll<T> {
         call.iter_mut().for_each(|call| call.inner.release());
         Poll::Pending
@@ -99,13 +110,13 @@ impl<S: Clone, B> Call<S, B> {
 }
 
 impl<S, B> Call<S, B> {
-    fn go_on<F>(mut self, progress: Progress) -> State<S, F, B> {
+    fn advance<F>(mut self, progress: Progress) -> State<S, F, B> {
         match progress {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting },
             Progress::Done(Ok(Some(identity))) => {
-                head::identify(&mut self.parts.extensions, Some(identity));
-                hide(&mut self.parts.headers);
-                State::Entering { call: Some(self) }
+                identify(&mut self.parts.extensions, Some(identity));
+                metadata::mark_sensitive(&mut self.parts.headers);
+                State::AwaitingInner { call: Some(self) }
             }
             Progress::Done(Ok(None)) => State::Refused { rejection: ClientFault::NoAuthentication(None).into() },
             Progress::Done(Err(rejection)) => State::Refused { rejection },
@@ -113,8 +124,11 @@ impl<S, B> Call<S, B> {
     }
 }
 
-impl<S, F, B> std::fmt::Debug for ResponseFuture<S, F, B> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

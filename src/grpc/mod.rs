@@ -1,59 +1,64 @@
-//! Clients that authenticate to a gRPC service: the assertion travels in the metadata of each call.
+//! Client authentication in front of gRPC services: the assertion travels in the metadata of each
+//! call.
 //!
-//! A call has no form, so what would stand in one stands in its metadata: `client-assertion-type` and `client-assertion`. The
-//! same [`Verifier`] judges both, by the same rules, and with one replay store for an assertion that is good once. Messages
-//! pass untouched in both directions, however they stream. Where an assertion has a `jti`, it is good for one call: a client
-//! signs a new one for each, also for a retry.
+//! A call has no form. The two parameters that a form would carry are metadata instead:
+//! `client-assertion-type` and `client-assertion`. One [`Verifier`] can judge both, by the same
+//! rules, and an assertion that was used in one place is spent in the other. Messages pass untouched
+//! in both directions, streaming or not.
 //!
-//! No crate of a gRPC framework is needed for it. tonic wants to know a service's name, so there say `named_layer`:
+//! An assertion with a `jti` is valid for one call. The client signs a new one for each call, and
+//! for each retry.
+//!
+//! This module depends on no gRPC framework. tonic needs to know a service's name, so use
+//! `named_layer` there:
 //!
 //! ```
-//! use tonic::service::LayerExt as _;
+//! use tonic::{service::LayerExt as _, transport::Server};
 //! use tower_client_assertion::Verifier;
 //! use tower_client_assertion::grpc::GrpcAssertionLayer;
 //!
 //! # async fn serve(verifier: Verifier) {
 //! let (_, health) = tonic_health::server::health_reporter();
-//! let router = tonic::transport::Server::builder()
-//!     .add_service(GrpcAssertionLayer::new(verifier).named_layer(health));
+//! let layer = GrpcAssertionLayer::new(verifier);
+//! let router = Server::builder().add_service(layer.named_layer(health));
 //! # let _ = router;
 //! # }
 //! ```
 //!
-//! A handler finds the [`ClientIdentity`](crate::ClientIdentity) in `request.extensions()`. Who is refused gets a status, and
-//! none of it depends on a renderer:
+//! A handler finds the [`ClientIdentity`](crate::ClientIdentity) in `request.extensions()`. A
+//! refused call is answered with a gRPC status; renderers are not consulted:
 //!
-//! | status | where |
+//! | status | when |
 //! |---|---|
-//! | `UNAUTHENTICATED` | there is no assertion, or it does not prove a client |
-//! | `INVALID_ARGUMENT` | the metadata themselves are wrong: one of the two is missing, repeated, of another type |
-//! | `UNAVAILABLE` | we could not find out; the same call may succeed later |
+//! | `UNAUTHENTICATED` | there is no assertion, or it does not authenticate a client |
+//! | `INVALID_ARGUMENT` | the metadata are malformed: one of the two is missing, repeated, or of an unsupported type |
+//! | `UNAVAILABLE` | the server cannot decide; the same call may succeed later |
 //! | `RESOURCE_EXHAUSTED` | too many signatures are being [checked](crate::overload) for this client |
-//! | `INTERNAL` | the server is set up wrongly, see [`ServerFault`](crate::rejection::ServerFault) |
+//! | `INTERNAL` | the server is misconfigured, see [`ServerFault`](crate::rejection::ServerFault) |
 //!
-//! Metadata are headers: mind that servers bound their size, hyper to 16 KiB, and that whoever prints headers prints these too.
-//! A handler's request has them marked as sensitive; outside of this layer, `SetSensitiveRequestHeadersLayer` does it.
+//! Metadata are HTTP headers. Servers limit their total size (hyper: 16 KiB), and anything that
+//! logs headers logs them too. This layer marks them as sensitive in the handler's request; outside
+//! of it, use `SetSensitiveRequestHeadersLayer`.
 
 mod future;
+mod metadata;
 mod status;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::endpoint::Endpoint;
-use crate::layer::head::{self, Declared};
-use crate::layer::readied::Readied;
-use crate::verifier::TokenRequest;
+use crate::layer::{ReadyInner, inner_accessors};
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;
 
-/// Puts client authentication in front of a gRPC service. See the [module](self). Cloning it is cheap.
+/// Puts client authentication in front of a gRPC service. See the [module](self).
+///
+/// Cloning the layer is cheap.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GrpcAssertionLayer {
@@ -61,7 +66,7 @@ pub struct GrpcAssertionLayer {
 }
 
 impl GrpcAssertionLayer {
-    /// Guards every call of the service. Grant types are none of its business.
+    /// Creates a layer that guards every call of the service. Grant types are not checked.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
         Self { verifier: verifier.into() }
     }
@@ -77,7 +82,8 @@ impl<S> Layer<S> for GrpcAssertionLayer {
 
 /// A gRPC service behind client authentication. Made by a [`GrpcAssertionLayer`].
 ///
-/// As with [`ClientAssertion`](crate::ClientAssertion), what the inner service reserved is given back while a call waits.
+/// Like [`ClientAssertion`](crate::ClientAssertion), it gives the inner service's reservation back
+/// while a call has to wait.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GrpcAssertion<S> {
@@ -86,15 +92,7 @@ pub struct GrpcAssertion<S> {
 }
 
 impl<S> GrpcAssertion<S> {
-    /// The inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, without its guard.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!();
 }
 
 impl<S, B, RB> Service<Request<B>> for GrpcAssertion<S>
@@ -104,60 +102,14 @@ where
 {
     type Response = Response<RB>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, S::Future, B>;
+    type Future = ResponseFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = Readied::take(&mut self.inner);
+        let inner = ReadyInner::take(&mut self.inner);
         ResponseFuture::new(Arc::clone(&self.verifier), inner, request)
     }
-}
-
-const METADATA: [(HeaderName, &str); 2] = [
-    (HeaderName::from_static("client-assertion-type"), "client_assertion_type"),
-    (HeaderName::from_static("client-assertion"), "client_assertion"),
-];
-
-/// The form that the metadata would have been, so that there is one grammar and one judge. What is repeated there is repeated
-/// here.
-fn form(parts: &Parts) -> String {
-    let mut form = String::with_capacity(1024);
-    for (metadata, parameter) in &METADATA {
-        for value in parts.headers.get_all(metadata) {
-            form.push_str(if form.is_empty() { "" } else { "&" });
-            form.push_str(parameter);
-            form.push('=');
-            escape(value.as_bytes(), &mut form);
-        }
-    }
-    form
-}
-
-/// Keeps the metadata out of what a handler may print of its request.
-fn hide(headers: &mut HeaderMap) {
-    for (metadata, _) in &METADATA {
-        if let Some(value) = headers.get_mut(metadata) {
-            value.set_sensitive(true);
-        }
-    }
-}
-
-/// Percent-encodes whatever is more than an unreserved character (RFC 3986, section 2.3) or a colon.
-fn escape(value: &[u8], form: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |nibble: u8| HEX.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
-    for &byte in value {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => form.push(char::from(byte)),
-            _ => form.extend(['%', digit(byte >> 4), digit(byte & 15)]),
-        }
-    }
-}
-
-fn token_request<'a>(form: &'a str, parts: &'a Parts) -> TokenRequest<'a> {
-    let request = TokenRequest::new(form.as_bytes()).endpoint(Endpoint::Other);
-    head::beside_form(request, parts, &Declared::by(&parts.headers))
 }

@@ -159,8 +159,3 @@ impl ClientIdentity {
         &self.claims
     }
 }
-
-/// Left in the extensions of a request that a layer let go without an assertion, as it was told to: it tells such a request
-/// from one that no layer has seen.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Anonymous;

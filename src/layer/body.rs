@@ -1,6 +1,7 @@
-//! The bodies on both sides of the layer: what the inner service is given, and what the client is given.
+//! The bodies on both sides of the layer.
 //!
-//! A body that has been read is handed on byte for byte. Which types the two bodies have is the [`BodyMode`](crate::BodyMode)'s business.
+//! A body that was read into memory is passed on byte for byte. The [`BodyMode`](crate::BodyMode)
+//! decides which types the inner service and the client see.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,12 +13,12 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// A body in memory: a token request that has been read, or the answer to one that was refused. See
+/// A body in memory: a form that the layer has read, or the response to a refused request. See
 /// [`rebuild_bodies_with`](crate::ClientAssertionLayer::rebuild_bodies_with).
 #[derive(Clone, Default)]
 pub struct BufferedBody {
-    pub(crate) data: Bytes,
-    /// Boxed, since next to no token request has any.
+    pub(super) data: Bytes,
+    /// Boxed, because hardly any token request has trailers.
     pub(super) trailers: Option<Box<HeaderMap>>,
 }
 
@@ -32,14 +33,6 @@ impl BufferedBody {
         }
         self.trailers.take().map(|trailers| Frame::trailers(*trailers))
     }
-
-    fn is_end(&self) -> bool {
-        self.data.is_empty() && self.trailers.is_none()
-    }
-
-    fn size(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.len() as u64)
-    }
 }
 
 impl Body for BufferedBody {
@@ -51,15 +44,15 @@ impl Body for BufferedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_end()
+        self.data.is_empty() && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size()
+        SizeHint::with_exact(self.data.len() as u64)
     }
 }
 
-/// It holds an assertion: nothing of it is printed but its length.
+/// Prints only the length, because the body can hold an assertion.
 impl fmt::Debug for BufferedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BufferedBody").field("len", &self.data.len()).finish_non_exhaustive()
@@ -67,102 +60,95 @@ impl fmt::Debug for BufferedBody {
 }
 
 pin_project! {
-    /// The body that the inner service is given: the one that came, or the same bytes from memory.
     #[derive(Clone, Debug)]
-    pub struct RequestBody<B> {
-        #[pin]
-        pub(super) state: RequestState<B>,
-    }
-}
-
-pin_project! {
-    #[derive(Clone, Debug)]
-    #[project = RequestStateProj]
-    pub(super) enum RequestState<B> {
-        Streamed { #[pin] body: B },
+    #[project = MaybeBufferedProj]
+    enum MaybeBuffered<B> {
+        Original { #[pin] body: B },
         Buffered { body: BufferedBody },
     }
 }
 
-impl<B> Default for RequestBody<B> {
-    fn default() -> Self {
-        Self { state: RequestState::Buffered { body: BufferedBody::default() } }
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
+impl<B: Body<Data = Bytes>> Body for MaybeBuffered<B> {
     type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().state.project() {
-            RequestStateProj::Streamed { body } => body.poll_frame(cx),
-            RequestStateProj::Buffered { body } => Poll::Ready(body.next_frame().map(Ok)),
+        match self.project() {
+            MaybeBufferedProj::Original { body } => body.poll_frame(cx),
+            MaybeBufferedProj::Buffered { body } => Poll::Ready(body.next_frame().map(Ok)),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.state {
-            RequestState::Streamed { body } => body.is_end_stream(),
-            RequestState::Buffered { body } => body.is_end(),
+        match self {
+            Self::Original { body } => body.is_end_stream(),
+            Self::Buffered { body } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.state {
-            RequestState::Streamed { body } => body.size_hint(),
-            RequestState::Buffered { body } => body.size(),
+        match self {
+            Self::Original { body } => body.size_hint(),
+            Self::Buffered { body } => body.size_hint(),
         }
     }
 }
 
-pin_project! {
-    /// The body that the client is given: the inner service's, or that of a refusal.
-    #[derive(Debug)]
-    pub struct ResponseBody<B> {
-        #[pin]
-        pub(super) state: ResponseState<B>,
-    }
+/// Defines a public body around a [`MaybeBuffered`], so that its variants stay private.
+macro_rules! opaque_body {
+    ($(#[$attribute:meta])* $name:ident) => {
+        pin_project! {
+            $(#[$attribute])*
+            #[derive(Clone, Debug)]
+            pub struct $name<B> {
+                #[pin]
+                body: MaybeBuffered<B>,
+            }
+        }
+
+        impl<B> $name<B> {
+            pub(super) fn original(body: B) -> Self {
+                Self { body: MaybeBuffered::Original { body } }
+            }
+
+            pub(super) fn buffered(body: BufferedBody) -> Self {
+                Self { body: MaybeBuffered::Buffered { body } }
+            }
+        }
+
+        /// An empty body, for layers that make a request or a response themselves.
+        impl<B> Default for $name<B> {
+            fn default() -> Self {
+                Self::buffered(BufferedBody::default())
+            }
+        }
+
+        impl<B: Body<Data = Bytes>> Body for $name<B> {
+            type Data = Bytes;
+            type Error = B::Error;
+
+            fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+                self.project().body.poll_frame(cx)
+            }
+
+            fn is_end_stream(&self) -> bool {
+                self.body.is_end_stream()
+            }
+
+            fn size_hint(&self) -> SizeHint {
+                self.body.size_hint()
+            }
+        }
+    };
 }
 
-pin_project! {
-    #[derive(Debug)]
-    #[project = ResponseStateProj]
-    pub(super) enum ResponseState<B> {
-        Inner { #[pin] body: B },
-        Generated { body: BufferedBody },
-    }
+opaque_body! {
+    /// The request body that the inner service receives: the original one, or the same bytes from
+    /// memory.
+    RequestBody
 }
 
-/// An empty body: some layers make a response of their own and need one.
-impl<B> Default for ResponseBody<B> {
-    fn default() -> Self {
-        Self { state: ResponseState::Generated { body: BufferedBody::default() } }
-    }
-}
-
-impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().state.project() {
-            ResponseStateProj::Inner { body } => body.poll_frame(cx),
-            ResponseStateProj::Generated { body } => Poll::Ready(body.next_frame().map(Ok)),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.state {
-            ResponseState::Inner { body } => body.is_end_stream(),
-            ResponseState::Generated { body } => body.is_end(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.state {
-            ResponseState::Inner { body } => body.size_hint(),
-            ResponseState::Generated { body } => body.size(),
-        }
-    }
+opaque_body! {
+    /// The response body that the client receives: the inner service's, or that of a refusal.
+    ResponseBody
 }

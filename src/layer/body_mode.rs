@@ -4,20 +4,22 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::body::{BufferedBody, RequestBody, RequestState, ResponseBody, ResponseState};
+use super::body::{BufferedBody, RequestBody, ResponseBody};
 
-/// Which bodies the inner service and the client see. Sealed: [`WrappedBodies`], [`PreservedBodies`] and [`RebuiltBodies`]
-/// are all there are.
+/// The choice of body types for the inner service and for the client.
+///
+/// This trait is sealed. It is implemented by [`WrappedBodies`], [`PreservedBodies`] and
+/// [`RebuiltBodies`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make a body of the type `{B}`",
     label = "the layer reads token requests into memory and must make a `{B}` of them again",
     note = "without `preserve_body_types` the layer takes every body",
-    note = "a body that is made from another body, as tonic's is, wants `rebuild_bodies_with(tonic::body::Body::new)`"
+    note = "a body that is made from another body, as tonic's is, needs `rebuild_bodies_with(tonic::body::Body::new)`"
 )]
 pub trait BodyMode<B>: Clone + sealed::Sealed {
-    /// What the inner service is given for a request with body `B`.
+    /// The body of a request to the inner service, for a request with body `B`.
     type Request;
-    /// What the client is given for an inner response with body `B`.
+    /// The body of a response to the client, for an inner response with body `B`.
     type Response;
 
     #[doc(hidden)]
@@ -37,8 +39,11 @@ mod sealed {
     impl<F> Sealed for super::RebuiltBodies<F> {}
 }
 
-/// The default [`BodyMode`]: [`RequestBody`] inwards, [`ResponseBody`] outwards. It asks nothing of either body, so it works
-/// in every stack, `hyper::body::Incoming` included.
+/// The default [`BodyMode`]: the inner service receives a [`RequestBody`], and the client a
+/// [`ResponseBody`].
+///
+/// It places no requirements on either body, so it works in every stack, including those of
+/// `hyper::body::Incoming`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WrappedBodies;
 
@@ -47,28 +52,29 @@ impl<B> BodyMode<B> for WrappedBodies {
     type Response = ResponseBody<B>;
 
     fn untouched(&self, body: B) -> RequestBody<B> {
-        RequestBody { state: RequestState::Streamed { body } }
+        RequestBody::original(body)
     }
 
     fn rebuilt(&self, body: BufferedBody) -> RequestBody<B> {
-        RequestBody { state: RequestState::Buffered { body } }
+        RequestBody::buffered(body)
     }
 
     fn inner(&self, body: B) -> ResponseBody<B> {
-        ResponseBody { state: ResponseState::Inner { body } }
+        ResponseBody::original(body)
     }
 
     fn generated(&self, bytes: Bytes) -> ResponseBody<B> {
-        ResponseBody { state: ResponseState::Generated { body: BufferedBody::new(bytes) } }
+        ResponseBody::buffered(BufferedBody::new(bytes))
     }
 }
 
-/// The [`BodyMode`] of [`ClientAssertionLayer::preserve_body_types`](crate::ClientAssertionLayer::preserve_body_types): both
-/// bodies keep their types, which must be made from [`Bytes`]. Trailers of a token request are dropped.
+/// The [`BodyMode`] of
+/// [`preserve_body_types`](crate::ClientAssertionLayer::preserve_body_types): both bodies keep their
+/// types, which must implement `From<Bytes>`. Trailers of a token request are dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PreservedBodies;
 
-// Or else rustc would speak of `From<Bytes>` alone, and of none of the ways out.
+// Otherwise rustc would suggest only `From<Bytes>`, and none of the other ways out.
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> BodyMode<B> for PreservedBodies {
     type Request = B;
@@ -91,15 +97,16 @@ impl<B: From<Bytes>> BodyMode<B> for PreservedBodies {
     }
 }
 
-/// The [`BodyMode`] of [`ClientAssertionLayer::rebuild_bodies_with`](crate::ClientAssertionLayer::rebuild_bodies_with): both
-/// bodies keep their types, and a function makes those which the layer needs.
+/// The [`BodyMode`] of
+/// [`rebuild_bodies_with`](crate::ClientAssertionLayer::rebuild_bodies_with): both bodies keep their
+/// types, and a function makes the ones that the layer needs.
 #[derive(Clone, Copy)]
 pub struct RebuiltBodies<F> {
     make: F,
 }
 
 impl<F> RebuiltBodies<F> {
-    pub(crate) fn new(make: F) -> Self {
+    pub(super) fn new(make: F) -> Self {
         Self { make }
     }
 }
@@ -126,7 +133,7 @@ impl<B, F: Fn(BufferedBody) -> B + Clone> BodyMode<B> for RebuiltBodies<F> {
     }
 }
 
-/// A function has nothing to print.
+/// Omits the function, which has nothing to print.
 impl<F> fmt::Debug for RebuiltBodies<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RebuiltBodies")

@@ -1,4 +1,4 @@
-//! Reading a token request into memory.
+//! Reading a request body into memory.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,46 +10,50 @@ use http_body::{Body, Frame};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
-use super::Guard;
 use super::body::BufferedBody;
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 
-/// Reads a body into memory, within a size and a time.
+/// How many frames without data one poll reads before it yields.
+const EMPTY_FRAMES: usize = 8;
+
+/// A body that is being read into memory.
 #[derive(Default)]
-pub(crate) struct Collector {
-    /// Set when the body first made us wait: most are there at once.
+pub(super) struct Collector {
+    /// Set the first time the body makes us wait. Most bodies are complete on arrival.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// A body of one frame is not copied.
+    /// The first data frame. A body with only one is not copied.
     first: Bytes,
     all: BytesMut,
     trailers: Option<Box<HeaderMap>>,
 }
 
 impl Collector {
-    pub(crate) fn poll<B: Body<Data = Bytes>>(
+    /// Reads on, up to `limit` bytes and for at most `timeout` from the first wait.
+    pub(super) fn poll<B: Body<Data = Bytes>>(
         &mut self,
         mut body: Pin<&mut B>,
-        guard: &Guard,
+        limit: usize,
+        timeout: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Result<BufferedBody, Rejection>> {
-        let mut idle = 0;
+        let mut empty_frames = 0;
         loop {
             let frame = match body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(ClientFault::BodyUnreadable.into())),
                 Poll::Ready(None) => return Poll::Ready(Ok(self.finish())),
-                Poll::Pending => return self.poll_deadline(guard.body_timeout, cx),
+                Poll::Pending => return self.poll_deadline(timeout, cx),
             };
-            idle += usize::from(frame.data_ref().is_none_or(Bytes::is_empty));
-            self.take(frame, guard.body_limit)?;
-            // Most say that they are at their end, and need not be asked once more.
+            empty_frames += usize::from(frame.data_ref().is_none_or(Bytes::is_empty));
+            self.take(frame, limit)?;
+            // Most bodies announce their end, which saves another poll.
             if body.is_end_stream() {
                 return Poll::Ready(Ok(self.finish()));
             }
-            // A peer that sends frames without data and without end must neither keep this task to itself nor outlast the deadline.
-            if idle > 8 {
+            // Endless frames without data must neither occupy this task nor outlast the deadline.
+            if empty_frames > EMPTY_FRAMES {
                 cx.waker().wake_by_ref();
-                return self.poll_deadline(guard.body_timeout, cx);
+                return self.poll_deadline(timeout, cx);
             }
         }
     }

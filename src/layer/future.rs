@@ -1,5 +1,7 @@
-//! The way of one request: read the body, verify it, then call the inner service or answer in its place.
+//! What happens to one request: its body is read and verified, then the inner service is called, or
+//! the request is refused.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,23 +14,33 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::Guard;
 use super::body::BufferedBody;
-use super::body_mode::BodyMode;
+use super::body_mode::{BodyMode, WrappedBodies};
 use super::collect::Collector;
-use super::head::{self, Declared};
-use super::readied::Readied;
+use super::credentials::with_other_credentials;
+use super::headers::DeclaredHeaders;
+use super::options::LayerOptions;
+use super::ready_inner::ReadyInner;
+use super::{forward, head, refusal};
 use crate::identity::ClientIdentity;
 use crate::rejection::Rejection;
-use crate::verifier::{Answered, Progress, Waiting};
+use crate::verifier::{Answered, Progress, TokenRequest, Waiting};
 
 pin_project! {
-    /// The response of a [`ClientAssertion`](crate::ClientAssertion), in the making.
+    /// The response future of a [`ClientAssertion`](crate::ClientAssertion).
     ///
-    /// Dropping it drops the request, whatever it was waiting for.
-    pub struct ResponseFuture<S, F, B, M> {
+    /// Dropping it drops the request, whichever step it is waiting for.
+    ///
+    /// It must not be polled again after it has completed. If it is, and the layer had refused the
+    /// request, it returns `Poll::Pending` and never wakes the task; otherwise the inner service
+    /// decides what happens.
+    pub struct ResponseFuture<S, B, M = WrappedBodies>
+    where
+        S: Service<Request<<M as BodyMode<B>>::Request>>,
+        M: BodyMode<B>,
+    {
         #[pin]
-        state: State<S, F, B>,
+        state: State<S, S::Future, B>,
         mode: M,
     }
 }
@@ -36,8 +48,8 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, B> {
-        // The head is large, and stays where it is while the steps change.
-        Guarded { token: Option<Token<S>>, #[pin] step: Step<B> },
+        // The head is large, so it stays in place while the steps change.
+        Guarded { request: Option<GuardedRequest<S>>, #[pin] step: Step<B> },
         Calling { #[pin] future: F },
     }
 }
@@ -46,52 +58,59 @@ pin_project! {
     #[project = StepProj]
     enum Step<B> {
         Reading { #[pin] body: B, collector: Collector },
-        // Boxed, since it is large, and most requests wait for nothing.
+        // Boxed, because it is large and most requests never wait.
         Verifying { body: BufferedBody, waiting: Box<Waiting> },
-        Entering { body: BufferedBody },
+        AwaitingInner { body: BufferedBody },
         Refused { rejection: Rejection },
     }
 }
 
-/// A guarded request without its body, and the service that it is for.
-struct Token<S> {
-    guard: Arc<Guard>,
-    inner: Readied<S>,
+/// A guarded request without its body, and the inner service that will get it.
+struct GuardedRequest<S> {
+    options: Arc<LayerOptions>,
+    inner: ReadyInner<S>,
     parts: Parts,
-    declared: Declared,
-    /// Whether the body was at its end when it came.
-    came_empty: bool,
+    headers: DeclaredHeaders,
+    /// Whether the body was at its end before anything was read from it.
+    arrived_empty: bool,
 }
 
-impl<S, F, B, M> ResponseFuture<S, F, B, M> {
-    pub(crate) fn passed(future: F, mode: M) -> Self {
+impl<S, B, M> ResponseFuture<S, B, M>
+where
+    S: Service<Request<<M as BodyMode<B>>::Request>>,
+    M: BodyMode<B>,
+{
+    /// The response to a request that is not guarded.
+    pub(super) fn passed(future: S::Future, mode: M) -> Self {
         Self { state: State::Calling { future }, mode }
     }
 
-    pub(crate) fn guarded(guard: Arc<Guard>, inner: Readied<S>, request: Request<B>, mode: M) -> Self
+    /// The response to a guarded request, whose head is checked right away.
+    pub(super) fn guarded(options: Arc<LayerOptions>, inner: ReadyInner<S>, request: Request<B>, mode: M) -> Self
     where
         B: Body,
     {
         let (parts, body) = request.into_parts();
-        let declared = Declared::by(&parts.headers);
-        let came_empty = body.is_end_stream();
-        let step = match head::check(&parts.method, &declared, guard.body_limit) {
+        let headers = DeclaredHeaders::read(&parts.headers);
+        let arrived_empty = body.is_end_stream();
+        let step = match head::check(&parts.method, &headers, options.body_limit) {
             Ok(()) => Step::Reading { body, collector: Collector::default() },
-            Err(fault) => Step::refused_unread(&guard, fault.into()),
+            Err(fault) => Step::refused_unread(&options, fault.into()),
         };
-        let token = Some(Token { guard, inner, parts, declared, came_empty });
-        Self { state: State::Guarded { token, step }, mode }
+        let request = Some(GuardedRequest { options, inner, parts, headers, arrived_empty });
+        Self { state: State::Guarded { request, step }, mode }
     }
 }
 
 impl<B> Step<B> {
-    fn refused_unread(guard: &Guard, rejection: Rejection) -> Self {
-        guard.verifier.report_unread(&rejection);
+    /// The refusal of a request of which no form was read.
+    fn refused_unread(options: &LayerOptions, rejection: Rejection) -> Self {
+        options.verifier.report_unread(&rejection);
         Self::Refused { rejection }
     }
 }
 
-impl<S, B, M, RB> Future for ResponseFuture<S, S::Future, B, M>
+impl<S, B, M, RB> Future for ResponseFuture<S, B, M>
 where
     B: Body<Data = Bytes>,
     M: BodyMode<B> + BodyMode<RB>,
@@ -104,32 +123,35 @@ where
         let (mut state, mode) = (this.state, &*this.mode);
         loop {
             let (guarded, mut step) = match state.as_mut().project() {
-                StateProj::Guarded { token, step } => (token, step),
+                StateProj::Guarded { request, step } => (request, step),
                 StateProj::Calling { future } => {
                     let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
                     return future.poll(cx).map_ok(|response| response.map(inner));
                 }
             };
-            // Gone only after completion, when nobody may ask.
-            let Some(token) = guarded else { return Poll::Pending };
+            // It is only absent after completion.
+            let Some(request) = guarded else { return Poll::Pending };
             let next = match step.as_mut().project() {
                 StepProj::Reading { body, collector } => {
-                    let Poll::Ready(read) = collector.poll(body, &token.guard, cx) else { return token.wait() };
-                    token.verify(read)
+                    let LayerOptions { body_limit, body_timeout, .. } = *request.options;
+                    let Poll::Ready(read) = collector.poll(body, body_limit, body_timeout, cx) else {
+                        return request.wait();
+                    };
+                    request.verify(read)
                 }
                 StepProj::Verifying { body, waiting } => {
-                    let Poll::Ready(answered) = waiting.poll(cx) else { return token.wait() };
-                    token.resume(std::mem::take(body), answered)
+                    let Poll::Ready(answered) = waiting.poll(cx) else { return request.wait() };
+                    request.resume(std::mem::take(body), answered)
                 }
-                StepProj::Entering { body } => {
-                    ready!(token.inner.poll_ready(cx))?;
-                    let Some(Token { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
+                StepProj::AwaitingInner { body } => {
+                    ready!(request.inner.poll_ready(cx))?;
+                    let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
                     state.set(State::Calling { future: inner.call(Request::from_parts(parts, body)) });
                     continue;
                 }
                 StepProj::Refused { rejection } => {
-                    let response = token.guard.refuse(rejection, token.parts.version);
+                    let response = refusal::response(&request.options.responses, rejection, request.parts.version);
                     *guarded = None;
                     return Poll::Ready(Ok(response.map(|bytes| <M as BodyMode<RB>>::generated(mode, bytes))));
                 }
@@ -139,53 +161,62 @@ where
     }
 }
 
-impl<S: Clone> Token<S> {
-    /// While a body or a port is slow, others may have what the inner service reserved.
+impl<S: Clone> GuardedRequest<S> {
+    /// Lets other requests use the inner service's reservation while a body or a port is slow.
     fn wait<T>(&mut self) -> Poll<T> {
         self.inner.release();
         Poll::Pending
     }
 }
 
-impl<S> Token<S> {
+impl<S> GuardedRequest<S> {
     fn verify<B>(&mut self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,
-            Err(rejection) => return Step::refused_unread(&self.guard, rejection),
+            Err(rejection) => return Step::refused_unread(&self.options, rejection),
         };
-        let request = head::token_request(&self.guard, &self.parts, &self.declared, &body.data);
-        let progress = self.guard.verifier.start(&request);
-        self.go_on(body, progress)
+        let progress = self.options.verifier.start(&self.token_request(&body.data));
+        self.advance(body, progress)
     }
 
     fn complete(&self, body: BufferedBody) -> Result<BufferedBody, Rejection> {
-        head::check_complete(&self.declared, self.came_empty, &body.data)?;
+        head::check_complete(&self.headers, self.arrived_empty, &body.data)?;
         Ok(body)
     }
 
     fn resume<B>(&mut self, body: BufferedBody, answered: Answered) -> Step<B> {
-        let request = head::token_request(&self.guard, &self.parts, &self.declared, &body.data);
-        let progress = self.guard.verifier.resume(&request, answered);
-        self.go_on(body, progress)
+        let progress = self.options.verifier.resume(&self.token_request(&body.data), answered);
+        self.advance(body, progress)
     }
 
-    fn go_on<B>(&mut self, body: BufferedBody, progress: Progress) -> Step<B> {
+    /// The request as the verifier sees it.
+    fn token_request<'a>(&'a self, body: &'a [u8]) -> TokenRequest<'a> {
+        let LayerOptions { endpoint, optional, .. } = *self.options;
+        let request = TokenRequest::new(body).endpoint(endpoint).with_optional(optional);
+        with_other_credentials(request, &self.parts, &self.headers)
+    }
+
+    fn advance<B>(&mut self, body: BufferedBody, progress: Progress) -> Step<B> {
         match progress {
             Progress::Waiting(waiting) => Step::Verifying { body, waiting: Box::new(waiting) },
-            Progress::Done(Ok(identity)) => self.enter(body, identity),
+            Progress::Done(Ok(identity)) => self.forward(body, identity),
             Progress::Done(Err(rejection)) => Step::Refused { rejection },
         }
     }
 
-    fn enter<B>(&mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> Step<B> {
-        head::describe_buffered(&mut self.parts.headers, &self.declared, body.data.len());
-        head::identify(&mut self.parts.extensions, identity);
-        Step::Entering { body }
+    fn forward<B>(&mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> Step<B> {
+        forward::describe_buffered(&mut self.parts.headers, &self.headers, body.data.len());
+        forward::identify(&mut self.parts.extensions, identity);
+        Step::AwaitingInner { body }
     }
 }
 
-impl<S, F, B, M> std::fmt::Debug for ResponseFuture<S, F, B, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<S, B, M> fmt::Debug for ResponseFuture<S, B, M>
+where
+    S: Service<Request<<M as BodyMode<B>>::Request>>,
+    M: BodyMode<B>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

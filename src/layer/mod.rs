@@ -1,20 +1,39 @@
-//! The layer: a [`Verifier`] and what HTTP adds to it.
+//! HTTP in front of a [`Verifier`]: the layer, its service and the response future.
+//!
+//! Each file is one concern of a request, in this order:
+//!
+//! 1. `service`: is the request guarded? If not, the inner service gets it untouched.
+//! 2. `headers`, `head`: what the headers declare, and whether the body is worth reading.
+//! 3. `collect`: the body is read into memory, within `body_limit` and `body_timeout`.
+//! 4. `credentials`: the form and everything else that can carry credentials become a
+//!    `TokenRequest` for the verifier.
+//! 5. `forward`: the identity goes into the extensions, and the headers describe the buffered form.
+//! 6. `ready_inner`: the inner service is called once it is ready again.
+//! 7. `refusal`: or a refused request is answered.
+//!
+//! `future` drives the steps. `options` is what they share, `body` and `body_mode` are the types of
+//! the bodies. Requests and responses of `http` flow in and out; the verifier sees bytes and values
+//! only. What [`grpc`](crate::grpc) and `extract` share with this room is re-exported here.
 
+mod accessors;
 mod body;
 mod body_mode;
 mod collect;
+mod credentials;
+mod forward;
 mod future;
-pub(crate) mod head;
-pub(crate) mod readied;
+mod head;
+mod headers;
+mod options;
+mod ready_inner;
+mod refusal;
 mod service;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Response, Version, header};
 use tower_layer::Layer;
 
 pub use body::{BufferedBody, RequestBody, ResponseBody};
@@ -22,63 +41,139 @@ pub use body_mode::{BodyMode, PreservedBodies, RebuiltBodies, WrappedBodies};
 pub use future::ResponseFuture;
 pub use service::ClientAssertion;
 
+pub(crate) use accessors::inner_accessors;
+pub(crate) use credentials::with_other_credentials;
+#[cfg(feature = "axum")]
+pub(crate) use forward::Anonymous;
+pub(crate) use forward::identify;
+pub(crate) use headers::DeclaredHeaders;
+pub(crate) use ready_inner::ReadyInner;
+
 use crate::config::ConfigError;
 use crate::endpoint::Endpoint;
-use crate::policy::Wording;
-use crate::rejection::{ClientFault, Rejection, RejectionKind};
-use crate::render::{Answers, Redox, RenderRejection, Rfc6749};
+use crate::render::{RenderRejection, ResponseCache};
 use crate::verifier::Verifier;
+use options::LayerOptions;
 
-/// Puts client authentication in front of a service.
+/// Puts client authentication in front of a token endpoint, or of another endpoint at which OAuth
+/// clients authenticate.
 ///
-/// See the [crate page](crate) for an example. Cloning it is cheap.
+/// For each request that it guards, the layer reads the form and has its [`Verifier`] verify the
+/// client assertion. The inner service is called only if that succeeds. It finds the client as a
+/// [`ClientIdentity`](crate::ClientIdentity) in the request's extensions, and reads the form as if
+/// nothing had read it before. A refused request is answered by the layer.
+///
+/// Cloning the layer is cheap.
+///
+/// # What happens to a request
+///
+/// 1. If a [`path`](Self::path) is set and the request is for another one, the inner service gets
+///    the request immediately and untouched.
+/// 2. The method must be `POST`, the body must have no content encoding, and the content type must
+///    be `application/x-www-form-urlencoded`. Otherwise the answer is 405, 415 or 400.
+/// 3. The body is read into memory, up to [`body_limit`](Self::body_limit) and within
+///    [`body_timeout`](Self::body_timeout). Otherwise the answer is 413 or 408, or 400 if the body
+///    breaks off.
+/// 4. The [`Verifier`] judges the form and the assertion, and records the assertion as spent. The
+///    [crate page](crate) lists these steps. Their answers are 400 or 401, 503 if the server cannot
+///    decide, and 429 if one client [causes too many signature checks](crate::overload).
+/// 5. The [`ClientIdentity`](crate::ClientIdentity) goes into the request's extensions. If an
+///    identity was already there, it is replaced.
+/// 6. The inner service is called with the body byte for byte. `Content-Length`,
+///    `Transfer-Encoding` and `Content-Type` are adjusted to the form in memory; no other header
+///    is touched.
+///
+/// The body of a refusal comes from a [renderer](Self::render). Every refusal carries its
+/// [`Rejection`](crate::Rejection) in the response's extensions, for layers outside that log.
+///
+/// # Deployment caveats
+///
+/// - With a [`path`](Self::path), only requests for exactly that path are guarded. Prefer a layer
+///   without a path on the route itself, which cannot be bypassed.
+/// - An assertion is accepted once per replay store. All nodes of a fleet must
+///   [share one](crate::manual::fleet), and so must all layers whose endpoints accept the same
+///   audience. Give them clones of one `Arc<Verifier>`.
+/// - Mount the layer once per request. A second one inside sees a spent assertion, and answers
+///   [500](crate::rejection::ServerFault::MountedTwice).
+/// - The layer must be the first to read the body. Layers that decompress request bodies belong
+///   outside; see [the order of layers](crate::manual::layers).
+/// - Behind an [`optional`](Self::optional) layer, the inner service also sees requests without an
+///   identity.
+///
+/// # Example
+///
+/// One verifier guards two endpoints, each with a layer of its own. The third route is not guarded.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use axum::{Extension, Router, body::Body, routing::{get, post}};
+/// use http::{Request, StatusCode};
+/// use tower::ServiceExt;
+/// # use tower_client_assertion::registry::FixedRegistry;
+/// # use tower_client_assertion::replay::MemoryReplay;
+/// use tower_client_assertion::{
+///     ClientAssertionLayer, ClientIdentity, Endpoint, Policy, Verifier,
+/// };
+///
+/// async fn issue(Extension(client): Extension<ClientIdentity>) -> String {
+///     format!("a token for {}", client.client_id())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (registry, replay) = (FixedRegistry::new([])?, MemoryReplay::new(100)?);
+/// let verifier = Verifier::builder(Policy::RFC7523, registry, replay)
+///     .issuer("https://as.example.com")
+///     .build()?;
+/// let verifier = Arc::new(verifier);
+///
+/// let token = ClientAssertionLayer::new(Arc::clone(&verifier));
+/// let revocation =
+///     ClientAssertionLayer::new(verifier).endpoint(Endpoint::Revocation);
+/// let app = Router::new()
+///     .route("/token", post(issue).layer(token))
+///     .route("/revoke", post(|| async {}).layer(revocation))
+///     .route("/health", get(|| async { "ok" }));
+///
+/// let request = Request::post("/token")
+///     .header("content-type", "application/x-www-form-urlencoded")
+///     .body(Body::from("grant_type=client_credentials"))?;
+/// let refused = app.clone().oneshot(request).await?;
+/// assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+///
+/// let request = Request::get("/health").body(Body::empty())?;
+/// assert_eq!(app.oneshot(request).await?.status(), StatusCode::OK);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ClientAssertionLayer<M = WrappedBodies> {
-    guard: Arc<Guard>,
+    options: Arc<LayerOptions>,
     mode: M,
 }
 
-/// What all services of a layer share.
-#[derive(Clone)]
-pub(crate) struct Guard {
-    pub(crate) verifier: Arc<Verifier>,
-    answers: Arc<Answers>,
-    path: Option<Box<str>>,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) optional: bool,
-    pub(crate) body_limit: usize,
-    pub(crate) body_timeout: Duration,
-}
-
 impl ClientAssertionLayer {
-    /// Guards every request that it sees, with the answers of the verifier's profile.
+    /// Creates a layer that guards every request, and answers refused ones in the wording of the
+    /// verifier's profile.
     ///
-    /// Without a [`path`](Self::path) there is no way around it: this is the form for a service, a route or a
-    /// `route_layer` of its own.
+    /// Without a [`path`](Self::path) it cannot be bypassed. Use it this way on a service, on a
+    /// route, or as a `route_layer`.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        let verifier = verifier.into();
-        let answers = match verifier.first_policy().wording {
-            Wording::Redox => Answers::by(Redox::default()),
-            Wording::Rfc6749 => Answers::by(Rfc6749::default()),
-        };
-        let guard = Guard {
-            verifier,
-            answers: Arc::new(answers),
-            path: None,
-            endpoint: Endpoint::Token,
-            optional: false,
-            body_limit: 64 * 1024,
-            body_timeout: Duration::from_secs(10),
-        };
-        Self { guard: Arc::new(guard), mode: WrappedBodies }
+        Self { options: Arc::new(LayerOptions::new(verifier.into())), mode: WrappedBodies }
     }
 
-    /// Leaves the bodies' types as they are, both of which must then be made from [`Bytes`]: axum's and `Full<Bytes>` are.
+    /// Keeps the types of both bodies, which must then implement `From<Bytes>`. The bodies of axum
+    /// and `Full<Bytes>` do.
     ///
-    /// Needed beside middleware that insists on its framework's body: `axum::middleware::from_fn` behind this layer in the same
-    /// `ServiceBuilder` (where rustc says that `FromFn<..>: Service<..>` is not satisfied), `option_layer`, a boxed service, or
-    /// `axum::serve` over a router that was wrapped as a whole.
+    /// This is needed beside middleware that insists on the body of its framework:
+    ///
+    /// - `axum::middleware::from_fn` behind this layer in the same `ServiceBuilder`, where rustc
+    ///   reports that `FromFn<..>: Service<..>` is not satisfied,
+    /// - `option_layer`,
+    /// - a boxed service,
+    /// - `axum::serve` with a router that was wrapped as a whole.
     ///
     /// ```
     /// # use axum::{Router, extract::Request, middleware::{Next, from_fn}, routing::post};
@@ -87,23 +182,30 @@ impl ClientAssertionLayer {
     /// let stack = tower::ServiceBuilder::new()
     ///     .layer(guard.preserve_body_types())
     ///     .layer(from_fn(|request: Request, next: Next| next.run(request)));
-    /// Router::new().route("/v2/auth/token", post(|| async {})).route_layer(stack)
+    /// Router::new()
+    ///     .route("/v2/auth/token", post(|| async {}))
+    ///     .route_layer(stack)
     /// # }
     /// ```
     pub fn preserve_body_types(self) -> ClientAssertionLayer<PreservedBodies> {
-        ClientAssertionLayer { guard: self.guard, mode: PreservedBodies }
+        ClientAssertionLayer { options: self.options, mode: PreservedBodies }
     }
 
-    /// As [`preserve_body_types`](Self::preserve_body_types), for bodies that are not made from [`Bytes`]: `make` turns a body
-    /// in memory into one. For tonic's it is `tonic::body::Body::new`; a `BoxBody` of your own has a function like it.
+    /// Keeps the types of both bodies like [`preserve_body_types`](Self::preserve_body_types), for
+    /// bodies that do not implement `From<Bytes>`.
     ///
-    /// Needed where a middleware of a gRPC server insists on tonic's body. Without such a one the layer goes into
-    /// `Server::builder().layer(..)` as it is.
+    /// `make` turns a body in memory into one of the required type. For tonic it is
+    /// `tonic::body::Body::new`; a `BoxBody` has a similar function.
+    ///
+    /// This is needed where a middleware of a gRPC server insists on tonic's body. Without such
+    /// middleware, `Server::builder().layer(..)` accepts the layer as it is.
     ///
     /// ```
     /// # use tower_client_assertion::{ClientAssertionLayer, ConfigError};
     /// # fn guarded(guard: ClientAssertionLayer) -> Result<(), ConfigError> {
-    /// let guard = guard.path("/token")?.rebuild_bodies_with(tonic::body::Body::new);
+    /// let guard = guard
+    ///     .path("/token")?
+    ///     .rebuild_bodies_with(tonic::body::Body::new);
     /// let server = tonic::transport::Server::builder().layer(guard);
     /// # let _ = server;
     /// # Ok(())
@@ -113,24 +215,29 @@ impl ClientAssertionLayer {
     where
         F: Fn(BufferedBody) -> B + Clone,
     {
-        ClientAssertionLayer { guard: self.guard, mode: RebuiltBodies::new(make) }
+        ClientAssertionLayer { options: self.options, mode: RebuiltBodies::new(make) }
     }
 }
 
 impl<M> ClientAssertionLayer<M> {
-    /// Guards only requests for exactly this path; all others go straight to the inner service.
+    /// Guards only requests for exactly this path. All others go straight to the inner service.
+    /// Default: every request is guarded.
     ///
-    /// The path is compared byte for byte with the path of the URI that reaches the layer. What is not equal is **not
-    /// guarded**, so leave the path out and put the layer on the route itself where the service behind it
+    /// The path is compared byte for byte with the path of the URI that reaches the layer. Requests
+    /// for any other path are **not guarded**. Leave the path out, and put the layer on the route
+    /// itself, if the service behind it
     ///
-    /// - finds its token endpoint under other spellings too (another case, a trailing slash, percent-encoding),
-    /// - is nested: axum's `nest` and `nest_service` cut their prefix off before an inner layer sees the URI (a handler then
-    ///   misses its `Extension<ClientIdentity>`, and axum answers 500),
+    /// - also finds its token endpoint under other spellings, such as another case, a trailing
+    ///   slash or percent-encoding,
+    /// - is nested: axum's `nest` and `nest_service` remove their prefix before an inner layer sees
+    ///   the URI, so the path never matches (a handler with an `Extension<ClientIdentity>` then
+    ///   fails with a 500),
     /// - or has the endpoint under a pattern such as `/{tenant}/token`.
     ///
     /// # Errors
     ///
-    /// The path does not start with a slash, has a query, a fragment or a brace, or has a character that no URI has.
+    /// Fails if the path does not start with a slash, has a query, a fragment or a brace, or
+    /// contains a character that is not allowed in a URI.
     pub fn path(self, path: &str) -> Result<Self, ConfigError> {
         let literal = path.starts_with('/') && path.is_ascii() && !path.contains(['{', '}', '#']);
         let parsed =
@@ -138,20 +245,24 @@ impl<M> ClientAssertionLayer<M> {
         if !literal || !parsed {
             return Err(ConfigError::InvalidPath { path: path.to_owned() });
         }
-        Ok(self.with(|guard| guard.path = Some(path.into())))
+        Ok(self.with(|options| options.path = Some(path.into())))
     }
 
-    /// Says which endpoint it guards. Only [`Endpoint::Token`], the default, has a `grant_type` that is checked.
+    /// Sets which endpoint is guarded. Only at [`Endpoint::Token`], the default, a `grant_type` is
+    /// required and checked.
     pub fn endpoint(self, endpoint: Endpoint) -> Self {
-        self.with(|guard| guard.endpoint = endpoint)
+        self.with(|options| options.endpoint = endpoint)
     }
 
-    /// Hands a form that carries no assertion on to the inner service, without an identity: for a server whose clients may
-    /// authenticate in other ways too, which it then has to check itself.
+    /// Passes a form without an assertion on to the inner service, without an identity. Default:
+    /// such a form is refused.
     ///
-    /// **A handler behind such a layer sees a verified [`ClientIdentity`](crate::ClientIdentity) or none**, and must refuse or
-    /// authenticate whoever has none. A request that carries an assertion and another credential besides is still refused, as
-    /// is whatever is not a form that the assertion could have been in.
+    /// This is for servers whose clients may also authenticate in other ways. **A handler behind
+    /// such a layer sees a verified [`ClientIdentity`](crate::ClientIdentity) or none**, and must
+    /// authenticate or refuse a client that has none.
+    ///
+    /// Still refused are requests that carry an assertion and another credential, and requests that
+    /// are not a form, since that form could have carried an assertion.
     ///
     /// ```
     /// use http::{Request, Response, StatusCode};
@@ -159,16 +270,21 @@ impl<M> ClientAssertionLayer<M> {
     /// use tower::{Layer, ServiceExt, service_fn};
     /// # use tower_client_assertion::registry::FixedRegistry;
     /// # use tower_client_assertion::replay::MemoryReplay;
-    /// use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+    /// use tower_client_assertion::{
+    ///     ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier,
+    /// };
+    ///
+    /// type Body = Full<bytes::Bytes>;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder(Policy::OIDC, FixedRegistry::new([])?, MemoryReplay::new(100)?)
+    /// # let (registry, replay) = (FixedRegistry::new([])?, MemoryReplay::new(100)?);
+    /// # let verifier = Verifier::builder(Policy::OIDC, registry, replay)
     /// #     .issuer("https://as.example.com").build()?;
-    /// let handler = service_fn(|request: Request<RequestBody<Full<bytes::Bytes>>>| async move {
-    ///     let mut response = Response::new(Full::<bytes::Bytes>::default());
+    /// let handler = service_fn(|request: Request<RequestBody<Body>>| async move {
+    ///     let mut response = Response::new(Body::default());
     ///     if request.extensions().get::<ClientIdentity>().is_none() {
-    ///         // Here its `Authorization` header would be looked at.
+    ///         // A real handler would check the `Authorization` header here.
     ///         *response.status_mut() = StatusCode::UNAUTHORIZED;
     ///     }
     ///     Ok::<_, std::convert::Infallible>(response)
@@ -176,102 +292,73 @@ impl<M> ClientAssertionLayer<M> {
     /// let service = ClientAssertionLayer::new(verifier).optional().layer(handler);
     ///
     /// let request = |form: &'static str| {
-    ///     let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
-    ///     request.body(Full::<bytes::Bytes>::from(form))
+    ///     Request::post("/token")
+    ///         .header("content-type", "application/x-www-form-urlencoded")
+    ///         .body(Body::from(form))
     /// };
-    /// let handed_on = service.clone().oneshot(request("grant_type=client_credentials")?).await?;
-    /// assert_eq!(handed_on.status(), StatusCode::UNAUTHORIZED);
-    /// let refused = service.oneshot(request("client_assertion=a.b.c&client_secret=hush")?).await?;
+    /// let without_assertion = request("grant_type=client_credentials")?;
+    /// let passed_on = service.clone().oneshot(without_assertion).await?;
+    /// assert_eq!(passed_on.status(), StatusCode::UNAUTHORIZED);
+    ///
+    /// let two_credentials = request("client_assertion=a.b.c&client_secret=hush")?;
+    /// let refused = service.oneshot(two_credentials).await?;
     /// assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
     /// # Ok(())
     /// # }
     /// ```
     pub fn optional(self) -> Self {
-        self.with(|guard| guard.optional = true)
+        self.with(|options| options.optional = true)
     }
 
-    /// Answers refused requests with `renderer` instead of the profile's own.
+    /// Answers refused requests with `renderer`. Default: the renderer of the verifier's profile.
     pub fn render(self, renderer: impl RenderRejection) -> Self {
-        self.with(|guard| guard.answers = Arc::new(Answers::by(renderer)))
+        self.with(|options| options.responses = Arc::new(ResponseCache::new(renderer)))
     }
 
-    /// Refuses bodies of more than this many bytes. Default: 64 KiB.
+    /// Sets the maximum size of a body, in bytes. Default: 64 KiB.
     ///
     /// # Errors
     ///
-    /// The limit is zero.
+    /// Fails if the limit is zero.
     pub fn body_limit(self, bytes: usize) -> Result<Self, ConfigError> {
         match bytes {
             0 => Err(ConfigError::Zero { setting: "body_limit" }),
-            _ => Ok(self.with(|guard| guard.body_limit = bytes)),
+            _ => Ok(self.with(|options| options.body_limit = bytes)),
         }
     }
 
-    /// Refuses bodies that are not complete this long after they first made us wait. Default: 10 s.
+    /// Sets the maximum time to read a body, counted from the first read that had to wait. Default:
+    /// 10 s.
     ///
-    /// A body that is not there at once needs a Tokio runtime with its timer enabled; without a runtime, the request is
-    /// refused as unavailable.
+    /// A body that is not complete on arrival needs a Tokio runtime with its timer enabled. Without
+    /// a runtime, the request is refused as unavailable.
     ///
     /// # Errors
     ///
-    /// The duration is zero.
+    /// Fails if the duration is zero.
     pub fn body_timeout(self, timeout: Duration) -> Result<Self, ConfigError> {
         match timeout {
             Duration::ZERO => Err(ConfigError::Zero { setting: "body_timeout" }),
-            _ => Ok(self.with(|guard| guard.body_timeout = timeout)),
+            _ => Ok(self.with(|options| options.body_timeout = timeout)),
         }
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Guard)) -> Self {
-        change(Arc::make_mut(&mut self.guard));
+    fn with(mut self, change: impl FnOnce(&mut LayerOptions)) -> Self {
+        change(Arc::make_mut(&mut self.options));
         self
     }
-}
-
-impl Guard {
-    pub(crate) fn covers(&self, path: &str) -> bool {
-        self.path.as_deref().is_none_or(|guarded| guarded == path)
-    }
-
-    /// The response to a refused request. Whatever the renderer made, the reason rides along.
-    pub(crate) fn refuse(&self, rejection: &Rejection, version: Version) -> Response<Bytes> {
-        let mut response = self.answers.to(rejection);
-        if abandons_body(rejection.kind()) && version <= Version::HTTP_11 {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response.extensions_mut().insert(rejection.clone());
-        response
-    }
-}
-
-/// Whether the rest of the body is not going to be read: the connection cannot be used again (RFC 9110, section 15.5.14).
-fn abandons_body(kind: &RejectionKind) -> bool {
-    matches!(kind, RejectionKind::Client(ClientFault::BodyTooLarge | ClientFault::BodyTimeout))
 }
 
 impl<S, M: Clone> Layer<S> for ClientAssertionLayer<M> {
     type Service = ClientAssertion<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClientAssertion::new(inner, Arc::clone(&self.guard), self.mode.clone())
+        ClientAssertion::new(inner, Arc::clone(&self.options), self.mode.clone())
     }
 }
 
 impl<M> fmt::Debug for ClientAssertionLayer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ClientAssertionLayer").field(&self.guard).finish()
-    }
-}
-
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard")
-            .field("verifier", &self.verifier)
-            .field("path", &self.path)
-            .field("endpoint", &self.endpoint)
-            .field("optional", &self.optional)
-            .field("body_limit", &self.body_limit)
-            .field("body_timeout", &self.body_timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("ClientAssertionLayer").field("options", &self.options).finish()
     }
 }

@@ -25,8 +25,8 @@
 //! assert_eq!(ours.headers()["retry-after"], "5");
 //! ```
 
-mod answers;
 mod redox;
+mod response_cache;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -34,8 +34,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 use crate::config::ConfigError;
 use crate::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind, ServerFault};
 
-pub(crate) use answers::Answers;
 pub use redox::Redox;
+pub(crate) use response_cache::ResponseCache;
 
 /// Makes the response to a refused request.
 ///

@@ -16,7 +16,7 @@ use crate::rejection::{Rejection, RejectionKind};
 const PLACES: usize = 256;
 
 /// A renderer, and what it has said.
-pub(crate) struct Answers {
+pub(crate) struct ResponseCache {
     renderer: Box<dyn RenderRejection>,
     /// Each kind has a home among these places, and is kept in the first from there on that was free.
     kept: Box<[OnceLock<Box<Kept>>]>,
@@ -27,14 +27,14 @@ struct Kept {
     answer: Response<Bytes>,
 }
 
-impl Answers {
-    pub(crate) fn by(renderer: impl RenderRejection) -> Self {
+impl ResponseCache {
+    pub(crate) fn new(renderer: impl RenderRejection) -> Self {
         let places = if renderer.depends_on_kind_alone() { PLACES } else { 0 };
         Self { renderer: Box::new(renderer), kept: (0..places).map(|_| OnceLock::new()).collect() }
     }
 
     /// The answer to `rejection`, with a `Content-Length` that is right whatever the renderer made.
-    pub(crate) fn to(&self, rejection: &Rejection) -> Response<Bytes> {
+    pub(crate) fn response(&self, rejection: &Rejection) -> Response<Bytes> {
         let kind = rejection.kind();
         let (before, after) = self.kept.split_at(home(kind).min(self.kept.len()));
         for place in after.iter().chain(before) {

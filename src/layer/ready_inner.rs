@@ -1,0 +1,58 @@
+//! The inner service of a request that may have to wait.
+//!
+//! By Tower's contract, `poll_ready` reserves what one `call` uses. A layer that waits between the
+//! two, for example for a body, holds that reservation meanwhile: a hundred slow clients then block
+//! a `ConcurrencyLimit` of a hundred for everyone else. Asking the inner service only once the wait
+//! is over is no better: layers outside that shed or balance load would see a service that is always
+//! ready, and requests that are not guarded would wait inside our future too. So the layer is as
+//! ready as the inner service, and gives the reservation back when it has to wait.
+
+use std::task::{Context, Poll, ready};
+
+use tower_service::Service;
+
+/// An inner service, and whether it holds a reservation for one call.
+pub(crate) struct ReadyInner<S> {
+    service: S,
+    ready: bool,
+}
+
+impl<S: Clone> ReadyInner<S> {
+    /// Takes the service that reported readiness. Leaves a clone behind, which may not be ready.
+    pub(crate) fn take(service: &mut S) -> Self {
+        let clone = service.clone();
+        Self { service: std::mem::replace(service, clone), ready: true }
+    }
+
+    /// Gives the reservation back, if there is one.
+    pub(crate) fn release(&mut self) {
+        if self.ready {
+            // A fresh clone has reserved nothing; dropping the old service frees what it reserved.
+            self.service = self.service.clone();
+            self.ready = false;
+        }
+    }
+}
+
+impl<S> ReadyInner<S> {
+    /// Waits for a reservation, unless one is held.
+    pub(crate) fn poll_ready<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
+    where
+        S: Service<R>,
+    {
+        if !self.ready {
+            ready!(self.service.poll_ready(cx))?;
+            self.ready = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Calls the service, which must hold a reservation.
+    pub(crate) fn call<R>(mut self, request: R) -> S::Future
+    where
+        S: Service<R>,
+    {
+        debug_assert!(self.ready, "called without being ready");
+        self.service.call(request)
+    }
+}
