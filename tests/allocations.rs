@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allocation_counter::measure;
 use bytes::Bytes;
-use common::{AUDIENCE, CLIENT, Jwt, NOW, Signer, clock, form, key_set, now_or_never};
+use common::{CLIENT, Jwt, NOW, Signer, fixture, form, key_set, now_or_never};
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use inner::Inner;
@@ -20,7 +20,7 @@ use tower::{Layer, Service};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::replay::{Admission, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, Policy, TokenRequest, Verifier};
@@ -46,10 +46,8 @@ fn verifier(signer: &Signer) -> Verifier {
         true => Client::with_secret(CLIENT, ClientSecret::new(SECRET).unwrap()),
         false => Client::new(CLIENT, key_set(&[signer.jwk()])),
     };
-    let registry = FixedRegistry::new([client.unwrap()]).unwrap();
     let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[algorithm]));
-    let builder = Verifier::builder(policy, registry, MemoryReplay::new(10_000).unwrap());
-    builder.audience(AUDIENCE).clock(clock()).build().unwrap()
+    fixture().policy(policy).clients([client.unwrap()]).build()
 }
 
 fn forms(signer: &Signer) -> Vec<Bytes> {

@@ -1,18 +1,14 @@
 //! The mistakes that others have made and the attacks that followed, one test for each that this code can meet. Their numbers
 //! are those of the project's list of pitfalls; from `e25` on they are in `pitfalls_of_requests.rs`.
 
-use crate::common::attempt::{Attempt, Change, answer};
-use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, client, clock, key_set};
+use crate::common::attempt::{Attempt, Change, description, send};
+use crate::common::{CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, key_set};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower_client_assertion::keys::SkipReason;
 use tower_client_assertion::policy::Policy;
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, PreservedBodies, Verifier};
-
-const ISSUER: &str = "https://as.example.com";
+use tower_client_assertion::{ClientAssertionLayer, PreservedBodies};
 
 const ALG: &str = "Signing algorithm is not allowed";
 const AUD: &str = "Unexpected aud claim";
@@ -23,35 +19,17 @@ const MALFORMED: &str = "Client assertion is not a valid JWT";
 const PARTS: &str = "Client assertion must have three components";
 const SIGNATURE: &str = "Client assertion signature is invalid";
 
-fn verifier_of(policy: Policy, clients: Vec<Client>) -> Verifier {
-    let registry = FixedRegistry::new(clients).unwrap();
-    let builder = Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap());
-    builder.issuer(ISSUER).clock(clock()).build().unwrap()
-}
-
-fn layer_of(policy: Policy, clients: Vec<Client>) -> ClientAssertionLayer<PreservedBodies> {
-    ClientAssertionLayer::new(verifier_of(policy, clients)).preserve_body_types()
+fn layer_of(policy: Policy, jwks: &[Value]) -> ClientAssertionLayer<PreservedBodies> {
+    fixture().policy(policy).at_issuer().keys(jwks).layer()
 }
 
 fn layer() -> ClientAssertionLayer<PreservedBodies> {
-    layer_of(Policy::RFC7523, vec![client()])
-}
-
-fn with(change: impl Fn(&mut Attempt)) -> Attempt {
-    Attempt::with(|a| {
-        a.claim("aud", ISSUER);
-        change(a);
-    })
-}
-
-/// What a refused client is told; an accepted one is told nothing.
-fn told(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) -> Option<String> {
-    answer(layer, attempt).1["error_description"].as_str().map(str::to_owned)
+    layer_of(Policy::RFC7523, &[SIGNER.jwk()])
 }
 
 #[track_caller]
 fn assert_told(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt, text: Option<&str>, name: &str) {
-    assert_eq!(told(layer, attempt).as_deref(), text, "{name}");
+    assert_eq!(description(&send(layer, attempt)).as_deref(), text, "{name}");
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -61,7 +39,7 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 /// Signed by the client's key over exactly these two texts.
 fn raw(header: &str, claims: &str) -> Attempt {
     let assertion = SIGNER.sign(header, claims);
-    with(|a| a.parameter("client_assertion", &assertion))
+    Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion))
 }
 
 const HEADER: &str = r#"{"alg":"ES384","kid":"key-1"}"#;
@@ -79,19 +57,18 @@ fn e01_no_spelling_of_none_is_an_algorithm() {
         [json!("none"), json!("None"), json!("nOnE"), json!("NONE"), json!(""), json!(0), json!(["ES384"]), json!(null)]
     {
         for mangle in [|text| text, |text: String| text[..=text.rfind('.').unwrap()].to_owned()] {
-            let mut attempt = with(|a| a.jose("alg", alg.clone()));
+            let mut attempt = Attempt::at_issuer(|a| a.jose("alg", alg.clone()));
             attempt.mangle = mangle;
             assert_told(&layer, &attempt, Some(ALG), &alg.to_string());
         }
     }
-    assert_told(&layer, &with(|a| a.drop_jose("alg")), Some(ALG), "missing");
+    assert_told(&layer, &Attempt::at_issuer(|a| a.drop_jose("alg")), Some(ALG), "missing");
 }
 
 #[test]
 fn e02_a_public_key_is_no_secret() {
     let rsa = Signer::rsa("RS256", "key-1");
-    let client = Client::new(CLIENT, key_set(&[rsa.jwk()])).unwrap();
-    let layer = layer_of(Policy::OIDC, vec![client]);
+    let layer = layer_of(Policy::OIDC, &[rsa.jwk()]);
     let jwk = rsa.jwk();
     let modulus = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
     let pem = format!("-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n", jwk["n"]);
@@ -99,7 +76,7 @@ fn e02_a_public_key_is_no_secret() {
         for alg in ["HS256", "HS384", "HS512"] {
             let mac = Signer::secret(alg, &key);
             let assertion = Jwt::by(&mac, CLIENT).claim("aud", ISSUER).header("kid", "key-1").signed_by(&mac);
-            let attempt = with(|a| a.parameter("client_assertion", &assertion));
+            let attempt = Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion));
             let refused = "Authentication method is not registered for this client";
             assert_told(&layer, &attempt, Some(refused), alg);
         }
@@ -112,7 +89,7 @@ fn e03_an_rsa_key_serves_the_one_algorithm_that_was_named() {
     let layer = |policy, members: Value| {
         let (Value::Object(mut jwk), Value::Object(members)) = (signer.jwk(), members) else { unreachable!() };
         jwk.extend(members);
-        layer_of(policy, vec![Client::new(CLIENT, key_set(&[jwk.into()])).unwrap()])
+        layer_of(policy, &[jwk.into()])
     };
     let attempt = |alg: &str| {
         let mut attempt = Attempt::of(signer, Jwt::by(signer, CLIENT).claim("aud", ISSUER));
@@ -133,7 +110,7 @@ fn e04_e05_e06_a_header_neither_supplies_nor_finds_a_key() {
     let layer = layer();
     let urls =
         ["https://evil.example/jwks", "http://127.0.0.1/", "http://169.254.169.254/latest/meta-data", "file:///x"];
-    let mut attempt = with(|a| {
+    let mut attempt = Attempt::at_issuer(|a| {
         a.jose("jwk", evil.jwk());
         a.jose("x5c", json!(["MIIB"]));
         a.jose("x5u", urls[0]);
@@ -146,7 +123,7 @@ fn e04_e05_e06_a_header_neither_supplies_nor_finds_a_key() {
     assert_told(&layer, &attempt, Some(SIGNATURE), "nor does it help");
     for url in urls {
         let refused = "JWT header 'jku' does not match the registered key set URL";
-        assert_told(&layer, &with(|a| a.jose("jku", url)), Some(refused), url);
+        assert_told(&layer, &Attempt::at_issuer(|a| a.jose("jku", url)), Some(refused), url);
     }
 }
 
@@ -161,10 +138,10 @@ fn e07_e08_whatever_is_critical_is_not_understood() {
         json!(null),
         json!(["http://example.invalid/UNDEFINED"]),
     ] {
-        assert_told(&layer, &with(|a| a.jose("crit", crit.clone())), Some(CRIT), &crit.to_string());
+        assert_told(&layer, &Attempt::at_issuer(|a| a.jose("crit", crit.clone())), Some(CRIT), &crit.to_string());
     }
     for b64 in [json!(false), json!(true), json!(null)] {
-        assert_told(&layer, &with(|a| a.jose("b64", b64.clone())), Some(CRIT), "b64");
+        assert_told(&layer, &Attempt::at_issuer(|a| a.jose("b64", b64.clone())), Some(CRIT), "b64");
     }
     // RFC 7515, appendix E, with an algorithm that would pass.
     let header = r#"{"alg":"ES384","kid":"key-1","crit":["http://example.invalid/UNDEFINED"],"http://example.invalid/UNDEFINED":true}"#;
@@ -220,10 +197,14 @@ fn e10_a_date_is_a_number_that_a_double_holds() {
 
 #[test]
 fn e11_now_must_be_before_exp_and_a_fraction_counts() {
-    let layer = layer_of(Policy::RFC7523.expiry_skew(std::time::Duration::ZERO), vec![client()]);
+    let layer = layer_of(Policy::RFC7523.expiry_skew(std::time::Duration::ZERO), &[SIGNER.jwk()]);
     let now = NOW as f64;
     for (exp, accepted) in [(now, false), (now - 0.001, false), (now + 0.5, true), (now + 1.0, true)] {
-        assert_eq!(told(&layer, &with(|a| a.claim("exp", exp))).is_none(), accepted, "{exp}");
+        assert_eq!(
+            description(&send(&layer, &Attempt::at_issuer(|a| a.claim("exp", exp)))).is_none(),
+            accepted,
+            "{exp}"
+        );
     }
 }
 
@@ -237,7 +218,7 @@ fn e12_an_issuer_is_a_string_and_what_is_missing_is_not_fine() {
         ("aud intersects", |a| a.claim("aud", json!(["https://other.example", ISSUER])), AUD),
     ];
     for (name, change, text) in cases {
-        assert_told(&layer, &with(change), Some(text), name);
+        assert_told(&layer, &Attempt::at_issuer(change), Some(text), name);
     }
 }
 
@@ -251,16 +232,17 @@ fn e13_e14_one_odd_key_takes_no_other_down() {
         json!({"kty": "quantum"}),
         json!(7),
     ];
-    let keys = key_set(&[&odd[..], &[SIGNER.jwk()]].concat());
+    let jwks = [&odd[..], &[SIGNER.jwk()]].concat();
+    let keys = key_set(&jwks);
     assert_eq!((keys.len(), keys.skipped().len()), (1, 6));
-    let layer = layer_of(Policy::RFC7523, vec![Client::new(CLIENT, keys).unwrap()]);
-    assert_told(&layer, &with(|_| {}), None, "the good one");
+    let layer = layer_of(Policy::RFC7523, &jwks);
+    assert_told(&layer, &Attempt::at_issuer(|_| {}), None, "the good one");
     // An algorithm that we do not know is no malformed header.
     for alg in ["Ed448", "ES256K", "ML-DSA-99", "x"] {
-        assert_told(&layer, &with(|a| a.jose("alg", alg)), Some(ALG), alg);
+        assert_told(&layer, &Attempt::at_issuer(|a| a.jose("alg", alg)), Some(ALG), alg);
     }
     let ed25519: &Signer = Box::leak(Box::new(Signer::ed25519("Ed25519", "key-1")));
-    let layer = layer_of(Policy::RFC7523, vec![Client::new(CLIENT, key_set(&[ed25519.jwk()])).unwrap()]);
+    let layer = layer_of(Policy::RFC7523, &[ed25519.jwk()]);
     for alg in ["Ed25519", "EdDSA"] {
         let mut attempt = Attempt::of(ed25519, Jwt::by(ed25519, CLIENT).claim("aud", ISSUER));
         attempt.jose("alg", alg);
@@ -321,7 +303,7 @@ fn e16_nesting_and_length_are_bounded() {
         let attempt = raw(HEADER, &claims(&nested));
         assert_told(&layer, &attempt, text, &levels.to_string());
     }
-    let long = with(|a| a.claim("x", "x".repeat(16 * 1024)));
+    let long = Attempt::at_issuer(|a| a.claim("x", "x".repeat(16 * 1024)));
     assert_told(&layer, &long, Some("Client assertion is too long"), "long");
 }
 
@@ -330,7 +312,7 @@ fn e17_text_is_strict_utf_8() {
     let layer = layer();
     let refused = |claims: Vec<u8>| {
         let assertion = SIGNER.sign(HEADER, claims);
-        told(&layer, &with(|a| a.parameter("client_assertion", &assertion)))
+        description(&send(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion))))
     };
     let text = claims(r#","x":"@""#);
     let with_bytes = |bytes: &[u8]| {
@@ -347,7 +329,7 @@ fn e17_text_is_strict_utf_8() {
     assert_eq!(refused(text.encode_utf16().flat_map(u16::to_be_bytes).collect()), malformed, "UTF-16");
     assert_eq!(refused(with_bytes("\u{1F600}\\ud83d\\ude00".as_bytes())), None, "what is right");
     for (claim, text) in [("jti", "Unexpected jti claim"), ("iss", ISS), ("sub", "Unexpected sub claim")] {
-        assert_told(&layer, &with(|a| a.claim(claim, "a\0b")), Some(text), claim);
+        assert_told(&layer, &Attempt::at_issuer(|a| a.claim(claim, "a\0b")), Some(text), claim);
     }
 }
 
@@ -368,7 +350,7 @@ fn e18_e19_an_assertion_has_one_spelling_and_nothing_around_it() {
         ("with stray bits", stray_bits, MALFORMED),
     ];
     for (name, mangle, text) in mangles {
-        assert_told(&layer, &with(|a| a.mangle = *mangle), Some(text), name);
+        assert_told(&layer, &Attempt::at_issuer(|a| a.mangle = *mangle), Some(text), name);
     }
 }
 
@@ -383,7 +365,9 @@ fn stray_bits(text: String) -> String {
 #[test]
 fn e20_e21_e22_no_other_serialization_encryption_or_nesting() {
     let layer = layer();
-    let refused = |assertion: &str| told(&layer, &with(|a| a.parameter("client_assertion", assertion)));
+    let refused = |assertion: &str| {
+        description(&send(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", assertion))))
+    };
     assert_eq!(refused(r#"{"payload":"e30","protected":"e30","signature":"AA"}"#).as_deref(), Some(PARTS));
     assert_eq!(refused(r#"{"payload":"a.b.c"}"#).as_deref(), Some(MALFORMED));
     let jwe = format!(
@@ -392,9 +376,9 @@ fn e20_e21_e22_no_other_serialization_encryption_or_nesting() {
     );
     assert_eq!(refused(&jwe).as_deref(), Some(PARTS));
     let encrypted = "Encrypted client assertions are not supported";
-    assert_told(&layer, &with(|a| a.jose("enc", "A128GCM")), Some(encrypted), "enc");
+    assert_told(&layer, &Attempt::at_issuer(|a| a.jose("enc", "A128GCM")), Some(encrypted), "enc");
     for cty in ["JWT", "jwt", "application/jwt"] {
-        assert_told(&layer, &with(|a| a.jose("cty", cty)), Some(encrypted), cty);
+        assert_told(&layer, &Attempt::at_issuer(|a| a.jose("cty", cty)), Some(encrypted), cty);
     }
 }
 
@@ -412,6 +396,6 @@ fn e23_e24_an_audience_is_us_alone_and_not_our_url() {
         json!("https://as%2Eexample.com"),
         json!("https://as.example.com/token"),
     ] {
-        assert_told(&layer, &with(|a| a.claim("aud", aud.clone())), Some(AUD), &aud.to_string());
+        assert_told(&layer, &Attempt::at_issuer(|a| a.claim("aud", aud.clone())), Some(AUD), &aud.to_string());
     }
 }

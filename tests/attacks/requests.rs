@@ -6,8 +6,10 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use crate::common::attempt::{Attempt, Change, answer, flip_signature, send};
-use crate::common::{CLIENT, Jwt, SIGNER, Signer, client, clock, form, key_set, now_or_never, verify};
+use crate::common::attempt::{Attempt, Change, description, flip_signature, send};
+use crate::common::{
+    CLIENT, Fixture, ISSUER, Jwt, SIGNER, Signer, client, fixture, form, key_set, now_or_never, outcome, verify,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -18,13 +20,11 @@ use tower::{Layer, Service, service_fn};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::keys::SkipReason;
 use tower_client_assertion::policy::{Algorithm, Policy};
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::render::Opaque;
 use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, PreservedBodies, Verifier, VerifierBuilder};
-
-const ISSUER: &str = "https://as.example.com";
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, PreservedBodies};
 
 const AUD: &str = "Unexpected aud claim";
 const ISS: &str = "Unexpected iss claim";
@@ -33,27 +33,17 @@ const SUB: &str = "Unexpected sub claim";
 const TYP: &str = "Unexpected JWT type";
 const KID: &str = "JWT header 'kid' is required";
 const FAILED: &str = "Client authentication failed";
-const FORM: &str = "Request body is not valid form data";
+const NOT_A_FORM: &str = "Request body is not valid form data";
 const SIGNATURE: &str = "Client assertion signature is invalid";
 const REPLAYED: &str = "Client assertion has already been used";
 
-fn builder_of(policy: Policy, clients: impl IntoIterator<Item = Client>, replay: MemoryReplay) -> VerifierBuilder {
-    Verifier::builder(policy, FixedRegistry::new(clients).unwrap(), replay).issuer(ISSUER).clock(clock())
-}
-
-fn verifier() -> Verifier {
-    builder_of(Policy::RFC7523, [client()], MemoryReplay::new(1000).unwrap()).build().unwrap()
+/// With the strictest of the profiles that no vendor has written.
+fn strict() -> Fixture {
+    fixture().policy(Policy::RFC7523).at_issuer()
 }
 
 fn layer() -> ClientAssertionLayer<PreservedBodies> {
-    ClientAssertionLayer::new(verifier()).preserve_body_types()
-}
-
-fn with(change: impl Fn(&mut Attempt)) -> Attempt {
-    Attempt::with(|a| {
-        a.claim("aud", ISSUER);
-        change(a);
-    })
+    strict().layer()
 }
 
 fn jwt(client: &str) -> Jwt {
@@ -61,14 +51,14 @@ fn jwt(client: &str) -> Jwt {
 }
 
 fn told(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) -> Option<String> {
-    answer(layer, attempt).1["error_description"].as_str().map(str::to_owned)
+    description(&send(layer, attempt))
 }
 
 #[track_caller]
 fn assert_all_told(cases: &[(&str, Change, Option<&str>)]) {
     let layer = layer();
     for (name, change, text) in cases {
-        assert_eq!(told(&layer, &with(change)).as_deref(), *text, "{name}");
+        assert_eq!(told(&layer, &Attempt::at_issuer(change)).as_deref(), *text, "{name}");
     }
 }
 
@@ -111,12 +101,11 @@ fn e26_e53_e54_what_a_sender_names_is_compared_and_escaped_and_never_repeated() 
             log.lock().unwrap().extend(findings.chain([who]));
         }
     };
-    let replay = MemoryReplay::new(10).unwrap();
-    let verifier = builder_of(Policy::RFC7523, [client()], replay).events(events).build().unwrap();
+    let verifier = strict().builder().events(events).build().unwrap();
     let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
     for nasty in NASTY.into_iter().chain(["line\r\nbreak", "\u{1b}[31mred"]) {
         for (change, name) in [Attempt::jose::<&str>, Attempt::claim::<&str>].into_iter().zip(["kid", "sub"]) {
-            let mut attempt = with(|_| {});
+            let mut attempt = Attempt::at_issuer(|_| {});
             change(&mut attempt, name, nasty);
             let response = send(&layer, &attempt);
             assert_eq!(response.status(), 400, "{nasty:?}");
@@ -171,10 +160,10 @@ fn e30_an_ecdsa_signature_is_two_numbers_of_fixed_length_neither_of_them_zero() 
     signatures.push(der);
     for signature in signatures {
         let assertion = format!("{input}.{}", URL_SAFE_NO_PAD.encode(&signature));
-        let attempt = with(|a| a.parameter("client_assertion", &assertion));
+        let attempt = Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion));
         assert_eq!(told(&layer, &attempt).as_deref(), Some(SIGNATURE), "{signature:?}");
     }
-    assert_eq!(told(&layer, &with(|a| a.parameter("client_assertion", &right))), None);
+    assert_eq!(told(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", &right))), None);
 }
 
 #[test]
@@ -198,10 +187,9 @@ fn e32_e33_secrets_and_keys_for_something_else_are_not_used() {
     for (jwk, reason) in cases {
         let keys = key_set(&[jwk.clone(), Signer::es256("other").jwk()]);
         assert_eq!(keys.skipped().iter().map(|key| key.reason()).collect::<Vec<_>>(), [reason], "{jwk}");
-        let client = Client::new(CLIENT, keys).unwrap();
-        let verifier = builder_of(Policy::RFC7523, [client], MemoryReplay::new(9).unwrap()).build().unwrap();
-        let kind = verify(&verifier, &form(&self::jwt(CLIENT).signed())).unwrap_err().kind().clone();
-        assert_eq!(kind, RejectionKind::Client(ClientFault::NoKey), "{jwk}");
+        let verifier = strict().clients([Client::new(CLIENT, keys).unwrap()]).build();
+        let fault = outcome(&verifier, &self::jwt(CLIENT).signed()).unwrap_err();
+        assert_eq!(fault, ClientFault::NoKey, "{jwk}");
     }
 }
 
@@ -209,15 +197,14 @@ fn e32_e33_secrets_and_keys_for_something_else_are_not_used() {
 fn e34_two_keys_of_one_kid_are_refused_or_tried_as_the_profile_says() {
     let other = Signer::es384("key-1");
     for (policy, accepted) in [(Policy::RFC7523.key_trials(1), false), (Policy::RFC7523, true)] {
-        let client = Client::new(CLIENT, key_set(&[other.jwk(), SIGNER.jwk()])).unwrap();
-        let verifier = builder_of(policy, [client], MemoryReplay::new(9).unwrap()).build().unwrap();
-        assert_eq!(verify(&verifier, &form(&jwt(CLIENT).signed())).is_ok(), accepted);
+        let verifier = strict().policy(policy).keys(&[other.jwk(), SIGNER.jwk()]).build();
+        assert_eq!(outcome(&verifier, &jwt(CLIENT).signed()).is_ok(), accepted);
     }
 }
 
 #[test]
 fn e36_of_many_requests_with_one_assertion_at_once_one_wins() {
-    let verifier = verifier();
+    let verifier = strict().build();
     for _ in 0..20 {
         let body = form(&jwt(CLIENT).signed());
         let barrier = std::sync::Barrier::new(8);
@@ -236,7 +223,7 @@ fn e36_of_many_requests_with_one_assertion_at_once_one_wins() {
 #[test]
 fn e37_a_jti_is_its_clients_own_wherever_the_border_lies() {
     let clients = ["a", "ab", "a b"].map(|id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap());
-    let verifier = builder_of(Policy::RFC7523, clients, MemoryReplay::new(100).unwrap()).build().unwrap();
+    let verifier = strict().clients(clients).build();
     for (client, jti) in [("a", "bc"), ("ab", "c"), ("a", "b c"), ("a b", "c"), ("ab", "bc"), ("a b", "bc")] {
         let body = form(&jwt(client).claim("jti", jti).signed());
         assert!(verify(&verifier, &body).is_ok(), "{client}, {jti}");
@@ -250,10 +237,8 @@ fn e38_nothing_is_remembered_for_ever_and_what_is_full_is_closed() {
         ("no exp", |a| a.drop_claim("exp"), Some("Missing exp claim")),
         ("a huge exp", |a| a.claim("exp", 1e15), Some("exp is too far in the future")),
     ]);
-    let store = Arc::new(MemoryReplay::new(2).unwrap().per_client(2).unwrap());
-    let registry = FixedRegistry::new([client()]).unwrap();
-    let builder = Verifier::builder(Policy::RFC7523, registry, Arc::clone(&store)).issuer(ISSUER).clock(clock());
-    let verifier = builder.build().unwrap();
+    let store = MemoryReplay::new(2).unwrap().per_client(2).unwrap();
+    let verifier = strict().replay(store).build();
     let first = form(&jwt(CLIENT).signed());
     verify(&verifier, &first).unwrap();
     verify(&verifier, &form(&jwt(CLIENT).signed())).unwrap();
@@ -266,10 +251,8 @@ fn e38_nothing_is_remembered_for_ever_and_what_is_full_is_closed() {
 #[test]
 fn e39_the_unproven_neither_burn_a_jti_nor_fill_the_store() {
     let store = Arc::new(MemoryReplay::new(10).unwrap());
-    let registry = FixedRegistry::new([client()]).unwrap();
-    let builder = Verifier::builder(Policy::RFC7523, registry, Arc::clone(&store)).issuer(ISSUER).clock(clock());
-    let layer = ClientAssertionLayer::new(builder.build().unwrap()).preserve_body_types();
-    let mut attempt = with(|a| a.mangle = flip_signature);
+    let layer = strict().replay(Arc::clone(&store)).layer();
+    let mut attempt = Attempt::at_issuer(|a| a.mangle = flip_signature);
     for _ in 0..20 {
         assert_eq!(told(&layer, &attempt).as_deref(), Some(SIGNATURE));
     }
@@ -285,7 +268,7 @@ fn e45_e46_e47_a_form_is_read_in_one_way_only() {
     let repeated = |name: &str| format!("Parameter '{name}' must not be repeated");
     let layer = layer();
     for tail in ["&client_id=%", "&client_id=%zz", "&client_id=%c0%af", "&client_id=%ff", "&client_id=%ed%a0%80"] {
-        assert_eq!(told(&layer, &with(|a| a.tail = tail)).as_deref(), Some(FORM), "{tail}");
+        assert_eq!(told(&layer, &Attempt::at_issuer(|a| a.tail = tail)).as_deref(), Some(NOT_A_FORM), "{tail}");
     }
     for (tail, name) in [
         ("&client_assertion=x", "client_assertion"),
@@ -296,7 +279,7 @@ fn e45_e46_e47_a_form_is_read_in_one_way_only() {
         ("&scope=a&scope=b", "scope"),
         ("&client_id=clinic-7&%63lient_id=other", "client_id"),
     ] {
-        let refused = told(&layer, &with(|a| a.tail = tail));
+        let refused = told(&layer, &Attempt::at_issuer(|a| a.tail = tail));
         assert_eq!(refused, Some(repeated(name)), "{tail}");
     }
     assert_all_told(&[
@@ -319,14 +302,14 @@ fn e45_e46_e47_a_form_is_read_in_one_way_only() {
         ),
     ]);
     // A plus is a space, and base64url has none.
-    let plus = with(|a| a.mangle = |text| text.replacen('.', "+.", 1));
+    let plus = Attempt::at_issuer(|a| a.mangle = |text| text.replacen('.', "+.", 1));
     assert_eq!(told(&layer, &plus).as_deref(), Some("Client assertion is not a valid JWT"));
 }
 
 #[test]
 fn e48_e49_the_handler_gets_the_same_bytes_and_the_true_identity() {
     let clients = [client(), Client::new("admin", key_set(&[SIGNER.jwk()])).unwrap()];
-    let verifier = builder_of(Policy::RFC7523, clients, MemoryReplay::new(9).unwrap()).build().unwrap();
+    let verifier = strict().clients(clients).build();
     let spoofed = verify(&verifier, &form(&jwt("admin").signed())).unwrap();
     let handler = service_fn(|request: Request<Full<Bytes>>| async move {
         let identity = request.extensions().get::<ClientIdentity>().unwrap().client_id().to_string();
@@ -336,7 +319,7 @@ fn e48_e49_the_handler_gets_the_same_bytes_and_the_true_identity() {
         assert_eq!((length.to_str().unwrap(), chunked), (&*body.len().to_string(), false));
         Ok::<_, Infallible>(Response::builder().header("identity", identity).body(Full::<Bytes>::from(body)).unwrap())
     });
-    let mut request = with(|a| a.tail = "&note=%zz&note=a+b").request();
+    let mut request = Attempt::at_issuer(|a| a.tail = "&note=%zz&note=a+b").request();
     let sent = now_or_never(request.body_mut().collect()).unwrap().to_bytes();
     *request.body_mut() = Full::from(sent.clone());
     request.extensions_mut().insert(spoofed);
@@ -352,7 +335,7 @@ fn e48_e49_the_handler_gets_the_same_bytes_and_the_true_identity() {
 fn e50_who_is_known_cannot_be_read_off_a_refusal() {
     let layer = layer();
     let unknown = send(&layer, &Attempt::of(&SIGNER, jwt("nobody")));
-    let no_key = send(&layer, &with(|a| a.jose("kid", "key-2")));
+    let no_key = send(&layer, &Attempt::at_issuer(|a| a.jose("kid", "key-2")));
     assert_eq!(
         (unknown.status(), unknown.headers(), unknown.body()),
         (no_key.status(), no_key.headers(), no_key.body())
@@ -361,18 +344,17 @@ fn e50_who_is_known_cannot_be_read_off_a_refusal() {
 
     // Who would rather have its own engineers guess than strangers know.
     let client = client().signing_alg(Algorithm::ES384).unwrap();
-    let verifier = builder_of(Policy::OIDC, [client], MemoryReplay::new(9).unwrap()).build().unwrap();
-    let opaque = ClientAssertionLayer::new(verifier).render(Opaque).preserve_body_types();
+    let opaque = strict().policy(Policy::OIDC).clients([client]).layer().render(Opaque);
     let refused = [
         Attempt::of(&SIGNER, jwt("nobody")),
-        with(|a| a.jose("kid", "key-2")),
-        with(|a| a.mangle = flip_signature),
-        with(|a| {
+        Attempt::at_issuer(|a| a.jose("kid", "key-2")),
+        Attempt::at_issuer(|a| a.mangle = flip_signature),
+        Attempt::at_issuer(|a| {
             a.drop_jose("kid");
             a.mangle = flip_signature;
         }),
-        with(|a| a.jose("alg", "HS256")),
-        with(|a| a.jose("alg", "ES256")),
+        Attempt::at_issuer(|a| a.jose("alg", "HS256")),
+        Attempt::at_issuer(|a| a.jose("alg", "ES256")),
     ];
     for attempt in &refused {
         let response = send(&opaque, attempt);
@@ -412,5 +394,5 @@ fn e51_e52_no_other_jwt_is_an_assertion() {
         ),
     ]);
     // A grant beside an assertion is the handler's business, whatever it is.
-    assert_eq!(told(&layer(), &with(|a| a.tail = "&assertion=junk")), None);
+    assert_eq!(told(&layer(), &Attempt::at_issuer(|a| a.tail = "&assertion=junk")), None);
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, JWT_BEARER, PreservedBodies};
 
-use super::{Jwt, SIGNER, Signer, now_or_never};
+use super::{FORM, ISSUER, Jwt, SIGNER, Signer, now_or_never};
 
 pub struct Attempt {
     pub method: &'static str,
@@ -35,7 +35,7 @@ impl Attempt {
             ("client_assertion_type", JWT_BEARER.to_owned()),
             ("client_assertion", String::new()),
         ];
-        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        let headers = vec![("content-type", FORM.to_owned())];
         Self { method: "POST", query: "", headers, form, tail: "", jwt, signer, mangle: |text| text }
     }
 
@@ -43,6 +43,14 @@ impl Attempt {
         let mut attempt = Self::new();
         change(&mut attempt);
         attempt
+    }
+
+    /// Of the strict profiles: it addresses the issuer.
+    pub fn at_issuer(change: impl Fn(&mut Self)) -> Self {
+        Self::with(|attempt| {
+            attempt.claim("aud", ISSUER);
+            change(attempt);
+        })
     }
 
     pub fn header(&mut self, name: &'static str, value: &str) {
@@ -109,7 +117,7 @@ pub fn send(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) ->
 /// What the client is told: the `error_description` of a refusal.
 pub fn description(response: &Response<Bytes>) -> Option<String> {
     let body: Value = serde_json::from_slice(response.body()).unwrap();
-    Some(body.get("error_description")?.as_str()?.to_owned())
+    body["error_description"].as_str().map(str::to_owned)
 }
 
 /// The status and the parsed body of the answer.

@@ -10,8 +10,8 @@ pub mod key_server;
 pub mod redis;
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -19,17 +19,31 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, PqdsaKeyPair, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
 use serde_json::{Map, Value, json};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::keys::KeySet;
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientIdentity, JWT_BEARER, Policy, Rejection, TokenRequest, Verifier, VerifierBuilder};
+use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry};
+use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
+use tower_client_assertion::{
+    ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, PreservedBodies, Rejection, TokenRequest, Verifier,
+    VerifierBuilder,
+};
 
 /// The time at which all tests begin.
 pub const NOW: u64 = 1_700_000_000;
+/// The issuer identifier of the authorization server.
+pub const ISSUER: &str = "https://as.example.com";
+/// The URL of its token endpoint.
 pub const AUDIENCE: &str = "https://api.example.com/v2/auth/token";
+/// The client that [`fixture`] registers.
 pub const CLIENT: &str = "clinic-7";
+/// The media type of a token request.
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 enum PrivateKey {
     Ec(Box<EcdsaKeyPair>),
@@ -240,27 +254,150 @@ pub fn key_set(jwks: &[Value]) -> KeySet {
     KeySet::parse(json!({"keys": jwks}).to_string().as_bytes()).unwrap()
 }
 
+/// [`CLIENT`] with the key of [`SIGNER`].
 pub fn client() -> Client {
-    Client::new(CLIENT, key_set(&[SIGNER.jwk()])).unwrap()
+    client_with(&[SIGNER.jwk()])
 }
 
+/// [`CLIENT`] with these keys.
+pub fn client_with(jwks: &[Value]) -> Client {
+    Client::new(CLIENT, key_set(jwks)).unwrap()
+}
+
+/// A clock that stands at [`NOW`].
 pub fn clock() -> ManualClock {
     ManualClock::at(UnixTime::from_secs(NOW))
 }
 
-pub fn builder(policy: Policy) -> VerifierBuilder {
-    let registry = FixedRegistry::new([client()]).unwrap();
-    Verifier::builder(policy, registry, MemoryReplay::new(10_000).unwrap()).audience(AUDIENCE).clock(clock())
+/// A replay store that no test fills.
+pub fn store() -> MemoryReplay {
+    MemoryReplay::new(10_000).unwrap()
 }
 
-/// A Redox verifier at [`NOW`] that knows [`CLIENT`].
+/// A verifier under construction; see [`fixture`].
+pub struct Fixture {
+    policy: Policy,
+    registry: Arc<dyn ClientRegistry>,
+    replay: Arc<dyn ReplayStore>,
+    clock: ManualClock,
+    issuer: bool,
+    audience: bool,
+}
+
+/// Unless told otherwise, the verifier applies the Redox profile at [`AUDIENCE`], knows [`client`], has an empty
+/// replay store, and its clock stands at [`NOW`].
+pub fn fixture() -> Fixture {
+    Fixture {
+        policy: Policy::REDOX,
+        registry: Arc::new(FixedRegistry::new([client()]).unwrap()),
+        replay: Arc::new(store()),
+        clock: clock(),
+        issuer: false,
+        audience: true,
+    }
+}
+
+impl Fixture {
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Sets [`ISSUER`] and no URL, for policies that accept the issuer alone.
+    pub fn at_issuer(self) -> Self {
+        Self { issuer: true, audience: false, ..self }
+    }
+
+    /// Sets [`ISSUER`] and [`AUDIENCE`], for policies that accept both.
+    pub fn at_issuer_and_url(self) -> Self {
+        Self { issuer: true, audience: true, ..self }
+    }
+
+    /// Sets neither.
+    pub fn at_no_address(self) -> Self {
+        Self { issuer: false, audience: false, ..self }
+    }
+
+    /// Registers these clients and no others.
+    pub fn clients(self, clients: impl IntoIterator<Item = Client>) -> Self {
+        self.registry(FixedRegistry::new(clients).unwrap())
+    }
+
+    /// Registers [`CLIENT`] with these keys.
+    pub fn keys(self, jwks: &[Value]) -> Self {
+        self.clients([client_with(jwks)])
+    }
+
+    pub fn registry(self, registry: impl ClientRegistry + 'static) -> Self {
+        Self { registry: Arc::new(registry), ..self }
+    }
+
+    pub fn replay(self, replay: impl ReplayStore + 'static) -> Self {
+        Self { replay: Arc::new(replay), ..self }
+    }
+
+    pub fn clock(self, clock: &ManualClock) -> Self {
+        Self { clock: clock.clone(), ..self }
+    }
+
+    pub fn builder(self) -> VerifierBuilder {
+        let builder = Verifier::builder(self.policy, self.registry, self.replay).clock(self.clock);
+        let builder = if self.issuer { builder.issuer(ISSUER) } else { builder };
+        if self.audience { builder.audience(AUDIENCE) } else { builder }
+    }
+
+    pub fn build(self) -> Verifier {
+        self.builder().build().unwrap()
+    }
+
+    /// A layer with the verifier, in front of a service that takes bodies as they come.
+    pub fn layer(self) -> ClientAssertionLayer<PreservedBodies> {
+        ClientAssertionLayer::new(self.build()).preserve_body_types()
+    }
+}
+
+/// The builder of a [`fixture`] with this policy.
+pub fn builder(policy: Policy) -> VerifierBuilder {
+    fixture().policy(policy).builder()
+}
+
+/// The verifier of a [`fixture`].
 pub fn verifier() -> Verifier {
-    builder(Policy::REDOX).build().unwrap()
+    fixture().build()
 }
 
 /// Verifies a form without HTTP.
 pub fn verify(verifier: &Verifier, form: &str) -> Result<ClientIdentity, Rejection> {
     now_or_never(verifier.verify(&TokenRequest::new(form.as_bytes())))
+}
+
+/// What becomes of an assertion; panics if the server is at fault.
+#[track_caller]
+pub fn outcome(verifier: &Verifier, assertion: &str) -> Result<ClientIdentity, ClientFault> {
+    verify(verifier, &form(assertion)).map_err(client_fault)
+}
+
+/// Why the client was refused; panics if the server is at fault.
+#[track_caller]
+pub fn client_fault(rejection: Rejection) -> ClientFault {
+    match rejection.kind() {
+        RejectionKind::Client(fault) => fault.clone(),
+        other => panic!("not the client's fault: {other:?}"),
+    }
+}
+
+/// Why this response refuses its request, if it does.
+pub fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
+    response.extensions().get().map(Rejection::kind).cloned()
+}
+
+/// A token request with this form.
+pub fn post(form: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post("/v2/auth/token").header("content-type", FORM).body(Full::new(form.into())).unwrap()
+}
+
+/// The body of a response that is in memory.
+pub fn body_of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Bytes {
+    now_or_never(response.into_body().collect()).unwrap().to_bytes()
 }
 
 /// The output of a future that waits for nothing.
@@ -274,7 +411,7 @@ pub fn now_or_never<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A directory that is removed when this is dropped.
-pub struct TempDir(pub PathBuf);
+pub struct TempDir(PathBuf);
 
 impl TempDir {
     pub fn new() -> Self {
@@ -294,4 +431,36 @@ impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A file that is removed when this is dropped.
+pub struct TempFile {
+    path: PathBuf,
+    _directory: TempDir,
+}
+
+impl TempFile {
+    pub fn new(content: impl AsRef<[u8]>) -> Self {
+        let directory = TempDir::new();
+        let file = Self { path: directory.path().join("file.json"), _directory: directory };
+        file.write(content);
+        file
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn write(&self, content: impl AsRef<[u8]>) {
+        std::fs::write(&self.path, content).unwrap();
+    }
+}
+
+/// The path of an example. Cargo has no variable for it, but puts examples into a directory beside that of the tests.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let example = profile.join("examples").join(name);
+    assert!(example.is_file(), "{} is missing; run `cargo build --all-features --examples`", example.display());
+    example
 }

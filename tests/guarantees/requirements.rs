@@ -5,34 +5,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::common::attempt::{Attempt, Change, answer, flip_signature, send};
-use crate::common::{CLIENT, Jwt, SIGNER, Signer, client, clock, form, key_set, verify};
+use crate::common::{CLIENT, Fixture, ISSUER, Jwt, SIGNER, Signer, fixture, form, key_set, outcome, verify};
 use serde_json::{Value, json};
+use tower_client_assertion::ClientAssertionLayer;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{AlgorithmSet, Policy};
 use tower_client_assertion::port::{Answer, PortError};
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
-use tower_client_assertion::{ClientAssertionLayer, PreservedBodies, Verifier};
+use tower_client_assertion::replay::{AdmitResult, ReplayKey, ReplayStore};
 
-const ISSUER: &str = "https://as.example.com";
-
-fn verifier_of(policy: Policy, clients: Vec<Client>, replay: impl ReplayStore) -> Verifier {
-    let registry = FixedRegistry::new(clients).unwrap();
-    Verifier::builder(policy, registry, replay).issuer(ISSUER).clock(clock()).build().unwrap()
-}
-
-fn layer() -> ClientAssertionLayer<PreservedBodies> {
-    let verifier = verifier_of(Policy::RFC7523, vec![client()], MemoryReplay::new(1000).unwrap());
-    ClientAssertionLayer::new(verifier).preserve_body_types()
-}
-
-fn with(change: impl Fn(&mut Attempt)) -> Attempt {
-    Attempt::with(|a| {
-        a.claim("aud", ISSUER);
-        change(a);
-    })
+fn strict() -> Fixture {
+    fixture().policy(Policy::RFC7523).at_issuer()
 }
 
 fn jwt(signer: &Signer, client: &str) -> Jwt {
@@ -92,9 +77,9 @@ const ROWS: &[Row] = &[
 
 #[test]
 fn each_row_has_its_answer_err_01_err_02_err_07() {
-    let layer = layer();
+    let layer = strict().layer();
     for (row, change, status, error, description) in ROWS {
-        let (found, body) = answer(&layer, &with(change));
+        let (found, body) = answer(&layer, &Attempt::at_issuer(change));
         let expected = match *status {
             200 => Value::Null,
             _ => json!({"error": error, "error_description": description}),
@@ -107,9 +92,9 @@ fn each_row_has_its_answer_err_01_err_02_err_07() {
 
 #[test]
 fn err_03_err_04_err_05_err_06_every_answer_keeps_to_its_form() {
-    let layer = layer();
+    let layer = strict().layer();
     for (row, change, status, ..) in ROWS.iter().filter(|(_, _, status, ..)| *status != 200) {
-        let response = send(&layer, &with(change));
+        let response = send(&layer, &Attempt::at_issuer(change));
         let headers = response.headers();
         for (name, value) in
             [("content-type", "application/json"), ("cache-control", "no-store"), ("pragma", "no-cache")]
@@ -138,13 +123,13 @@ fn jws_05_jws_06_no_name_occurs_twice_in_header_or_claims() {
     };
     let Jwt { header, claims } = jwt(&SIGNER, CLIENT);
     let (header, claims) = (json!(header).to_string(), json!(claims).to_string());
-    let layer = layer();
+    let layer = strict().layer();
     for (header, claims) in [
         (twice(&serde_json::from_str(&header).unwrap()), claims.clone()),
         (header, twice(&serde_json::from_str(&claims).unwrap())),
     ] {
         let assertion = SIGNER.sign(header, claims);
-        let (_, body) = answer(&layer, &with(|a| a.parameter("client_assertion", &assertion)));
+        let (_, body) = answer(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion)));
         assert_eq!(body["error_description"], MALFORMED);
     }
 }
@@ -155,7 +140,7 @@ fn key_04_a_key_is_its_clients_own() {
     let (mine, yours) = (Signer::es256("shared"), Signer::es256("shared"));
     let clients =
         vec![Client::new("me", key_set(&[mine.jwk()])).unwrap(), Client::new("you", key_set(&[yours.jwk()])).unwrap()];
-    let verifier = verifier_of(Policy::RFC7523, clients, MemoryReplay::new(10).unwrap());
+    let verifier = strict().clients(clients).build();
     for (client, signer, accepted) in
         [("me", &mine, true), ("you", &yours, true), ("me", &yours, false), ("you", &mine, false)]
     {
@@ -183,14 +168,10 @@ fn key_09_key_10_key_12_what_cannot_be_used_is_left_out_alone() {
 #[test]
 fn key_18_smart_serves_both_of_its_algorithms() {
     for signer in [Signer::rsa("RS384", "one"), Signer::es384("one")] {
-        let client = Client::new(CLIENT, key_set(&[signer.jwk()])).unwrap();
-        let registry = FixedRegistry::new([client]).unwrap();
-        let builder = Verifier::builder(Policy::SMART_BACKEND_SERVICES, registry, MemoryReplay::new(10).unwrap());
-        let verifier = builder.audience(crate::common::AUDIENCE).clock(clock()).build().unwrap();
+        let verifier = fixture().policy(Policy::SMART_BACKEND_SERVICES).keys(&[signer.jwk()]).build();
         let assertion = Jwt::by(&signer, CLIENT).signed_by(&signer);
         assert!(verify(&verifier, &form(&assertion)).is_ok(), "{}", signer.alg);
-        let replayed = verify(&verifier, &form(&assertion)).unwrap_err();
-        assert_eq!(*replayed.kind(), RejectionKind::Client(ClientFault::Replayed), "RPL-01");
+        assert_eq!(outcome(&verifier, &assertion).unwrap_err(), ClientFault::Replayed, "RPL-01");
     }
 }
 
@@ -199,13 +180,12 @@ fn sig_02_sig_03_a_signature_has_the_one_form_of_its_algorithm() {
     let all = Policy::RFC7523.algorithms(AlgorithmSet::ASYMMETRIC);
     let signers = [Signer::es256("one"), Signer::es384("one"), Signer::es512("one"), Signer::rsa("PS256", "one")];
     for signer in signers {
-        let client = Client::new(CLIENT, key_set(&[signer.jwk()])).unwrap();
-        let verifier = verifier_of(all.clone(), vec![client], MemoryReplay::new(10).unwrap());
+        let verifier = strict().policy(all.clone()).keys(&[signer.jwk()]).build();
         let assertion = jwt(&signer, CLIENT).signed_by(&signer);
         let (input, signature) = assertion.rsplit_once('.').unwrap();
         for signature in [format!("{signature}AAAA"), signature[4..].to_owned(), format!("AAAA{signature}")] {
-            let kind = verify(&verifier, &form(&format!("{input}.{signature}"))).unwrap_err().kind().clone();
-            assert_eq!(kind, RejectionKind::Client(ClientFault::BadSignature), "{}", signer.alg);
+            let fault = outcome(&verifier, &format!("{input}.{signature}")).unwrap_err();
+            assert_eq!(fault, ClientFault::BadSignature, "{}", signer.alg);
         }
         assert!(verify(&verifier, &form(&assertion)).is_ok(), "{}", signer.alg);
     }
@@ -219,9 +199,7 @@ fn time_10_a_skew_is_five_minutes_at_most() {
             Policy::RFC7523.dangerous().future_skew(Duration::from_secs(secs)),
             Policy::RFC7523.dangerous().expiry_skew(Duration::from_secs(secs)),
         ] {
-            let registry = FixedRegistry::new([client()]).unwrap();
-            let builder = Verifier::builder(policy, registry, MemoryReplay::new(1).unwrap()).issuer(ISSUER);
-            assert_eq!(builder.build().is_ok(), builds, "{secs}");
+            assert_eq!(strict().policy(policy).builder().build().is_ok(), builds, "{secs}");
         }
     }
 }
@@ -242,29 +220,29 @@ impl ReplayStore for Down {
 
 #[test]
 fn rpl_06_rpl_07_a_store_that_is_down_lets_nobody_in_and_is_asked_last() {
-    let verifier = verifier_of(Policy::RFC7523, vec![client()], Down);
+    let verifier = strict().replay(Down).build();
     let rejection = verify(&verifier, &form(&jwt(&SIGNER, CLIENT).signed())).unwrap_err();
     assert_eq!(
         (rejection.kind().clone(), rejection.is_proven()),
         (RejectionKind::Server(ServerFault::ReplayStore), true)
     );
     let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
-    let response = send(&layer, &with(|_| {}));
+    let response = send(&layer, &Attempt::at_issuer(|_| {}));
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));
     // The client's own faults are found before.
-    let (status, body) = answer(&layer, &with(|a| a.mangle = flip_signature));
+    let (status, body) = answer(&layer, &Attempt::at_issuer(|a| a.mangle = flip_signature));
     assert_eq!((status, &body["error"]), (400, &json!("invalid_client")));
 }
 
 #[test]
 fn clm_06_the_subject_is_the_registered_client_itself() {
-    let layer = layer();
+    let layer = strict().layer();
     for (iss, sub, text) in [
         (CLIENT, "nobody", "Unexpected sub claim"),
         ("nobody", CLIENT, "Unexpected sub claim"),
         ("nobody", "nobody", "Client authentication failed"),
     ] {
-        let attempt = with(|a| {
+        let attempt = Attempt::at_issuer(|a| {
             a.claim("iss", iss);
             a.claim("sub", sub);
         });

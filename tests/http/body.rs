@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::common::{Jwt, form, now_or_never, verifier};
+use crate::common::{FORM, Jwt, form, kind, now_or_never, verifier};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::{ClientAssertionLayer, Rejection, RequestBody, ResponseBody};
+use tower_client_assertion::{ClientAssertionLayer, RequestBody, ResponseBody};
 
 /// What a [`Script`] does when it is polled.
 enum Act {
@@ -75,7 +75,7 @@ impl Body for Script {
 }
 
 fn request<B>(body: B) -> Request<B> {
-    Request::post("/token").header("content-type", "application/x-www-form-urlencoded").body(body).unwrap()
+    Request::post("/token").header("content-type", FORM).body(body).unwrap()
 }
 
 /// Sends it through a layer with a limit of 2,000 bytes and five seconds; the handler echoes the body's length.
@@ -87,10 +87,6 @@ async fn send<B: Body<Data = Bytes>>(request: Request<B>) -> Response<ResponseBo
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(body.to_bytes().len().to_string())))
     });
     layer.layer(handler).call(request).await.unwrap()
-}
-
-fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get::<Rejection>().map(Rejection::kind).cloned()
 }
 
 fn padded(len: usize) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::attempt::{Attempt, answer};
-use crate::common::{AUDIENCE, Jwt, SIGNER, builder, now_or_never, verifier};
+use crate::common::{AUDIENCE, ISSUER, Jwt, SIGNER, fixture, form, now_or_never, verifier};
 use serde_json::json;
 use tower_client_assertion::policy::Policy;
 use tower_client_assertion::{ClientAssertionLayer, Endpoint, PreservedBodies, TokenRequest, Verifier};
@@ -88,25 +88,15 @@ fn e56_an_assertion_is_good_for_one_request_at_one_endpoint() {
 /// RFC 9126, section 2, would also have the endpoint's own URL; its update of 2026 would not.
 #[test]
 fn clm_03d_the_audience_is_that_of_the_profile_everywhere() {
-    let issuer = "https://as.example.com";
-    let build = |policy| {
-        Verifier::builder(
-            policy,
-            tower_client_assertion::registry::FixedRegistry::new([crate::common::client()]).unwrap(),
-            tower_client_assertion::replay::MemoryReplay::new(100).unwrap(),
-        )
-        .issuer(issuer)
-        .clock(crate::common::clock())
-    };
     let cases = [
-        (build(Policy::RFC7523).build(), [true, false, false]),
-        (build(Policy::OIDC).audience(AUDIENCE).build(), [true, true, false]),
-        (builder(Policy::SMART_BACKEND_SERVICES).build(), [false, true, false]),
+        (fixture().policy(Policy::RFC7523).at_issuer(), [true, false, false]),
+        (fixture().policy(Policy::OIDC).at_issuer_and_url(), [true, true, false]),
+        (fixture().policy(Policy::SMART_BACKEND_SERVICES), [false, true, false]),
     ];
-    for (verifier, accepted) in cases {
-        let verifier = Arc::new(verifier.unwrap());
+    for (fixture, accepted) in cases {
+        let verifier = Arc::new(fixture.build());
         for endpoint in ENDPOINTS {
-            for (aud, accepted) in [issuer, AUDIENCE, "https://as.example.com/par"].into_iter().zip(accepted) {
+            for (aud, accepted) in [ISSUER, AUDIENCE, "https://as.example.com/par"].into_iter().zip(accepted) {
                 let attempt = Attempt::of(&SIGNER, Jwt::new().claim("aud", aud));
                 let (status, _) = answer(&layer(&verifier, endpoint), &attempt);
                 assert_eq!(status == 200, accepted, "{endpoint:?} {aud}");
@@ -118,7 +108,7 @@ fn clm_03d_the_audience_is_that_of_the_profile_everywhere() {
 #[test]
 fn the_verifier_by_itself_knows_endpoints_too() {
     let verifier = verifier();
-    let body = crate::common::form(&Jwt::new().signed()).replace("grant_type", "token_type_hint");
+    let body = form(&Jwt::new().signed()).replace("grant_type", "token_type_hint");
     let request = TokenRequest::new(body.as_bytes());
     assert!(now_or_never(verifier.verify(&request)).is_err());
     assert!(now_or_never(verifier.verify(&request.endpoint(Endpoint::Revocation))).is_ok());

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, client, clock, form};
+use crate::common::{CLIENT, Jwt, client, fixture, form, post};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -14,7 +14,7 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::Awaited;
 use tower_client_assertion::registry::{AsyncClientRegistry, Found};
 use tower_client_assertion::replay::{AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 
 #[derive(Debug)]
 struct Registry(Arc<Semaphore>);
@@ -40,18 +40,8 @@ impl AsyncReplayStore for Store {
 fn layer() -> (ClientAssertionLayer, Arc<Semaphore>, Arc<Semaphore>) {
     let (registry, store) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let replay = Store(Arc::clone(&store), MemoryReplay::new(100).unwrap());
-    let verifier =
-        Verifier::builder(Policy::REDOX, Awaited::new(Registry(Arc::clone(&registry))), Awaited::new(replay))
-            .audience(AUDIENCE)
-            .clock(clock())
-            .build()
-            .unwrap();
-    (ClientAssertionLayer::new(verifier), registry, store)
-}
-
-fn request(body: &str) -> Request<Full<Bytes>> {
-    let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
-    request.body(Full::from(body.to_owned())).unwrap()
+    let fixture = fixture().registry(Awaited::new(Registry(Arc::clone(&registry)))).replay(Awaited::new(replay));
+    (ClientAssertionLayer::new(fixture.build()), registry, store)
 }
 
 async fn polled_once<F: Future + Unpin>(future: &mut F) -> bool {
@@ -74,7 +64,7 @@ async fn it_waits_for_both_ports_and_then_calls_once() {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }
     });
-    let mut attempt = Box::pin(layer.layer(handler).oneshot(request(&body)));
+    let mut attempt = Box::pin(layer.layer(handler).oneshot(post(body.clone())));
     assert!(!polled_once(&mut attempt).await);
     registry.add_permits(1);
     assert!(!polled_once(&mut attempt).await);
@@ -94,8 +84,8 @@ async fn a_refusal_found_after_waiting_is_a_response() {
     });
     let mut service = layer.layer(handler);
     let body = form(&Jwt::new().signed());
-    assert_eq!(service.call(request(&body)).await.unwrap().status(), StatusCode::OK);
-    let response = service.call(request(&body)).await.unwrap();
+    assert_eq!(service.call(post(body.clone())).await.unwrap().status(), StatusCode::OK);
+    let response = service.call(post(body.clone())).await.unwrap();
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert!(body.ends_with(b"\"Unexpected jti claim value\"}"));
@@ -116,14 +106,14 @@ async fn dropped_at_any_wait_it_gives_everything_back() {
         let references = Arc::strong_count(&held);
         let body = form(&Jwt::new().signed());
         {
-            let mut attempt = Box::pin(service.call(request(&body)));
+            let mut attempt = Box::pin(service.call(post(body.clone())));
             assert!(!polled_once(&mut attempt).await);
             assert!(Arc::strong_count(&held) > references);
         }
         assert_eq!(Arc::strong_count(&held), references, "the service that it held is gone");
         registry.add_permits(9);
         store.add_permits(9);
-        let response = service.call(request(&body)).await.unwrap();
+        let response = service.call(post(body.clone())).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "the assertion is unspent");
     }
 }

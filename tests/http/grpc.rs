@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, builder, client, clock, now_or_never, verifier};
+use crate::common::{CLIENT, Jwt, client, clock, fixture, form, kind, now_or_never, verifier, verify};
 use http::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -13,8 +13,7 @@ use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::port::{Awaited, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, Found};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientIdentity, JWT_BEARER, Policy, Rejection, Verifier};
+use tower_client_assertion::{ClientIdentity, JWT_BEARER};
 
 /// A call whose body is what was passed in, so that it can be seen to arrive untouched.
 fn call(assertion: &str) -> Request<&'static str> {
@@ -29,10 +28,6 @@ fn call(assertion: &str) -> Request<&'static str> {
 async fn handler(request: Request<&'static str>) -> Result<Response<String>, Infallible> {
     let client = request.extensions().get::<ClientIdentity>().unwrap().client_id();
     Ok(Response::new(format!("{client} sent {}", request.body())))
-}
-
-fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get().map(Rejection::kind).cloned()
 }
 
 #[test]
@@ -94,7 +89,7 @@ fn credentials_in_the_query_and_an_identity_from_elsewhere_are_refused_as_over_h
     let response = now_or_never(service.call(request)).unwrap();
     assert_eq!(response.headers()["grpc-status"], "3");
 
-    let identity = crate::common::verify(&verifier(), &crate::common::form(&Jwt::new().signed())).unwrap();
+    let identity = verify(&verifier(), &form(&Jwt::new().signed())).unwrap();
     let mut request = Request::post("/package.Service/Method").body("").unwrap();
     request.extensions_mut().insert(identity);
     let response = now_or_never(service.call(request)).unwrap();
@@ -104,7 +99,7 @@ fn credentials_in_the_query_and_an_identity_from_elsewhere_are_refused_as_over_h
 #[test]
 fn what_is_our_fault_is_unavailable() {
     let time = clock();
-    let verifier = builder(Policy::REDOX).clock(time.clone()).build().unwrap();
+    let verifier = fixture().clock(&time).build();
     time.stop();
     let mut service = GrpcAssertionLayer::new(verifier).layer(service_fn(handler));
     let response = now_or_never(service.call(call(&Jwt::new().signed()))).unwrap();
@@ -127,8 +122,7 @@ impl AsyncClientRegistry for Registry {
 fn waiting() -> (GrpcAssertionLayer, Arc<Semaphore>) {
     let permits = Arc::new(Semaphore::new(0));
     let registry = Awaited::new(Registry(Arc::clone(&permits)));
-    let builder = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap());
-    (GrpcAssertionLayer::new(builder.audience(AUDIENCE).clock(clock()).build().unwrap()), permits)
+    (GrpcAssertionLayer::new(fixture().registry(registry).build()), permits)
 }
 
 #[tokio::test]

@@ -3,17 +3,16 @@
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::common::{Jwt, form, now_or_never, verifier};
+use crate::common::{FORM, Jwt, form, kind, now_or_never, verifier};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::rejection::{AuthScheme, ClientFault, RejectionKind};
-use tower_client_assertion::{ClientAssertionLayer, Rejection, RequestBody};
+use tower_client_assertion::{ClientAssertionLayer, RequestBody};
 
 type Header = (&'static str, &'static str);
 
-const FORM: &str = "application/x-www-form-urlencoded";
 const TYPED: Header = ("content-type", FORM);
 
 /// Good once for each verifier.
@@ -30,7 +29,7 @@ fn send(headers: &HeaderMap) -> Result<HeaderMap, ClientFault> {
     let mut request = Request::post("/token").body(Full::new(BODY.clone())).unwrap();
     request.headers_mut().clone_from(headers);
     let response = now_or_never(ClientAssertionLayer::new(verifier()).layer(handler).call(request)).unwrap();
-    match response.extensions().get::<Rejection>().map(Rejection::kind) {
+    match kind(&response) {
         Some(RejectionKind::Client(fault)) => Err(fault.clone()),
         Some(other) => panic!("{other}"),
         None => Ok(seen.lock().unwrap().clone()),

@@ -5,31 +5,24 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{
-    AUDIENCE, CLIENT, Jwt, Signer, builder, client, clock, form, key_set, now_or_never, verifier, verify,
+    CLIENT, Jwt, Signer, body_of, client, fixture, form, key_set, kind, now_or_never, post, verifier, verify,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::policy::AudienceRule;
 use tower_client_assertion::port::Awaited;
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
-use tower_client_assertion::{
-    ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, Rejection, RequestBody, Verifier,
-};
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, RequestBody};
 
 const TWICE: RejectionKind = RejectionKind::Server(ServerFault::MountedTwice);
 const REPLAYED: RejectionKind = RejectionKind::Client(ClientFault::Replayed);
-
-fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
-    let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
-    request.body(Full::new(body.into())).unwrap()
-}
 
 /// Sends a request through these layers, the outer one first; the handler answers with who it sees.
 fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
@@ -39,14 +32,6 @@ fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Re
     });
     let [outer, inner] = layers.map(|layer| layer.clone().preserve_body_types());
     now_or_never(outer.layer(inner.layer(handler)).call(request)).unwrap()
-}
-
-fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
-    response.extensions().get().map(Rejection::kind).cloned()
-}
-
-fn text(response: Response<Full<Bytes>>) -> String {
-    String::from_utf8(now_or_never(response.into_body().collect()).unwrap().to_bytes().to_vec()).unwrap()
 }
 
 /// A store that never looks, and so sees a replay only when it is asked to admit.
@@ -62,9 +47,7 @@ impl AsyncReplayStore for Blind {
 #[test]
 fn mounted_twice_it_says_so_whether_the_store_looks_or_not() {
     let blind = Awaited::new(Blind(MemoryReplay::new(100).unwrap()));
-    let registry = FixedRegistry::new([client()]).unwrap();
-    let blind = Verifier::builder(Policy::REDOX, registry, blind).audience(AUDIENCE).clock(clock());
-    for builder in [builder(Policy::REDOX), blind] {
+    for builder in [fixture().builder(), fixture().replay(blind).builder()] {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
         let verifier = builder.events(move |event: &Event<'_>| {
@@ -79,7 +62,7 @@ fn mounted_twice_it_says_so_whether_the_store_looks_or_not() {
         assert_eq!((response.status(), kind(&response)), (StatusCode::INTERNAL_SERVER_ERROR, Some(TWICE)));
         assert!(!response.headers().contains_key("retry-after"));
         let expected = r#"{"error":"server_error","error_description":"The authorization server is misconfigured"}"#;
-        assert_eq!(text(response), expected);
+        assert_eq!(body_of(response), expected);
         let events = events.lock().unwrap();
         assert_eq!(events.len(), 2);
         assert_eq!(events[0], "accepted");
@@ -91,7 +74,7 @@ fn mounted_twice_it_says_so_whether_the_store_looks_or_not() {
 fn verifiers_with_stores_of_their_own_may_stand_behind_each_other() {
     let (outer, inner) = (ClientAssertionLayer::new(verifier()), ClientAssertionLayer::new(verifier()));
     let assertion = form(&Jwt::new().signed());
-    assert_eq!(text(send([&outer, &inner], post(assertion.clone()))), CLIENT);
+    assert_eq!(body_of(send([&outer, &inner], post(assertion.clone()))), CLIENT);
     let again = send([&outer, &inner], post(assertion));
     assert_eq!(kind(&again), Some(REPLAYED), "the outer one sees no identity of another layer");
 }
@@ -99,11 +82,7 @@ fn verifiers_with_stores_of_their_own_may_stand_behind_each_other() {
 #[test]
 fn verifiers_that_share_a_store_may_not() {
     let store = Arc::new(MemoryReplay::new(100).unwrap());
-    let layer = || {
-        let registry = FixedRegistry::new([client()]).unwrap();
-        let builder = Verifier::builder(Policy::REDOX, registry, Arc::clone(&store)).audience(AUDIENCE).clock(clock());
-        ClientAssertionLayer::new(builder.build().unwrap())
-    };
+    let layer = || ClientAssertionLayer::new(fixture().replay(Arc::clone(&store)).build());
     assert_eq!(kind(&send([&layer(), &layer()], post(form(&Jwt::new().signed())))), Some(TWICE));
 }
 
@@ -116,7 +95,7 @@ fn an_optional_layer_outside_is_one_too_many_only_for_who_sends_an_assertion() {
     for layers in [[&optional, &required], [&required, &optional], [&optional, &optional]] {
         assert_eq!(kind(&send(layers, post(form(&Jwt::new().signed())))), Some(TWICE));
     }
-    assert_eq!(text(send([&optional, &optional], post("a=b"))), "nobody");
+    assert_eq!(body_of(send([&optional, &optional], post("a=b"))), "nobody");
 }
 
 #[test]
@@ -136,9 +115,7 @@ fn an_identity_from_elsewhere_does_not_get_through_an_optional_layer() {
 fn an_identity_from_elsewhere_changes_nothing() {
     let other = Signer::es384("key-2");
     let clients = [client(), Client::new("clinic-8", key_set(&[other.jwk()])).unwrap()];
-    let registry = FixedRegistry::new(clients).unwrap();
-    let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap());
-    let verifier = Arc::new(verifier.audience(AUDIENCE).clock(clock()).build().unwrap());
+    let verifier = Arc::new(fixture().clients(clients).build());
     let layer = ClientAssertionLayer::new(Arc::clone(&verifier));
     let alone = |form: String, earlier: &ClientIdentity| {
         let mut request = post(form);
@@ -241,9 +218,8 @@ fn a_body_in_another_transfer_coding_than_chunks_is_refused() {
 #[test]
 fn a_body_that_was_read_before_is_missed() {
     // A policy that leaves the grant type to the handler.
-    let verifier = builder(Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls));
-    let layer =
-        ClientAssertionLayer::new(verifier.issuer("https://as.example.com").build().unwrap()).preserve_body_types();
+    let policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls);
+    let layer = fixture().policy(policy).at_issuer_and_url().layer();
     let cases = [
         (Some("700"), RejectionKind::Server(ServerFault::BodyConsumed)),
         (Some("1"), RejectionKind::Server(ServerFault::BodyConsumed)),

@@ -2,17 +2,16 @@
 //! of several faults is the one that the client is told of.
 
 use crate::common::attempt::{Attempt, Change, description, flip_signature, send};
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, builder, client, clock, key_set};
+use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, client, clock, fixture, fresh_jti, key_set, outcome};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::render::Redox;
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, Policy, PreservedBodies, Rejection, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, Policy, PreservedBodies, Rejection};
 
 fn layer() -> ClientAssertionLayer<PreservedBodies> {
-    ClientAssertionLayer::new(crate::common::verifier()).preserve_body_types()
+    fixture().layer()
 }
 
 #[track_caller]
@@ -291,8 +290,7 @@ fn boundaries_are_those_of_the_reference_implementation() {
 #[test]
 fn a_second_use_is_an_unexpected_jti_until_the_assertion_has_expired() {
     let time = clock();
-    let verifier = builder(Policy::REDOX).clock(time.clone()).build().unwrap();
-    let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
+    let layer = fixture().clock(&time).layer();
     let attempt = Attempt::with(|a| drop(a.jwt.claims.remove("exp")));
 
     assert_accepted("first", &layer, &attempt);
@@ -401,7 +399,7 @@ fn the_method_comes_before_everything_and_a_replay_before_the_signature() {
     assert_accepted("first", &layer, &attempt);
     attempt.mangle = flip_signature;
     assert_refused("spent and badly signed", &layer, &attempt, "Unexpected jti claim value");
-    attempt.claim("jti", crate::common::fresh_jti());
+    attempt.claim("jti", fresh_jti());
     assert_refused("badly signed", &layer, &attempt, "");
 }
 
@@ -439,13 +437,7 @@ fn what_a_client_registered_narrows_what_it_may_send() {
         },
     ]);
     let client = Client::new(CLIENT, keys).unwrap().signing_alg(Algorithm::ES384).unwrap();
-    let registry = FixedRegistry::new([client]).unwrap();
-    let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap())
-        .audience(AUDIENCE)
-        .clock(clock())
-        .build()
-        .unwrap();
-    let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
+    let layer = fixture().clients([client]).layer();
 
     assert_accepted("the registered algorithm", &layer, &Attempt::new());
     let signed = Jwt::by(&rsa, CLIENT).signed_by(&rsa);
@@ -457,14 +449,7 @@ fn what_a_client_registered_narrows_what_it_may_send() {
 #[test]
 fn a_key_that_is_too_weak_is_the_blank_row() {
     let weak = json!({"kty": "RSA", "kid": "key-3", "n": "sXchTQ", "e": "AQAB"});
-    let client = Client::new(CLIENT, key_set(&[SIGNER.jwk(), weak])).unwrap();
-    let verifier =
-        Verifier::builder(Policy::REDOX, FixedRegistry::new([client]).unwrap(), MemoryReplay::new(9).unwrap())
-            .audience(AUDIENCE)
-            .clock(clock())
-            .build()
-            .unwrap();
-    let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
+    let layer = fixture().keys(&[SIGNER.jwk(), weak]).layer();
     let weak = Attempt::with(|a| {
         a.jose("kid", "key-3");
         a.jose("alg", "RS384");
@@ -474,8 +459,7 @@ fn a_key_that_is_too_weak_is_the_blank_row() {
 
 #[test]
 fn typ_can_be_required() {
-    let verifier = builder(Policy::REDOX.require_typ()).build().unwrap();
-    let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
+    let layer = fixture().policy(Policy::REDOX.require_typ()).layer();
     assert_accepted("with typ", &layer, &Attempt::new());
     let untyped = Attempt::with(|a| drop(a.jwt.header.remove("typ")));
     assert_refused("without typ", &layer, &untyped, "Unexpected typ claim value");
@@ -483,8 +467,7 @@ fn typ_can_be_required() {
 
 #[test]
 fn exp_can_be_required() {
-    let verifier = builder(Policy::REDOX.require_exp()).build().unwrap();
-    let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
+    let layer = fixture().policy(Policy::REDOX.require_exp()).layer();
     assert_accepted("with exp", &layer, &Attempt::new());
     assert_refused("without exp", &layer, &Attempt::with(|a| drop(a.jwt.claims.remove("exp"))), EXP);
 }
@@ -493,14 +476,7 @@ fn exp_can_be_required() {
 fn rs384_is_served_beside_es384() {
     let rsa = Signer::rsa("RS384", "rsa-1");
     let clients = [Client::new("lab-1", key_set(&[rsa.jwk()])).unwrap(), client()];
-    let verifier =
-        Verifier::builder(Policy::REDOX, FixedRegistry::new(clients).unwrap(), MemoryReplay::new(9).unwrap())
-            .audience(AUDIENCE)
-            .clock(clock())
-            .build()
-            .unwrap();
-    let identity =
-        crate::common::verify(&verifier, &crate::common::form(&Jwt::by(&rsa, "lab-1").signed_by(&rsa))).unwrap();
+    let identity = outcome(&fixture().clients(clients).build(), &Jwt::by(&rsa, "lab-1").signed_by(&rsa)).unwrap();
     assert_eq!((identity.client_id().as_str(), identity.algorithm()), ("lab-1", Algorithm::RS384));
     assert_eq!(identity.key_id(), Some("rsa-1"));
     let allowed = AlgorithmSet::of(&[Algorithm::RS384, Algorithm::ES384, Algorithm::HS384]);
@@ -531,7 +507,7 @@ fn every_answer_has_the_headers_of_the_contract() {
 #[test]
 fn the_words_and_the_error_uri_are_configurable() {
     let renderer = Redox::default().settings_name("the portal").unwrap().error_uri("https://docs.example/e1").unwrap();
-    let layer = ClientAssertionLayer::new(crate::common::verifier()).render(renderer).preserve_body_types();
+    let layer = fixture().layer().render(renderer);
     let response = send(&layer, &Attempt::with(|a| a.jose("kid", "other")));
     assert_eq!(
         response.body(),
@@ -544,9 +520,7 @@ fn the_words_and_the_error_uri_are_configurable() {
 
 #[test]
 fn the_codes_can_be_the_standard_ones() {
-    let layer = ClientAssertionLayer::new(crate::common::verifier())
-        .render(Redox::default().standard_codes())
-        .preserve_body_types();
+    let layer = fixture().layer().render(Redox::default().standard_codes());
     let cases: &[(Change, &str)] = &[
         (|a| a.mangle = flip_signature, r#"{"error":"invalid_client","error_description":""}"#),
         (

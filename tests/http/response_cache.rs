@@ -5,16 +5,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{Jwt, form, now_or_never, verifier};
+use crate::common::{Jwt, body_of, fixture, form, now_or_never, post};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::rejection::RejectionKind;
 use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
-use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, PreservedBodies, Rejection};
+use tower_client_assertion::{ClientAssertion, PreservedBodies, Rejection};
 
-const FORM: &str = "application/x-www-form-urlencoded";
 /// Of every request, so that kinds meet that have been answered before.
 const TIMES: usize = 3;
 
@@ -37,24 +36,22 @@ fn wrong() -> Vec<(&'static str, &'static str, String)> {
 fn requests() -> Vec<Request<Full<Bytes>>> {
     let right = form(&Jwt::new().signed());
     let refused = |(name, value, tail): (&str, &str, String)| {
-        let mut request = Request::post("/token").body(Full::from(right.clone() + &tail)).unwrap();
-        request.headers_mut().insert("content-type", FORM.parse().unwrap());
+        let mut request = post(right.clone() + &tail);
         request.headers_mut().insert(http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         request
     };
     let claims =
         ["iss", "sub", "jti", "aud", "iat", "nbf", "exp"].map(|claim| form(&Jwt::new().claim(claim, true).signed()));
     let bodies = claims.into_iter().chain([String::new(), "grant_type=client_credentials".to_owned()]);
-    let typed = |body: String| Request::post("/token").header("content-type", FORM).body(Full::from(body)).unwrap();
     let gets = [Request::get("/token").body(Full::default()).unwrap()];
-    wrong().into_iter().map(refused).chain(bodies.map(typed)).chain(gets).collect()
+    wrong().into_iter().map(refused).chain(bodies.map(post)).chain(gets).collect()
 }
 
 type Handler = fn(Request<Full<Bytes>>) -> std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>;
 
 fn service(renderer: impl RenderRejection) -> ClientAssertion<tower::util::ServiceFn<Handler>, PreservedBodies> {
     let handler: Handler = |_| std::future::ready(Ok(Response::default()));
-    ClientAssertionLayer::new(verifier()).render(renderer).preserve_body_types().layer(service_fn(handler))
+    fixture().layer().render(renderer).layer(service_fn(handler))
 }
 
 /// As `inner` renders, told whether that depends on the kind alone, and counting.
@@ -106,7 +103,7 @@ where
         expected.headers_mut().insert("connection", "close".parse().unwrap());
     }
     assert_eq!((response.status(), response.headers()), (expected.status(), expected.headers()), "{rejection:?}");
-    let body = now_or_never(http_body_util::BodyExt::collect(response.into_body())).unwrap().to_bytes();
+    let body = body_of(response);
     assert_eq!(&body, expected.body(), "{rejection:?}");
     rejection.kind().clone()
 }
@@ -132,7 +129,7 @@ fn a_renderer_of_ours_depends_on_the_kind_alone_and_anybodys_may_not() {
     let mut service = service(numbered);
     for number in ["0", "1", "2"] {
         let response = now_or_never(service.call(Request::get("/token").body(Full::default()).unwrap())).unwrap();
-        let body = now_or_never(http_body_util::BodyExt::collect(response.into_body())).unwrap().to_bytes();
+        let body = body_of(response);
         assert_eq!(body, number);
     }
 }
@@ -140,14 +137,14 @@ fn a_renderer_of_ours_depends_on_the_kind_alone_and_anybodys_may_not() {
 #[test]
 fn another_renderer_has_answers_of_its_own() {
     let get = || Request::get("/token").body(Full::<Bytes>::default()).unwrap();
-    let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
+    let layer = fixture().layer();
     let handler: Handler = |_| std::future::ready(Ok(Response::default()));
     let opaque = layer.clone().render(Opaque);
     let renderers: [(_, &dyn RenderRejection); 2] = [(layer, &Redox::default()), (opaque, &Opaque)];
     for (layer, renderer) in renderers {
         let response = now_or_never(layer.layer(service_fn(handler)).call(get())).unwrap();
         let rejection = response.extensions().get::<Rejection>().unwrap().clone();
-        let body = now_or_never(http_body_util::BodyExt::collect(response.into_body())).unwrap().to_bytes();
+        let body = body_of(response);
         assert_eq!(&body, renderer.render(&rejection).body());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use crate::common::{CLIENT, Jwt, form, now_or_never, verifier};
+use crate::common::{CLIENT, FORM, Jwt, body_of, form, now_or_never, post, verifier, verify};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -17,14 +17,8 @@ use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 
-const FORM: &str = "application/x-www-form-urlencoded";
-
 fn layer() -> ClientAssertionLayer {
     ClientAssertionLayer::new(verifier())
-}
-
-fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
-    Request::post("/token").header("content-type", FORM).body(Full::new(body.into())).unwrap()
 }
 
 fn token_request() -> Request<Full<Bytes>> {
@@ -220,7 +214,7 @@ fn requests_for_other_paths_pass_untouched() {
         let request = Request::get(uri).body(Full::<Bytes>::default()).unwrap();
         let response = now_or_never(service.call(request)).unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{uri}");
-        assert_eq!(now_or_never(response.into_body().collect()).unwrap().to_bytes(), "none", "{uri}");
+        assert_eq!(body_of(response), "none", "{uri}");
     }
     for uri in ["/token", "/token?x=1", "http://api.example.com/token"] {
         let request = Request::get(uri).body(Full::<Bytes>::default()).unwrap();
@@ -230,15 +224,14 @@ fn requests_for_other_paths_pass_untouched() {
 
 #[test]
 fn an_identity_that_is_there_already_does_not_help_a_refused_request() {
-    let identity = crate::common::verify(&verifier(), &form(&Jwt::new().signed())).unwrap();
+    let identity = verify(&verifier(), &form(&Jwt::new().signed())).unwrap();
     let mut service = layer().layer(service_fn(saw_identity::<RequestBody<Full<Bytes>>>));
     let mut request = post("grant_type=client_credentials");
     request.extensions_mut().insert(identity.clone());
     assert_eq!(now_or_never(service.call(request)).unwrap().status(), StatusCode::BAD_REQUEST);
 
     let mut request = token_request();
-    let stale = ClientIdentity::clone(&identity);
-    request.extensions_mut().insert(stale);
+    request.extensions_mut().insert(identity);
     assert_eq!(now_or_never(service.call(request)).unwrap().status(), StatusCode::OK);
 }
 
@@ -264,7 +257,7 @@ fn the_inner_service_is_handed_the_same_bytes_and_headers_that_fit_them() {
     request.headers_mut().insert("transfer-encoding", "chunked".parse().unwrap());
     request.headers_mut().insert("x-other", "kept".parse().unwrap());
     let response = now_or_never(layer().layer(inner).call(request)).unwrap();
-    assert_eq!(now_or_never(response.into_body().collect()).unwrap().to_bytes(), "fine");
+    assert_eq!(body_of(response), "fine");
 }
 
 #[test]

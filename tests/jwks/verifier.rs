@@ -2,13 +2,11 @@
 //! request may cause to be fetched, and what a refused client is told.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::key_server::{KeyServer, Reply};
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, form, now_or_never};
+use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, fixture, form, now_or_never};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -25,8 +23,7 @@ use tower_client_assertion::registry::{
 };
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, Policy, Rejection, RequestBody, TokenRequest, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, Rejection, RequestBody, TokenRequest, Verifier};
 
 fn loopback() -> AddressGuard {
     AddressGuard::default().allow_http().allow_range("127.0.0.1").unwrap()
@@ -44,9 +41,8 @@ fn client(id: &str, url: &str, cache: &KeySetCache) -> Client {
     Client::with_key_set_url(id, &JwksUrl::parse(url).unwrap(), cache).unwrap()
 }
 
-fn verifier(registry: impl ClientRegistry, clock: &ManualClock) -> Verifier {
-    let replay = MemoryReplay::new(10_000).unwrap();
-    Verifier::builder(Policy::REDOX, registry, replay).audience(AUDIENCE).clock(clock.clone()).build().unwrap()
+fn verifier(registry: impl ClientRegistry + 'static, clock: &ManualClock) -> Verifier {
+    fixture().registry(registry).clock(clock).build()
 }
 
 /// A verifier that knows [`CLIENT`], whose keys are at `server`.
@@ -373,9 +369,7 @@ async fn each_accepted_request_and_each_fetch_is_an_event() {
     };
     let cache = cache_builder().events(sink(&events)).build().unwrap();
     let registry = FixedRegistry::new([client(CLIENT, &server.url(), &cache)]).unwrap();
-    let replay = MemoryReplay::new(10).unwrap();
-    let builder = Verifier::builder(Policy::REDOX, registry, replay).audience(AUDIENCE).clock(crate::common::clock());
-    let verifier = builder.events(sink(&events)).build().unwrap();
+    let verifier = fixture().registry(registry).builder().events(sink(&events)).build().unwrap();
     verify(&verifier, &Jwt::new().signed()).await.unwrap();
     verify(&verifier, &Jwt::new().header("kid", "other").signed()).await.unwrap_err();
     let fetched = format!("{CLIENT} at {}: fetched 1 usable keys, fresh for 300 s", server.url());
@@ -383,37 +377,14 @@ async fn each_accepted_request_and_each_fetch_is_an_event() {
     assert_eq!(*events.lock().unwrap(), [fetched.clone(), format!("accepted {CLIENT}"), fetched, refused]);
 }
 
-/// A client file, removed when this is dropped.
-struct File(PathBuf);
-
-impl File {
-    fn of(clients: &[Value]) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("key-sets-{}-{}.json", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let file = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
-        file.write(clients);
-        file
-    }
-
-    fn write(&self, clients: &[Value]) {
-        std::fs::write(&self.0, json!(clients).to_string()).unwrap();
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 #[tokio::test]
 async fn a_reload_keeps_what_was_fetched_for_clients_that_stay_as_they_were() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let entry = |id: &str, path: &str| json!({"client_id": id, "jwks_uri": format!("http://{}{path}", server.address)});
     let clients = |moved: &str| [entry("stays", "/keys"), entry("moves", moved), entry("goes", "/keys")];
-    let file = File::of(&clients("/old"));
+    let file = TempFile::new(json!(clients("/old")).to_string());
     let cache = cache();
-    let registry = Arc::new(FileRegistry::load_with(&file.0, &cache).unwrap());
+    let registry = Arc::new(FileRegistry::load_with(file.path(), &cache).unwrap());
     assert!(registry.problems().is_empty(), "{:?}", registry.problems());
     let verifier = verifier(Arc::clone(&registry), &crate::common::clock());
     let accepted = async |id: &str| verify(&verifier, &Jwt::by(&SIGNER, id).signed()).await.is_ok();
@@ -421,7 +392,7 @@ async fn a_reload_keeps_what_was_fetched_for_clients_that_stay_as_they_were() {
         assert!(accepted(id).await, "{id}");
     }
     assert_eq!((server.fetches(), cache.kept_sources()), (3, 3));
-    file.write(&clients("/new")[..2]);
+    file.write(json!(&clients("/new")[..2]).to_string());
     registry.reload().unwrap();
     assert_eq!(cache.kept_sources(), 1, "what nobody needs is forgotten at once");
     assert!(accepted("stays").await && accepted("moves").await && !accepted("goes").await);
@@ -451,16 +422,17 @@ fn urls_that_will_not_do_are_problems_of_the_file_that_name_the_member() {
         (json!("https://0x7f.1/"), "its host is neither a name nor a plain address, or its port is out of range"),
         (json!(7), "it is not a string"),
     ] {
-        let file = File::of(&[json!({"client_id": "odd", "jwks_uri": url})]);
+        let file = TempFile::new(json!([{"client_id": "odd", "jwks_uri": url}]).to_string());
         let cache = KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).build().unwrap();
-        let registry = FileRegistry::load_with(&file.0, &cache).unwrap();
+        let registry = FileRegistry::load_with(file.path(), &cache).unwrap();
         let problem = &registry.problems()[0];
         assert_eq!(problem.to_string(), format!("client 0 (\"odd\"): jwks_uri: {why}"));
         assert!(problem.is_unusable() && problem.member() == "jwks_uri");
         assert!(cache.sources().is_empty());
     }
-    let file = File::of(&[json!({"client_id": "odd", "jwks_uri": "https://clinic.example/", "jwks": jwks})]);
-    let registry = FileRegistry::load_with(&file.0, &cache()).unwrap();
+    let file =
+        TempFile::new(json!([{"client_id": "odd", "jwks_uri": "https://clinic.example/", "jwks": jwks}]).to_string());
+    let registry = FileRegistry::load_with(file.path(), &cache()).unwrap();
     let expected = "client 0 (\"odd\"): jwks_uri: jwks is there too; register the one or the other";
     assert_eq!(registry.problems()[0].to_string(), expected);
 }

@@ -3,15 +3,11 @@
 
 use std::sync::LazyLock;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, clock, form, key_set, verify};
+use crate::common::{self, AUDIENCE, CLIENT, ISSUER, Jwt, Signer, client_with, fixture};
 use serde_json::{Value, json};
 use tower_client_assertion::Verifier;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind};
-use tower_client_assertion::replay::MemoryReplay;
-
-const ISSUER: &str = "https://as.example.com";
+use tower_client_assertion::rejection::ClientFault;
 
 static KEYS: LazyLock<[Signer; 6]> = LazyLock::new(|| std::array::from_fn(|_| Signer::es256("one")));
 static P384: LazyLock<Signer> = LazyLock::new(|| Signer::es384("one"));
@@ -19,15 +15,8 @@ static ED25519: LazyLock<Signer> = LazyLock::new(|| Signer::ed25519("EdDSA", "on
 static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("RS256", "one"));
 
 fn verifier(policy: Policy, keys: &[Value]) -> Verifier {
-    let client = Client::new(CLIENT, key_set(keys)).unwrap();
-    let registry = FixedRegistry::new([client]).unwrap();
-    Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap())
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .client_policy(Policy::OIDC.named("second"))
-        .clock(clock())
-        .build()
-        .unwrap()
+    let fixture = fixture().policy(policy).keys(keys).at_issuer_and_url();
+    fixture.builder().client_policy(Policy::OIDC.named("second")).build().unwrap()
 }
 
 /// The `kid` of the key that verified it, or what was wrong.
@@ -35,13 +24,8 @@ fn outcome(verifier: &Verifier, signer: &Signer, kid: Option<&str>) -> Result<Op
     let aud = if verifier.policies()[0].name() == "smart" { AUDIENCE } else { ISSUER };
     let jwt = Jwt::by(signer, CLIENT).claim("aud", aud).without_header("kid");
     let jwt = kid.into_iter().fold(jwt, |jwt, kid| jwt.header("kid", kid));
-    match verify(verifier, &form(&jwt.signed_by(signer))) {
-        Ok(identity) => Ok(identity.key_id().map(str::to_owned)),
-        Err(rejection) => match rejection.kind().clone() {
-            RejectionKind::Client(fault) => Err(fault),
-            other => panic!("{other:?}"),
-        },
-    }
+    let identity = common::outcome(verifier, &jwt.signed_by(signer))?;
+    Ok(identity.key_id().map(str::to_owned))
 }
 
 fn jwk(signer: &Signer, members: Value) -> Value {
@@ -176,11 +160,8 @@ fn key_08_key_13_a_key_serves_the_algorithm_that_it_names() {
 #[test]
 fn jws_09_the_registered_algorithm_is_the_only_one() {
     let [first, ..] = &*KEYS;
-    let client = Client::new(CLIENT, key_set(&[first.jwk(), P384.jwk()])).unwrap();
-    let client = client.signing_alg(Algorithm::ES384).unwrap();
-    let registry = FixedRegistry::new([client]).unwrap();
-    let builder = Verifier::builder(Policy::OIDC, registry, MemoryReplay::new(10).unwrap()).issuer(ISSUER);
-    let verifier = builder.clock(clock()).build().unwrap();
+    let client = client_with(&[first.jwk(), P384.jwk()]).signing_alg(Algorithm::ES384).unwrap();
+    let verifier = fixture().policy(Policy::OIDC).clients([client]).at_issuer().build();
     assert!(outcome(&verifier, &P384, Some("one")).is_ok());
     assert_eq!(outcome(&verifier, first, Some("one")), Err(ClientFault::AlgorithmNotRegistered));
 }

@@ -3,15 +3,13 @@
 
 use std::sync::LazyLock;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, clock, form, key_set, verify};
+use crate::common::{self, CLIENT, Jwt, Signer, fixture, key_set};
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tower_client_assertion::keys::{KeySet, KeySetError, MAX_BYTES, MAX_KEYS, SkipReason};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind};
-use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::{Policy, Verifier};
 
 use Algorithm::{ES256, ES384, ES512, Ed25519, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
@@ -739,30 +737,17 @@ mod from_jsonwebtoken {
 }
 
 fn verifier(jwks: &[Value]) -> Verifier {
-    let client = Client::new(CLIENT, key_set(jwks)).unwrap();
-    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL));
-    Verifier::builder(policy, FixedRegistry::new([client]).unwrap(), MemoryReplay::new(100).unwrap())
-        .audience(AUDIENCE)
-        .clock(clock())
-        .build()
-        .unwrap()
+    fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).keys(jwks).build()
 }
 
 /// What a verifier of these keys says to an assertion of this signer under this `kid`.
 #[track_caller]
 fn outcome(jwks: &[Value], signer: &Signer, kid: &str) -> Result<(), ClientFault> {
     let assertion = Jwt::by(signer, CLIENT).header("kid", kid).signed_by(signer);
-    match verify(&verifier(jwks), &form(&assertion)) {
-        Ok(identity) => {
-            assert_eq!(identity.key_id(), Some(kid));
-            assert_eq!(identity.algorithm().name(), signer.alg);
-            Ok(())
-        }
-        Err(rejection) => match rejection.kind().clone() {
-            RejectionKind::Client(fault) => Err(fault),
-            other => panic!("not the client's fault: {other:?}"),
-        },
-    }
+    let identity = common::outcome(&verifier(jwks), &assertion)?;
+    assert_eq!(identity.key_id(), Some(kid));
+    assert_eq!(identity.algorithm().name(), signer.alg);
+    Ok(())
 }
 
 #[test]

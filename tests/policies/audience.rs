@@ -3,15 +3,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::common::{Jwt, builder, form, verify};
+use crate::common::{self, ISSUER, Jwt, SIGNER, fixture, fresh_jti};
 use serde_json::{Value, json};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{AudienceRule, Limits, Policy};
-use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind};
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault};
 use tower_client_assertion::{ClientIdentity, Verifier};
 
-const ISSUER: &str = "https://as.example.com";
-const URL: &str = crate::common::AUDIENCE;
+const URL: &str = common::AUDIENCE;
 const ALIAS: &str = "https://alias.example.com/token";
 
 const RULES: [AudienceRule; 4] =
@@ -20,15 +19,12 @@ const RULES: [AudienceRule; 4] =
 /// Judges by `rule`, knowing an issuer and two URLs; a second policy has a use for what the first has none for.
 fn verifier(policy: Policy) -> Verifier {
     let other = Policy::OIDC.named("unused");
-    builder(policy).issuer(ISSUER).audience(ALIAS).client_policy(other).build().unwrap()
+    fixture().policy(policy).at_issuer_and_url().builder().audience(ALIAS).client_policy(other).build().unwrap()
 }
 
 /// [`Verifier::verify`] judges by every policy, and the client's own decides.
 fn outcome(verifier: &Verifier, jwt: &Jwt) -> Result<ClientIdentity, ClientFault> {
-    verify(verifier, &form(&jwt.signed())).map_err(|rejection| match rejection.kind().clone() {
-        RejectionKind::Client(fault) => fault,
-        other => panic!("{other:?}"),
-    })
+    common::outcome(verifier, &jwt.signed())
 }
 
 /// What is wrong with `aud` under each of [`RULES`].
@@ -118,8 +114,8 @@ fn an_escaped_spelling_is_the_same_bytes() {
     ] {
         let jwt = Jwt::new().claim("aud", "@");
         let claims = serde_json::to_string(&jwt.claims).unwrap().replace("\"@\"", spelling);
-        let assertion = crate::common::SIGNER.sign(serde_json::to_vec(&jwt.header).unwrap(), &claims);
-        assert_eq!(verify(&verifier, &form(&assertion)).is_ok(), accepted, "{spelling}");
+        let assertion = SIGNER.sign(serde_json::to_vec(&jwt.header).unwrap(), &claims);
+        assert_eq!(common::outcome(&verifier, &assertion).is_ok(), accepted, "{spelling}");
     }
 }
 
@@ -127,7 +123,7 @@ fn an_escaped_spelling_is_the_same_bytes() {
 fn the_number_of_values_is_bounded_by_the_limit() {
     for limit in [1, 2, 3] {
         let limits = Limits::default().audiences(limit);
-        let verifier = builder(Policy::SMART_BACKEND_SERVICES).limits(limits).build().unwrap();
+        let verifier = fixture().policy(Policy::SMART_BACKEND_SERVICES).builder().limits(limits).build().unwrap();
         for count in [limit - 1, limit, limit + 1] {
             let found = outcome(&verifier, &Jwt::new().claim("aud", json!(vec![URL; count]))).map(|_| ());
             let expected = match count {
@@ -165,8 +161,7 @@ fn an_assertion_that_declares_itself_asks_for_the_sole_issuer_whatever_is_config
                 (json!([ISSUER, ISSUER]), false),
                 (json!([ISSUER, URL]), false),
             ] {
-                let found =
-                    outcome(&verifier, &jwt.clone().claim("aud", aud.clone()).claim("jti", crate::common::fresh_jti()));
+                let found = outcome(&verifier, &jwt.clone().claim("aud", aud.clone()).claim("jti", fresh_jti()));
                 let expected = if accepted { Ok(false) } else { refused.clone() };
                 assert_eq!(found.map(|identity| identity.has_lax_audience()), expected, "{name}, {typ}, {aud}");
             }
@@ -202,7 +197,7 @@ fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
                 log.lock().unwrap().push(identity.has_lax_audience());
             }
         };
-        let verifier = builder(policy).issuer(ISSUER).events(events).build().unwrap();
+        let verifier = fixture().policy(policy).at_issuer_and_url().builder().events(events).build().unwrap();
         for (aud, lax) in &cases {
             let identity = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).unwrap();
             assert_eq!(identity.has_lax_audience(), *lax, "{aud}");
@@ -221,13 +216,13 @@ fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
         (Policy::REDOX.dangerous().audience(AudienceRule::IssuerOrUrls), true),
     ];
     for (policy, lax) in others {
-        let verifier = builder(policy).issuer(ISSUER).build().unwrap();
+        let verifier = fixture().policy(policy).at_issuer_and_url().build();
         for aud in [json!(URL), json!([URL, URL])] {
             let identity = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).unwrap();
             assert_eq!(identity.has_lax_audience(), lax, "{:?}, {aud}", verifier.policies()[0].name());
         }
     }
-    let verifier = builder(urls(Policy::RFC7523)).issuer(ISSUER).build().unwrap();
+    let verifier = fixture().policy(urls(Policy::RFC7523)).at_issuer_and_url().build();
     let asked = Jwt::new().header("typ", "client-authentication+jwt").claim("aud", ISSUER);
     assert!(!outcome(&verifier, &asked).unwrap().has_lax_audience());
 }
@@ -241,7 +236,7 @@ fn the_operator_is_told_of_the_rule_that_was_asked_for() {
             log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
         }
     };
-    let verifier = builder(Policy::OIDC).issuer(ISSUER).events(events).build().unwrap();
+    let verifier = fixture().policy(Policy::OIDC).at_issuer_and_url().builder().events(events).build().unwrap();
     for typ in ["JWT", "client-authentication+jwt"] {
         outcome(&verifier, &Jwt::new().header("typ", typ).claim("aud", json!([URL, "x"]))).unwrap_err();
     }

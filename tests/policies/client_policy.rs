@@ -6,18 +6,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::common::attempt::{Attempt, answer};
-use crate::common::{AUDIENCE, Jwt, NOW, SIGNER, Signer, clock, form, key_set, verify};
+use crate::common::{AUDIENCE, ISSUER, Jwt, NOW, SIGNER, Signer, TempFile, fixture, form, key_set, verify};
 use serde_json::{Value, json};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, Policy};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry, Found};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertionLayer, ConfigError, Verifier, VerifierBuilder};
-
-const ISSUER: &str = "https://as.example.com";
 
 /// Only the issuer, and an identifier, and not for long.
 const STRICT: Policy = Policy::RFC7523.require_jti().require_typ().max_lifetime(Duration::from_secs(300));
@@ -47,14 +44,10 @@ fn clients() -> Vec<Client> {
     ]
 }
 
-fn builder_of(registry: impl ClientRegistry, policies: [Policy; 3]) -> VerifierBuilder {
+fn builder_of(registry: impl ClientRegistry + 'static, policies: [Policy; 3]) -> VerifierBuilder {
     let [first, second, third] = policies;
-    Verifier::builder(first, registry, MemoryReplay::new(1000).unwrap())
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .client_policy(second)
-        .client_policy(third)
-        .clock(clock())
+    let fixture = fixture().policy(first).registry(registry).at_issuer_and_url();
+    fixture.builder().client_policy(second).client_policy(third)
 }
 
 fn verifier() -> Verifier {
@@ -332,24 +325,6 @@ fn a_verifier_builds_if_one_client_can_meet_its_own_policy() {
     }
 }
 
-/// Removed with it.
-struct TempFile(std::path::PathBuf);
-
-impl TempFile {
-    fn new(text: &str) -> Self {
-        let name = format!("tower-client-assertion-{}-{}.json", std::process::id(), crate::common::fresh_jti());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).unwrap();
-    }
-}
-
 #[test]
 fn a_file_names_the_policy_of_a_client_and_its_secret() {
     let keys = json!({"keys": [SIGNER.jwk()]});
@@ -366,8 +341,8 @@ fn a_file_names_the_policy_of_a_client_and_its_secret() {
         {"client_id": "too long a hash", "token_endpoint_auth_method": method, "client_secret": KEY,
          "token_endpoint_auth_signing_alg": "HS384", "client_assertion_policy": "secret"},
     ]);
-    let file = TempFile::new(&entries.to_string());
-    let registry = FileRegistry::load(&file.0).unwrap();
+    let file = TempFile::new(entries.to_string());
+    let registry = FileRegistry::load(file.path()).unwrap();
     let problems: Vec<_> = registry.problems().iter().map(ToString::to_string).collect();
     let expected = [
         "client 3 (\"no name\"): client_assertion_policy: it is not a string",

@@ -1,15 +1,13 @@
 //! What an authorization server tells of its client authentication (RFC 8414, section 2): the very algorithms and methods that
 //! its verifier enforces.
 
-use crate::common::AUDIENCE;
+use crate::common::{AUDIENCE, ISSUER, fixture};
 use serde_json::{Value, json};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, Policy};
-use tower_client_assertion::registry::FixedRegistry;
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAuthMetadata, Endpoint, Verifier, VerifierBuilder};
+use tower_client_assertion::{ClientAuthMetadata, Endpoint, VerifierBuilder};
 
 fn builder(policy: Policy) -> VerifierBuilder {
-    Verifier::builder(policy, FixedRegistry::default(), MemoryReplay::new(10).unwrap()).issuer("https://as.example.com")
+    fixture().policy(policy).clients([]).at_issuer().builder()
 }
 
 fn metadata(policy: Policy) -> ClientAuthMetadata {
@@ -140,7 +138,7 @@ fn it_is_part_of_a_document_of_ones_own() {
         scopes_supported: [&'static str; 1],
     }
     let client_auth = metadata(Policy::FAPI2);
-    let document = Document { issuer: "https://as.example.com", client_auth, scopes_supported: ["x"] };
+    let document = Document { issuer: ISSUER, client_auth, scopes_supported: ["x"] };
     let json = serde_json::to_string(&document).unwrap();
     assert_eq!(
         json,

@@ -3,13 +3,9 @@
 
 use std::time::Duration;
 
-use crate::common::AUDIENCE;
+use crate::common::{AUDIENCE, ISSUER, fixture};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule};
-use tower_client_assertion::registry::FixedRegistry;
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ConfigError, Policy, Verifier, VerifierBuilder};
-
-const ISSUER: &str = "https://as.example.com";
+use tower_client_assertion::{ConfigError, Policy, VerifierBuilder};
 
 const PROFILES: [Policy; 5] =
     [Policy::REDOX, Policy::SMART_BACKEND_SERVICES, Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
@@ -19,7 +15,7 @@ const fn secs(secs: u64) -> Duration {
 }
 
 fn bare(policy: Policy) -> VerifierBuilder {
-    Verifier::builder(policy, FixedRegistry::default(), MemoryReplay::new(10).unwrap())
+    fixture().policy(policy).clients([]).at_no_address().builder()
 }
 
 /// With an issuer, and with a URL; a second policy has a use for what the first has none for.

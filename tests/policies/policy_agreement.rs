@@ -3,17 +3,14 @@
 
 use std::sync::LazyLock;
 
-use crate::common::{AUDIENCE, Jwt, NOW, SIGNER, Signer, clock, form, key_set, verify};
+use crate::common::{AUDIENCE, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, form, key_set, verify};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 use tower_client_assertion::policy::{AudienceRule, Policy};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry, Found};
-use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::{Verifier, VerifierBuilder};
-
-const ISSUER: &str = "https://as.example.com";
 
 const POLICIES: [Policy; 7] = [
     Policy::REDOX.any_grant_type(),
@@ -36,8 +33,7 @@ fn builder(policy: Policy) -> VerifierBuilder {
     let first = policy.name();
     let clients = POLICIES.map(|policy| client(policy.clone(), policy.name() != first));
     let registry = Silent(FixedRegistry::new(clients).unwrap());
-    let builder = Verifier::builder(policy, registry, MemoryReplay::new(10_000).unwrap());
-    builder.issuer(ISSUER).clock(clock())
+    fixture().policy(policy).registry(registry).at_issuer().builder()
 }
 
 /// Does not tell its clients, most of which have no policy in a verifier of one.

@@ -6,14 +6,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::common::attempt::{Attempt, Change, answer, flip_signature, send};
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, clock, fresh_jti, key_set};
+use crate::common::{AUDIENCE, CLIENT, Fixture, ISSUER, Jwt, NOW, SIGNER, Signer, clock, fixture, fresh_jti, key_set};
 use serde_json::{Value, json};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, PreservedBodies, Verifier};
-
-const ISSUER: &str = "https://as.example.com";
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::{ClientAssertionLayer, PreservedBodies};
 
 static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::es256("key-1"));
 
@@ -79,13 +76,13 @@ const PROFILES: [Profile; 5] = [
 ];
 
 impl Profile {
+    fn fixture(&self) -> Fixture {
+        let fixture = fixture().policy(self.policy.clone()).keys(&[self.signer.jwk()]);
+        if self.aud == AUDIENCE { fixture.at_issuer_and_url() } else { fixture.at_issuer() }
+    }
+
     fn layer_of(&self, policy: Policy) -> ClientAssertionLayer<PreservedBodies> {
-        let client = Client::new(CLIENT, key_set(&[self.signer.jwk()])).unwrap();
-        let registry = FixedRegistry::new([client]).unwrap();
-        let builder = Verifier::builder(policy, registry, MemoryReplay::new(10_000).unwrap());
-        let builder = builder.issuer(ISSUER).clock(clock());
-        let builder = if self.aud == AUDIENCE { builder.audience(AUDIENCE) } else { builder };
-        ClientAssertionLayer::new(builder.build().unwrap()).preserve_body_types()
+        self.fixture().policy(policy).layer()
     }
 
     fn layer(&self) -> ClientAssertionLayer<PreservedBodies> {
@@ -521,11 +518,7 @@ fn rpl_02_rpl_04_a_jti_is_spent_until_its_assertion_can_no_longer_pass() {
     for profile in PROFILES {
         let time = clock();
         let client = Client::new(CLIENT, key_set(&[profile.signer.jwk()])).unwrap();
-        let registry = FixedRegistry::new([client]).unwrap();
-        let builder = Verifier::builder(profile.policy.clone(), registry, MemoryReplay::new(10).unwrap());
-        let builder = builder.issuer(ISSUER).clock(time.clone());
-        let builder = if profile.aud == AUDIENCE { builder.audience(AUDIENCE) } else { builder };
-        let layer = ClientAssertionLayer::new(builder.build().unwrap()).preserve_body_types();
+        let layer = profile.fixture().clients([client]).clock(&time).layer();
 
         let mut attempt = profile.attempt();
         attempt.claim("exp", NOW + 60);

@@ -1,9 +1,10 @@
 //! Each example as a process of its own: what it prints is pasted, accepted once, and refused when it is pasted again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::common::example;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -27,7 +28,7 @@ struct Example {
 
 impl Example {
     async fn start(name: &str) -> Self {
-        let mut command = Command::new(path(name));
+        let mut command = Command::new(example(name));
         command.arg("127.0.0.1:0").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -44,15 +45,6 @@ impl Example {
         let pairs: Vec<_> = words.filter(|word| *word != "-d").collect();
         (url, pairs.join("&"))
     }
-}
-
-/// Cargo has no variable for the path of an example, but puts them into a directory beside that of the tests.
-fn path(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let example = profile.join("examples").join(name);
-    assert!(example.is_file(), "{} is missing; run `cargo build --all-features --examples`", example.display());
-    example
 }
 
 async fn line(from: &mut (impl AsyncBufReadExt + Unpin)) -> String {

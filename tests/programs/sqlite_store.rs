@@ -3,10 +3,9 @@
 #[path = "../../examples/sqlite_store/registry.rs"]
 mod registry;
 
-use std::path::Path;
 use std::process::Command;
 
-use crate::common::{CLIENT, SIGNER, TempDir};
+use crate::common::{CLIENT, SIGNER, TempDir, example};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tower_client_assertion::registry::AsyncClientRegistry;
@@ -40,10 +39,7 @@ async fn clients_are_found_as_registered_and_a_broken_row_is_our_fault() {
 
 #[test]
 fn the_example_accepts_an_assertion_once() {
-    let test = std::env::current_exe().unwrap();
-    let example = test.parent().and_then(Path::parent).unwrap().join("examples").join("sqlite_store");
-    let output =
-        Command::new(example).output().expect("this test needs the example: cargo build --example sqlite_store");
+    let output = Command::new(example("sqlite_store")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     let expected =

@@ -1,12 +1,12 @@
 //! The example `token_server` as a process of its own: what it prints, what it answers over real sockets, how it stops, and
 //! which command lines it refuses.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use crate::common::key_server::{KeyServer, Reply};
-use crate::common::{Jwt, Signer};
+use crate::common::{Jwt, Signer, TempFile, example};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -53,7 +53,7 @@ async fn demo_shows_an_accepted_and_a_refused_request_with_the_assertion_shorten
 async fn clients_of_a_file_are_served_and_unusable_ones_named() {
     let signer = Signer::es384("key-1");
     let other = Signer::es256("key-2");
-    let clients = TempFile::new(&json!([
+    let clients = ClientFile::new(&json!([
         {"client_id": "clinic-7", "scope": "system/Patient.rs system/Observation.rs", "jwks": {"keys": [signer.jwk()]}},
         {"client_id": "clinic-8"},
         {"client_id": "clinic-9", "jwks": {"keys": [other.jwk()]}},
@@ -85,7 +85,7 @@ async fn clients_of_a_file_are_served_and_unusable_ones_named() {
 #[tokio::test]
 async fn scope_is_what_was_asked_for_and_registered() {
     let signer = Signer::es384("key-1");
-    let clients = TempFile::new(&json!([
+    let clients = ClientFile::new(&json!([
         {"client_id": "some", "scope": "a b", "jwks": {"keys": [signer.jwk()]}},
         {"client_id": "any", "jwks": {"keys": [signer.jwk()]}},
     ]));
@@ -122,7 +122,7 @@ async fn metadata_follows_the_configuration() {
         ),
         ("oidc", &["private_key_jwt", "client_secret_jwt"], "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
     ];
-    let clients = TempFile::new(&json!([]));
+    let clients = ClientFile::new(&json!([]));
     for (profile, methods, algorithms) in table {
         let server = Server::start(&clients.arguments_for(profile)).await;
         let path = "/.well-known/oauth-authorization-server";
@@ -145,7 +145,7 @@ async fn each_profile_accepts_its_own_audiences_and_secrets() {
     let signer = Signer::es256("key-1");
     let smart_signer = Signer::es384("key-1");
     let secret = "s".repeat(64);
-    let clients = TempFile::new(&json!([
+    let clients = ClientFile::new(&json!([
         {"client_id": "es256", "jwks": {"keys": [signer.jwk()]}},
         {"client_id": "es384", "jwks": {"keys": [smart_signer.jwk()]}},
         {"client_id": "secret", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": secret},
@@ -190,7 +190,7 @@ async fn each_profile_accepts_its_own_audiences_and_secrets() {
 
 #[tokio::test]
 async fn error_uri_is_in_every_refusal() {
-    let clients = TempFile::new(&json!([]));
+    let clients = ClientFile::new(&json!([]));
     let uri = "https://auth.example.com/help";
     let arguments = [clients.arguments(), vec!["--error-uri".to_owned(), uri.to_owned()]].concat();
     let server = Server::start(&arguments).await;
@@ -200,7 +200,7 @@ async fn error_uri_is_in_every_refusal() {
 #[tokio::test]
 async fn request_in_flight_is_answered_before_the_process_ends() {
     let signer = Signer::es384("key-1");
-    let clients = TempFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
+    let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
     let mut server = Server::start(&clients.arguments()).await;
 
     let form = form(&signer, "clinic-7", "");
@@ -237,8 +237,8 @@ async fn interrupt_ends_it_too() {
 async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
     let neighbour = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = neighbour.local_addr().unwrap().to_string();
-    let clients = TempFile::new(&json!([]));
-    let path = clients.0.to_str().unwrap();
+    let clients = ClientFile::new(&json!([]));
+    let path = clients.path().to_str().unwrap();
     let minimal = ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE];
     let with = |more: &[&str]| minimal.iter().chain(more).map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let without = |flag: &str| {
@@ -282,7 +282,7 @@ async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
 async fn key_sets_by_url_are_fetched_when_they_are_needed() {
     let (signer, next) = (Signer::es384("key-1"), Signer::es384("key-2"));
     let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
-    let clients = TempFile::new(&json!([
+    let clients = ClientFile::new(&json!([
         {"client_id": "clinic-7", "jwks_uri": keys.url()},
         {"client_id": "clinic-8", "jwks_uri": "https://u:p@keys.example/"},
         {"client_id": "clinic-9", "jwks_uri": format!("http://localhost:{}/", keys.address.port())},
@@ -311,7 +311,7 @@ async fn key_sets_by_url_are_fetched_when_they_are_needed() {
 async fn plain_http_and_loopback_are_refused_for_key_sets_without_the_flag() {
     let signer = Signer::es384("key-1");
     let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
-    let clients = TempFile::new(&json!([
+    let clients = ClientFile::new(&json!([
         {"client_id": "plain", "jwks_uri": keys.url()},
         {"client_id": "loopback", "jwks_uri": format!("https://{}/", keys.address)},
         {"client_id": "named", "jwks_uri": format!("https://localhost:{}/", keys.address.port())},
@@ -328,11 +328,11 @@ async fn plain_http_and_loopback_are_refused_for_key_sets_without_the_flag() {
 
 #[tokio::test]
 async fn client_file_that_cannot_be_read_is_refused() {
-    let clients = TempFile::new(&json!({"client_id": "clinic-7"}));
+    let clients = ClientFile::new(&json!({"client_id": "clinic-7"}));
     refused(&clients.arguments(), "not a JSON array").await;
-    std::fs::write(&clients.0, "clients:\n  - clinic-7\n").unwrap();
+    std::fs::write(clients.path(), "clients:\n  - clinic-7\n").unwrap();
     refused(&clients.arguments(), "not valid JSON").await;
-    std::fs::remove_file(&clients.0).unwrap();
+    std::fs::remove_file(clients.path()).unwrap();
     refused(&clients.arguments(), "cannot be read").await;
 }
 
@@ -423,18 +423,9 @@ impl Server {
 }
 
 fn command(arguments: &[String]) -> Command {
-    let mut command = Command::new(example());
+    let mut command = Command::new(example("token_server"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
-}
-
-/// Cargo has no variable for the path of an example, but puts them into a directory beside that of the tests.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let example = profile.join("examples").join("token_server");
-    assert!(example.is_file(), "{} is missing; run `cargo build --example token_server`", example.display());
-    example
 }
 
 async fn line(from: &mut (impl AsyncBufReadExt + Unpin), what: &str) -> String {
@@ -499,15 +490,16 @@ fn form_of_curl(line: &str) -> String {
     parameters.join("&")
 }
 
-/// A client file, removed when this is dropped.
-struct TempFile(PathBuf);
+/// A file of clients.
+struct ClientFile(TempFile);
 
-impl TempFile {
+impl ClientFile {
     fn new(clients: &Value) -> Self {
-        let name = format!("tower-client-assertion-{}-{}.json", std::process::id(), crate::common::fresh_jti());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, clients.to_string()).unwrap();
-        Self(path)
+        Self(TempFile::new(clients.to_string()))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -515,16 +507,9 @@ impl TempFile {
     }
 
     fn arguments_for(&self, profile: &str) -> Vec<String> {
-        let path = self.0.to_str().unwrap();
+        let path = self.path().to_str().unwrap();
         ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE, "--listen", "127.0.0.1:0", "--profile", profile]
             .map(str::to_owned)
             .to_vec()
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        // A test may have removed it already.
-        let _ = std::fs::remove_file(&self.0);
     }
 }

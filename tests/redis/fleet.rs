@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use crate::common::redis::{Redis, soon};
-use crate::common::{Jwt, Signer, TempDir};
+use crate::common::{Jwt, Signer, TempDir, example};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -25,9 +25,7 @@ struct TokenServer {
 
 impl TokenServer {
     async fn start(clients: &Path, redis: &str) -> Self {
-        let test = std::env::current_exe().unwrap();
-        let example = test.parent().and_then(Path::parent).unwrap().join("examples").join("token_server");
-        let mut command = Command::new(example);
+        let mut command = Command::new(example("token_server"));
         command.arg("--clients").arg(clients).args(["--issuer", ISSUER, "--audience", AUDIENCE, "--replay", redis]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("this test needs the example token_server, built with --features redis");

@@ -4,10 +4,10 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, mpsc};
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, SIGNER, Signer, clock, form, key_set, now_or_never, verify};
+use crate::common::{self, CLIENT, Jwt, SIGNER, Signer, TempFile, fixture, key_set, now_or_never};
 use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
@@ -15,42 +15,35 @@ use tower_client_assertion::port::{Answer, Awaited};
 use tower_client_assertion::registry::{
     AsyncClientRegistry, Client, ClientProblem, ClientRegistry, FileRegistry, FixedRegistry, Found,
 };
-use tower_client_assertion::rejection::{ClientFault, RejectionKind};
-use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::{ConfigError, Policy, Verifier};
 
 static ODD: LazyLock<Signer> = LazyLock::new(|| Signer::es384("odd-key"));
 
 const SECRET: &str = "s3cr3t-that-nobody-may-read";
 
-/// A file of its own, removed when the test ends well.
-struct File(PathBuf);
+/// A file of clients.
+struct File(TempFile);
 
 impl File {
     fn new(text: impl AsRef<[u8]>) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("clients-{}-{}.json", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let file = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
-        file.write(text);
-        file
-    }
-
-    fn write(&self, text: impl AsRef<[u8]>) {
-        std::fs::write(&self.0, text).unwrap();
+        Self(TempFile::new(text))
     }
 
     fn of(clients: &[Value]) -> Self {
         Self::new(json!(clients).to_string())
     }
 
-    fn load(&self) -> Result<FileRegistry, ConfigError> {
-        FileRegistry::load(&self.0)
+    fn path(&self) -> &Path {
+        self.0.path()
     }
-}
 
-impl Drop for File {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+    fn write(&self, text: impl AsRef<[u8]>) {
+        self.0.write(text);
+    }
+
+    fn load(&self) -> Result<FileRegistry, ConfigError> {
+        FileRegistry::load(self.path())
     }
 }
 
@@ -85,22 +78,14 @@ fn find(registry: &impl ClientRegistry, client_id: &str) -> Option<Arc<Client>> 
     }
 }
 
-fn verifier(registry: impl ClientRegistry) -> Verifier {
-    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL));
-    let replay = MemoryReplay::new(10_000).unwrap();
-    Verifier::builder(policy, registry, replay).audience(AUDIENCE).clock(clock()).build().unwrap()
+fn verifier(registry: impl ClientRegistry + 'static) -> Verifier {
+    fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).registry(registry).build()
 }
 
 fn outcome(verifier: &Verifier, signer: &Signer, client_id: &str) -> Result<(), ClientFault> {
-    let assertion = Jwt::by(signer, client_id).signed_by(signer);
-    match verify(verifier, &form(&assertion)).map_err(|rejection| rejection.kind().clone()) {
-        Ok(identity) => {
-            assert_eq!(identity.client_id().as_str(), client_id);
-            Ok(())
-        }
-        Err(RejectionKind::Client(fault)) => Err(fault),
-        Err(other) => panic!("not the client's fault: {other:?}"),
-    }
+    let identity = common::outcome(verifier, &Jwt::by(signer, client_id).signed_by(signer))?;
+    assert_eq!(identity.client_id().as_str(), client_id);
+    Ok(())
 }
 
 fn texts(registry: &FileRegistry) -> Vec<String> {
@@ -244,11 +229,11 @@ fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
     for (text, line, column) in cases {
         let file = File::new(&text);
         let error = file.load().unwrap_err();
-        let path = file.0.display();
+        let path = file.path().display();
         let expected =
             format!("clients: the file {path} is not valid JSON at line {line}, column {column}; mend it there");
         assert_eq!(error.to_string(), expected, "{text:?}");
-        assert!(matches!(&error, ConfigError::ClientFileNotJson { path, .. } if *path == file.0));
+        assert!(matches!(&error, ConfigError::ClientFileNotJson { path, .. } if *path == file.path()));
         assert!(!format!("{error:?} {error:#?}").contains(SECRET), "{error:?}");
         assert!(error.source().is_none(), "the parser's message may quote the file");
     }
@@ -257,11 +242,11 @@ fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
     {
         let file = File::new(&text);
         let error = file.load().unwrap_err();
-        let path = file.0.display();
+        let path = file.path().display();
         let expected =
             format!("clients: the file {path} is not a JSON array; write an array of RFC 7591 client metadata");
         assert_eq!(error.to_string(), expected, "{text:?}");
-        assert!(matches!(&error, ConfigError::ClientFileNotAnArray { path } if *path == file.0));
+        assert!(matches!(&error, ConfigError::ClientFileNotAnArray { path } if *path == file.path()));
     }
     let error = File::new(b"[\"\xFF\"]").load().unwrap_err();
     assert!(matches!(error, ConfigError::ClientFileNotJson { .. }), "{error:?}");
@@ -521,7 +506,7 @@ fn a_reload_that_fails_leaves_the_clients_as_they_were() {
         assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()), "after {text:?}");
         assert_eq!(texts(&registry), before);
     }
-    std::fs::remove_file(&file.0).unwrap();
+    std::fs::remove_file(file.path()).unwrap();
     let error = registry.reload().unwrap_err();
     assert!(matches!(error, ConfigError::ClientFileUnreadable { .. }), "{error:?}");
     assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()));
@@ -636,13 +621,13 @@ fn of_two_reloads_at_once_the_later_one_has_the_last_word() {
         })
     };
     let (reader, mut writer) = io::pipe().unwrap();
-    std::fs::remove_file(&file.0).unwrap();
-    std::os::unix::fs::symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), &file.0).unwrap();
+    std::fs::remove_file(file.path()).unwrap();
+    std::os::unix::fs::symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), file.path()).unwrap();
     let older = reload(None);
     // More than fits into the pipe: when all is written, somebody is reading.
     writer.write_all(json!([metadata("old", &[ODD.jwk()])]).to_string().as_bytes()).unwrap();
     writer.write_all(&[b' '; 1 << 20]).unwrap();
-    std::fs::remove_file(&file.0).unwrap();
+    std::fs::remove_file(file.path()).unwrap();
     file.write(json!([metadata("new", &[ODD.jwk()])]).to_string());
     let (sender, task) = mpsc::channel();
     let newer = reload(Some(sender));

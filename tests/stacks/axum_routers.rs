@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::common::CLIENT;
-use crate::server::{FORM, TOKEN, TokenForm, guard, issue, layer, pass, router, serve, token_form};
+use crate::common::{CLIENT, FORM};
+use crate::server::{TOKEN, TokenForm, guard, issue, layer, pass, router, serve, token_form};
 use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::{Request, State};

@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::common::CLIENT;
-use crate::server::{FORM, TOKEN, TokenForm, guard, serve_bare, token_form};
+use crate::common::{CLIENT, FORM};
+use crate::server::{TOKEN, TokenForm, guard, serve_bare, token_form};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};

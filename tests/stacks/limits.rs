@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::common::{Jwt, Signer, client, clock, form, key_set};
-use crate::server::{FORM, Server, TOKEN, guard, issue, router, serve, serve_bare, token_form};
+use crate::common::{FORM, Jwt, Signer, client, fixture, form, key_set};
+use crate::server::{Server, TOKEN, guard, issue, router, serve, serve_bare, token_form};
 use axum::error_handling::HandleErrorLayer;
 use axum::routing::post;
 use axum::{BoxError, Router};
@@ -30,9 +30,8 @@ use tower::spawn_ready::SpawnReadyLayer;
 use tower::timeout::TimeoutLayer;
 use tower::util::{BoxCloneSyncService, MapRequestLayer};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier};
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::{KeyExtractor, PeerIpKeyExtractor};
 use tower_governor::{GovernorError, GovernorLayer};
@@ -336,9 +335,7 @@ impl KeyExtractor for ByClient {
 async fn a_governor_inside_limits_each_client_by_itself() {
     let other = Signer::es384("key-2");
     let clients = [client(), Client::new("clinic-8", key_set(&[other.jwk()])).unwrap()];
-    let registry = FixedRegistry::new(clients).unwrap();
-    let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100).unwrap());
-    let layer = ClientAssertionLayer::new(verifier.audience(crate::common::AUDIENCE).clock(clock()).build().unwrap());
+    let layer = ClientAssertionLayer::new(fixture().clients(clients).build());
     let config = GovernorConfigBuilder::default().per_second(3_600).burst_size(1).key_extractor(ByClient).finish();
     let stack = ServiceBuilder::new().layer(layer).layer(GovernorLayer::new(config.unwrap()));
     let server = serve(Router::new().route(TOKEN, post(issue)).layer(stack)).await;

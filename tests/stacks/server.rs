@@ -20,10 +20,9 @@ use tokio::task::JoinHandle;
 use tower::{BoxError, Service};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity};
 
-use crate::common::{CLIENT, Jwt, form, verifier};
+use crate::common::{CLIENT, FORM, Jwt, form, verifier};
 
 pub(crate) const TOKEN: &str = "/v2/auth/token";
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) const REPLAYED: &str = r#"{"error":"invalid_request","error_description":"Unexpected jti claim value"}"#;
 
 pub(crate) fn layer() -> ClientAssertionLayer {

@@ -1,20 +1,13 @@
 //! What is and what is not a JWT that we read: its text, its base64url, its JSON, and the limits of each.
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, builder, form, fresh_jti, verifier, verify};
+use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, fixture, fresh_jti, outcome, verifier};
 use proptest::prelude::*;
-use tower_client_assertion::Policy;
 use tower_client_assertion::policy::Limits;
-use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind};
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault};
 
 fn fault_within(limits: Limits, assertion: &str) -> Option<ClientFault> {
-    let verifier = builder(Policy::REDOX).limits(limits).build().unwrap();
-    match verify(&verifier, &form(assertion)) {
-        Ok(_) => None,
-        Err(rejection) => match rejection.kind().clone() {
-            RejectionKind::Client(fault) => Some(fault),
-            other => panic!("{other:?}"),
-        },
-    }
+    let verifier = fixture().builder().limits(limits).build().unwrap();
+    outcome(&verifier, assertion).err()
 }
 
 fn fault(assertion: &str) -> Option<ClientFault> {
@@ -225,12 +218,12 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in "[a-zA-Z0-9_.=-]{0,80}|.{0,80}") {
-        prop_assert!(verify(&verifier(), &form(&text)).is_err());
+        prop_assert!(outcome(&verifier(), &text).is_err());
     }
 
     #[test]
     fn no_json_makes_it_panic_and_none_is_believed_unsigned(header in ".{0,60}", claims in ".{0,60}") {
-        prop_assert!(verify(&verifier(), &form(&SIGNER.sign(header, claims))).is_err());
+        prop_assert!(outcome(&verifier(), &SIGNER.sign(header, claims)).is_err());
     }
 
     /// Any change of a single character makes another text, and no other text carries this signature.
@@ -241,6 +234,6 @@ proptest! {
         let mut changed = right.clone();
         changed.replace_range(place..=place, &character);
         prop_assume!(changed != right);
-        prop_assert!(verify(&verifier(), &form(&changed)).is_err());
+        prop_assert!(outcome(&verifier(), &changed).is_err());
     }
 }

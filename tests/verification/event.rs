@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use crate::common::{Jwt, NOW, builder, clock, form, verify};
+use crate::common::{ISSUER, Jwt, NOW, clock, fixture, form, verify};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
@@ -57,7 +57,7 @@ fn outcomes_have_their_level_and_no_part_of_the_assertion() {
     let lines = Lines::default();
     let time = clock();
     let checks = SignatureChecks::at_once(1).unwrap();
-    let builder = builder(Policy::REDOX).clock(time.clone()).signature_checks(checks.clone());
+    let builder = fixture().clock(&time).builder().signature_checks(checks.clone());
     let verifier = builder.events(TracingEvents).build().unwrap();
     let assertion = Jwt::new().signed();
     tracing::subscriber::with_default(lines.clone(), || {
@@ -87,11 +87,11 @@ fn outcomes_have_their_level_and_no_part_of_the_assertion() {
 #[test]
 fn an_accepted_client_is_told_with_its_policy_and_whether_only_a_lax_audience_let_it_in() {
     let lines = Lines::default();
-    let issuer = "https://as.example.com";
-    let verifier = builder(Policy::OIDC).issuer(issuer).events(TracingEvents).build().unwrap();
+    let fixture = fixture().policy(Policy::OIDC).at_issuer_and_url();
+    let verifier = fixture.builder().events(TracingEvents).build().unwrap();
     tracing::subscriber::with_default(lines.clone(), || {
         verify(&verifier, &form(&Jwt::new().signed())).unwrap();
-        verify(&verifier, &form(&Jwt::new().claim("aud", issuer).signed())).unwrap();
+        verify(&verifier, &form(&Jwt::new().claim("aud", ISSUER).signed())).unwrap();
     });
     let lines = lines.0.lock().unwrap();
     for (line, lax) in lines.iter().zip(["lax_audience=true", "lax_audience=false"]) {

@@ -1,21 +1,14 @@
 //! How a form is read: strictly where it concerns us, and not at all where it does not.
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, SIGNER, builder, clock, form, key_set, now_or_never, verifier, verify};
+use crate::common::{CLIENT, Jwt, SIGNER, client_fault, fixture, form, key_set, now_or_never, verifier, verify};
 use proptest::prelude::*;
 use tower_client_assertion::policy::Limits;
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::rejection::{AuthScheme, ClientFault, Parameter, RejectionKind};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{Policy, TokenRequest, Verifier};
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::rejection::{AuthScheme, ClientFault, Parameter};
+use tower_client_assertion::{TokenRequest, Verifier};
 
 fn fault(verifier: &Verifier, request: &TokenRequest<'_>) -> Option<ClientFault> {
-    match now_or_never(verifier.verify(request)) {
-        Ok(_) => None,
-        Err(rejection) => match rejection.kind().clone() {
-            RejectionKind::Client(fault) => Some(fault),
-            other => panic!("{other:?}"),
-        },
-    }
+    now_or_never(verifier.verify(request)).err().map(client_fault)
 }
 
 /// `@` stands for a correct assertion.
@@ -58,9 +51,7 @@ fn an_escape_is_found_wherever_it_stands() {
     for len in [0, 1, 14, 15, 16, 17, 30, 31, 32, 33, 34, 63, 64, 65, 200] {
         let id = |escape: &str| "x".repeat(len) + escape + "y";
         let client = Client::new(&id(" "), key_set(&[SIGNER.jwk()])).unwrap();
-        let (registry, replay) = (FixedRegistry::new([client]).unwrap(), MemoryReplay::new(10).unwrap());
-        let verifier = Verifier::builder(Policy::REDOX, registry, replay).audience(AUDIENCE).clock(clock());
-        let verifier = verifier.build().unwrap();
+        let verifier = fixture().clients([client]).build();
         for (written, expected) in [("+", None), ("%20", None), ("%2B", Some(ClientFault::ClientIdMismatch))] {
             let assertion = Jwt::by(&SIGNER, &id(" ")).signed();
             let body = HEAD.replace('@', &assertion) + "&client_id=" + &id(written) + "&scope=x";
@@ -195,7 +186,7 @@ fn one_mechanism_at_a_time() {
 #[test]
 fn the_number_of_parameters_is_bounded() {
     for (limit, extra, refused) in [(100, 96, false), (100, 97, false), (100, 98, true), (4, 1, false), (4, 2, true)] {
-        let verifier = builder(Policy::REDOX).limits(Limits::default().parameters(limit)).build().unwrap();
+        let verifier = fixture().builder().limits(Limits::default().parameters(limit)).build().unwrap();
         let body = form(&Jwt::new().signed()) + &"&a".repeat(extra);
         let expected = refused.then_some(ClientFault::TooManyParameters);
         assert_eq!(fault(&verifier, &TokenRequest::new(body.as_bytes())), expected, "{limit}, {extra}");

@@ -1,6 +1,6 @@
 //! What a handler can rely on and bind to: the client, how it proved itself, with which key, and what it claimed.
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, builder, clock, form, key_set, verifier, verify};
+use crate::common::{AUDIENCE, CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, form, key_set, verifier, verify};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,11 +8,8 @@ use serde_json::{Value, json};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{AuthMethod, ClientIdentity, Verifier};
-
-const ISSUER: &str = "https://as.example.com";
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::{AuthMethod, ClientIdentity};
 
 fn identity(jwt: &Jwt) -> ClientIdentity {
     verify(&verifier(), &form(&jwt.signed())).unwrap()
@@ -103,11 +100,7 @@ fn it_tells_who_it_is_and_how_it_was_proven() {
         Signer::ml_dsa("ML-DSA-65", "one"),
     ];
     let policy = Policy::RFC7523.algorithms(AlgorithmSet::of(&Algorithm::ALL)).named("ours");
-    let verifier = |client: Client| {
-        let registry = FixedRegistry::new([client]).unwrap();
-        let builder = Verifier::builder(policy.clone(), registry, MemoryReplay::new(9).unwrap());
-        builder.issuer(ISSUER).clock(clock()).build().unwrap()
-    };
+    let verifier = |client: Client| fixture().policy(policy.clone()).clients([client]).at_issuer().build();
     for signer in &signers {
         let keys = key_set(&[signer.jwk()]);
         let printed = keys.iter().next().unwrap().thumbprint();
@@ -144,7 +137,7 @@ fn the_hash_of_a_jti_is_sha_256_of_its_bytes_however_long_it_is() {
     let abc = identity(&Jwt::new().claim("jti", "abc")).claims().jti_hash().unwrap();
     // FIPS 180-2, appendix B.1.
     assert_eq!(abc[..4], [0xba, 0x78, 0x16, 0xbf]);
-    let verifier = builder(Policy::REDOX.dangerous().optional_jti()).build().unwrap();
+    let verifier = fixture().policy(Policy::REDOX.dangerous().optional_jti()).build();
     let without = verify(&verifier, &form(&Jwt::new().without_claim("jti").signed())).unwrap();
     assert_eq!(without.claims().jti_hash(), None);
 }
@@ -171,7 +164,7 @@ fn moments_are_whole_seconds_rounded_down() {
 #[test]
 fn the_audience_is_the_value_or_the_first_of_several() {
     let alias = "https://alias.example.com/token";
-    let verifier = builder(Policy::REDOX).audience(alias).build().unwrap();
+    let verifier = fixture().builder().audience(alias).build().unwrap();
     for (aud, expected) in [
         (json!(AUDIENCE), AUDIENCE),
         (json!(alias), alias),

@@ -2,17 +2,16 @@
 
 use std::convert::Infallible;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, client, clock, form, key_set, now_or_never, verify};
+use crate::common::{CLIENT, Jwt, Signer, body_of, client, fixture, form, key_set, now_or_never, post, verify};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::overload::SignatureChecks;
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, ClientId, JWT_BEARER, Policy, RequestBody, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, ClientId, JWT_BEARER, RequestBody, Verifier};
 
 const OTHER: &str = "clinic-8";
 
@@ -27,9 +26,7 @@ fn id(client: &str) -> ClientId {
 fn bounded(checks: &SignatureChecks) -> (Verifier, Signer) {
     let other = Signer::es384("key-2");
     let clients = [client(), Client::new(OTHER, key_set(&[other.jwk()])).unwrap()];
-    let registry = FixedRegistry::new(clients).unwrap();
-    let builder = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(1_000).unwrap());
-    let builder = builder.audience(AUDIENCE).clock(clock()).signature_checks(checks.clone());
+    let builder = fixture().clients(clients).builder().signature_checks(checks.clone());
     (builder.build().unwrap(), other)
 }
 
@@ -118,12 +115,11 @@ fn the_answers_say_when_to_come_again() {
         let handler = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         });
-        let request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
-        let request = request.body(Full::<Bytes>::from(form(&Jwt::new().signed()))).unwrap();
+        let request = post(form(&Jwt::new().signed()));
         let mut service = ClientAssertionLayer::new(std::sync::Arc::clone(&verifier)).layer(handler);
         let response = now_or_never(service.call(request)).unwrap();
         assert_eq!((response.status(), &response.headers()["retry-after"]), (status, &"1".parse().unwrap()));
-        let body = now_or_never(response.into_body().collect()).unwrap().to_bytes();
+        let body = body_of(response);
         assert!(body.starts_with(br#"{"error":"temporarily_unavailable""#), "{body:?}");
 
         let handler = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });

