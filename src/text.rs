@@ -1,4 +1,6 @@
-//! Questions about characters that several rooms ask.
+//! Questions about characters that several rooms ask, and text of strangers made safe to print.
+
+use std::fmt;
 
 /// Whether `bytes` are UTF-8. Nearly all of them are ASCII, which is checked faster.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
@@ -14,4 +16,37 @@ pub(crate) fn is_printable_ascii(text: &str) -> bool {
 /// Whether `text` has a control character. Printable ASCII is recognised first, since it is fastest.
 pub(crate) fn has_control(text: &str) -> bool {
     !is_printable_ascii(text) && text.chars().any(char::is_control)
+}
+
+/// A piece of untrusted text that is safe to print. It displays in quotation marks, escaped, and
+/// cut after 64 characters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Excerpt<'a>(&'a str);
+
+impl<'a> Excerpt<'a> {
+    const LONGEST: usize = 64;
+
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for character in self.0.chars().take(Self::LONGEST) {
+            match character {
+                ' '..='~' => write!(f, "{}", character.escape_debug())?,
+                _ => write!(f, "{}", character.escape_unicode())?,
+            }
+        }
+        let cut = self.0.chars().nth(Self::LONGEST).is_some();
+        f.write_str(if cut { "\"..." } else { "\"" })
+    }
+}
+
+impl fmt::Debug for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -69,7 +69,10 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body;
 
-pub use cache::{KeySetCache, KeySetCacheBuilder, KeySource, Keys, KeysUnavailable, Prefetched, SourceState};
+pub use cache::{
+    KeySetCache, KeySetCacheBuilder, KeySetObserver, KeySource, Keys, KeysUnavailable, Prefetched, SourceState,
+};
+pub use cache::{KeySetEvent, KeySetNews};
 pub use fetch::{AddressGuard, FetchError, JwksUrl, RefusedAddress, UrlError};
 #[cfg(feature = "jwks-client")]
 pub use fetch::{HyperFetch, Resolve};

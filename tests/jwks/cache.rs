@@ -393,10 +393,10 @@ async fn stale_keys_serve_through_an_outage_up_to_the_limit() {
         let events = script.events();
         assert_eq!(events.len(), 2, "one failure, and one word of stale keys: {events:?}");
         assert!(
-            events[0].starts_with("clinic-7: not fetched: the server answered with the status 503; "),
+            events[0].starts_with("clinic-7: fetch failed: the server answered with the status 503; "),
             "{events:?}"
         );
-        let stale = format!("clinic-7: not to be had, so keys are used that expired {} s ago", now - 300);
+        let stale = format!("clinic-7: fetch failed; still using keys that went stale {} s ago", now - 300);
         assert_eq!(events[1], stale);
     }
     assert!(said(at_once(&source, at(300 + day))).is_err());
@@ -418,7 +418,7 @@ async fn a_404_or_410_or_an_empty_set_revokes_at_once() {
         script.events();
         let _ = source.newer(&seen, at(10)).get().await;
         assert_eq!(said(at_once(&source, at(10))), expected);
-        assert!(script.events().contains(&"clinic-7: the client has no usable key any more".to_owned()));
+        assert!(script.events().contains(&"clinic-7: the client has no usable key left".to_owned()));
     }
     for code in [400, 401, 403, 429, 500, 502] {
         let script = Script::default();

@@ -142,10 +142,10 @@ fn key_sets_are_quiet_while_all_is_well_and_loud_when_not() {
     let starts = [
         ("DEBUG", "key set: fetched 1 usable keys, fresh for 300 s"),
         ("WARN", "key set: key 1 is skipped: it is not a well-formed JWK"),
-        ("WARN", "key set: not fetched: the server answered with the status 500"),
-        ("WARN", "key set: not to be had, so keys are used that expired 700 s ago"),
-        ("WARN", "key set: not fetched: the server answered with the status 404"),
-        ("WARN", "key set: the client has no usable key any more"),
+        ("WARN", "key set: fetch failed: the server answered with the status 500"),
+        ("WARN", "key set: fetch failed; still using keys that went stale 700 s ago"),
+        ("WARN", "key set: fetch failed: the server answered with the status 404"),
+        ("WARN", "key set: the client has no usable key left"),
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:?}");
     for (line, (level, message)) in lines.iter().zip(starts) {

@@ -3,6 +3,7 @@
 mod control;
 mod fetched;
 mod flight;
+mod news;
 mod settings;
 mod slots;
 mod source;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::timeout;
 
+pub use news::{KeySetEvent, KeySetNews, KeySetObserver};
 pub use settings::KeySetCacheBuilder;
 pub use source::{KeySource, Keys};
 pub use state::SourceState;
@@ -30,7 +32,6 @@ use super::fetch::{FetchError, JwksUrl, answer, freshness};
 use super::{JwksFetch, JwksRequest};
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
-use crate::event::{Event, EventSink, KeySetEvent, KeySetNews};
 use crate::lock::lock;
 
 /// The key sets of all clients that publish theirs at a URL. Cheap to clone; clones share everything.
@@ -41,7 +42,7 @@ pub struct KeySetCache(Arc<Shared>);
 
 pub(crate) struct Shared {
     fetch: Box<dyn JwksFetch>,
-    events: Option<Box<dyn EventSink>>,
+    observer: Option<Box<dyn KeySetObserver>>,
     pub(crate) settings: Settings,
     table: Mutex<Table>,
     slots: Slots,
@@ -65,10 +66,10 @@ impl KeySetCache {
     }
 
     pub(crate) fn from_builder(builder: KeySetCacheBuilder) -> Self {
-        let KeySetCacheBuilder { fetch, events, settings } = builder;
+        let KeySetCacheBuilder { fetch, observer, settings } = builder;
         let slots = Slots::new(settings.max_fetches, settings.max_fetches_per_host);
         let (table, silent) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Shared { fetch, events, settings, table, slots, silent }))
+        Self(Arc::new(Shared { fetch, observer, settings, table, slots, silent }))
     }
 
     /// The source of this client's keys at `url`: the one that there is already, if there is one. Nothing is fetched yet.
@@ -175,8 +176,8 @@ impl Shared {
     }
 
     pub(crate) fn report(&self, source: &Source, news: KeySetNews<'_>) {
-        if let Some(events) = &self.events {
-            events.record(&Event::KeySet(KeySetEvent::new(source.client_id(), source.url().as_str(), news)));
+        if let Some(observer) = &self.observer {
+            observer.observe(KeySetEvent::new(source.client_id(), source.url().as_str(), news));
         }
     }
 }

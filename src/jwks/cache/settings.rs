@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::KeySetCache;
+use super::news::KeySetObserver;
 use crate::config::ConfigError;
-use crate::event::EventSink;
 use crate::jose::keys;
 use crate::jwks::JwksFetch;
 use crate::jwks::fetch::AddressGuard;
@@ -18,7 +18,7 @@ use crate::jwks::fetch::AddressGuard;
 #[must_use]
 pub struct KeySetCacheBuilder {
     pub(crate) fetch: Box<dyn JwksFetch>,
-    pub(crate) events: Option<Box<dyn EventSink>>,
+    pub(crate) observer: Option<Box<dyn KeySetObserver>>,
     pub(crate) settings: Settings,
 }
 
@@ -67,7 +67,7 @@ impl Default for Settings {
 
 impl KeySetCacheBuilder {
     pub(crate) fn new(fetch: impl JwksFetch) -> Self {
-        Self { fetch: Box::new(fetch), events: None, settings: Settings::default() }
+        Self { fetch: Box::new(fetch), observer: None, settings: Settings::default() }
     }
 
     /// Keeps to what SMART Backend Services demands: keys are never used for longer than the client's `Cache-Control` says,
@@ -167,9 +167,10 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Reports every fetch to `events`, as [`Event::KeySet`](crate::event::Event::KeySet). Default: to nobody.
-    pub fn events(mut self, events: impl EventSink) -> Self {
-        self.events = Some(Box::new(events));
+    /// Reports every fetch to `events`, which is any [`EventSink`](crate::event::EventSink), as
+    /// [`Event::KeySet`](crate::event::Event::KeySet). Default: none.
+    pub fn events(mut self, events: impl KeySetObserver) -> Self {
+        self.observer = Some(Box::new(events));
         self
     }
 

@@ -1,0 +1,93 @@
+//! What is known about a refusal.
+
+use std::fmt;
+
+use crate::rejection::{ClientFault, Rejection};
+use crate::text::Excerpt;
+
+/// A refusal, with what is known about it.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    pub(crate) rejection: &'a Rejection,
+    pub(crate) claimed_client: Option<Excerpt<'a>>,
+    pub(crate) key_id: Option<Excerpt<'a>>,
+    pub(crate) findings: &'a [Finding<'a>],
+}
+
+impl<'a> Refused<'a> {
+    /// A refusal of a request in which no assertion was found.
+    pub(crate) fn bare(rejection: &'a Rejection) -> Self {
+        Self { rejection, claimed_client: None, key_id: None, findings: &[] }
+    }
+
+    /// The fault that the client is told, with its cause if the server is at fault.
+    pub fn rejection(&self) -> &'a Rejection {
+        self.rejection
+    }
+
+    /// The client that the sender claims to be. [`Rejection::is_proven`] tells whether a signature
+    /// has proven it.
+    pub fn claimed_client(&self) -> Option<Excerpt<'a>> {
+        self.claimed_client
+    }
+
+    /// The `kid` that the sender named.
+    pub fn key_id(&self) -> Option<Excerpt<'a>> {
+        self.key_id
+    }
+
+    /// Every claim that failed, in the order in which claims are judged. Empty if the assertion was
+    /// refused before its claims were judged.
+    pub fn findings(&self) -> &'a [Finding<'a>] {
+        self.findings
+    }
+}
+
+/// One claim that failed. It displays as a sentence.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    fault: ClientFault,
+    expected: String,
+    received: Received<'a>,
+}
+
+impl<'a> Finding<'a> {
+    pub(crate) fn new(fault: ClientFault, expected: String, received: Received<'a>) -> Self {
+        Self { fault, expected, received }
+    }
+
+    /// Which claim failed and why.
+    pub fn fault(&self) -> &ClientFault {
+        &self.fault
+    }
+}
+
+impl fmt::Display for Finding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, expected, received } = self;
+        write!(f, "{fault}: expected {expected}, received {received}")
+    }
+}
+
+/// The value of a claim that failed.
+#[derive(Debug)]
+pub(crate) enum Received<'a> {
+    Absent,
+    WrongType,
+    Text(Excerpt<'a>),
+    /// The length of a `jti`. The identifier itself helps no reader and stays out of events.
+    Length(usize),
+    Number(f64),
+}
+
+impl fmt::Display for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("nothing"),
+            Self::WrongType => f.write_str("a value of another type"),
+            Self::Text(text) => text.fmt(f),
+            Self::Length(len) => write!(f, "{len} bytes"),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}

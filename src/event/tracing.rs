@@ -1,0 +1,66 @@
+//! Events as records of `tracing`.
+
+use std::error::Error;
+
+use ::tracing::{debug, error, field, info, warn};
+
+use super::{Event, EventSink, KeySetEvent, KeySetNews, Refused};
+use crate::identity::ClientIdentity;
+use crate::rejection::{RejectionKind, ServerFault};
+
+/// Hands events to `tracing`.
+///
+/// | event | level |
+/// |---|---|
+/// | accepted, key set fetched | `debug` |
+/// | refused, the client's fault | `info` |
+/// | refused by overload, [`Warning`](super::Warning), other news of key sets | `warn` |
+/// | refused, the server's fault | `error` |
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingEvents;
+
+impl EventSink for TracingEvents {
+    fn record(&self, event: &Event<'_>) {
+        match event {
+            Event::Accepted(identity) => accepted(identity),
+            Event::Refused(refused) => record_refusal(refused),
+            Event::Warning(warning) => warn!("{warning}"),
+            Event::KeySet(event) => key_set(event),
+        }
+    }
+}
+
+fn accepted(identity: &ClientIdentity) {
+    let (algorithm, policy) = (identity.algorithm(), identity.policy());
+    let lax_audience = identity.has_lax_audience();
+    debug!(client = %identity.client_id(), %algorithm, policy, lax_audience, "client authenticated");
+}
+
+fn record_refusal(refused: &Refused<'_>) {
+    let rejection = refused.rejection();
+    let client = refused.claimed_client().map(field::display);
+    let proven = rejection.is_proven();
+    let cause = rejection.source().map(field::display);
+    match rejection.kind() {
+        RejectionKind::Client(_) => {
+            let findings = refused.findings().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            info!(client, proven, findings, cause, "client refused: {rejection}");
+        }
+        RejectionKind::Server(ServerFault::Overloaded | ServerFault::ClientOverloaded) => {
+            warn!(client, "client not authenticated: {rejection}");
+        }
+        RejectionKind::Server(_) => error!(client, proven, cause, "client not authenticated: {rejection}"),
+    }
+}
+
+fn key_set(event: &KeySetEvent<'_>) {
+    let (client, url) = (event.client_id(), event.url());
+    match event.news() {
+        KeySetNews::Fetched { .. } => debug!(client, url, "key set: {event}"),
+        KeySetNews::Failed { error, .. } => {
+            let cause = error.source().map(field::display);
+            warn!(client, url, cause, "key set: {event}");
+        }
+        _ => warn!(client, url, "key set: {event}"),
+    }
+}
