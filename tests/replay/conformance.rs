@@ -222,18 +222,18 @@ enum Mistake {
 impl Mistake {
     const ALL: [(Self, &'static str); 13] = [
         (Self::ForgetsAtOnce, "an assertion is admitted once"),
-        (Self::LooksThenInserts, "of 64 concurrent callers one is admitted"),
-        (Self::LooksAndLies, "a look admits nothing, and does not lie"),
-        (Self::LookingAdmits, "a look admits nothing, and does not lie"),
-        (Self::ForgetsTooEarly, "an assertion is remembered until its end, and admitted again after it"),
-        (Self::NeverForgets, "an assertion is remembered until its end, and admitted again after it"),
-        (Self::TakesWhatHasExpired, "what has expired already is an error"),
-        (Self::JoinsWithColon, "clients and odd identifiers are told apart"),
-        (Self::IgnoresTheClient, "clients and odd identifiers are told apart"),
-        (Self::ForgetsWhenFull, "a full store refuses rather than forgets"),
-        (Self::LetsInWhenBroken, "a store that cannot remember answers with an error"),
-        (Self::UnrecordsWhenDropped, "an answer that is dropped at any await admits nothing twice"),
-        (Self::BreaksWhenDropped, "an answer that is dropped at any await admits nothing twice"),
+        (Self::LooksThenInserts, "one of 64 concurrent callers is admitted"),
+        (Self::LooksAndLies, "a look admits nothing and tells the truth"),
+        (Self::LookingAdmits, "a look admits nothing and tells the truth"),
+        (Self::ForgetsTooEarly, "an assertion is remembered until its end and admitted again afterwards"),
+        (Self::NeverForgets, "an assertion is remembered until its end and admitted again afterwards"),
+        (Self::TakesWhatHasExpired, "an assertion that has already expired is an error"),
+        (Self::JoinsWithColon, "clients and unusual identifiers are told apart"),
+        (Self::IgnoresTheClient, "clients and unusual identifiers are told apart"),
+        (Self::ForgetsWhenFull, "a full store refuses and drops nothing"),
+        (Self::LetsInWhenBroken, "a store that cannot remember returns an error"),
+        (Self::UnrecordsWhenDropped, "dropping the future at any await point admits nothing twice"),
+        (Self::BreaksWhenDropped, "dropping the future at any await point admits nothing twice"),
     ];
 }
 

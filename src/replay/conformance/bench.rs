@@ -1,0 +1,92 @@
+//! A store under test, with the suite's clock and the expectations that the rules share.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::Subject;
+use crate::clock::{Clock, SystemClock, UnixTime};
+use crate::port::{Answer, BoxFuture};
+use crate::replay::{Admission, AdmitResult, ReplayKey, ReplayStore};
+
+/// The outcome of a rule: what went wrong, if the store breaks it.
+pub(super) type Kept = Result<(), String>;
+
+/// The lifetime of the suite's assertions, in seconds.
+pub(super) const LIFETIME: u64 = 300;
+
+/// A store and the suite's time. The time starts at the real one, for stores with their own clock.
+pub(super) struct Bench<'a, S: Subject> {
+    subject: &'a S,
+    pub(super) store: Arc<S::Store>,
+    pub(super) now: UnixTime,
+}
+
+impl<'a, S: Subject> Bench<'a, S> {
+    pub(super) async fn empty(subject: &'a S) -> Self {
+        Self::of(subject, subject.empty().await)
+    }
+
+    pub(super) fn of(subject: &'a S, store: S::Store) -> Self {
+        let now = SystemClock.now().unwrap_or(UnixTime::from_secs(1_700_000_000));
+        Self { subject, store: Arc::new(store), now }
+    }
+
+    pub(super) async fn pass(&mut self, secs: u64) {
+        self.subject.pass(&self.store, secs).await;
+        self.now = after(self.now, secs);
+    }
+
+    pub(super) fn answer(&self, (client, jti): (&str, &str), lifetime: u64) -> Answer<AdmitResult> {
+        self.store.admit(ReplayKey::new(client, jti), after(self.now, lifetime), self.now)
+    }
+
+    pub(super) async fn expect(&self, wanted: Admission, key: (&str, &str)) -> Kept {
+        self.expect_for(wanted, key, LIFETIME).await
+    }
+
+    pub(super) async fn expect_for(&self, wanted: Admission, key: (&str, &str), lifetime: u64) -> Kept {
+        match self.answer(key, lifetime).get().await {
+            Ok(admission) if admission == wanted => Ok(()),
+            Ok(admission) => Err(format!("{key:?}: expected {wanted:?}, got {admission:?}")),
+            Err(error) => Err(format!("{key:?}: expected {wanted:?}, got an error: {error}")),
+        }
+    }
+
+    pub(super) async fn expect_error(&self, key: (&str, &str), lifetime: u64) -> Kept {
+        match self.answer(key, lifetime).get().await {
+            Ok(admission) => Err(format!("{key:?}: expected an error, got {admission:?}")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn expect_look(&self, spent: bool, key: (&str, &str)) -> Kept {
+        match self.store.seen(ReplayKey::new(key.0, key.1), self.now) {
+            Some(seen) if seen != spent => {
+                Err(format!("{key:?}: a look says {}", if seen { "spent" } else { "fresh" }))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn after(time: UnixTime, secs: u64) -> UnixTime {
+    UnixTime::from_secs(time.as_secs().saturating_add(secs))
+}
+
+/// Polls `future` at most `polls` times and drops it. Returns its output if it completed.
+pub(super) async fn interrupted<T>(mut future: BoxFuture<T>, polls: usize) -> Option<T> {
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
