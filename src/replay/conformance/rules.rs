@@ -175,7 +175,9 @@ pub(super) async fn dropped<S: Subject>(subject: &S) -> Kept {
             }
             Ok(_) => {}
             Err(error) => {
-                return Err(format!("after an answer was dropped at poll {polls}, the store returns an error: {error}"));
+                return Err(format!(
+                    "after an answer was dropped at poll {polls}, the store returns an error: {error}"
+                ));
             }
         }
         bench.expect(Admission::Replayed, ("a", &jti)).await?;
