@@ -230,7 +230,7 @@ struct Claims {
 fn jsonwebtoken(pool: &Pool, count: usize) -> Batch {
     let key = match &pool.jwk {
         Some(jwk) => jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(jwk.clone()).unwrap()).unwrap(),
-        None => jsonwebtoken::DecodingKey::from_secret(SECRET.as_bytes()),
+        None => jsonwebtoken::DecodingKey::from_secret(SECRET.as_bytes()).unwrap(),
     };
     let mut validation = jsonwebtoken::Validation::new(pool.algorithm().parse().unwrap());
     validation.set_audience(&[AUDIENCE]);

