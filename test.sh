@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 need() {
     command -v "$1" >/dev/null || { echo "test.sh needs $1: $2" >&2; exit 1; }
 }
-# Gets a program onto a fresh Debian machine, if we may. Whether that worked, `need` will tell.
+# Installs a program on a Debian machine, if permitted. `need` reports it if this fails.
 provide() {
     command -v "$1" >/dev/null || ! command -v apt-get >/dev/null && return
     local root=""
@@ -31,17 +31,18 @@ step() {
 }
 
 step cargo fmt --check
-step cargo clippy --all-targets --all-features -- -D warnings
-# The library with each feature alone. Tests and examples always bring some in that the example server needs.
+# --locked: what is tested is what Cargo.lock names. `.ci/newest` tests the newest versions.
+step cargo clippy --locked --all-targets --all-features -- -D warnings
+# The library with each feature alone. Tests and examples always enable those that the example server needs.
 for features in "" axum tracing jsonwebtoken jwks-client redis; do
-    step cargo clippy --lib --no-default-features --features "$features" -- -D warnings
+    step cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings
 done
-step cargo clippy --all-targets -- -D warnings
-step cargo test --quiet
-RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --all-features
-RUSTDOCFLAGS="-D warnings" step cargo doc --no-deps --all-features --document-private-items
-# With --all-targets, examples are built as tests, and some tests run the examples.
-step cargo build --all-features --examples
-step cargo test --all-features --all-targets
-step cargo test --all-features --doc
+step cargo clippy --locked --all-targets -- -D warnings
+step cargo test --locked --quiet
+RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
+RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features --document-private-items
+# --all-targets builds examples as tests. Some tests run the examples as programs.
+step cargo build --locked --all-features --examples
+step cargo test --locked --all-features --all-targets
+step cargo test --locked --all-features --doc
 step benches/check.sh
