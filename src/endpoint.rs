@@ -1,9 +1,10 @@
 //! The endpoints of an authorization server at which clients authenticate.
 
-/// An endpoint at which clients authenticate. All of them do it alike; only the token endpoint has a `grant_type`.
+/// An endpoint at which clients authenticate. Requests to all of them are judged alike, except that
+/// only a request to the token endpoint needs a `grant_type`.
 ///
-/// Put a layer of the same [`Verifier`](crate::Verifier) in front of each, so that they share one replay store: an assertion
-/// is then good for one request at one of them.
+/// Put a layer of the same [`Verifier`](crate::Verifier) in front of each endpoint. The layers then
+/// share one replay store, and an assertion is valid for one request at one of the endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -18,6 +19,6 @@ pub enum Endpoint {
     Revocation,
     /// The device authorization endpoint (RFC 8628, section 3.1).
     DeviceAuthorization,
-    /// Any other, a gRPC service for one.
+    /// Any other endpoint, for example a gRPC service.
     Other,
 }

@@ -1,8 +1,15 @@
-//! What a port answers with: a value at once, or a future of it; and why it could not answer.
+//! How a port answers: with a value, with a future of one, or with the reason why it cannot.
 //!
-//! A port whose data is in memory answers [`Answer::Ready`], and the request goes on without an allocation. A port that
-//! must ask elsewhere answers [`Answer::Pending`]. Whoever would rather write an ordinary `async fn` implements the `Async`
-//! twin of the port's trait and wraps it in [`Awaited`].
+//! A port is a trait that users implement: the client registry, the replay store, the fetcher of
+//! key sets. If the answer is in memory, a port returns [`Answer::Ready`] and the request goes on
+//! without an allocation. If the port must ask elsewhere, it returns a future with
+//! [`Answer::later`].
+//!
+//! To implement a port with ordinary `async fn` methods, implement the `Async` twin of its trait
+//! and wrap the value in [`Awaited`].
+//!
+//! The verifier bounds every wait, so a port need not have a timeout of its own. Dropping a future
+//! must leave nothing half done: that is how a timeout, or a client that hangs up, ends a wait.
 
 use std::error::Error;
 use std::fmt;
@@ -10,25 +17,38 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// A boxed future that may move between threads.
+/// A boxed future that can move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// The answer of a port, now or later.
-#[must_use = "an answer that nobody looks at decides nothing"]
+///
+/// The enum is closed on purpose: an answer is either here or not, and the layer must handle both.
+///
+/// ```
+/// use tower_client_assertion::port::Answer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let cached: Answer<u8> = Answer::Ready(1);
+/// let fetched: Answer<u8> = Answer::later(async { 2 });
+/// assert_eq!((cached.get().await, fetched.get().await), (1, 2));
+/// # }
+/// ```
+#[must_use = "the verifier decides by this answer"]
 pub enum Answer<T> {
-    /// Known at once.
+    /// The answer is known.
     Ready(T),
-    /// Known when the future ends. Dropping the future must leave nothing half done.
+    /// The answer is the output of a future. Dropping the future must leave nothing half done.
     Pending(BoxFuture<T>),
 }
 
 impl<T> Answer<T> {
-    /// An answer that needs this future.
+    /// Returns an answer that is the output of `future`. Allocates once, to box it.
     pub fn later(future: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(Box::pin(future))
     }
 
-    /// The value, waited for if need be.
+    /// Returns the value, waiting for it if necessary.
     pub async fn get(self) -> T {
         match self {
             Self::Ready(value) => value,
@@ -46,7 +66,9 @@ impl<T: fmt::Debug> fmt::Debug for Answer<T> {
     }
 }
 
-/// Makes a port of a type that implements the `Async` twin of the port's trait. Cheap to clone.
+/// An adapter that turns an implementation of a port's `Async` twin into a port. Cheap to clone.
+///
+/// Its methods are `async fn` and need no boxing; the adapter boxes one future per call.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -57,7 +79,10 @@ impl<T: fmt::Debug> fmt::Debug for Answer<T> {
 /// struct Database;
 ///
 /// impl AsyncClientRegistry for Database {
-///     async fn find(&self, client_id: &str) -> Result<Option<Arc<Client>>, PortError> {
+///     async fn find(
+///         &self,
+///         client_id: &str,
+///     ) -> Result<Option<Arc<Client>>, PortError> {
 ///         Err(PortError::new("the database is not connected"))
 ///     }
 /// }
@@ -82,7 +107,10 @@ impl<P> Clone for Awaited<P> {
     }
 }
 
-/// Why a port could not answer. It reaches the operator as the source of a [`Rejection`](crate::Rejection), never the client.
+/// The reason why a port could not answer. Cheap to clone.
+///
+/// It is the source of the [`Rejection`](crate::Rejection) that it causes, so operators see it in
+/// events. Clients never do.
 #[derive(Clone, Debug)]
 pub struct PortError(Arc<dyn Error + Send + Sync>);
 
@@ -99,7 +127,8 @@ impl fmt::Display for PortError {
     }
 }
 
-// `Display` prints the wrapped error itself, so the chain goes on with that error's own source: nothing is said twice.
+// `Display` prints the wrapped error itself, so the chain continues with the source of that error:
+// no message appears twice.
 impl Error for PortError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
