@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::Subject;
 use crate::clock::{Clock, SystemClock, UnixTime};
@@ -71,7 +72,7 @@ impl<'a, S: Subject> Bench<'a, S> {
 }
 
 pub(super) fn after(time: UnixTime, secs: u64) -> UnixTime {
-    UnixTime::from_secs(time.as_secs().saturating_add(secs))
+    time + Duration::from_secs(secs)
 }
 
 /// Polls `future` at most `polls` times and drops it. Returns its output if it completed.
