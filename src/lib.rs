@@ -238,6 +238,7 @@ mod config;
 mod endpoint;
 mod lock;
 pub mod rejection;
+mod setting;
 mod text;
 
 pub mod manual;
@@ -252,6 +253,7 @@ pub use layer::{
 };
 pub use policy::Policy;
 pub use rejection::Rejection;
+pub use setting::{Setting, SettingError};
 pub use verifier::{
     ClientAuthMetadata, DangerousVerifierBuilder, JWT_BEARER, TokenRequest, Verifier, VerifierBuilder, overload,
 };

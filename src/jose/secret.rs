@@ -14,10 +14,11 @@
 //! assert!(!secret.algorithms().contains(Algorithm::HS384));
 //!
 //! let error = ClientSecret::new("too short").unwrap_err();
-//! assert_eq!(error.to_string(), "client_secret: it has 9 bytes; HS256 needs 32 or more (RFC 7518, section 3.2)");
-//! # Ok::<(), tower_client_assertion::ConfigError>(())
+//! assert_eq!(error.to_string(), "client_secret: 9 bytes are too few; use 32 or more (RFC 7518, section 3.2)");
+//! # Ok::<(), tower_client_assertion::secret::SecretError>(())
 //! ```
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +26,6 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
-use crate::config::ConfigError;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
 /// A client's secret. It cannot be read back, and its memory is wiped when the last clone is dropped.
@@ -53,9 +53,9 @@ impl ClientSecret {
     /// # Errors
     ///
     /// Fails if the secret is shorter than 32 bytes.
-    pub fn new(secret: &str) -> Result<Self, ConfigError> {
+    pub fn new(secret: &str) -> Result<Self, SecretError> {
         match secret.len() {
-            bytes @ 0..32 => Err(ConfigError::SecretTooShort { bytes }),
+            bytes @ 0..32 => Err(SecretError::TooShort { bytes }),
             _ => {
                 let octets = Zeroizing::new(Box::from(secret.as_bytes()));
                 Ok(Self { secret: Arc::new(Secret { octets, keys: Default::default() }), expires_at: None })
@@ -117,6 +117,37 @@ impl fmt::Debug for ClientSecret {
         f.debug_struct("ClientSecret").field("algorithms", &self.algorithms()).finish_non_exhaustive()
     }
 }
+
+/// A secret that cannot be used.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The secret is shorter than the shortest hash (RFC 7518, section 3.2).
+    #[non_exhaustive]
+    TooShort {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort { bytes } => {
+                write!(f, "client_secret: {bytes} bytes are too few; use 32 or more (RFC 7518, section 3.2)")
+            }
+        }
+    }
+}
+
+/// The sentence of `Display`: a program that unwraps its configuration prints this.
+impl fmt::Debug for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for SecretError {}
 
 #[cfg(test)]
 mod tests {

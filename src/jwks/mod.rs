@@ -59,6 +59,7 @@
 //! answers 404 and 410 end it at once. What the client's server does wrong is held against the client, never against us.
 
 mod cache;
+mod config_error;
 pub(crate) mod fetch;
 
 use std::error::Error;
@@ -73,6 +74,9 @@ pub use cache::{
     KeySetCache, KeySetCacheBuilder, KeySetObserver, KeySource, Keys, KeysUnavailable, Prefetched, SourceState,
 };
 pub use cache::{KeySetEvent, KeySetNews};
+#[cfg(feature = "jwks-client")]
+pub use config_error::FetcherError;
+pub use config_error::{AddressError, KeySetCacheError};
 pub use fetch::{AddressGuard, FetchError, JwksUrl, RefusedAddress, UrlError};
 #[cfg(feature = "jwks-client")]
 pub use fetch::{HyperFetch, Resolve};

@@ -52,6 +52,7 @@ pub(crate) use ready_inner::ReadyInner;
 use crate::config::ConfigError;
 use crate::endpoint::Endpoint;
 use crate::render::{RenderRejection, ResponseCache};
+use crate::setting::{Setting, positive};
 use crate::verifier::Verifier;
 use options::LayerOptions;
 
@@ -321,10 +322,8 @@ impl<M> ClientAssertionLayer<M> {
     ///
     /// Fails if the limit is zero.
     pub fn body_limit(self, bytes: usize) -> Result<Self, ConfigError> {
-        match bytes {
-            0 => Err(ConfigError::Zero { setting: "body_limit" }),
-            _ => Ok(self.with(|options| options.body_limit = bytes)),
-        }
+        positive(Setting::BodyLimit, bytes)?;
+        Ok(self.with(|options| options.body_limit = bytes))
     }
 
     /// Sets the maximum time to read a body, counted from the first read that had to wait. Default:
@@ -337,10 +336,8 @@ impl<M> ClientAssertionLayer<M> {
     ///
     /// Fails if the duration is zero.
     pub fn body_timeout(self, timeout: Duration) -> Result<Self, ConfigError> {
-        match timeout {
-            Duration::ZERO => Err(ConfigError::Zero { setting: "body_timeout" }),
-            _ => Ok(self.with(|options| options.body_timeout = timeout)),
-        }
+        positive(Setting::BodyTimeout, timeout)?;
+        Ok(self.with(|options| options.body_timeout = timeout))
     }
 
     fn with(mut self, change: impl FnOnce(&mut LayerOptions)) -> Self {

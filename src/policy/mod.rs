@@ -6,6 +6,7 @@
 mod audience;
 mod check;
 mod dangerous;
+mod error;
 mod limits;
 mod profiles;
 
@@ -15,6 +16,7 @@ pub use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 pub use audience::AudienceRule;
 pub(crate) use audience::Audiences;
 pub use dangerous::DangerousPolicy;
+pub use error::PolicyError;
 pub use limits::Limits;
 
 /// Whether something must be there.

@@ -1,7 +1,7 @@
 //! A registered client: its id, what it proves itself with, and what it registered besides.
 
+use super::ClientError;
 use crate::clock::UnixTime;
-use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::keys::{Candidates, KeySet, NoCandidate};
@@ -64,10 +64,10 @@ impl Client {
     /// # Errors
     ///
     /// The id is empty or not printable ASCII, or there is no usable key.
-    pub fn new(id: &str, keys: KeySet) -> Result<Self, ConfigError> {
+    pub fn new(id: &str, keys: KeySet) -> Result<Self, ClientError> {
         if keys.is_empty() {
             let skipped = keys.skipped().len();
-            return Err(ConfigError::NoKeys { client_id: id.to_owned(), skipped });
+            return Err(ClientError::NoKeys { client_id: id.to_owned(), skipped });
         }
         Self::of(id, Credential::Keys(keys))
     }
@@ -78,8 +78,9 @@ impl Client {
     /// # Errors
     ///
     /// The id is empty or not printable ASCII, or the cache may not fetch from this URL.
-    pub fn with_key_set_url(id: &str, url: &JwksUrl, cache: &KeySetCache) -> Result<Self, ConfigError> {
-        Self::of(id, Credential::Url(cache.source(id, url)?))
+    pub fn with_key_set_url(id: &str, url: &JwksUrl, cache: &KeySetCache) -> Result<Self, ClientError> {
+        let refused = |error| ClientError::KeySetUrl { client_id: id.to_owned(), error };
+        Self::of(id, Credential::Url(cache.source(id, url).map_err(refused)?))
     }
 
     /// A client with a secret, which authenticates by `client_secret_jwt` where its policy allows that.
@@ -87,7 +88,7 @@ impl Client {
     /// # Errors
     ///
     /// The id is empty or not printable ASCII.
-    pub fn with_secret(id: &str, secret: ClientSecret) -> Result<Self, ConfigError> {
+    pub fn with_secret(id: &str, secret: ClientSecret) -> Result<Self, ClientError> {
         Self::of(id, Credential::Secret(secret))
     }
 
@@ -96,8 +97,8 @@ impl Client {
         Self::with(id, Credential::Nothing)
     }
 
-    fn of(id: &str, credential: Credential) -> Result<Self, ConfigError> {
-        let id = ClientId::new(id).ok_or_else(|| ConfigError::InvalidClientId { client_id: id.to_owned() })?;
+    fn of(id: &str, credential: Credential) -> Result<Self, ClientError> {
+        let id = ClientId::new(id).ok_or_else(|| ClientError::InvalidId { client_id: id.to_owned() })?;
         Ok(Self::with(id, credential))
     }
 
@@ -115,13 +116,13 @@ impl Client {
     /// # Errors
     ///
     /// None of its keys, or not its secret, can verify the algorithm.
-    pub fn signing_alg(self, algorithm: Algorithm) -> Result<Self, ConfigError> {
+    pub fn signing_alg(self, algorithm: Algorithm) -> Result<Self, ClientError> {
         let usable = self.credential.algorithms();
         if usable.contains(algorithm) {
             return Ok(Self { signing_alg: Some(algorithm), ..self });
         }
         let client_id = self.id.to_string();
-        Err(ConfigError::SigningAlgUnusable { client_id, algorithm, usable })
+        Err(ClientError::SigningAlg { client_id, algorithm, usable })
     }
 
     /// Judges this client by the verifier's policy of this [name](crate::Policy::named), and not by its first: see

@@ -3,9 +3,8 @@
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::Client;
+use super::{Client, ClientError};
 use crate::clock::UnixTime;
-use crate::config::ConfigError;
 use crate::identity::{AuthMethod, ClientId};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::KeySet;
@@ -95,7 +94,7 @@ impl Metadata<'_> {
             cache.ok_or_else(|| fault("this registry was loaded without a key set cache; load it with FileRegistry::load_with, or register the keys themselves as jwks"))?;
         let url = JwksUrl::parse(url).map_err(|error| (JWKS_URI, error.to_string()))?;
         Client::with_key_set_url(id.as_str(), &url, cache).map_err(|error| match error {
-            ConfigError::InvalidKeySetUrl { error, .. } => (JWKS_URI, error.to_string()),
+            ClientError::KeySetUrl { error, .. } => (JWKS_URI, error.to_string()),
             other => (JWKS_URI, other.to_string()),
         })
     }

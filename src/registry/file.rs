@@ -11,8 +11,7 @@ use zeroize::Zeroizing;
 
 use super::entry::Metadata;
 use super::keeper::Keeper;
-use super::{Client, ClientRegistry, Found};
-use crate::config::ConfigError;
+use super::{Client, ClientFileError, ClientRegistry, Found};
 use crate::identity::ClientId;
 use crate::jose::digest::sha256;
 use crate::jose::keys::{KeySet, read_object};
@@ -73,7 +72,7 @@ impl FileRegistry {
     /// # Errors
     ///
     /// The file cannot be read, also because there is no thread to be had; is not valid JSON; or is not an array.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ClientFileError> {
         Self::read(path.as_ref(), None)
     }
 
@@ -83,11 +82,11 @@ impl FileRegistry {
     /// # Errors
     ///
     /// As for [`load`](Self::load).
-    pub fn load_with(path: impl AsRef<Path>, cache: &KeySetCache) -> Result<Self, ConfigError> {
+    pub fn load_with(path: impl AsRef<Path>, cache: &KeySetCache) -> Result<Self, ClientFileError> {
         Self::read(path.as_ref(), Some(cache.clone()))
     }
 
-    fn read(path: &Path, cache: Option<KeySetCache>) -> Result<Self, ConfigError> {
+    fn read(path: &Path, cache: Option<KeySetCache>) -> Result<Self, ClientFileError> {
         let keeper = Keeper::start().map_err(|cause| unreadable(path, cause))?;
         let shared = Arc::new(Shared { path: path.to_owned(), cache, loaded: ArcSwap::default() });
         let registry = Self { shared, keeper };
@@ -105,7 +104,7 @@ impl FileRegistry {
     /// # Errors
     ///
     /// As for [`load`](Self::load); the clients stay as they were.
-    pub fn reload(&self) -> Result<(), ConfigError> {
+    pub fn reload(&self) -> Result<(), ClientFileError> {
         let shared = Arc::clone(&self.shared);
         self.keeper.run(move || shared.reload()).map_err(|cause| unreadable(&self.shared.path, cause))?
     }
@@ -122,7 +121,7 @@ impl FileRegistry {
 }
 
 impl Shared {
-    fn reload(&self) -> Result<(), ConfigError> {
+    fn reload(&self) -> Result<(), ClientFileError> {
         let old = self.loaded.load_full();
         let new = Arc::new(Loaded::read(&self.path, self.cache.as_ref(), &old)?);
         self.loaded.store(Arc::clone(&new));
@@ -220,7 +219,7 @@ impl fmt::Debug for Registered {
 
 impl Loaded {
     /// Reads the file, and keeps those clients from `before` whose entries did not change.
-    fn read(path: &Path, cache: Option<&KeySetCache>, before: &Self) -> Result<Self, ConfigError> {
+    fn read(path: &Path, cache: Option<&KeySetCache>, before: &Self) -> Result<Self, ClientFileError> {
         // It may hold secrets.
         let text = Zeroizing::new(std::fs::read(path).map_err(|cause| unreadable(path, cause))?);
         let entries: Vec<&RawValue> = serde_json::from_slice(&text).map_err(|_| not_an_array(path, &text))?;
@@ -281,15 +280,15 @@ impl Loaded {
     }
 }
 
-fn unreadable(path: &Path, cause: std::io::Error) -> ConfigError {
-    ConfigError::ClientFileUnreadable { path: path.to_owned(), cause: Arc::new(cause) }
+fn unreadable(path: &Path, cause: std::io::Error) -> ClientFileError {
+    ClientFileError::Unreadable { path: path.to_owned(), cause: Arc::new(cause) }
 }
 
 /// Why the file is no array of anything. The parser's own message is left out: it may quote a secret.
-fn not_an_array(path: &Path, text: &[u8]) -> ConfigError {
+fn not_an_array(path: &Path, text: &[u8]) -> ClientFileError {
     let path = path.to_owned();
     match serde_json::from_slice::<&RawValue>(text) {
-        Ok(_) => ConfigError::ClientFileNotAnArray { path },
-        Err(error) => ConfigError::ClientFileNotJson { path, line: error.line(), column: error.column() },
+        Ok(_) => ClientFileError::NotAnArray { path },
+        Err(error) => ClientFileError::NotJson { path, line: error.line(), column: error.column() },
     }
 }

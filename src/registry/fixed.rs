@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Client, ClientRegistry, Found};
-use crate::config::ConfigError;
+use super::{Client, ClientError, ClientRegistry, Found};
 use crate::identity::ClientId;
 use crate::port::Answer;
 
@@ -23,13 +22,13 @@ impl FixedRegistry {
     /// # Errors
     ///
     /// Two of them have the same id.
-    pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ConfigError> {
+    pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ClientError> {
         let mut registry = Self::default();
         for client in clients {
             match registry.clients.entry(client.id().clone()) {
                 Entry::Vacant(place) => place.insert(Arc::new(client)),
                 Entry::Occupied(taken) => {
-                    return Err(ConfigError::DuplicateClient { client_id: taken.key().to_string() });
+                    return Err(ClientError::Duplicate { client_id: taken.key().to_string() });
                 }
             };
         }

@@ -5,6 +5,7 @@
 
 mod client;
 mod entry;
+mod error;
 mod file;
 mod fixed;
 mod keeper;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use client::Client;
 pub(crate) use client::Proof;
+pub use error::{ClientError, ClientFileError};
 pub use file::{ClientProblem, FileRegistry};
 pub use fixed::FixedRegistry;
 

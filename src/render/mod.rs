@@ -31,8 +31,8 @@ mod response_cache;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::config::ConfigError;
 use crate::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind, ServerFault};
+use crate::setting::{Setting, SettingError};
 
 pub use redox::Redox;
 pub(crate) use response_cache::ResponseCache;
@@ -89,7 +89,7 @@ impl Rfc6749 {
     /// # Errors
     ///
     /// The URI is empty or has a character outside those of RFC 6749, appendix A.9.
-    pub fn error_uri(mut self, uri: &str) -> Result<Self, ConfigError> {
+    pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
         self.error_uri = Some(checked_uri(uri)?);
         Ok(self)
     }
@@ -337,10 +337,13 @@ fn challenge(scheme: AuthScheme) -> Option<&'static str> {
     }
 }
 
-fn checked_uri(uri: &str) -> Result<Box<str>, ConfigError> {
+fn checked_uri(uri: &str) -> Result<Box<str>, SettingError> {
     let printable = uri.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
     match !uri.is_empty() && printable {
         true => Ok(uri.into()),
-        false => Err(ConfigError::InvalidText { setting: "error_uri" }),
+        false => {
+            let expected = "a URI of printable ASCII without quotation marks and backslashes (RFC 6749, appendix A.9)";
+            Err(SettingError::InvalidText { setting: Setting::ErrorUri, value: uri.to_owned(), expected })
+        }
     }
 }

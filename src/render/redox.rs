@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
 use super::{OAuthError, RenderRejection, checked_uri, code, describe, describe_ours, respond};
-use crate::config::ConfigError;
 use crate::rejection::{Claim, ClaimFault, ClientFault, Rejection, RejectionKind};
+use crate::setting::{Setting, SettingError};
 
 /// Answers in the words of the Redox API's troubleshooting page, byte for byte, and with its `invalid_request` for whatever
 /// is the client's fault. Faults of which that page does not speak are described as [`Rfc6749`](super::Rfc6749) describes them.
@@ -26,10 +26,12 @@ impl Redox {
     /// # Errors
     ///
     /// The text is empty or has a character outside those of RFC 6749, appendix A.8.
-    pub fn settings_name(mut self, name: &str) -> Result<Self, ConfigError> {
+    pub fn settings_name(mut self, name: &str) -> Result<Self, SettingError> {
         let printable = name.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E));
         if name.is_empty() || !printable {
-            return Err(ConfigError::InvalidText { setting: "settings_name" });
+            let expected = "printable ASCII without quotation marks and backslashes (RFC 6749, appendix A.8)";
+            let (setting, value) = (Setting::SettingsName, name.to_owned());
+            return Err(SettingError::InvalidText { setting, value, expected });
         }
         self.key_not_found = key_not_found(name);
         Ok(self)
@@ -40,7 +42,7 @@ impl Redox {
     /// # Errors
     ///
     /// The URI is empty or has a character outside those of RFC 6749, appendix A.9.
-    pub fn error_uri(mut self, uri: &str) -> Result<Self, ConfigError> {
+    pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
         self.error_uri = Some(checked_uri(uri)?);
         Ok(self)
     }

@@ -7,6 +7,7 @@
 //! (feature `redis`), possibly behind a [`TieredReplay`], or your own implementation of [`ReplayStore`]
 //! or its `async fn` twin, [`AsyncReplayStore`]. Run the [`conformance`] suite on your own store.
 
+mod config_error;
 pub mod conformance;
 mod hash;
 mod memory;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+pub use config_error::ReplayConfigError;
 use hash::KeyHash;
 pub use memory::MemoryReplay;
 #[cfg(feature = "redis")]

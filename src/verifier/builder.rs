@@ -7,9 +7,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::event::EventSink;
 use crate::jose::algorithm::AlgorithmSet;
-use crate::policy::{Audiences, Limits, Policy};
+use crate::policy::{AudienceRule, Audiences, Limits, Policy};
 use crate::registry::{Client, ClientRegistry};
 use crate::replay::ReplayStore;
+use crate::setting::{Setting, SettingError, at_most, positive};
 use crate::verifier::overload::SignatureChecks;
 
 /// The most policies that a verifier has: each may have to look at a junk assertion.
@@ -183,14 +184,25 @@ fn is_issuer(issuer: &str, without_tls: bool) -> bool {
 }
 
 fn check_policies(policies: &[Policy], audiences: &Audiences) -> Result<(), ConfigError> {
-    if policies.len() > MAX_POLICIES {
-        return Err(ConfigError::TooLarge { setting: "client_policy (count)", limit: MAX_POLICIES as u64 - 1 });
-    }
+    at_most(Setting::ClientPolicy, policies.len().saturating_sub(1), MAX_POLICIES - 1)?;
     for (index, policy) in policies.iter().enumerate() {
-        policy.check(audiences)?;
+        policy.check()?;
+        check_addressable(policy, audiences)?;
         if policies.iter().skip(index + 1).any(|other| other.name() == policy.name()) {
-            return Err(ConfigError::DuplicatePolicy { policy: policy.name() });
+            return Err(ConfigError::DuplicatePolicy { policy: policy.name().to_owned() });
         }
+    }
+    Ok(())
+}
+
+/// A policy can only accept an `aud` if what it must contain is configured.
+fn check_addressable(policy: &Policy, audiences: &Audiences) -> Result<(), ConfigError> {
+    let name = || policy.name().to_owned();
+    if policy.needs_issuer() && audiences.issuer.is_none() {
+        return Err(ConfigError::NoIssuer { policy: name() });
+    }
+    if policy.audience == AudienceRule::Urls && audiences.urls.is_empty() {
+        return Err(ConfigError::NoAudience { policy: name() });
     }
     Ok(())
 }
@@ -219,24 +231,19 @@ fn policy_of<'p>(client: &Client, policies: &'p [Policy]) -> Result<&'p Policy, 
     })
 }
 
-fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
+fn check_limits(limits: &Limits) -> Result<(), SettingError> {
     let Limits { parameters, assertion, header, json_depth, kid, jti, client_id, audiences } = limits;
     let counts = [
-        ("limit parameters", parameters),
-        ("limit assertion", assertion),
-        ("limit header", header),
-        ("limit json_depth", json_depth),
-        ("limit kid", kid),
-        ("limit jti", jti),
-        ("limit client_id", client_id),
-        ("limit audiences", audiences),
+        (Setting::LimitParameters, parameters),
+        (Setting::LimitAssertion, assertion),
+        (Setting::LimitHeader, header),
+        (Setting::LimitJsonDepth, json_depth),
+        (Setting::LimitKid, kid),
+        (Setting::LimitJti, jti),
+        (Setting::LimitClientId, client_id),
+        (Setting::LimitAudiences, audiences),
     ];
-    if let Some((setting, _)) = counts.into_iter().find(|(_, count)| **count == 0) {
-        return Err(ConfigError::Zero { setting });
-    }
+    counts.into_iter().try_for_each(|(setting, count)| positive(setting, *count))?;
     // The scanner recurses once a level.
-    match *json_depth {
-        0..=64 => Ok(()),
-        _ => Err(ConfigError::TooLarge { setting: "limit json_depth", limit: 64 }),
-    }
+    at_most(Setting::LimitJsonDepth, *json_depth, 64)
 }

@@ -13,7 +13,7 @@
 //! use tower_client_assertion::overload::SignatureChecks;
 //! # use tower_client_assertion::registry::FixedRegistry;
 //! # use tower_client_assertion::replay::MemoryReplay;
-//! use tower_client_assertion::{ConfigError, Policy, Verifier};
+//! use tower_client_assertion::{ConfigError, Policy, SettingError, Verifier};
 //!
 //! // Of eight threads: six for signatures, two of them for any one client.
 //! let checks = SignatureChecks::at_once(6)?.per_client(2)?;
@@ -23,17 +23,17 @@
 //!     .signature_checks(checks)
 //!     .build()?;
 //!
-//! assert!(matches!(SignatureChecks::at_once(0), Err(ConfigError::Zero { .. })));
+//! assert!(matches!(SignatureChecks::at_once(0), Err(SettingError::Zero { .. })));
 //! # Ok::<(), ConfigError>(())
 //! ```
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::config::ConfigError;
 use crate::identity::ClientId;
 use crate::lock::lock;
 use crate::rejection::{Rejection, ServerFault};
+use crate::setting::{Setting, SettingError, at_most, positive};
 
 /// More than this many threads check signatures nowhere.
 const MOST: usize = 1024;
@@ -60,8 +60,8 @@ impl SignatureChecks {
     /// # Errors
     ///
     /// It is zero, or over 1024.
-    pub fn at_once(checks: usize) -> Result<Self, ConfigError> {
-        let most = within("signature_checks at_once", checks, MOST)?;
+    pub fn at_once(checks: usize) -> Result<Self, SettingError> {
+        let most = within(Setting::SignatureChecksAtOnce, checks, MOST)?;
         Ok(Self { running: Arc::default(), most, most_per_client: most })
     }
 
@@ -70,8 +70,8 @@ impl SignatureChecks {
     /// # Errors
     ///
     /// It is zero, or more than in all.
-    pub fn per_client(mut self, checks: usize) -> Result<Self, ConfigError> {
-        self.most_per_client = within("signature_checks per_client", checks, self.most)?;
+    pub fn per_client(mut self, checks: usize) -> Result<Self, SettingError> {
+        self.most_per_client = within(Setting::SignatureChecksPerClient, checks, self.most)?;
         Ok(self)
     }
 
@@ -95,12 +95,10 @@ impl SignatureChecks {
     }
 }
 
-fn within(setting: &'static str, checks: usize, limit: usize) -> Result<usize, ConfigError> {
-    match checks {
-        0 => Err(ConfigError::Zero { setting }),
-        checks if checks > limit => Err(ConfigError::TooLarge { setting, limit: limit as u64 }),
-        checks => Ok(checks),
-    }
+fn within(setting: Setting, checks: usize, limit: usize) -> Result<usize, SettingError> {
+    positive(setting, checks)?;
+    at_most(setting, checks, limit)?;
+    Ok(checks)
 }
 
 impl fmt::Debug for SignatureChecks {

@@ -28,10 +28,9 @@ use source::Source;
 use table::Table;
 
 pub use super::fetch::KeysUnavailable;
-use super::fetch::{FetchError, JwksUrl, answer, freshness};
+use super::fetch::{FetchError, JwksUrl, UrlError, answer, freshness};
 use super::{JwksFetch, JwksRequest};
 use crate::clock::UnixTime;
-use crate::config::ConfigError;
 use crate::lock::lock;
 
 /// The key sets of all clients that publish theirs at a URL. Cheap to clone; clones share everything.
@@ -77,9 +76,8 @@ impl KeySetCache {
     /// # Errors
     ///
     /// The [guard](KeySetCacheBuilder::guard) does not let anybody fetch from this URL.
-    pub fn source(&self, client_id: &str, url: &JwksUrl) -> Result<KeySource, ConfigError> {
-        let refused = |error| ConfigError::InvalidKeySetUrl { client_id: client_id.to_owned(), error };
-        self.0.settings.guard.admit(url).map_err(refused)?;
+    pub fn source(&self, client_id: &str, url: &JwksUrl) -> Result<KeySource, UrlError> {
+        self.0.settings.guard.admit(url)?;
         let source = lock(&self.0.table).source(client_id, url);
         Ok(KeySource::new(source, Arc::clone(&self.0)))
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::KeySetCache;
 use super::news::KeySetObserver;
-use crate::config::ConfigError;
 use crate::jose::keys;
-use crate::jwks::JwksFetch;
 use crate::jwks::fetch::AddressGuard;
+use crate::jwks::{JwksFetch, KeySetCacheError};
+use crate::setting::{Setting, positive, whole_seconds};
 
 /// Configures a [`KeySetCache`]. What is counted in seconds of the [`Clock`](crate::clock::Clock) must be of whole seconds.
 #[must_use]
@@ -180,7 +180,7 @@ impl KeySetCacheBuilder {
     ///
     /// A time or a size is zero that must not be, a time is not of whole seconds, or the longest freshness is shorter than the
     /// shortest.
-    pub fn build(self) -> Result<KeySetCache, ConfigError> {
+    pub fn build(self) -> Result<KeySetCache, KeySetCacheError> {
         self.settings.check()?;
         Ok(KeySetCache::from_builder(self))
     }
@@ -193,38 +193,31 @@ impl fmt::Debug for KeySetCacheBuilder {
 }
 
 impl Settings {
-    fn check(&self) -> Result<(), ConfigError> {
+    fn check(&self) -> Result<(), KeySetCacheError> {
         let times = [
-            ("fresh_between", self.shortest),
-            ("fresh_between", self.longest),
-            ("fresh_by_default", self.unsaid),
-            ("cooldown", self.cooldown),
-            ("stale_for", self.stale),
-            ("retry_between", self.first_pause),
-            ("retry_between", self.longest_pause),
+            (Setting::FreshBetween, self.shortest),
+            (Setting::FreshBetween, self.longest),
+            (Setting::FreshByDefault, self.unsaid),
+            (Setting::Cooldown, self.cooldown),
+            (Setting::StaleFor, self.stale),
+            (Setting::RetryBetween, self.first_pause),
+            (Setting::RetryBetween, self.longest_pause),
         ];
-        if let Some((setting, _)) = times.into_iter().find(|(_, time)| time.subsec_nanos() != 0) {
-            return Err(ConfigError::FractionOfASecond { setting });
+        times.into_iter().try_for_each(|(setting, time)| whole_seconds(setting, time))?;
+        positive(Setting::FreshBetween, self.longest)?;
+        positive(Setting::Cooldown, self.cooldown)?;
+        positive(Setting::RetryBetween, self.first_pause)?;
+        positive(Setting::FetchTimeout, self.timeout)?;
+        positive(Setting::MaxBytes, self.max_bytes)?;
+        positive(Setting::MaxKeys, self.max_keys)?;
+        positive(Setting::MaxSets, self.max_sets)?;
+        positive(Setting::MaxMemory, self.max_memory)?;
+        positive(Setting::MaxFetches, self.max_fetches)?;
+        positive(Setting::MaxFetchesPerHost, self.max_fetches_per_host)?;
+        match self.longest < self.shortest {
+            true => Err(KeySetCacheError::FreshnessReversed { shortest: self.shortest, longest: self.longest }),
+            false => Ok(()),
         }
-        let positive = [
-            ("fresh_between", !self.longest.is_zero()),
-            ("cooldown", !self.cooldown.is_zero()),
-            ("retry_between", !self.first_pause.is_zero()),
-            ("timeout", !self.timeout.is_zero()),
-            ("max_bytes", self.max_bytes > 0),
-            ("max_keys", self.max_keys > 0),
-            ("max_sets", self.max_sets > 0),
-            ("max_memory", self.max_memory > 0),
-            ("max_fetches", self.max_fetches > 0),
-            ("max_fetches_per_host", self.max_fetches_per_host > 0),
-        ];
-        if let Some((setting, _)) = positive.into_iter().find(|(_, positive)| !positive) {
-            return Err(ConfigError::Zero { setting });
-        }
-        if self.longest < self.shortest {
-            return Err(ConfigError::FreshnessReversed);
-        }
-        Ok(())
     }
 
     /// For how many seconds a set is fresh whose server said this. One second is as exactly as the clock can tell.

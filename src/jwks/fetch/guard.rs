@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::url::{JwksUrl, UrlError, is_host_name};
-use crate::config::ConfigError;
+use crate::jwks::AddressError;
 
 /// Which hosts and addresses key sets may be fetched from.
 ///
@@ -29,7 +29,7 @@ use crate::config::ConfigError;
 ///
 /// let refused = judge("clinic.example", "::ffff:169.254.169.254").unwrap_err();
 /// assert_eq!(refused.to_string(), "the address 169.254.169.254 is link-local, where clouds keep their metadata");
-/// # Ok::<(), tower_client_assertion::ConfigError>(())
+/// # Ok::<(), tower_client_assertion::jwks::AddressError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct AddressGuard {
@@ -45,9 +45,9 @@ impl AddressGuard {
     /// # Errors
     ///
     /// It is not the name of a host, or has a scheme, a port or a wildcard.
-    pub fn allow_host(mut self, host: &str) -> Result<Self, ConfigError> {
+    pub fn allow_host(mut self, host: &str) -> Result<Self, AddressError> {
         if !is_host_name(host) {
-            return Err(ConfigError::InvalidAllowance { value: host.to_owned() });
+            return Err(AddressError::InvalidHost { value: host.to_owned() });
         }
         self.hosts.push(host.to_ascii_lowercase().into());
         Ok(self)
@@ -58,10 +58,10 @@ impl AddressGuard {
     /// # Errors
     ///
     /// It is neither.
-    pub fn allow_range(mut self, range: &str) -> Result<Self, ConfigError> {
+    pub fn allow_range(mut self, range: &str) -> Result<Self, AddressError> {
         let single = |_| range.parse().map(|address: IpAddr| IpNet::from(address));
         let parsed = range.parse().or_else(single);
-        self.ranges.push(parsed.map_err(|_| ConfigError::InvalidAllowance { value: range.to_owned() })?);
+        self.ranges.push(parsed.map_err(|_| AddressError::InvalidRange { value: range.to_owned() })?);
         Ok(self)
     }
 

@@ -25,7 +25,7 @@ use tower_service::Service;
 
 use super::answer::collect;
 use super::error::FetchError;
-use crate::config::ConfigError;
+use crate::jwks::FetcherError;
 use crate::jwks::{JwksFetch, JwksRequest};
 use crate::port::{BoxFuture, PortError};
 
@@ -35,7 +35,7 @@ use crate::port::{BoxFuture, PortError};
 /// use tower_client_assertion::jwks::{HyperFetch, KeySetCache};
 ///
 /// let cache = KeySetCache::builder(HyperFetch::with_platform_roots()?).build()?;
-/// # Ok::<(), tower_client_assertion::ConfigError>(())
+/// # Ok::<(), tower_client_assertion::jwks::FetcherError>(())
 /// ```
 #[derive(Clone)]
 pub struct HyperFetch {
@@ -50,13 +50,13 @@ impl HyperFetch {
     /// # Errors
     ///
     /// There are none that can be read, as in a container without `ca-certificates`.
-    pub fn with_platform_roots() -> Result<Self, ConfigError> {
+    pub fn with_platform_roots() -> Result<Self, FetcherError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
             let first = found.errors.first().map_or("the platform has none".to_owned(), ToString::to_string);
-            return Err(ConfigError::NoRootCertificates { why: first });
+            return Err(FetcherError::NoRootCertificates { why: first });
         }
         Self::trusting(roots)
     }
@@ -66,7 +66,7 @@ impl HyperFetch {
     /// # Errors
     ///
     /// None so far.
-    pub fn with_webpki_roots() -> Result<Self, ConfigError> {
+    pub fn with_webpki_roots() -> Result<Self, FetcherError> {
         Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
     }
 
@@ -75,23 +75,23 @@ impl HyperFetch {
     /// # Errors
     ///
     /// There is none, or one is not a certificate.
-    pub fn with_roots<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, ConfigError> {
+    pub fn with_roots<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, FetcherError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates {
-            let refused = |error: rustls::Error| ConfigError::NoRootCertificates { why: error.to_string() };
+            let refused = |error: rustls::Error| FetcherError::InvalidRootCertificate { why: error.to_string() };
             roots.add(CertificateDer::from(certificate)).map_err(refused)?;
         }
         if roots.is_empty() {
-            return Err(ConfigError::NoRootCertificates { why: "none was given".to_owned() });
+            return Err(FetcherError::NoRootCertificates { why: "none was given".to_owned() });
         }
         Self::trusting(roots)
     }
 
-    fn trusting(roots: RootCertStore) -> Result<Self, ConfigError> {
+    fn trusting(roots: RootCertStore) -> Result<Self, FetcherError> {
         // Named, because the process's default may be missing, or another.
         let config =
             ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| ConfigError::NoRootCertificates { why: error.to_string() })?;
+        let config = config.map_err(|error| FetcherError::Tls { why: error.to_string() })?;
         let tls = config.with_root_certificates(roots).with_no_client_auth();
         Ok(Self { tls, resolve: Arc::new(SystemResolver) })
     }

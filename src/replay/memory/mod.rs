@@ -24,9 +24,10 @@ use self::shares::Shares;
 use super::hash::KeyHash;
 use super::{Admission, AdmitResult, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
-use crate::config::ConfigError;
 use crate::lock::lock;
 use crate::port::{Answer, PortError};
+use crate::replay::ReplayConfigError;
+use crate::setting::{Setting, positive};
 
 /// Remembers spent assertions in the memory of this process.
 ///
@@ -86,10 +87,8 @@ impl MemoryReplay {
     /// # Errors
     ///
     /// Fails if the capacity is zero.
-    pub fn new(capacity: usize) -> Result<Self, ConfigError> {
-        if capacity == 0 {
-            return Err(ConfigError::Zero { setting: "replay capacity" });
-        }
+    pub fn new(capacity: usize) -> Result<Self, ReplayConfigError> {
+        positive(Setting::ReplayCapacity, capacity)?;
         // At least two: the index of the shard stands for a bit that entries do not store.
         let shards = (capacity / ENTRIES_PER_SHARD).clamp(2, MAX_SHARDS).next_power_of_two();
         Ok(Self {
@@ -106,10 +105,8 @@ impl MemoryReplay {
     /// # Errors
     ///
     /// Fails if the count is zero.
-    pub fn per_client(mut self, count: usize) -> Result<Self, ConfigError> {
-        if count == 0 {
-            return Err(ConfigError::Zero { setting: "replay capacity per client" });
-        }
+    pub fn per_client(mut self, count: usize) -> Result<Self, ReplayConfigError> {
+        positive(Setting::ReplayCapacityPerClient, count)?;
         self.per_client = count;
         Ok(self)
     }

@@ -10,8 +10,9 @@ use super::insert::Replicas;
 use super::key::{Prefix, StoreKeys};
 use super::link::Link;
 use super::{Shared, connect};
-use crate::config::ConfigError;
 use crate::event::EventSink;
+use crate::replay::ReplayConfigError;
+use crate::setting::{Setting, SettingError, at_most, no_longer_than, no_shorter_than, positive};
 
 /// Configures a [`RedisReplay`].
 #[must_use]
@@ -148,9 +149,9 @@ impl RedisReplayBuilder {
     ///
     /// - A URL is not one, a prefix has characters that it may not have, a duration or count is zero or too large.
     /// - The server cannot be reached, wants a password or TLS, has none, or is a node of a cluster.
-    pub async fn connect(self) -> Result<RedisReplay, ConfigError> {
+    pub async fn connect(self) -> Result<RedisReplay, ReplayConfigError> {
         let keys = self.keys()?;
-        self.check_times()?;
+        self.check_values()?;
         let target = connect::target(&self, self.bounds)?;
         let check = Check::run(&target, self.bounds).await?;
         if let Some(events) = &self.events {
@@ -161,47 +162,32 @@ impl RedisReplayBuilder {
         Ok(RedisReplay(std::sync::Arc::new(Shared { link, keys, clock_margin, replicas })))
     }
 
-    fn keys(&self) -> Result<StoreKeys, ConfigError> {
-        let prefix = Prefix::parse("redis prefix", &self.prefix)?;
+    fn keys(&self) -> Result<StoreKeys, ReplayConfigError> {
+        let prefix = Prefix::parse(Setting::RedisPrefix, &self.prefix)?;
         let previous = self.previous_prefix.as_deref();
-        let previous = previous.map(|text| Prefix::parse("redis previous_prefix", text)).transpose()?;
+        let previous = previous.map(|text| Prefix::parse(Setting::RedisPreviousPrefix, text)).transpose()?;
         if previous.as_ref() == Some(&prefix) {
-            let problem = String::from("it is the same as the prefix; give the one that older nodes use");
-            return Err(ConfigError::Redis { setting: "redis previous_prefix", problem, cause: None });
+            let problem = format!("{:?} is the same as the prefix; use the one that older nodes write", self.prefix);
+            return Err(ReplayConfigError::Redis { setting: Setting::RedisPreviousPrefix, problem, cause: None });
         }
         Ok(StoreKeys { prefix, previous })
     }
 
-    fn check_times(&self) -> Result<(), ConfigError> {
+    fn check_values(&self) -> Result<(), SettingError> {
         const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
         const LONGEST_MARGIN: Duration = Duration::from_secs(60 * 60);
-        let (in_flight, wait) = (self.bounds.in_flight, self.replicas);
-        let timeouts = [
-            ("redis connect_timeout", Some(self.bounds.connect_timeout)),
-            ("redis command_timeout", Some(self.bounds.command_timeout)),
-            ("redis wait_replicas timeout", wait.map(|wait| wait.timeout)),
-        ];
-        for (setting, timeout) in timeouts.into_iter().filter_map(|(setting, timeout)| Some((setting, timeout?))) {
-            within(setting, timeout, LONGEST_TIMEOUT)?;
+        let Bounds { connect_timeout, command_timeout, in_flight, connections } = self.bounds;
+        within(Setting::RedisConnectTimeout, connect_timeout, LONGEST_TIMEOUT)?;
+        within(Setting::RedisCommandTimeout, command_timeout, LONGEST_TIMEOUT)?;
+        if let Some(Replicas { count, timeout }) = self.replicas {
+            within(Setting::RedisWaitReplicasTimeout, timeout, LONGEST_TIMEOUT)?;
+            positive(Setting::RedisWaitReplicas, count)?;
         }
-        if wait.is_some_and(|wait| wait.count == 0) {
-            return Err(ConfigError::Zero { setting: "redis wait_replicas" });
-        }
-        let counts = [
-            ("redis max_in_flight", in_flight, MOST_IN_FLIGHT),
-            ("redis connections", self.bounds.connections, MOST_CONNECTIONS),
-        ];
-        for (setting, count, most) in counts {
-            match count {
-                0 => return Err(ConfigError::Zero { setting }),
-                _ if count > most => return Err(ConfigError::TooLarge { setting, limit: most as u64 }),
-                _ => {}
-            }
-        }
-        match self.clock_margin > LONGEST_MARGIN {
-            true => Err(too_large("redis clock_margin", LONGEST_MARGIN)),
-            false => Ok(()),
-        }
+        positive(Setting::RedisMaxInFlight, in_flight)?;
+        at_most(Setting::RedisMaxInFlight, in_flight, MOST_IN_FLIGHT)?;
+        positive(Setting::RedisConnections, connections)?;
+        at_most(Setting::RedisConnections, connections, MOST_CONNECTIONS)?;
+        no_longer_than(Setting::RedisClockMargin, self.clock_margin, LONGEST_MARGIN)
     }
 }
 
@@ -210,21 +196,10 @@ const MOST_IN_FLIGHT: usize = 1 << 20;
 
 const MOST_CONNECTIONS: usize = 64;
 
-/// Timeouts are counted in milliseconds, and `WAIT` takes zero for ever.
-fn within(setting: &'static str, timeout: Duration, longest: Duration) -> Result<(), ConfigError> {
-    match timeout.as_millis() {
-        0 => Err(ConfigError::Zero { setting }),
-        _ if timeout > longest => Err(too_large(setting, longest)),
-        _ => Ok(()),
-    }
-}
-
-fn too_large(setting: &'static str, longest: Duration) -> ConfigError {
-    ConfigError::Redis {
-        setting,
-        problem: format!("it is over {} s; give that or less", longest.as_secs()),
-        cause: None,
-    }
+/// Timeouts are counted in milliseconds, and for `WAIT` zero means no timeout.
+fn within(setting: Setting, timeout: Duration, longest: Duration) -> Result<(), SettingError> {
+    no_shorter_than(setting, timeout, Duration::from_millis(1))?;
+    no_longer_than(setting, timeout, longest)
 }
 
 /// Without the URLs, which may hold a password.

@@ -12,15 +12,16 @@ use redis::{
 
 use super::builder::RedisReplayBuilder;
 use super::connection::{Bounds, Target};
-use crate::config::ConfigError;
 use crate::event::{Event, EventSink, Warning};
 use crate::port::PortError;
+use crate::replay::ReplayConfigError;
+use crate::setting::Setting;
 
-const URL: &str = "redis url";
+const URL: Setting = Setting::RedisUrl;
 
 const SILENT: &str = "nobody answered in time; see that the address is right, and whether the server speaks TLS (rediss://) or not (redis://)";
 
-pub(super) fn target(builder: &RedisReplayBuilder, bounds: Bounds) -> Result<Target, ConfigError> {
+pub(super) fn target(builder: &RedisReplayBuilder, bounds: Bounds) -> Result<Target, ReplayConfigError> {
     let nodes = builder.urls.iter().map(|url| node(url, bounds)).collect::<Result<Vec<_>, _>>()?;
     let certificates = certificates(builder, &nodes)?;
     match (builder.cluster, <[ConnectionInfo; 1]>::try_from(nodes)) {
@@ -31,10 +32,14 @@ pub(super) fn target(builder: &RedisReplayBuilder, bounds: Bounds) -> Result<Tar
 }
 
 /// A URL, which is not repeated in any message: it may hold a password.
-fn node(url: &str, bounds: Bounds) -> Result<ConnectionInfo, ConfigError> {
+fn node(url: &str, bounds: Bounds) -> Result<ConnectionInfo, ReplayConfigError> {
     let parsed = url.into_connection_info().map_err(|error| {
         let problem = "it does not parse; give redis://[user:password@]host[:port][/database], or rediss:// for TLS";
-        ConfigError::Redis { setting: URL, problem: problem.into(), cause: Some(PortError::new(error.to_string())) }
+        ReplayConfigError::Redis {
+            setting: URL,
+            problem: problem.into(),
+            cause: Some(PortError::new(error.to_string())),
+        }
     })?;
     if let ConnectionAddr::TcpTls { insecure: true, .. } = parsed.addr() {
         let problem = "#insecure would accept any certificate; remove it, and give the authority as root_certificates";
@@ -58,15 +63,15 @@ fn tcp(bounds: Bounds) -> TcpSettings {
 fn certificates(
     builder: &RedisReplayBuilder,
     nodes: &[ConnectionInfo],
-) -> Result<Option<TlsCertificates>, ConfigError> {
+) -> Result<Option<TlsCertificates>, ReplayConfigError> {
     let tls = nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
     if tls && rustls::crypto::CryptoProvider::get_default().is_none() {
         // Another thread may have been faster, and then there is one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
     match &builder.root_certificates {
-        Some(_) if !tls => Err(ConfigError::Redis {
-            setting: "redis root_certificates",
+        Some(_) if !tls => Err(ReplayConfigError::Redis {
+            setting: Setting::RedisRootCertificates,
             problem: String::from("the url does not ask for TLS; write rediss://, or remove the certificates"),
             cause: None,
         }),
@@ -78,7 +83,7 @@ fn standalone(
     node: ConnectionInfo,
     certificates: Option<TlsCertificates>,
     bounds: Bounds,
-) -> Result<Target, ConfigError> {
+) -> Result<Target, ReplayConfigError> {
     let client = match certificates {
         Some(certificates) => Client::build_with_tls(node, certificates).map_err(|error| bad_certificates(&error))?,
         None => Client::open(node).map_err(|error| refused(&error))?,
@@ -98,7 +103,7 @@ fn cluster(
     nodes: Vec<ConnectionInfo>,
     certificates: Option<TlsCertificates>,
     bounds: Bounds,
-) -> Result<Target, ConfigError> {
+) -> Result<Target, ReplayConfigError> {
     if nodes.is_empty() {
         return Err(problem_of_url("there is none; give at least one node of the cluster"));
     }
@@ -126,7 +131,7 @@ pub(super) struct Check {
 
 impl Check {
     /// One attempt, so that what is wrong is told rather than tried again.
-    pub(super) async fn run(target: &Target, bounds: Bounds) -> Result<Self, ConfigError> {
+    pub(super) async fn run(target: &Target, bounds: Bounds) -> Result<Self, ReplayConfigError> {
         let limit = bounds.connect_timeout.saturating_add(bounds.command_timeout);
         let asked = async {
             match target {
@@ -141,7 +146,7 @@ impl Check {
         }
     }
 
-    fn read(target: &Target, infos: &[Option<String>]) -> Result<Self, ConfigError> {
+    fn read(target: &Target, infos: &[Option<String>]) -> Result<Self, ReplayConfigError> {
         let standalone = matches!(target, Target::Standalone(..));
         if standalone && infos.iter().flatten().any(|info| field(info, "cluster_enabled") == Some("1")) {
             return Err(problem_of_url("the server is a node of a cluster; use RedisReplay::cluster"));
@@ -199,20 +204,20 @@ fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
 
-fn problem_of_url(problem: &str) -> ConfigError {
-    ConfigError::Redis { setting: URL, problem: problem.into(), cause: None }
+fn problem_of_url(problem: &str) -> ReplayConfigError {
+    ReplayConfigError::Redis { setting: URL, problem: problem.into(), cause: None }
 }
 
-fn bad_certificates(error: &RedisError) -> ConfigError {
-    ConfigError::Redis {
-        setting: "redis root_certificates",
+fn bad_certificates(error: &RedisError) -> ReplayConfigError {
+    ReplayConfigError::Redis {
+        setting: Setting::RedisRootCertificates,
         problem: String::from("they do not parse; give certificates in PEM"),
         cause: Some(PortError::new(error.to_string())),
     }
 }
 
 /// Why a server did not take us in, in the words of the setting that mends it.
-pub(super) fn refused(error: &RedisError) -> ConfigError {
+pub(super) fn refused(error: &RedisError) -> ReplayConfigError {
     let text = error.to_string();
     let problem = match error.code() {
         Some("NOAUTH") => "the server asks for a password; write redis://:password@host, or redis://user:password@host",
@@ -230,5 +235,5 @@ pub(super) fn refused(error: &RedisError) -> ConfigError {
         }
         _ => "the server cannot be used; see the cause",
     };
-    ConfigError::Redis { setting: URL, problem: problem.into(), cause: Some(PortError::new(text)) }
+    ReplayConfigError::Redis { setting: URL, problem: problem.into(), cause: Some(PortError::new(text)) }
 }

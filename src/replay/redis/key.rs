@@ -5,10 +5,10 @@
 //! that finds a collision among its own identifiers, after some 2^64 attempts, has spent one of its own
 //! assertions; to hit another client's takes 2^128 attempts.
 
-use crate::config::ConfigError;
 use crate::jose::base64url;
 use crate::jose::digest::sha256_of_parts;
 use crate::replay::ReplayKey;
+use crate::setting::{Setting, SettingError};
 
 /// The version of the key format. Raise it with every change of what is hashed or how it is written. A
 /// release that raises it writes both versions, the older one first, as [`StoreKeys`] does with two
@@ -23,17 +23,14 @@ pub(super) struct Prefix(Box<str>);
 
 impl Prefix {
     /// Braces are not allowed: they would mark a hash tag, which sends all keys to one slot of a cluster.
-    pub(super) fn parse(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
+    pub(super) fn parse(setting: Setting, text: &str) -> Result<Self, SettingError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
         match (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(allowed) {
             true => Ok(Self(text.into())),
-            false => Err(ConfigError::Redis {
-                setting,
-                problem: format!(
-                    "{text:?} is not a valid prefix; use 1 to {LONGEST_PREFIX} characters from A-Z a-z 0-9 and -_.:/"
-                ),
-                cause: None,
-            }),
+            false => {
+                let expected = "1 to 64 characters from A-Z a-z 0-9 - _ . : /";
+                Err(SettingError::InvalidText { setting, value: text.to_owned(), expected })
+            }
         }
     }
 
@@ -76,7 +73,7 @@ mod tests {
     use super::*;
 
     fn keys(previous: Option<&str>) -> StoreKeys {
-        let parse = |text: &str| Prefix::parse("redis prefix", text).unwrap();
+        let parse = |text: &str| Prefix::parse(Setting::RedisPrefix, text).unwrap();
         StoreKeys { prefix: parse("tca"), previous: previous.map(parse) }
     }
 
