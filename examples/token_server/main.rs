@@ -30,7 +30,7 @@ mod app;
 mod args;
 mod demo;
 
-use std::error::Error as _;
+use std::error::Error;
 use std::future::IntoFuture;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -105,7 +105,7 @@ fn key_sets(args: &Args) -> Result<KeySetCache, ConfigError> {
     let fetch = HyperFetch::with_platform_roots().or_else(|_| HyperFetch::with_webpki_roots())?;
     let builder = KeySetCache::builder(fetch).guard(guard).events(app::log_event);
     let builder = if args.policy.name() == "smart" { builder.smart() } else { builder };
-    builder.build()
+    Ok(builder.build()?)
 }
 
 async fn serve_demo() -> Result<Server, String> {
@@ -204,7 +204,7 @@ fn log(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-fn about(flag: &str, error: &ConfigError) -> String {
+fn about(flag: &str, error: &dyn Error) -> String {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause} ({flag})")
 }

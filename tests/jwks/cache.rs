@@ -13,7 +13,6 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 use tokio::sync::oneshot;
-use tower_client_assertion::ConfigError;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;
 use tower_client_assertion::jwks::{
@@ -21,6 +20,7 @@ use tower_client_assertion::jwks::{
     UrlError,
 };
 use tower_client_assertion::port::{Answer, PortError};
+use tower_client_assertion::registry::{Client, ClientError};
 
 type Fetched = Result<Response<Full<Bytes>>, FetchError>;
 
@@ -867,21 +867,21 @@ fn settings_that_make_no_sense_do_not_build() {
     type Set = fn(KeySetCacheBuilder) -> KeySetCacheBuilder;
     let secs = Duration::from_secs;
     let cases: [(&str, Set); 13] = [
-        ("fresh_between: it is zero", |b| b.fresh_between(Duration::ZERO, Duration::ZERO)),
-        ("fresh_between: the longest time is shorter", |b| {
+        ("fresh_between: 0 is not allowed", |b| b.fresh_between(Duration::ZERO, Duration::ZERO)),
+        ("fresh_between: the longest freshness, 1s, is shorter", |b| {
             b.fresh_between(Duration::from_secs(2), Duration::from_secs(1))
         }),
-        ("fresh_between: it has a fraction", |b| b.fresh_between(Duration::from_millis(1), Duration::from_secs(1))),
-        ("fresh_by_default: it has a fraction", |b| b.fresh_by_default(Duration::from_millis(1500))),
-        ("cooldown: it is zero", |b| b.cooldown(Duration::ZERO)),
-        ("stale_for: it has a fraction", |b| b.stale_for(Duration::from_millis(1))),
-        ("retry_between: it is zero", |b| b.retry_between(Duration::ZERO, Duration::from_secs(1))),
-        ("timeout: it is zero", |b| b.timeout(Duration::ZERO)),
-        ("max_bytes: it is zero", |b| b.max_bytes(0)),
-        ("max_sets: it is zero", |b| b.max_sets(0)),
-        ("max_memory: it is zero", |b| b.max_memory(0)),
-        ("max_fetches: it is zero", |b| b.max_fetches(0)),
-        ("max_fetches_per_host: it is zero", |b| b.max_fetches_per_host(0)),
+        ("fresh_between: 1ms has a fraction", |b| b.fresh_between(Duration::from_millis(1), Duration::from_secs(1))),
+        ("fresh_by_default: 1.5s has a fraction", |b| b.fresh_by_default(Duration::from_millis(1500))),
+        ("cooldown: 0 is not allowed", |b| b.cooldown(Duration::ZERO)),
+        ("stale_for: 1ms has a fraction", |b| b.stale_for(Duration::from_millis(1))),
+        ("retry_between: 0 is not allowed", |b| b.retry_between(Duration::ZERO, Duration::from_secs(1))),
+        ("timeout: 0 is not allowed", |b| b.timeout(Duration::ZERO)),
+        ("max_bytes: 0 is not allowed", |b| b.max_bytes(0)),
+        ("max_sets: 0 is not allowed", |b| b.max_sets(0)),
+        ("max_memory: 0 is not allowed", |b| b.max_memory(0)),
+        ("max_fetches: 0 is not allowed", |b| b.max_fetches(0)),
+        ("max_fetches_per_host: 0 is not allowed", |b| b.max_fetches_per_host(0)),
     ];
     for (expected, set) in cases {
         let error = set(Script::default().builder()).build().unwrap_err().to_string();
@@ -956,9 +956,12 @@ fn what_the_guard_refuses_gets_no_source() {
         ("https://[::ffff:10.0.0.1]/keys", "the address 10.0.0.1 is private; "),
     ] {
         let error = source(AddressGuard::default(), url).unwrap_err();
-        let start = format!("jwks_uri: the client \"clinic-7\" cannot have its keys there: {expected}");
+        assert!(error.to_string().starts_with(expected), "{error}");
+        let cache = script.builder().build().unwrap();
+        let error = Client::with_key_set_url("clinic-7", &JwksUrl::parse(url).unwrap(), &cache).unwrap_err();
+        let start = format!("jwks_uri: keys of the client \"clinic-7\" may not be fetched from its URL: {expected}");
         assert!(error.to_string().starts_with(&start), "{error}");
-        assert!(matches!(error, ConfigError::InvalidKeySetUrl { .. }));
+        assert!(matches!(error, ClientError::KeySetUrl { .. }));
     }
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.0/8").unwrap();
     assert!(source(guard.clone(), "http://127.0.0.1/keys").is_ok());

@@ -11,10 +11,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
-use tower_client_assertion::ConfigError;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, HyperFetch, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, Keys,
+    AddressGuard, FetchError, FetcherError, HyperFetch, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, Keys,
 };
 use tower_client_assertion::keys::KeySetError;
 
@@ -365,7 +364,7 @@ async fn a_server_that_does_not_speak_tls_is_refused() {
 #[test]
 fn root_certificates_must_be_given_and_be_certificates() {
     let none: [&[u8]; 0] = [];
-    assert!(matches!(HyperFetch::with_roots(none), Err(ConfigError::NoRootCertificates { .. })));
+    assert!(matches!(HyperFetch::with_roots(none), Err(FetcherError::NoRootCertificates { .. })));
     let error = HyperFetch::with_roots([&b"not DER"[..]]).unwrap_err().to_string();
-    assert!(error.starts_with("root certificates: none can be used"), "{error}");
+    assert!(error.starts_with("root certificates: one is not valid ("), "{error}");
 }

@@ -318,8 +318,8 @@ fn a_verifier_builds_if_one_client_can_meet_its_own_policy() {
         [("rfc7523", "RS256, PS256, ES256, ES384, EdDSA, Ed25519"), ("secret", "HS256, HS384, HS512")]
     {
         let sentence = format!(
-            "algorithms: the policy allows {algorithms}, but the registered clients can only use RS512; allow one of these \
-             or register other keys"
+            "algorithms: allowed are {algorithms}, but registered clients can only use RS512; allow one of these or register \
+             other keys"
         );
         assert_eq!(build(vec![narrowed(policy)]).unwrap_err().to_string(), sentence);
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::common::{AUDIENCE, ISSUER, fixture};
-use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule};
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, PolicyError};
 use tower_client_assertion::{ConfigError, Policy, VerifierBuilder};
 
 const PROFILES: [Policy; 5] =
@@ -40,162 +40,155 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
     let set = AlgorithmSet::of;
     let fapi2 = || Policy::FAPI2;
     let smart = || Policy::SMART_BACKEND_SERVICES;
-    let nothing_ends = "nothing would end an assertion; require exp and bound its max_lifetime, or require iat and bound its \
+    let nothing_ends = "an assertion would never expire; require exp and set max_lifetime, or require iat and set \
                         max_age";
     let cases: Vec<(Policy, String)> = vec![
         (
             fapi2().client_secret_jwt(),
-            "algorithms and profile of the policy fapi2 contradict each other: fapi2 does not have HS256, HS384, HS512; \
-             leave it out, or take another profile"
+            "algorithms of the policy fapi2 is outside its profile: fapi2 does not allow HS256, HS384, HS512; remove \
+             it, or start from another profile"
                 .into(),
         ),
         (
             fapi2().algorithms(set(&[Algorithm::HS256])),
-            "algorithms and profile of the policy fapi2 contradict each other: fapi2 does not have HS256; leave it out, or \
-             take another profile"
+            "algorithms of the policy fapi2 is outside its profile: fapi2 does not allow HS256; remove it, or start \
+             from another profile"
                 .into(),
         ),
         (
             fapi2().algorithms(set(&[Algorithm::PS256, Algorithm::RS256])).named("ours"),
-            "algorithms and profile of the policy ours contradict each other: fapi2 does not have RS256; leave it out, or \
-             take another profile"
+            "algorithms of the policy ours is outside its profile: fapi2 does not allow RS256; remove it, or start \
+             from another profile"
                 .into(),
         ),
         (
             fapi2().algorithms(set(&[Algorithm::ES384])),
-            "algorithms and profile of the policy fapi2 contradict each other: fapi2 does not have ES384; leave it out, or \
-             take another profile"
+            "algorithms of the policy fapi2 is outside its profile: fapi2 does not allow ES384; remove it, or start \
+             from another profile"
                 .into(),
         ),
         (
             smart().client_secret_jwt(),
-            "algorithms and profile of the policy smart contradict each other: smart does not have HS256, HS384, HS512; \
-             leave it out, or take another profile"
+            "algorithms of the policy smart is outside its profile: smart does not allow HS256, HS384, HS512; remove \
+             it, or start from another profile"
                 .into(),
         ),
         (
             fapi2().future_skew(secs(9)),
-            "future_skew and profile of the policy fapi2 contradict each other: the skew is 9 s, and fapi2 asks for 10 s to \
-             60 s"
-                .into(),
+            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 9s".into(),
         ),
         (
             fapi2().future_skew(secs(0)),
-            "future_skew and profile of the policy fapi2 contradict each other: the skew is 0 s, and fapi2 asks for 10 s to \
-             60 s"
-                .into(),
+            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 0s".into(),
         ),
         (
             fapi2().future_skew(secs(61)),
-            "future_skew and profile of the policy fapi2 contradict each other: the skew is 61 s, and fapi2 asks for 10 s \
-             to 60 s"
-                .into(),
+            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
         ),
         (
             fapi2().dangerous().future_skew(secs(61)),
-            "future_skew and profile of the policy fapi2 contradict each other: the skew is 61 s, and fapi2 asks for 10 s \
-             to 60 s"
-                .into(),
+            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
         ),
         (
             fapi2().expiry_skew(secs(11)),
-            "expiry_skew and profile of the policy fapi2 contradict each other: 11 s is more than the 10 s of fapi2; \
-             shorten it, or set it through dangerous()"
+            "expiry_skew of the policy fapi2 is outside its profile: 11s is more than the 10s of fapi2; shorten it, \
+             or set it through dangerous()"
                 .into(),
         ),
         (
             smart().future_skew(secs(31)),
-            "future_skew and profile of the policy smart contradict each other: 31 s is more than the 30 s of smart; \
-             shorten it, or set it through dangerous()"
+            "future_skew of the policy smart is outside its profile: 31s is more than the 30s of smart; shorten it, \
+             or set it through dangerous()"
                 .into(),
         ),
         (
             smart().algorithms(AlgorithmSet::of(&[Algorithm::ES256])),
-            "algorithms and profile of the policy smart contradict each other: smart asks for at least one of RS384, ES384; \
+            "algorithms of the policy smart is outside its profile: smart requires at least one of RS384, ES384; \
              allow one of these too"
                 .into(),
         ),
         (
             smart().max_lifetime(secs(301)),
-            "max_lifetime and profile of the policy smart contradict each other: 301 s is more than the 300 s of smart; \
-             shorten it, or set it through dangerous()"
-                .into(),
-        ),
-        (
-            fapi2().max_lifetime(secs(301)),
-            "max_lifetime and profile of the policy fapi2 contradict each other: 301 s is more than the 300 s of fapi2; \
-             shorten it, or set it through dangerous()"
-                .into(),
-        ),
-        (
-            Policy::RFC7523.max_lifetime(secs(3601)),
-            "max_lifetime and profile of the policy rfc7523 contradict each other: 3601 s is more than the 3600 s of \
-             rfc7523; shorten it, or set it through dangerous()"
-                .into(),
-        ),
-        (
-            Policy::OIDC.max_lifetime(secs(3601)),
-            "max_lifetime and profile of the policy oidc contradict each other: 3601 s is more than the 3600 s of oidc; \
-             shorten it, or set it through dangerous()"
-                .into(),
-        ),
-        (
-            Policy::REDOX.max_age(secs(301)),
-            "max_age and profile of the policy redox contradict each other: 301 s is more than the 300 s of redox; shorten \
+            "max_lifetime of the policy smart is outside its profile: 301s is more than the 300s of smart; shorten \
              it, or set it through dangerous()"
                 .into(),
         ),
         (
+            fapi2().max_lifetime(secs(301)),
+            "max_lifetime of the policy fapi2 is outside its profile: 301s is more than the 300s of fapi2; shorten \
+             it, or set it through dangerous()"
+                .into(),
+        ),
+        (
+            Policy::RFC7523.max_lifetime(secs(3601)),
+            "max_lifetime of the policy rfc7523 is outside its profile: 3601s is more than the 3600s of rfc7523; \
+             shorten it, or set it through dangerous()"
+                .into(),
+        ),
+        (
+            Policy::OIDC.max_lifetime(secs(3601)),
+            "max_lifetime of the policy oidc is outside its profile: 3601s is more than the 3600s of oidc; shorten \
+             it, or set it through dangerous()"
+                .into(),
+        ),
+        (
+            Policy::REDOX.max_age(secs(301)),
+            "max_age of the policy redox is outside its profile: 301s is more than the 300s of redox; shorten it, or \
+             set it through dangerous()"
+                .into(),
+        ),
+        (
             Policy::RFC7523.key_trials(0),
-            "optional_kid and key_trials of the policy rfc7523 contradict each other: without a kid a key must be tried, \
-             and none may be; allow at least one trial"
+            "optional_kid and key_trials of the policy rfc7523 contradict each other: without a kid a key must be \
+             tried, and no trial is allowed; allow at least one"
                 .into(),
         ),
         (
             smart().dangerous().optional_kid().key_trials(0),
-            "optional_kid and key_trials of the policy smart contradict each other: without a kid a key must be tried, and \
-             none may be; allow at least one trial"
+            "optional_kid and key_trials of the policy smart contradict each other: without a kid a key must be \
+             tried, and no trial is allowed; allow at least one"
                 .into(),
         ),
         (
             Policy::FAPI2.dangerous().key_trials(0),
-            "optional_kid and key_trials of the policy fapi2 contradict each other: without a kid a key must be tried, and \
-             none may be; allow at least one trial"
+            "optional_kid and key_trials of the policy fapi2 contradict each other: without a kid a key must be \
+             tried, and no trial is allowed; allow at least one"
                 .into(),
         ),
         (
             Policy::FAPI2.key_trials(5),
-            "key_trials and profile of the policy fapi2 contradict each other: 5 is more than the 4 of fapi2; set it through \
-             dangerous()"
+            "key_trials of the policy fapi2 is outside its profile: 5 is more than the 4 of fapi2; lower it, or set \
+             it through dangerous()"
                 .into(),
         ),
         (
             smart().key_trials(2),
-            "key_trials and profile of the policy smart contradict each other: 2 is more than the 1 of smart; set it through \
-             dangerous()"
+            "key_trials of the policy smart is outside its profile: 2 is more than the 1 of smart; lower it, or set \
+             it through dangerous()"
                 .into(),
         ),
         (
             Policy::REDOX.key_trials(2),
-            "key_trials and profile of the policy redox contradict each other: 2 is more than the 1 of redox; set it through \
-             dangerous()"
+            "key_trials of the policy redox is outside its profile: 2 is more than the 1 of redox; lower it, or set \
+             it through dangerous()"
                 .into(),
         ),
         (
             Policy::RFC7523.dangerous().accept_typ(&["JWT", "at+jwt"]),
-            "accept_typ and profile of the policy rfc7523 contradict each other: at+jwt is the type of another kind of JWT, \
-             which must never pass for an assertion"
+            "accept_typ of the policy rfc7523: at+jwt is the type of another kind of JWT and is never accepted; \
+             remove it"
                 .into(),
         ),
         (
             Policy::REDOX.dangerous().accept_typ(&["Application/DPoP+JWT"]),
-            "accept_typ and profile of the policy redox contradict each other: Application/DPoP+JWT is the type of another \
-             kind of JWT, which must never pass for an assertion"
+            "accept_typ of the policy redox: Application/DPoP+JWT is the type of another kind of JWT and is never \
+             accepted; remove it"
                 .into(),
         ),
         (
             Policy::OIDC.require_typ().dangerous().accept_typ(&[]),
-            "accept_typ and require_typ of the policy oidc contradict each other: a type is required, and none is accepted"
+            "accept_typ and require_typ of the policy oidc contradict each other: a type is required, and none is \
+             accepted; accept one, or do not require it"
                 .into(),
         ),
         (
@@ -224,8 +217,14 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
         ),
     ];
     for (policy, sentence) in cases {
-        let outcome = builder(policy.clone()).build();
-        assert!(matches!(outcome, Err(ConfigError::Contradiction { .. })), "{sentence}");
+        let outcome = builder(policy.clone()).build().unwrap_err();
+        let contradicts = matches!(
+            outcome,
+            ConfigError::Policy(
+                PolicyError::Contradiction { .. } | PolicyError::OutsideProfile { .. } | PolicyError::ForeignTyp { .. }
+            )
+        );
+        assert!(contradicts, "{sentence}");
         assert_eq!(error(builder(policy.clone())), sentence);
         // As one of several, too.
         assert_eq!(error(builder(Policy::OIDC.named("first")).client_policy(policy)), sentence);
@@ -235,41 +234,39 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
 #[test]
 fn a_setting_that_makes_no_sense_by_itself_is_named() {
     let cases = [
-        (Policy::RFC7523.algorithms(AlgorithmSet::EMPTY), "algorithms: the policy allows none; allow at least one"),
-        (Policy::RFC7523.grant_types(&[]), "grant_types: the policy permits none; permit at least one"),
-        (Policy::REDOX.key_trials(0), "key_trials: it is zero, so nothing could pass; give a positive value"),
+        (
+            Policy::RFC7523.algorithms(AlgorithmSet::EMPTY),
+            "algorithms: the policy rfc7523 allows none; allow at least one",
+        ),
+        (Policy::RFC7523.grant_types(&[]), "grant_types: the policy rfc7523 permits none; permit at least one"),
+        (Policy::REDOX.key_trials(0), "key_trials: 0 is not allowed; use a positive value (policy redox)"),
         (
             Policy::SMART_BACKEND_SERVICES.max_lifetime(secs(0)),
-            "max_lifetime (seconds): it is zero, so nothing could pass; give a positive value",
+            "max_lifetime: 0 is not allowed; use a positive value (policy smart)",
         ),
-        (
-            Policy::RFC7523.max_age(secs(0)),
-            "max_age (seconds): it is zero, so nothing could pass; give a positive value",
-        ),
+        (Policy::RFC7523.max_age(secs(0)), "max_age: 0 is not allowed; use a positive value (policy rfc7523)"),
         (
             Policy::RFC7523.max_lifetime(Duration::from_millis(1500)),
-            "max_lifetime (seconds): it has a fraction of a second; give whole seconds",
+            "max_lifetime: 1.5s has a fraction of a second; use whole seconds (policy rfc7523)",
         ),
         (
             Policy::OIDC.dangerous().max_lifetime(Some(secs(86_401))),
-            "max_lifetime (seconds): it is over 86400; give 86400 or less",
+            "max_lifetime: 86401s is too long; use 86400s or less (policy oidc)",
         ),
-        (Policy::RFC7523.max_age(secs(86_401)), "max_age (seconds): it is over 86400; give 86400 or less"),
-        (Policy::OIDC.future_skew(secs(301)), "future_skew: it is over 300 s; give 300 s or less"),
-        (Policy::FAPI2.expiry_skew(secs(301)), "expiry_skew: it is over 300 s; give 300 s or less"),
+        (Policy::RFC7523.max_age(secs(86_401)), "max_age: 86401s is too long; use 86400s or less (policy rfc7523)"),
+        (Policy::OIDC.future_skew(secs(301)), "future_skew: 301s is too long; use 300s or less (policy oidc)"),
+        (Policy::FAPI2.expiry_skew(secs(301)), "expiry_skew: 301s is too long; use 300s or less (policy fapi2)"),
         (
             Policy::RFC7523.dangerous().accept_typ(&["application/"]),
-            "accept_typ: it is empty or has a character that RFC 6749 does not allow; use printable ASCII without quotation \
-             marks and backslashes, and in a URI without spaces",
+            "accept_typ: \"application/\" is not valid; use a media type such as JWT (policy rfc7523)",
         ),
         (
             Policy::RFC7523.dangerous().accept_typ(&["jwt", ""]),
-            "accept_typ: it is empty or has a character that RFC 6749 does not allow; use printable ASCII without quotation \
-             marks and backslashes, and in a URI without spaces",
+            "accept_typ: \"\" is not valid; use a media type such as JWT (policy rfc7523)",
         ),
         (
             Policy::FAPI2.future_skew(Duration::from_millis(10_500)),
-            "future_skew: it has a fraction of a second; give whole seconds",
+            "future_skew: 10.5s has a fraction of a second; use whole seconds (policy fapi2)",
         ),
     ];
     for (policy, sentence) in cases {
@@ -323,28 +320,31 @@ fn the_boundaries_build() {
 
 #[test]
 fn a_policy_builds_only_with_whom_it_accepts_as_an_audience() {
-    let no_audience = "audience: none is set; add the URL that clients put into aud";
-    let no_issuer = |policy: &str| {
+    let no_audience = |policy: &str| {
         format!(
-            "issuer: none is set, and the policy {policy} accepts it in aud; set the issuer identifier of your authorization \
-             server"
+            "audience: none is set, and the policy {policy} accepts nothing else; add the URL that clients put \
+                 into aud"
         )
     };
-    let unused = "audience: URLs are set, and no policy accepts any; leave them out, or choose another audience rule through \
-                  dangerous()";
+    let no_issuer = |policy: &str| {
+        format!(
+            "issuer: none is set, and the policy {policy} accepts it in aud; set the issuer identifier of your server"
+        )
+    };
+    let unused = "audience: URLs are set, but no policy accepts any; remove them or use dangerous() to accept them";
     let lax = || Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls);
     let urls = || Policy::RFC7523.dangerous().audience(AudienceRule::Urls);
     // The policy; what is said of nothing, of an issuer alone, of a URL alone, and of both.
     let table: Vec<(Policy, [Option<String>; 4])> = vec![
-        (Policy::REDOX, [Some(no_audience.into()), Some(no_audience.into()), None, None]),
-        (Policy::SMART_BACKEND_SERVICES, [Some(no_audience.into()), Some(no_audience.into()), None, None]),
+        (Policy::REDOX, [Some(no_audience("redox")), Some(no_audience("redox")), None, None]),
+        (Policy::SMART_BACKEND_SERVICES, [Some(no_audience("smart")), Some(no_audience("smart")), None, None]),
         (Policy::RFC7523, [Some(no_issuer("rfc7523")), None, Some(unused.into()), Some(unused.into())]),
         (Policy::FAPI2, [Some(no_issuer("fapi2")), None, Some(unused.into()), Some(unused.into())]),
         (Policy::OIDC, [Some(no_issuer("oidc")), None, Some(no_issuer("oidc")), None]),
         (Policy::OIDC.issuer_as_string(), [Some(no_issuer("oidc")), None, Some(unused.into()), Some(unused.into())]),
         (lax(), [Some(no_issuer("rfc7523")), None, Some(no_issuer("rfc7523")), None]),
         // Its clients may ask for the issuer by typ.
-        (urls(), [Some(no_issuer("rfc7523")), Some(no_audience.into()), Some(no_issuer("rfc7523")), None]),
+        (urls(), [Some(no_issuer("rfc7523")), Some(no_audience("rfc7523")), Some(no_issuer("rfc7523")), None]),
     ];
     for (policy, expected) in table {
         let builders = [
@@ -391,8 +391,10 @@ fn an_issuer_is_an_https_url_without_query_and_fragment() {
     ];
     for (issuer, valid) in cases {
         let found = bare(Policy::RFC7523).issuer(issuer).build().map(|_| ()).map_err(|error| error.to_string());
-        let sentence =
-            format!("issuer: {issuer:?} is not an https URL without user, query and fragment (RFC 8414, section 2)");
+        let sentence = format!(
+            "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, \
+                     section 2)"
+        );
         assert_eq!(found, if valid { Ok(()) } else { Err(sentence) });
         // Of http the tried-out server may be, and of nothing else that is not an issuer.
         let without_tls = bare(Policy::RFC7523).dangerous().issuer_without_tls(issuer).build();

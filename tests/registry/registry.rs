@@ -13,10 +13,11 @@ use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::{Answer, Awaited};
 use tower_client_assertion::registry::{
-    AsyncClientRegistry, Client, ClientProblem, ClientRegistry, FileRegistry, FixedRegistry, Found,
+    AsyncClientRegistry, Client, ClientError, ClientFileError, ClientProblem, ClientRegistry, FileRegistry,
+    FixedRegistry, Found,
 };
 use tower_client_assertion::rejection::ClientFault;
-use tower_client_assertion::{ConfigError, Policy, Verifier};
+use tower_client_assertion::{Policy, Verifier};
 
 static ODD: LazyLock<Signer> = LazyLock::new(|| Signer::es384("odd-key"));
 
@@ -42,7 +43,7 @@ impl File {
         self.0.write(text);
     }
 
-    fn load(&self) -> Result<FileRegistry, ConfigError> {
+    fn load(&self) -> Result<FileRegistry, ClientFileError> {
         FileRegistry::load(self.path())
     }
 }
@@ -96,8 +97,8 @@ fn texts(registry: &FileRegistry) -> Vec<String> {
 fn two_clients_of_one_id_are_no_registry() {
     let client = |id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap();
     let error = FixedRegistry::new([client("a"), client("b"), client("a")]).unwrap_err();
-    assert!(matches!(&error, ConfigError::DuplicateClient { client_id } if client_id == "a"), "{error:?}");
-    assert_eq!(error.to_string(), "client_id: \"a\" is registered twice; give each client an id of its own");
+    assert!(matches!(&error, ClientError::Duplicate { client_id, .. } if client_id == "a"), "{error:?}");
+    assert_eq!(error.to_string(), "client_id: \"a\" is registered twice; give each client a different id");
     assert!(error.source().is_none());
     assert!(FixedRegistry::new([client("a"), client("A"), client("a ")]).is_ok(), "ids are compared byte for byte");
 }
@@ -128,9 +129,14 @@ fn a_client_id_is_printable_ascii_and_not_empty() {
     }
     for id in ["", "\u{1f}", "\u{7f}", "a\n", "a\0b", "\t", "\u{e9}", "a\u{202e}"] {
         let error = new(id).unwrap_err();
-        assert!(matches!(&error, ConfigError::InvalidClientId { client_id } if client_id == id), "{error:?}");
+        assert!(matches!(&error, ClientError::InvalidId { client_id, .. } if client_id == id), "{error:?}");
         let text = error.to_string();
-        assert_eq!(text, format!("client_id: {id:?} is empty or not printable ASCII (RFC 6749, appendix A.1)"));
+        assert_eq!(
+            text,
+            format!(
+                "client_id: {id:?} is not valid; use printable ASCII, at least one character (RFC 6749, appendix A.1)"
+            )
+        );
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }
 }
@@ -142,11 +148,11 @@ fn a_client_without_a_usable_key_is_refused_with_the_number_of_those_skipped() {
     {
         let error = Client::new("a", keys).unwrap_err();
         assert!(
-            matches!(&error, ConfigError::NoKeys { client_id, skipped: found } if client_id == "a" && *found == skipped),
+            matches!(&error, ClientError::NoKeys { client_id, skipped: found, .. } if client_id == "a" && *found == skipped),
             "{error:?}"
         );
         let text = format!(
-            "jwks: the client \"a\" has no usable key ({skipped} skipped); register a public key that verifies"
+            "jwks: the client \"a\" has no usable key ({skipped} skipped); register a public key for signatures"
         );
         assert_eq!(error.to_string(), text);
     }
@@ -207,13 +213,13 @@ fn an_empty_array_is_a_registry_of_nobody() {
 fn a_file_that_cannot_be_read_is_named_with_the_mend_and_the_cause() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-no-such-file.json");
     let error = FileRegistry::load(&path).unwrap_err();
-    let text = format!("clients: the file {} cannot be read; check its path and permissions", path.display());
+    let text = format!("client file {}: cannot be read; check its path and permissions", path.display());
     assert_eq!(error.to_string(), text);
     let cause = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(cause.kind(), io::ErrorKind::NotFound);
-    assert!(matches!(&error, ConfigError::ClientFileUnreadable { path: found, .. } if *found == path), "{error:?}");
+    assert!(matches!(&error, ClientFileError::Unreadable { path: found, .. } if *found == path), "{error:?}");
     let directory = FileRegistry::load(env!("CARGO_TARGET_TMPDIR")).unwrap_err();
-    assert!(matches!(directory, ConfigError::ClientFileUnreadable { .. }), "{directory:?}");
+    assert!(matches!(directory, ClientFileError::Unreadable { .. }), "{directory:?}");
 }
 
 #[test]
@@ -230,10 +236,9 @@ fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
         let file = File::new(&text);
         let error = file.load().unwrap_err();
         let path = file.path().display();
-        let expected =
-            format!("clients: the file {path} is not valid JSON at line {line}, column {column}; mend it there");
+        let expected = format!("client file {path}: invalid JSON at line {line}, column {column}; correct it there");
         assert_eq!(error.to_string(), expected, "{text:?}");
-        assert!(matches!(&error, ConfigError::ClientFileNotJson { path, .. } if *path == file.path()));
+        assert!(matches!(&error, ClientFileError::NotJson { path, .. } if *path == file.path()));
         assert!(!format!("{error:?} {error:#?}").contains(SECRET), "{error:?}");
         assert!(error.source().is_none(), "the parser's message may quote the file");
     }
@@ -244,12 +249,12 @@ fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
         let error = file.load().unwrap_err();
         let path = file.path().display();
         let expected =
-            format!("clients: the file {path} is not a JSON array; write an array of RFC 7591 client metadata");
+            format!("client file {path}: not a JSON array; write an array of client metadata (RFC 7591, section 2)");
         assert_eq!(error.to_string(), expected, "{text:?}");
-        assert!(matches!(&error, ConfigError::ClientFileNotAnArray { path } if *path == file.path()));
+        assert!(matches!(&error, ClientFileError::NotAnArray { path, .. } if *path == file.path()));
     }
     let error = File::new(b"[\"\xFF\"]").load().unwrap_err();
-    assert!(matches!(error, ConfigError::ClientFileNotJson { .. }), "{error:?}");
+    assert!(matches!(error, ClientFileError::NotJson { .. }), "{error:?}");
 }
 
 /// Loads a file of the odd entry between two good ones; returns its problems and a verifier.
@@ -500,15 +505,14 @@ fn a_reload_that_fails_leaves_the_clients_as_they_were() {
     for text in ["", "{}", "[", "[] x", SECRET] {
         file.write(text);
         let error = registry.reload().unwrap_err();
-        let expected =
-            matches!(error, ConfigError::ClientFileNotJson { .. } | ConfigError::ClientFileNotAnArray { .. });
+        let expected = matches!(error, ClientFileError::NotJson { .. } | ClientFileError::NotAnArray { .. });
         assert!(expected, "{error:?}");
         assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()), "after {text:?}");
         assert_eq!(texts(&registry), before);
     }
     std::fs::remove_file(file.path()).unwrap();
     let error = registry.reload().unwrap_err();
-    assert!(matches!(error, ConfigError::ClientFileUnreadable { .. }), "{error:?}");
+    assert!(matches!(error, ClientFileError::Unreadable { .. }), "{error:?}");
     assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Ok(()));
     assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::NoKey));
 

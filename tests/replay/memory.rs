@@ -7,10 +7,12 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use crate::common::{NOW, now_or_never};
 use proptest::prelude::*;
-use tower_client_assertion::ConfigError;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::{Answer, Awaited, PortError};
-use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{
+    Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayConfigError, ReplayKey, ReplayStore,
+};
+use tower_client_assertion::{Setting, SettingError};
 
 fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(secs)
@@ -286,12 +288,12 @@ fn a_share_larger_than_the_capacity_is_bounded_by_it() {
 
 #[test]
 fn capacities_of_zero_are_refused() {
-    let zero = |outcome: Result<MemoryReplay, ConfigError>| match outcome.unwrap_err() {
-        ConfigError::Zero { setting } => setting,
+    let zero = |outcome: Result<MemoryReplay, ReplayConfigError>| match outcome.unwrap_err() {
+        ReplayConfigError::Setting(SettingError::Zero { setting, .. }) => setting,
         other => panic!("another error: {other:?}"),
     };
-    assert_eq!(zero(MemoryReplay::new(0)), "replay capacity");
-    assert_eq!(zero(roomy().per_client(0)), "replay capacity per client");
+    assert_eq!(zero(MemoryReplay::new(0)), Setting::ReplayCapacity);
+    assert_eq!(zero(roomy().per_client(0)), Setting::ReplayCapacityPerClient);
     assert!(MemoryReplay::new(1).unwrap().per_client(1).is_ok());
 }
 

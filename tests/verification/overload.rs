@@ -136,10 +136,13 @@ fn the_answers_say_when_to_come_again() {
 #[test]
 fn bounds_that_make_no_sense_are_named() {
     let cases = [
-        (SignatureChecks::at_once(0), "signature_checks at_once: it is zero"),
-        (SignatureChecks::at_once(1_025), "signature_checks at_once: it is over 1024"),
-        (SignatureChecks::at_once(4).unwrap().per_client(0), "signature_checks per_client: it is zero"),
-        (SignatureChecks::at_once(4).unwrap().per_client(5), "signature_checks per_client: it is over 4"),
+        (SignatureChecks::at_once(0), "signature_checks at_once: 0 is not allowed"),
+        (SignatureChecks::at_once(1_025), "signature_checks at_once: 1025 is too large; use 1024 or less"),
+        (SignatureChecks::at_once(4).unwrap().per_client(0), "signature_checks per_client: 0 is not allowed"),
+        (
+            SignatureChecks::at_once(4).unwrap().per_client(5),
+            "signature_checks per_client: 5 is too large; use 4 or less",
+        ),
     ];
     for (result, message) in cases {
         let error = result.unwrap_err().to_string();

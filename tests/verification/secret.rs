@@ -5,11 +5,11 @@ use crate::common::attempt::{Attempt, answer};
 use crate::common::{AUDIENCE, CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, outcome};
 use serde_json::{Value, json};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy, PolicyError};
 use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::ClientFault;
-use tower_client_assertion::secret::ClientSecret;
-use tower_client_assertion::{AuthMethod, ClientAssertionLayer, ClientIdentity, ConfigError, Verifier};
+use tower_client_assertion::secret::{ClientSecret, SecretError};
+use tower_client_assertion::{AuthMethod, ClientAssertionLayer, ClientIdentity, ConfigError, Setting, Verifier};
 
 /// The HMAC algorithms with the shortest secret that each may have (RFC 7518, section 3.2).
 const MACS: [(&str, Algorithm, usize); 3] =
@@ -79,7 +79,9 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
             let policy = policy.clone().algorithms(policy.allowed_algorithms().union(AlgorithmSet::of(&[algorithm])));
             let builder = fixture().policy(policy).clients([client(&key)]).at_issuer().builder();
             let error = builder.build().unwrap_err();
-            assert!(matches!(error, ConfigError::Contradiction { settings: ["algorithms", "profile"], .. }), "{error}");
+            let outside =
+                matches!(error, ConfigError::Policy(PolicyError::OutsideProfile { setting: Setting::Algorithms, .. }));
+            assert!(outside, "{error}");
         }
     }
 }
@@ -88,8 +90,8 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
 fn key_14_a_secret_serves_the_hashes_that_are_no_longer_than_it() {
     for bytes in [0, 1, 31] {
         let error = ClientSecret::new(&secret(bytes)).unwrap_err();
-        assert!(matches!(error, ConfigError::SecretTooShort { bytes: found } if found == bytes));
-        let sentence = format!("client_secret: it has {bytes} bytes; HS256 needs 32 or more (RFC 7518, section 3.2)");
+        assert!(matches!(error, SecretError::TooShort { bytes: found, .. } if found == bytes));
+        let sentence = format!("client_secret: {bytes} bytes are too few; use 32 or more (RFC 7518, section 3.2)");
         assert_eq!(error.to_string(), sentence);
     }
     for bytes in [32, 33, 47, 48, 49, 63, 64, 65, 4096] {

@@ -14,10 +14,12 @@ use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
-use tower_client_assertion::registry::{AsyncClientRegistry, Client, ClientRegistry, FixedRegistry, Found};
+use tower_client_assertion::registry::{
+    AsyncClientRegistry, Client, ClientError, ClientRegistry, FixedRegistry, Found,
+};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
-use tower_client_assertion::{ConfigError, Policy, TokenRequest, Verifier, VerifierBuilder};
+use tower_client_assertion::{Policy, TokenRequest, Verifier, VerifierBuilder};
 
 fn without_audience(policy: Policy) -> VerifierBuilder {
     fixture().policy(policy).at_no_address().builder()
@@ -30,33 +32,36 @@ fn a_configuration_that_makes_no_sense_does_not_build_and_says_why() {
     let limits = |limits| builder(Policy::REDOX).limits(limits);
     let cases = [
         (without_audience(Policy::REDOX), "audience: none is set"),
-        (without_audience(Policy::REDOX).audience(""), "audience: \"\" is not printable ASCII"),
+        (without_audience(Policy::REDOX).audience(""), "audience: \"\" is not valid; use printable ASCII"),
         (
             without_audience(Policy::REDOX).audience("https://a").audience("https://\u{e4}"),
             "audience: \"https://\u{e4}\"",
         ),
         (without_audience(Policy::REDOX).audience("https://a b"), "audience: \"https://a b\""),
-        (builder(Policy::REDOX.future_skew(secs(301))), "future_skew: it is over 300 s"),
-        (builder(Policy::REDOX.expiry_skew(secs(301))), "expiry_skew: it is over 300 s"),
-        (builder(Policy::REDOX.future_skew(Duration::from_millis(9_500))), "future_skew: it has a fraction"),
-        (builder(Policy::REDOX.expiry_skew(Duration::from_millis(9_500))), "expiry_skew: it has a fraction"),
-        (builder(Policy::REDOX.max_age(Duration::from_nanos(1))), "max_age (seconds): it has a fraction"),
-        (builder(Policy::REDOX.max_age(Duration::ZERO)), "max_age (seconds): it is zero"),
-        (builder(Policy::REDOX.dangerous().max_age(Some(secs(86_401)))), "max_age (seconds): it is over 86400"),
-        (builder(Policy::REDOX.algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy allows none"),
+        (builder(Policy::REDOX.future_skew(secs(301))), "future_skew: 301s is too long; use 300s or less"),
+        (builder(Policy::REDOX.expiry_skew(secs(301))), "expiry_skew: 301s is too long; use 300s or less"),
+        (builder(Policy::REDOX.future_skew(Duration::from_millis(9_500))), "future_skew: 9.5s has a fraction"),
+        (builder(Policy::REDOX.expiry_skew(Duration::from_millis(9_500))), "expiry_skew: 9.5s has a fraction"),
+        (builder(Policy::REDOX.max_age(Duration::from_nanos(1))), "max_age: 1ns has a fraction"),
+        (builder(Policy::REDOX.max_age(Duration::ZERO)), "max_age: 0 is not allowed"),
+        (
+            builder(Policy::REDOX.dangerous().max_age(Some(secs(86_401)))),
+            "max_age: 86401s is too long; use 86400s or less",
+        ),
+        (builder(Policy::REDOX.algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy redox allows none"),
         (
             builder(Policy::REDOX.algorithms(set(&[Algorithm::RS384, Algorithm::PS256]))),
-            "algorithms: the policy allows RS384, PS256, but the registered clients can only use ES384",
+            "algorithms: allowed are RS384, PS256, but registered clients can only use ES384",
         ),
-        (limits(Limits::default().parameters(0)), "limit parameters: it is zero"),
-        (limits(Limits::default().assertion(0)), "limit assertion: it is zero"),
-        (limits(Limits::default().header(0)), "limit header: it is zero"),
-        (limits(Limits::default().json_depth(0)), "limit json_depth: it is zero"),
-        (limits(Limits::default().json_depth(65)), "limit json_depth: it is over 64"),
-        (limits(Limits::default().kid(0)), "limit kid: it is zero"),
-        (limits(Limits::default().jti(0)), "limit jti: it is zero"),
-        (limits(Limits::default().client_id(0)), "limit client_id: it is zero"),
-        (limits(Limits::default().audiences(0)), "limit audiences: it is zero"),
+        (limits(Limits::default().parameters(0)), "limit parameters: 0 is not allowed"),
+        (limits(Limits::default().assertion(0)), "limit assertion: 0 is not allowed"),
+        (limits(Limits::default().header(0)), "limit header: 0 is not allowed"),
+        (limits(Limits::default().json_depth(0)), "limit json_depth: 0 is not allowed"),
+        (limits(Limits::default().json_depth(65)), "limit json_depth: 65 is too large; use 64 or less"),
+        (limits(Limits::default().kid(0)), "limit kid: 0 is not allowed"),
+        (limits(Limits::default().jti(0)), "limit jti: 0 is not allowed"),
+        (limits(Limits::default().client_id(0)), "limit client_id: 0 is not allowed"),
+        (limits(Limits::default().audiences(0)), "limit audiences: 0 is not allowed"),
     ];
     for (builder, message) in cases {
         let error = builder.build().unwrap_err().to_string();
@@ -395,7 +400,7 @@ fn nothing_that_prints_shows_an_assertion() {
 #[test]
 fn a_duplicate_client_is_named() {
     let error = FixedRegistry::new([client(), client()]).unwrap_err();
-    assert!(matches!(&error, ConfigError::DuplicateClient { client_id } if client_id == CLIENT));
+    assert!(matches!(&error, ClientError::Duplicate { client_id, .. } if client_id == CLIENT));
     let other = Client::new("clinic-8", key_set(&[SIGNER.jwk()])).unwrap();
     assert!(FixedRegistry::new([client(), other]).is_ok());
 }
