@@ -82,9 +82,9 @@ where
                     call.advance(progress)
                 }
                 StateProj::Verifying { call, waiting } => {
-                    let Poll::Ready(answered) = waiting.poll(cx) else { return Call::wait(call) };
+                    let Poll::Ready(answer) = waiting.poll(cx) else { return Call::wait(call) };
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.verifier.resume(&metadata::token_request(&call.form, &call.parts), answered);
+                    let progress = call.verifier.resume(&metadata::token_request(&call.form, &call.parts), answer);
                     call.advance(progress)
                 }
                 StateProj::AwaitingInner { call } => {

@@ -29,7 +29,7 @@ pub(super) fn form(headers: &HeaderMap) -> String {
 
 /// Returns the call as the verifier sees it. `form` comes from [`form`].
 pub(super) fn token_request<'a>(form: &'a str, parts: &'a Parts) -> TokenRequest<'a> {
-    let request = TokenRequest::new(form.as_bytes()).endpoint(Endpoint::Other);
+    let request = TokenRequest::new(form.as_bytes()).with_endpoint(Endpoint::Other);
     with_other_credentials(request, parts, &DeclaredHeaders::read(&parts.headers))
 }
 

@@ -12,6 +12,6 @@ pub(crate) fn with_other_credentials<'a>(
     parts: &'a Parts,
     headers: &DeclaredHeaders,
 ) -> TokenRequest<'a> {
-    let request = request.query(parts.uri.query().unwrap_or_default()).with_earlier(parts.extensions.get());
-    request.with_rivals(headers.authorization, headers.has_attestation)
+    let request = request.with_query(parts.uri.query().unwrap_or_default()).with_earlier(parts.extensions.get());
+    request.with_other_credentials(headers.authorization, headers.has_attestation)
 }

@@ -24,7 +24,7 @@ use super::ready_inner::ReadyInner;
 use super::{forward, head, refusal};
 use crate::identity::ClientIdentity;
 use crate::rejection::Rejection;
-use crate::verifier::{Answered, Progress, TokenRequest, Waiting};
+use crate::verifier::{PortAnswer, Progress, TokenRequest, Waiting};
 
 pin_project! {
     /// The response future of a [`ClientAssertion`](crate::ClientAssertion).
@@ -140,8 +140,8 @@ where
                     request.verify(read)
                 }
                 StepProj::Verifying { body, waiting } => {
-                    let Poll::Ready(answered) = waiting.poll(cx) else { return request.wait() };
-                    request.resume(std::mem::take(body), answered)
+                    let Poll::Ready(answer) = waiting.poll(cx) else { return request.wait() };
+                    request.resume(std::mem::take(body), answer)
                 }
                 StepProj::AwaitingInner { body } => {
                     ready!(request.inner.poll_ready(cx))?;
@@ -184,15 +184,15 @@ impl<S> GuardedRequest<S> {
         Ok(body)
     }
 
-    fn resume<B>(&mut self, body: BufferedBody, answered: Answered) -> Step<B> {
-        let progress = self.options.verifier.resume(&self.token_request(&body.data), answered);
+    fn resume<B>(&mut self, body: BufferedBody, answer: PortAnswer) -> Step<B> {
+        let progress = self.options.verifier.resume(&self.token_request(&body.data), answer);
         self.advance(body, progress)
     }
 
     /// The request as the verifier sees it.
     fn token_request<'a>(&'a self, body: &'a [u8]) -> TokenRequest<'a> {
         let LayerOptions { endpoint, optional, .. } = *self.options;
-        let request = TokenRequest::new(body).endpoint(endpoint).with_optional(optional);
+        let request = TokenRequest::new(body).with_endpoint(endpoint).with_optional(optional);
         with_other_credentials(request, &self.parts, &self.headers)
     }
 

@@ -62,8 +62,6 @@ pub struct Rejection {
     kind: RejectionKind,
     cause: Option<PortError>,
     proven: bool,
-    /// Which of its verifier's policies the request was judged by.
-    policy: u8,
 }
 
 impl Rejection {
@@ -82,18 +80,9 @@ impl Rejection {
         Self { proven: true, ..self }
     }
 
-    /// The same rejection, by another policy than the verifier's first.
-    pub(crate) fn under(self, policy: PolicyIndex) -> Self {
-        Self { policy: policy.0, ..self }
-    }
-
     /// The same rejection for another reason.
     pub(crate) fn because_of(self, fault: ServerFault) -> Self {
         Self { kind: RejectionKind::Server(fault), ..self }
-    }
-
-    pub(crate) fn policy(&self) -> PolicyIndex {
-        PolicyIndex(self.policy)
     }
 
     /// Returns what was wrong.
@@ -109,19 +98,15 @@ impl Rejection {
     }
 }
 
-/// The position of a policy in its verifier.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PolicyIndex(pub(crate) u8);
-
 impl From<ClientFault> for Rejection {
     fn from(fault: ClientFault) -> Self {
-        Self { kind: RejectionKind::Client(fault), cause: None, proven: false, policy: 0 }
+        Self { kind: RejectionKind::Client(fault), cause: None, proven: false }
     }
 }
 
 impl From<ServerFault> for Rejection {
     fn from(fault: ServerFault) -> Self {
-        Self { kind: RejectionKind::Server(fault), cause: None, proven: false, policy: 0 }
+        Self { kind: RejectionKind::Server(fault), cause: None, proven: false }
     }
 }
 

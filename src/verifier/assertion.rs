@@ -1,7 +1,7 @@
 //! From the compact text of a JWS to its typed header and claims: decoded once, read once, borrowed throughout.
 //!
 //! For every header parameter and claim that we read, absent, of the wrong type and present are three different things.
-//! Nothing here judges values; that is for [`claims`](crate::verifier::claims).
+//! Nothing here judges values; that is for [`claims`](super::checks).
 
 use std::borrow::Cow;
 
@@ -13,11 +13,10 @@ use crate::jose::json::{self, Value, Visit};
 use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
 use crate::rejection::ClientFault;
-use crate::text::is_utf8;
 
 /// What a member of the header or of the claims was found to be.
 #[derive(Debug, Default)]
-pub(crate) enum Field<T> {
+pub(super) enum Field<T> {
     #[default]
     Absent,
     WrongType,
@@ -27,33 +26,33 @@ pub(crate) enum Field<T> {
 /// The header parameters that concern us (RFC 7515, section 4.1). `jwk`, `x5u`, `x5c` and the thumbprints do not: they never
 /// choose or supply a key.
 #[derive(Debug, Default)]
-pub(crate) struct Header<'a> {
-    pub(crate) alg: Field<Cow<'a, str>>,
-    pub(crate) kid: Field<Cow<'a, str>>,
-    pub(crate) typ: Field<Cow<'a, str>>,
-    pub(crate) jku: Field<Cow<'a, str>>,
+pub(super) struct Header<'a> {
+    pub(super) alg: Field<Cow<'a, str>>,
+    pub(super) kid: Field<Cow<'a, str>>,
+    pub(super) typ: Field<Cow<'a, str>>,
+    pub(super) jku: Field<Cow<'a, str>>,
     /// `crit`, or `b64` of RFC 7797.
-    pub(crate) has_extension: bool,
+    pub(super) has_extension: bool,
     /// `enc`, or a `cty` of `JWT`.
     has_inner: bool,
 }
 
 /// The claims that concern us (RFC 7519, section 4.1).
 #[derive(Debug, Default)]
-pub(crate) struct Claims<'a> {
-    pub(crate) iss: Field<Cow<'a, str>>,
-    pub(crate) sub: Field<Cow<'a, str>>,
-    pub(crate) jti: Field<Cow<'a, str>>,
-    pub(crate) aud: Field<Audience<'a>>,
-    pub(crate) iat: Field<NumericDate>,
-    pub(crate) nbf: Field<NumericDate>,
-    pub(crate) exp: Field<NumericDate>,
+pub(super) struct Claims<'a> {
+    pub(super) iss: Field<Cow<'a, str>>,
+    pub(super) sub: Field<Cow<'a, str>>,
+    pub(super) jti: Field<Cow<'a, str>>,
+    pub(super) aud: Field<Audience<'a>>,
+    pub(super) iat: Field<NumericDate>,
+    pub(super) nbf: Field<NumericDate>,
+    pub(super) exp: Field<NumericDate>,
     /// All of them, as signed, where there are others than these.
-    pub(crate) with_others: Option<&'a str>,
+    pub(super) with_others: Option<&'a str>,
 }
 
 #[derive(Debug)]
-pub(crate) enum Audience<'a> {
+pub(super) enum Audience<'a> {
     One(Cow<'a, str>),
     /// The array as written.
     Many(&'a str),
@@ -61,7 +60,7 @@ pub(crate) enum Audience<'a> {
 
 /// Seconds since the epoch, fractions allowed (RFC 7519, section 2); always finite. Whole seconds are exact up to 2^53.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct NumericDate(f64);
+pub(super) struct NumericDate(f64);
 
 impl NumericDate {
     fn of(number: &str) -> Option<Self> {
@@ -73,31 +72,28 @@ impl NumericDate {
         number.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
     }
 
-    pub(crate) fn as_secs(self) -> f64 {
+    pub(super) fn as_secs(self) -> f64 {
         self.0
     }
 
     /// The whole second in which it lies; what lies before 1970 or after the end of time is cut off there.
-    pub(crate) fn floor(self) -> UnixTime {
+    pub(super) fn floor(self) -> UnixTime {
         UnixTime::from_secs(self.0 as u64)
     }
 }
 
 /// A well-formed JWS in compact serialization. Nothing in it is proven, nor even plausible.
-pub(crate) struct Assertion<'a> {
-    pub(crate) header: Header<'a>,
-    pub(crate) claims: Claims<'a>,
+pub(super) struct Assertion<'a> {
+    pub(super) header: Header<'a>,
+    pub(super) claims: Claims<'a>,
     /// The octets that were signed (RFC 7515, section 5.2, step 8).
-    pub(crate) signing_input: &'a [u8],
-    pub(crate) signature: &'a [u8],
+    pub(super) signing_input: &'a [u8],
+    pub(super) signature: &'a [u8],
 }
 
 impl<'a> Assertion<'a> {
-    pub(crate) fn parse(text: &'a [u8], room: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
-        // Base64url is text. Where it is none, the form has left the question to us, and it comes first.
-        let parts = Parts::decode(text, room, limits)
-            .map_err(|fault| if is_utf8(text) { fault } else { ClientFault::FormMalformed })?;
-        let Parts { header, claims, signature, signing_input } = parts;
+    pub(super) fn parse(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
+        let Parts { header, claims, signature, signing_input } = Parts::decode(text, buffer, limits)?;
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
         }
@@ -119,12 +115,12 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn decode(text: &'a [u8], room: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
+    fn decode(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
         if text.len() > limits.assertion {
             return Err(ClientFault::AssertionTooLong);
         }
         let (encoded, signing_input) = split(text).ok_or(ClientFault::NotThreeParts)?;
-        let [header, claims, signature] = room.decode(encoded).ok_or_else(|| undecodable(encoded))?;
+        let [header, claims, signature] = buffer.decode(encoded).ok_or_else(|| undecodable(encoded))?;
         Ok(Self { header, claims, signature, signing_input })
     }
 }
@@ -211,7 +207,7 @@ impl<T> Field<T> {
 
 impl<'a> Field<Cow<'a, str>> {
     /// The text, where it is not in doubt that a value of the wrong type has been refused.
-    pub(crate) fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Is(text) => Some(text),
             Self::Absent | Self::WrongType => None,

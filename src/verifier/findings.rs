@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate};
-use super::claims::Rules;
+use super::rules::Rules;
 use crate::event::{Excerpt, Finding, Received};
 use crate::rejection::{Claim, ClientFault};
 

@@ -1,43 +1,49 @@
-//! The ten steps in a row: from a token request to a verified identity, or to the first reason why not.
+//! Verifies a client assertion, step by step: from a token request to a verified identity, or to the first
+//! reason why not.
+//!
+//! A [`TokenRequest`] flows in, bytes and values without HTTP. A [`ClientIdentity`], a [`Rejection`] or
+//! the wait for a port flows out, and an event goes to the operator. The steps are in `steps`, one file
+//! each where they need one: `form`, `assertion`, `checks` (with `rules` and `times`), `stages`,
+//! `signature`. This room knows policies, registries, replay stores and key sets through their ports. It
+//! must not know HTTP or a renderer.
 
 mod assertion;
 mod builder;
-mod claims;
+mod checks;
 mod findings;
 mod form;
 mod metadata;
 pub mod overload;
 mod progress;
+mod refusal;
 mod report;
+mod request;
+mod rules;
 mod signature;
+mod stages;
+mod steps;
+mod times;
+mod urlencoded;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
 
-use crate::clock::{Clock, UnixTime};
+use crate::clock::Clock;
 use crate::event::EventSink;
 use crate::identity::ClientIdentity;
-use crate::jose::base64url::DecodeBuffer;
-use crate::jose::keys::KeySet;
-use crate::jwks::{KeySource, Keys, KeysUnavailable};
 use crate::policy::{Audiences, Limits, Policy};
-use crate::port::{Answer, PortError};
-use crate::registry::{Client, ClientRegistry, Found};
-use crate::rejection::{ClientFault, PolicyIndex, Rejection, RejectionKind, ServerFault};
-use crate::replay::{ReplayKey, ReplayStore};
-use crate::verifier::assertion::Assertion;
-use crate::verifier::claims::{BoundAssertion, PlausibleAssertion, Rules};
-use crate::verifier::overload::SignatureChecks;
-use crate::verifier::signature::SignedAssertion;
-use form::TokenForm;
+use crate::registry::ClientRegistry;
+use crate::rejection::{ClientFault, Rejection};
+use crate::replay::ReplayStore;
+use overload::SignatureChecks;
+use refusal::PolicyIndex;
 
-pub(crate) use progress::{Answered, Outcome, Progress, Waiting};
-use progress::{Known, Refusal};
+pub(crate) use progress::{Outcome, PortAnswer, Progress, Waiting};
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
-pub use form::{JWT_BEARER, TokenRequest};
+pub use form::JWT_BEARER;
 pub use metadata::ClientAuthMetadata;
+pub use request::TokenRequest;
 
 /// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer) drives one, and you may too:
 ///
@@ -101,7 +107,9 @@ impl Verifier {
     /// The [`Rejection`] names the first thing that was wrong.
     pub async fn verify(&self, request: &TokenRequest<'_>) -> Result<ClientIdentity, Rejection> {
         // A request that must carry an assertion is never let go without one.
-        self.drive(&request.with_optional(false)).await?.ok_or_else(|| ClientFault::NoAuthentication(None).into())
+        self.drive(&request.clone().with_optional(false))
+            .await?
+            .ok_or_else(|| ClientFault::NoAuthentication(None).into())
     }
 
     /// Verifies the assertion of `request` if it carries one, and answers `None` if it does not. One that carries another
@@ -111,7 +119,7 @@ impl Verifier {
     ///
     /// As for [`verify`](Self::verify).
     pub async fn verify_optional(&self, request: &TokenRequest<'_>) -> Result<Option<ClientIdentity>, Rejection> {
-        self.drive(&request.with_optional(true)).await
+        self.drive(&request.clone().with_optional(true)).await
     }
 
     async fn drive(&self, request: &TokenRequest<'_>) -> Outcome {
@@ -120,197 +128,15 @@ impl Verifier {
             match progress {
                 Progress::Done(outcome) => return outcome,
                 Progress::Waiting(mut waiting) => {
-                    let answered = poll_fn(|cx| waiting.poll(cx)).await;
-                    progress = self.resume(request, answered);
+                    let answer = poll_fn(|cx| waiting.poll(cx)).await;
+                    progress = self.resume(request, answer);
                 }
             }
         }
     }
 
-    /// Goes on until the outcome is known or a port needs time.
-    pub(crate) fn start(&self, request: &TokenRequest<'_>) -> Progress {
-        self.advance(request, Known::default())
-    }
-
-    /// Goes on with what a port has answered. The request is read again rather than kept half read: that costs a
-    /// microsecond, and judges the assertion by the time at which the answer came.
-    pub(crate) fn resume(&self, request: &TokenRequest<'_>, answered: Answered) -> Progress {
-        match answered {
-            Answered::Client(found) => self.advance(request, Known { found: Some(found), keys: None }),
-            Answered::Keys(client, keys) => self.advance_with(request, client, keys),
-            Answered::NewerKeys(refusal, Some(keys)) => self.advance_with(request, refusal.client, Ok(keys)),
-            Answered::NewerKeys(refusal, None) => self.reported(request, self.clock.now(), refused(refusal.rejection)),
-            Answered::Admission(unspent, admitted) => {
-                let now = self.clock.now();
-                self.reported(request, now, Progress::Done(unspent.settle(admitted, now).map(Some)))
-            }
-        }
-    }
-
-    fn advance_with(&self, request: &TokenRequest<'_>, client: Arc<Client>, keys: Keys) -> Progress {
-        self.advance(request, Known { found: Some(Ok(Some(client))), keys: Some(keys) })
-    }
-
-    fn advance(&self, request: &TokenRequest<'_>, known: Known) -> Progress {
-        let now = self.clock.now();
-        self.reported(request, now, self.steps(request, now, known).unwrap_or_else(refused))
-    }
-
-    /// Each step consumes what the step before has made: what comes later cannot be reached without what comes first.
-    fn steps(
-        &self,
-        request: &TokenRequest<'_>,
-        now: Option<UnixTime>,
-        Known { found, keys }: Known,
-    ) -> Result<Progress, Rejection> {
-        let Some(form) = TokenForm::parse(request, &self.policies, &self.limits)? else {
-            return Ok(Progress::Done(Ok(None)));
-        };
-        let mut room = DecodeBuffer::default();
-        let assertion = Assertion::parse(&form.assertion, &mut room, &self.limits)?;
-        let now = now.ok_or(ServerFault::Clock)?;
-        let plausible = PlausibleAssertion::judge(&assertion, form.client_id.as_deref(), self.all_rules(now))?;
-        let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
-            Answer::Ready(found) => found,
-            Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Client(future))),
-        };
-        let client = known(found, &plausible)?;
-        let policy = self.policy_of(&client)?;
-        form.check_grant_type(self.policy(policy)).map_err(|fault| Rejection::from(fault).under(policy))?;
-        let decided = match client.key_source() {
-            None => self.decide(plausible, &client, policy, now),
-            Some(source) => self.decide_by_url(plausible, &client, source, keys, policy, now),
-        };
-        decided.map_err(|rejection| rejection.under(policy))
-    }
-
-    fn decide(
-        &self,
-        plausible: PlausibleAssertion<'_>,
-        client: &Client,
-        policy: PolicyIndex,
-        now: UnixTime,
-    ) -> Result<Progress, Rejection> {
-        let bound = plausible.bind(client, policy, &self.rules(policy, now))?;
-        let signed = self.check_signature(bound, client, None)?;
-        Ok(self.admit(signed, now))
-    }
-
-    /// Of a client that publishes its keys. If these do not do, it may have others by now; a request asks for them once.
-    fn decide_by_url(
-        &self,
-        plausible: PlausibleAssertion<'_>,
-        client: &Arc<Client>,
-        source: &KeySource,
-        fetched: Option<Keys>,
-        policy: PolicyIndex,
-        now: UnixTime,
-    ) -> Result<Progress, Rejection> {
-        let bound = plausible.bind(client, policy, &self.rules(policy, now))?;
-        let may_ask = fetched.is_none();
-        let keys = match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
-            Answer::Ready(keys) => keys.map_err(no_keys)?,
-            Answer::Pending(future) => return Ok(Progress::Waiting(Waiting::Keys(Arc::clone(client), future))),
-        };
-        let outdated = |kind: &_| matches!(kind, RejectionKind::Client(fault) if fault.depends_on_keys());
-        let rejection = match self.check_signature(bound, client, Some(&keys)) {
-            Ok(signed) => return Ok(self.admit(signed, now)),
-            Err(rejection) if may_ask && outdated(rejection.kind()) => rejection,
-            Err(rejection) => return Err(rejection),
-        };
-        match source.newer(&keys, now) {
-            Answer::Ready(None) => Err(rejection),
-            newer => {
-                let rejection = rejection.under(policy);
-                let refusal = Box::new(Refusal { client: Arc::clone(client), rejection });
-                Ok(Progress::Waiting(Waiting::NewerKeys(refusal, Box::pin(newer.get()))))
-            }
-        }
-    }
-
-    fn check_signature<'a>(
-        &self,
-        bound: BoundAssertion<'a>,
-        client: &'a Client,
-        fetched: Option<&'a KeySet>,
-    ) -> Result<SignedAssertion<'a>, Rejection> {
-        let Rules { policy, now, .. } = bound.rules;
-        let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
-        let replay_key = bound.replay_key();
-        self.refuse_spent(replay_key, now)?;
-        let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
-        let signed = SignedAssertion::verify(bound, replay_key, client, &proof)?;
-        drop(check);
-        Ok(signed)
-    }
-
     pub(crate) fn first_policy(&self) -> &Policy {
         self.policy(PolicyIndex::default())
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "an index is that of a policy, and no policy is ever removed")]
-    fn policy(&self, index: PolicyIndex) -> &Policy {
-        &self.policies[usize::from(index.0)]
-    }
-
-    /// The policy that a client is registered under. A name that means none is our mistake, not the client's.
-    fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
-        let Some(name) = client.policy_name() else { return Ok(PolicyIndex::default()) };
-        let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name == name);
-        named.map(|(index, _)| index).ok_or_else(|| {
-            let cause = PortError::new(format!("the client is registered under {name:?}, which is no policy of ours"));
-            Rejection::unavailable(ServerFault::Registry, cause)
-        })
-    }
-
-    fn rules(&self, policy: PolicyIndex, now: UnixTime) -> Rules<'_> {
-        Rules { policy: self.policy(policy), limits: &self.limits, audiences: &self.audiences, now }
-    }
-
-    fn all_rules(&self, now: UnixTime) -> impl Iterator<Item = Rules<'_>> {
-        self.policies.iter().map(move |policy| Rules { policy, limits: &self.limits, audiences: &self.audiences, now })
-    }
-
-    /// A look before the signature check: a replay should not cost one.
-    fn refuse_spent(&self, key: Option<ReplayKey<'_>>, now: UnixTime) -> Result<(), ClientFault> {
-        match key.and_then(|key| self.replay.seen(key, now)) {
-            Some(true) => Err(ClientFault::Replayed),
-            Some(false) | None => Ok(()),
-        }
-    }
-
-    /// The insert comes last, so that a forged assertion can neither fill the store nor burn somebody's `jti`.
-    fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Progress {
-        let Some(key) = signed.replay_key() else {
-            return Progress::Done(Ok(Some(signed.unidentified())));
-        };
-        match self.replay.admit(key, signed.valid_until(), now) {
-            Answer::Ready(admitted) => Progress::Done(signed.settle(admitted).map(Some)),
-            Answer::Pending(future) => Progress::Waiting(Waiting::Admission(Some(signed.into_unspent()), future)),
-        }
-    }
-}
-
-fn refused(rejection: Rejection) -> Progress {
-    Progress::Done(Err(rejection))
-}
-
-fn known(found: Found, plausible: &PlausibleAssertion<'_>) -> Result<Arc<Client>, Rejection> {
-    let found = found.map_err(|cause| Rejection::unavailable(ServerFault::Registry, cause))?;
-    let client = found.ok_or(ClientFault::UnknownClient)?;
-    if client.id().as_str() != plausible.client_id() {
-        let cause = PortError::new("the registry answered with another client than was asked for");
-        return Err(Rejection::unavailable(ServerFault::Registry, cause));
-    }
-    Ok(client)
-}
-
-fn no_keys(unavailable: KeysUnavailable) -> Rejection {
-    let ours = unavailable.is_ours();
-    let cause = PortError::new(unavailable.error().clone());
-    match ours {
-        true => Rejection::unavailable(ServerFault::KeySetFetch, cause),
-        false => Rejection::because(ClientFault::KeySetUnavailable, cause),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::refusal::Refusal;
+use super::signature::PendingIdentity;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
 use crate::jwks::Keys;
@@ -10,9 +12,8 @@ use crate::port::BoxFuture;
 use crate::registry::{Client, Found};
 use crate::rejection::Rejection;
 use crate::replay::AdmitResult;
-use crate::verifier::signature::Unspent;
 
-/// Who the client is, if it had to say or has said.
+/// The end of a verification. It is `None` for a request without an assertion, where that is allowed.
 pub(crate) type Outcome = Result<Option<ClientIdentity>, Rejection>;
 
 pub(crate) enum Progress {
@@ -20,53 +21,83 @@ pub(crate) enum Progress {
     Waiting(Waiting),
 }
 
-/// What ports have answered so far, of one request.
+/// What ports have answered so far for one request.
 #[derive(Default)]
-pub(super) struct Known {
-    pub(super) found: Option<Found>,
-    /// Fetched for the sake of this request, so that it asks for none that are newer.
+pub(super) struct PortAnswers {
+    pub(super) client: Option<Found>,
+    /// Keys that were fetched for this request. It does not ask for newer ones.
     pub(super) keys: Option<Keys>,
 }
 
-/// What a port is being asked.
+/// Why the steps end without an identity.
+pub(super) enum Stop {
+    /// The request has no assertion and needs none.
+    Anonymous,
+    Waiting(Waiting),
+    Refused(Refusal),
+}
+
+impl Stop {
+    /// The same stop. A refusal is based on this policy.
+    pub(super) fn under(self, policy: super::refusal::PolicyIndex) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.under(policy)),
+            Self::Anonymous | Self::Waiting(_) => self,
+        }
+    }
+}
+
+impl<R> From<R> for Stop
+where
+    Refusal: From<R>,
+{
+    fn from(refusal: R) -> Self {
+        Self::Refused(Refusal::from(refusal))
+    }
+}
+
+/// A question that a port has not answered yet.
 pub(crate) enum Waiting {
     Client(BoxFuture<Found>),
     Keys(Arc<Client>, BoxFuture<Keys>),
-    /// Whether there are keys that are newer than those by which the request is about to be refused.
-    NewerKeys(Box<Refusal>, BoxFuture<Option<Arc<KeySet>>>),
-    Admission(Option<Unspent>, BoxFuture<AdmitResult>),
+    /// Whether there are newer keys than those by which the request is about to be refused.
+    NewerKeys(Box<PendingRefusal>, BoxFuture<Option<Arc<KeySet>>>),
+    Admission(Option<PendingIdentity>, BoxFuture<AdmitResult>),
 }
 
-/// How a request ends, unless its client has other keys by now.
+/// A refusal that stands unless the client has newer keys.
 #[derive(Clone)]
-pub(crate) struct Refusal {
+pub(crate) struct PendingRefusal {
     pub(super) client: Arc<Client>,
-    pub(super) rejection: Rejection,
+    pub(super) refusal: Refusal,
 }
 
-/// What a port has answered.
-pub(crate) enum Answered {
+/// What a port has answered, with what the verification needs to go on.
+pub(crate) enum PortAnswer {
     Client(Found),
     Keys(Arc<Client>, Keys),
-    NewerKeys(Refusal, Option<Arc<KeySet>>),
-    Admission(Unspent, AdmitResult),
+    NewerKeys(PendingRefusal, Option<Arc<KeySet>>),
+    Admission(PendingIdentity, AdmitResult),
 }
 
 impl Waiting {
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answered> {
+    /// Must not be polled again after it was ready.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<PortAnswer> {
         match self {
-            Self::Client(future) => future.as_mut().poll(cx).map(Answered::Client),
-            Self::Keys(client, future) => future.as_mut().poll(cx).map(|keys| Answered::Keys(Arc::clone(client), keys)),
-            Self::NewerKeys(refusal, future) => {
-                future.as_mut().poll(cx).map(|newer| Answered::NewerKeys(Refusal::clone(refusal), newer))
+            Self::Client(future) => future.as_mut().poll(cx).map(PortAnswer::Client),
+            Self::Keys(client, future) => {
+                future.as_mut().poll(cx).map(|keys| PortAnswer::Keys(Arc::clone(client), keys))
             }
-            Self::Admission(unspent, future) => {
-                // Taken with the answer, and there is but one answer.
-                let Some(taken) = unspent.take() else { return Poll::Pending };
+            Self::NewerKeys(refusal, future) => {
+                future.as_mut().poll(cx).map(|newer| PortAnswer::NewerKeys(PendingRefusal::clone(refusal), newer))
+            }
+            Self::Admission(identity, future) => {
+                // The identity leaves with the answer, and there is only one answer.
+                let Some(taken) = identity.take() else { return Poll::Pending };
                 match future.as_mut().poll(cx) {
-                    Poll::Ready(admitted) => Poll::Ready(Answered::Admission(taken, admitted)),
+                    Poll::Ready(admitted) => Poll::Ready(PortAnswer::Admission(taken, admitted)),
                     Poll::Pending => {
-                        *unspent = Some(taken);
+                        *identity = Some(taken);
                         Poll::Pending
                     }
                 }

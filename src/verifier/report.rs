@@ -1,56 +1,57 @@
-//! What the operator is told of an outcome. A refused request is read once more for it, so that the way of an accepted one
-//! stays free.
+//! The end of a verification, and what the operator is told of it. A refused request is read once more
+//! for that, so that an accepted one costs nothing extra.
 
+use super::Verifier;
+use super::assertion::{Assertion, Field};
+use super::checks::claim_faults;
 use super::findings::{excerpt, finding};
-use super::{Progress, Verifier};
+use super::form::TokenForm;
+use super::progress::{Progress, Stop};
+use super::refusal::Refusal;
+use super::request::TokenRequest;
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Refused};
 use crate::identity::ClientIdentity;
 use crate::jose::base64url::DecodeBuffer;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
-use crate::verifier::assertion::{Assertion, Field};
-use crate::verifier::claims::faults;
-use crate::verifier::form::{TokenForm, TokenRequest};
 
 impl Verifier {
-    /// Tells the operator how it ended, if it has.
-    pub(super) fn reported(
+    /// Turns the end of the steps into progress, and reports the outcome if it is known.
+    pub(super) fn finish(
         &self,
         request: &TokenRequest<'_>,
         now: Option<UnixTime>,
-        mut progress: Progress,
+        end: Result<ClientIdentity, Stop>,
     ) -> Progress {
-        let Progress::Done(outcome) = &mut progress else { return progress };
-        if let Err(rejection) = outcome {
-            self.explain(request, rejection);
+        match end {
+            Ok(identity) => {
+                if let Some(events) = &self.events {
+                    events.record(&Event::Accepted(&identity));
+                }
+                Progress::Done(Ok(Some(identity)))
+            }
+            Err(Stop::Waiting(waiting)) => Progress::Waiting(waiting),
+            Err(Stop::Anonymous) => Progress::Done(Ok(None)),
+            Err(Stop::Refused(refusal)) => Progress::Done(Err(self.refuse(request, now, refusal))),
+        }
+    }
+
+    fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {
+        if self.is_mounted_twice(request, &refusal.rejection) {
+            refusal.rejection = refusal.rejection.because_of(ServerFault::MountedTwice);
         }
         if let Some(events) = &self.events {
-            match outcome {
-                Ok(Some(identity)) => events.record(&Event::Accepted(identity)),
-                Ok(None) => {}
-                Err(rejection) => self.report_refusal(&**events, request, now, rejection),
-            }
+            self.report_refusal(&**events, request, now, &refusal);
         }
-        progress
+        refusal.rejection
     }
 
-    /// Where a layer around us has just spent the same assertion, a replay is nothing that the client could mend.
-    fn explain(&self, request: &TokenRequest<'_>, rejection: &mut Rejection) {
+    /// Returns whether a replay is the fault of the server: an outer layer has spent this same assertion
+    /// a moment ago.
+    fn is_mounted_twice(&self, request: &TokenRequest<'_>, rejection: &Rejection) -> bool {
         let replayed = *rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
-        if replayed && request.earlier().is_some_and(|earlier| self.carries(request, earlier)) {
-            *rejection = rejection.clone().because_of(ServerFault::MountedTwice);
-        }
-    }
-
-    /// Whether the assertion of `request` is the one that proved `identity`.
-    fn carries(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> bool {
-        let mut room = DecodeBuffer::default();
-        let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
-        let assertion = form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut room, &self.limits).ok());
-        assertion.is_some_and(|assertion| match (&assertion.claims.iss, &assertion.claims.jti) {
-            (Field::Is(iss), Field::Is(jti)) => identity.client_id().as_str() == iss && identity.claims().has_jti(jti),
-            _ => false,
-        })
+        let Some(earlier) = request.earlier.filter(|_| replayed) else { return false };
+        self.read_again(request, |_, assertion| is_proof_of(assertion, earlier)).unwrap_or(false)
     }
 
     /// Reports a refusal that was decided before there was a form to read.
@@ -65,25 +66,44 @@ impl Verifier {
         events: &dyn EventSink,
         request: &TokenRequest<'_>,
         now: Option<UnixTime>,
-        rejection: &Rejection,
+        refusal: &Refusal,
     ) {
-        let mut room = DecodeBuffer::default();
-        let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
-        let assertion = form.as_ref().and_then(|form| Assertion::parse(&form.assertion, &mut room, &self.limits).ok());
-        let (Some(form), Some(assertion)) = (&form, &assertion) else {
-            return events.record(&Event::Refused(Refused::bare(rejection)));
-        };
-        let client_id = form.client_id.as_deref();
-        let findings: Vec<_> = match (now, rejection.kind()) {
-            (Some(now), RejectionKind::Client(ClientFault::Claim(..) | ClientFault::ClientIdMismatch)) => {
-                let rules = self.rules(rejection.policy(), now);
-                let faults = faults(assertion, client_id, &rules).into_iter();
-                faults.map(|fault| finding(fault, assertion, client_id, &rules)).collect()
-            }
-            _ => Vec::new(),
-        };
-        let claimed_client = excerpt(&assertion.claims.iss);
-        let key_id = excerpt(&assertion.header.kid);
-        events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
+        let rejection = &refusal.rejection;
+        let reported = self.read_again(request, |form, assertion| {
+            let findings: Vec<_> = match (now, rejection.kind()) {
+                (Some(now), RejectionKind::Client(ClientFault::Claim(..) | ClientFault::ClientIdMismatch)) => {
+                    let rules = self.rules(refusal.policy, now);
+                    let faults = claim_faults(assertion, form.client_id(), &rules).into_iter();
+                    faults.map(|fault| finding(fault, assertion, form.client_id(), &rules)).collect()
+                }
+                _ => Vec::new(),
+            };
+            let claimed_client = excerpt(&assertion.claims.iss);
+            let key_id = excerpt(&assertion.header.kid);
+            events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
+        });
+        if reported.is_none() {
+            self.report_unread(rejection);
+        }
+    }
+
+    /// Reads the request once more, as far as its assertion. Returns `None` if it cannot be read that far.
+    fn read_again<T>(
+        &self,
+        request: &TokenRequest<'_>,
+        then: impl FnOnce(&TokenForm<'_>, &Assertion<'_>) -> T,
+    ) -> Option<T> {
+        let mut buffer = DecodeBuffer::default();
+        let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten()?;
+        let assertion = form.read_assertion(&mut buffer, &self.limits).ok()?;
+        Some(then(&form, &assertion))
+    }
+}
+
+/// Returns whether `assertion` is the one that proved `identity`.
+fn is_proof_of(assertion: &Assertion<'_>, identity: &ClientIdentity) -> bool {
+    match (&assertion.claims.iss, &assertion.claims.jti) {
+        (Field::Is(iss), Field::Is(jti)) => identity.client_id().as_str() == iss && identity.claims().has_jti(jti),
+        _ => false,
     }
 }

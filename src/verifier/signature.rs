@@ -1,5 +1,6 @@
-//! The wall around the signature check. What comes out was signed by the client, and nothing else comes out.
+//! The signature check. A [`SignedAssertion`] comes from here and nowhere else: the client has signed it.
 
+use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::VerificationKey;
@@ -7,10 +8,9 @@ use crate::port::PortError;
 use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::{Admission, AdmitResult, ReplayKey};
-use crate::verifier::claims::BoundAssertion;
 
-/// An assertion whose signature verified. It has still to be recorded as spent.
-pub(crate) struct SignedAssertion<'a> {
+/// An assertion whose signature verified. It is not recorded as spent yet.
+pub(super) struct SignedAssertion<'a> {
     bound: BoundAssertion<'a>,
     client: &'a Client,
     key: Option<&'a VerificationKey>,
@@ -18,7 +18,7 @@ pub(crate) struct SignedAssertion<'a> {
 }
 
 impl<'a> SignedAssertion<'a> {
-    pub(crate) fn verify(
+    pub(super) fn verify(
         bound: BoundAssertion<'a>,
         replay_key: Option<ReplayKey<'a>>,
         client: &'a Client,
@@ -33,27 +33,28 @@ impl<'a> SignedAssertion<'a> {
         Ok(Self { bound, client, key, replay_key })
     }
 
-    pub(crate) fn replay_key(&self) -> Option<ReplayKey<'a>> {
+    pub(super) fn replay_key(&self) -> Option<ReplayKey<'a>> {
         self.replay_key
     }
 
-    pub(crate) fn valid_until(&self) -> UnixTime {
+    pub(super) fn valid_until(&self) -> UnixTime {
         self.bound.valid_until
     }
 
-    pub(crate) fn settle(self, admitted: AdmitResult) -> Result<ClientIdentity, Rejection> {
-        check_fresh(admitted)?;
+    /// Returns the identity, if the replay store has just admitted the assertion.
+    pub(super) fn into_identity(self, admitted: AdmitResult) -> Result<ClientIdentity, Rejection> {
+        check_admitted(admitted)?;
         Ok(self.identity())
     }
 
-    /// An assertion without a `jti` cannot be spent.
-    pub(crate) fn unidentified(self) -> ClientIdentity {
+    /// Returns the identity of an assertion that has no replay key, which cannot be spent.
+    pub(super) fn into_identity_without_jti(self) -> ClientIdentity {
         self.identity()
     }
 
-    /// Lets go of the request's bytes, to wait for the replay store.
-    pub(crate) fn into_unspent(self) -> Unspent {
-        Unspent(self.identity())
+    /// Releases the bytes of the request while the replay store is waited for.
+    pub(super) fn into_pending(self) -> PendingIdentity {
+        PendingIdentity(self.identity())
     }
 
     fn identity(self) -> ClientIdentity {
@@ -69,7 +70,7 @@ impl<'a> SignedAssertion<'a> {
     }
 }
 
-fn check_fresh(admitted: AdmitResult) -> Result<(), Rejection> {
+fn check_admitted(admitted: AdmitResult) -> Result<(), Rejection> {
     let rejection = match admitted {
         Ok(Admission::Fresh) => return Ok(()),
         Ok(Admission::Replayed) => Rejection::from(ClientFault::Replayed),
@@ -78,16 +79,22 @@ fn check_fresh(admitted: AdmitResult) -> Result<(), Rejection> {
     Err(rejection.of_proven_sender())
 }
 
-/// An identity that nobody may see before the replay store has said that its assertion is fresh.
-pub(crate) struct Unspent(ClientIdentity);
+/// An identity that must not be used before the replay store has admitted its assertion.
+pub(crate) struct PendingIdentity(ClientIdentity);
 
-impl Unspent {
-    /// Settles what a store was asked some time ago. By now the store may have forgotten an earlier use, so an assertion that
-    /// has expired meanwhile is not let in on its word.
-    pub(crate) fn settle(self, admitted: AdmitResult, now: Option<UnixTime>) -> Result<ClientIdentity, Rejection> {
+impl PendingIdentity {
+    /// Returns the identity, if the replay store has admitted the assertion after a wait.
+    ///
+    /// An assertion that has expired meanwhile is refused: the store may have dropped an earlier use of
+    /// it, so that its answer proves nothing.
+    pub(super) fn into_identity(
+        self,
+        admitted: AdmitResult,
+        now: Option<UnixTime>,
+    ) -> Result<ClientIdentity, Rejection> {
         let Some(now) = now else { return Err(Rejection::from(ServerFault::Clock).of_proven_sender()) };
         let expired = now >= self.0.valid_until;
-        check_fresh(admitted.and_then(|admission| match admission {
+        check_admitted(admitted.and_then(|admission| match admission {
             Admission::Fresh if expired => {
                 Err(PortError::new("the replay store answered after the assertion had expired"))
             }

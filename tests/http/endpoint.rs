@@ -111,5 +111,5 @@ fn the_verifier_by_itself_knows_endpoints_too() {
     let body = form(&Jwt::new().signed()).replace("grant_type", "token_type_hint");
     let request = TokenRequest::new(body.as_bytes());
     assert!(now_or_never(verifier.verify(&request)).is_err());
-    assert!(now_or_never(verifier.verify(&request.endpoint(Endpoint::Revocation))).is_ok());
+    assert!(now_or_never(verifier.verify(&request.with_endpoint(Endpoint::Revocation))).is_ok());
 }

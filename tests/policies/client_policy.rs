@@ -290,7 +290,7 @@ fn a_policy_that_is_not_there_is_our_fault() {
     for (id, name) in [("a", "legasy"), ("b", "LEGACY"), ("c", "")] {
         let rejection = verify(&verifier, &form(&jwt(id).signed())).unwrap_err();
         assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::Registry), "{id}");
-        let cause = format!("the client is registered under {name:?}, which is no policy of ours");
+        let cause = format!("the client is registered under the policy {name:?}, which the verifier does not have");
         assert_eq!(rejection.source().unwrap().to_string(), cause);
     }
     assert_eq!(outcome(&verifier, &SIGNER, &jwt("d")), Ok(("legacy", false)));

@@ -153,10 +153,10 @@ fn an_empty_parameter_counts_as_missing() {
 fn credentials_in_the_query_are_refused_however_they_are_written() {
     let body = form(&Jwt::new().signed());
     for query in ["client_assertion=x", "a=b&client_secret", "client%5fassertion=", "%63lient_secret=x"] {
-        let request = TokenRequest::new(body.as_bytes()).query(query);
+        let request = TokenRequest::new(body.as_bytes()).with_query(query);
         assert_eq!(fault(&verifier(), &request), Some(ClientFault::CredentialsInQuery), "{query}");
     }
-    let request = TokenRequest::new(body.as_bytes()).query("x=client_secret&client_secret2=1&client_id=x&%zz");
+    let request = TokenRequest::new(body.as_bytes()).with_query("x=client_secret&client_secret2=1&client_id=x&%zz");
     assert_eq!(fault(&verifier(), &request), None);
 }
 
@@ -167,14 +167,14 @@ fn one_mechanism_at_a_time() {
     let secret = body.clone() + "&client_secret=s";
     let bare = "grant_type=client_credentials&client_secret=s";
     let cases = [
-        (request.authorization(b"Basic YTpi"), ClientFault::SeveralMechanisms(Some(AuthScheme::Basic))),
-        (request.authorization(b"bAsIc"), ClientFault::SeveralMechanisms(Some(AuthScheme::Basic))),
-        (request.authorization(b""), ClientFault::SeveralMechanisms(Some(AuthScheme::Other))),
-        (request.attestation(), ClientFault::SeveralMechanisms(None)),
+        (request.clone().with_authorization(b"Basic YTpi"), ClientFault::SeveralMechanisms(Some(AuthScheme::Basic))),
+        (request.clone().with_authorization(b"bAsIc"), ClientFault::SeveralMechanisms(Some(AuthScheme::Basic))),
+        (request.clone().with_authorization(b""), ClientFault::SeveralMechanisms(Some(AuthScheme::Other))),
+        (request.with_attestation(), ClientFault::SeveralMechanisms(None)),
         (TokenRequest::new(secret.as_bytes()), ClientFault::SeveralMechanisms(None)),
         (TokenRequest::new(bare.as_bytes()), ClientFault::NoAuthentication(None)),
         (
-            TokenRequest::new(bare.as_bytes()).authorization(b"DPoP x"),
+            TokenRequest::new(bare.as_bytes()).with_authorization(b"DPoP x"),
             ClientFault::NoAuthentication(Some(AuthScheme::DPoP)),
         ),
     ];
@@ -198,7 +198,7 @@ fn the_query_is_bounded_like_the_form() {
     let body = form(&Jwt::new().signed());
     for (count, refused) in [(99, false), (100, false), (101, true), (30_000, true)] {
         let query = "+&".repeat(count - 1) + "x";
-        let request = TokenRequest::new(body.as_bytes()).query(&query);
+        let request = TokenRequest::new(body.as_bytes()).with_query(&query);
         assert_eq!(fault(&verifier(), &request), refused.then_some(ClientFault::TooManyParameters), "{count}");
     }
 }
@@ -206,7 +206,7 @@ fn the_query_is_bounded_like_the_form() {
 proptest! {
     #[test]
     fn no_form_makes_it_panic(body: Vec<u8>, query: String, authorization: Vec<u8>) {
-        let request = TokenRequest::new(&body).query(&query).authorization(&authorization);
+        let request = TokenRequest::new(&body).with_query(&query).with_authorization(&authorization);
         prop_assert!(now_or_never(verifier().verify(&request)).is_err());
     }
 

@@ -388,7 +388,7 @@ fn the_operator_is_told_of_every_claim_that_failed() {
 fn nothing_that_prints_shows_an_assertion() {
     let assertion = Jwt::new().signed();
     let body = form(&assertion);
-    let request = TokenRequest::new(body.as_bytes()).query("client_secret=hush");
+    let request = TokenRequest::new(body.as_bytes()).with_query("client_secret=hush");
     let verifier = verifier();
     let rejection = verify(&verifier, &(body.clone() + "&client_id=other")).unwrap_err();
     let printed = format!("{request:?} {verifier:?} {rejection:?} {rejection}");

@@ -1,0 +1,133 @@
+//! How far an assertion has come before its signature is checked: from well formed to plausible, and from
+//! plausible to acceptable for its client.
+//!
+//! The client is not known at first, and so neither is its policy. An assertion that no policy accepts
+//! cannot belong to any client. One that some policy accepts is checked again by the policy of its client,
+//! if that is another one.
+
+use std::sync::Arc;
+
+use super::assertion::{Assertion, Claims, NumericDate};
+use super::checks::{FirstFault, check};
+use super::refusal::{PolicyIndex, Refusal};
+use super::rules::Rules;
+use super::times::date_of;
+use crate::clock::UnixTime;
+use crate::identity::claims::{Jti, VerifiedClaims};
+use crate::jose::algorithm::Algorithm;
+use crate::registry::Client;
+use crate::rejection::ClientFault;
+use crate::replay::ReplayKey;
+
+/// An assertion whose header and claims meet some policy. It is unproven.
+pub(super) struct PlausibleAssertion<'a> {
+    assertion: &'a Assertion<'a>,
+    algorithm: Algorithm,
+    client_id: &'a str,
+    /// The first policy that accepts it.
+    policy: PolicyIndex,
+}
+
+impl<'a> PlausibleAssertion<'a> {
+    /// Checks `assertion`, which came with this `client_id` parameter, by each policy until one accepts
+    /// it. If none does, the refusal is that of the policy under which most checks passed.
+    pub(super) fn check<'v>(
+        assertion: &'a Assertion<'a>,
+        client_id: Option<&str>,
+        policies: impl Iterator<Item = Rules<'v>>,
+    ) -> Result<Self, Refusal> {
+        let mut furthest: Option<(FirstFault, PolicyIndex)> = None;
+        for (policy, rules) in (0..).map(PolicyIndex).zip(policies) {
+            match check(assertion, client_id, &rules) {
+                Ok(algorithm) => {
+                    let client_id = assertion.claims.iss.text().ok_or(ClientFault::Malformed)?;
+                    return Ok(Self { assertion, algorithm, client_id, policy });
+                }
+                Err(first) if furthest.as_ref().is_none_or(|(most, _)| first.passed > most.passed) => {
+                    furthest = Some((first, policy));
+                }
+                Err(_) => {}
+            }
+        }
+        Err(furthest
+            .map_or_else(|| ClientFault::Malformed.into(), |(first, policy)| Refusal::from(first.fault).under(policy)))
+    }
+
+    /// Returns who the sender claims to be: printable ASCII of bounded length.
+    pub(super) fn client_id(&self) -> &'a str {
+        self.client_id
+    }
+
+    /// Checks what depends on the client: its algorithm, then its policy unless that has accepted the
+    /// assertion already, then its key set URL.
+    pub(super) fn for_client(
+        self,
+        client: &Client,
+        policy: PolicyIndex,
+        rules: Rules<'a>,
+    ) -> Result<BoundAssertion<'a>, ClientFault> {
+        let Self { assertion, algorithm, client_id, policy: accepted_by } = self;
+        client.check_algorithm(algorithm)?;
+        if policy != accepted_by {
+            check(assertion, None, &rules).map_err(|first| first.fault)?;
+        }
+        rules.check_jku(&assertion.header, client.key_set_url())?;
+        let audience = rules.first_audience(&assertion.header, &assertion.claims).ok_or(ClientFault::Malformed)?;
+        let valid_until = rules.valid_until(&assertion.claims);
+        Ok(BoundAssertion { assertion, client_id, algorithm, valid_until, rules, audience })
+    }
+}
+
+/// An assertion that the policy of its client accepts. It is still unproven: its contents may be used to
+/// refuse it and for nothing else.
+pub(super) struct BoundAssertion<'a> {
+    assertion: &'a Assertion<'a>,
+    client_id: &'a str,
+    pub(super) algorithm: Algorithm,
+    /// The second from which on the assertion cannot be accepted any more.
+    pub(super) valid_until: UnixTime,
+    pub(super) rules: Rules<'a>,
+    audience: &'a Arc<str>,
+}
+
+impl<'a> BoundAssertion<'a> {
+    fn jti(&self) -> Option<&'a str> {
+        self.assertion.claims.jti.text()
+    }
+
+    /// Returns what the replay store knows it by. An assertion that the policy accepts without a `jti` has
+    /// no such key and can be sent any number of times.
+    pub(super) fn replay_key(&self) -> Option<ReplayKey<'a>> {
+        Some(ReplayKey::new(self.client_id, self.jti()?))
+    }
+
+    pub(super) fn kid(&self) -> Option<&'a str> {
+        self.assertion.header.kid.text()
+    }
+
+    pub(super) fn signing_input(&self) -> &'a [u8] {
+        self.assertion.signing_input
+    }
+
+    pub(super) fn signature(&self) -> &'a [u8] {
+        self.assertion.signature
+    }
+
+    pub(super) fn has_lax_audience(&self) -> bool {
+        self.rules.is_audience_lax(&self.assertion.claims)
+    }
+
+    /// Returns the claims for an identity, to be used once they are proven.
+    pub(super) fn claims(&self) -> VerifiedClaims {
+        let Claims { iat, nbf, exp, with_others, .. } = &self.assertion.claims;
+        let second = |claim| date_of(claim).map(NumericDate::floor);
+        VerifiedClaims {
+            audience: Arc::clone(self.audience),
+            jti: self.jti().map(Jti::new),
+            issued_at: second(iat),
+            not_before: second(nbf),
+            expires_at: second(exp),
+            with_others: with_others.map(Arc::from),
+        }
+    }
+}

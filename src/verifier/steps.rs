@@ -1,0 +1,215 @@
+//! The steps of a verification, in the order of the figure on the crate page. Reading the head and the
+//! body of a request comes before them and is up to the layer.
+//!
+//! Each step consumes what the step before it has made, so none can be left out. A step that must wait
+//! for a port ends the run. Once the port has answered, the request is read again from the start: that
+//! costs a microsecond, and the assertion is judged at the time of the answer.
+
+use std::sync::Arc;
+
+use super::Verifier;
+use super::form::TokenForm;
+use super::progress::{PendingRefusal, PortAnswer, PortAnswers, Progress, Stop, Waiting};
+use super::refusal::{PolicyIndex, Refusal};
+use super::request::TokenRequest;
+use super::rules::Rules;
+use super::signature::SignedAssertion;
+use super::stages::{BoundAssertion, PlausibleAssertion};
+use crate::clock::UnixTime;
+use crate::identity::ClientIdentity;
+use crate::jose::base64url::DecodeBuffer;
+use crate::jose::keys::KeySet;
+use crate::jwks::{Keys, KeysUnavailable};
+use crate::policy::Policy;
+use crate::port::{Answer, PortError};
+use crate::registry::{Client, Found};
+use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
+use crate::replay::ReplayKey;
+
+impl Verifier {
+    /// Runs the steps until the outcome is known or a port must be waited for.
+    pub(crate) fn start(&self, request: &TokenRequest<'_>) -> Progress {
+        self.run(request, PortAnswers::default())
+    }
+
+    /// Goes on with the answer of a port.
+    pub(crate) fn resume(&self, request: &TokenRequest<'_>, answer: PortAnswer) -> Progress {
+        match answer {
+            PortAnswer::Client(found) => self.run(request, PortAnswers { client: Some(found), keys: None }),
+            PortAnswer::Keys(client, keys) => self.run_with_keys(request, client, keys),
+            PortAnswer::NewerKeys(refused, Some(keys)) => self.run_with_keys(request, refused.client, Ok(keys)),
+            PortAnswer::NewerKeys(refused, None) => {
+                self.finish(request, self.clock.now(), Err(Stop::Refused(refused.refusal)))
+            }
+            PortAnswer::Admission(identity, admitted) => {
+                let now = self.clock.now();
+                self.finish(request, now, identity.into_identity(admitted, now).map_err(Stop::from))
+            }
+        }
+    }
+
+    fn run_with_keys(&self, request: &TokenRequest<'_>, client: Arc<Client>, keys: Keys) -> Progress {
+        self.run(request, PortAnswers { client: Some(Ok(Some(client))), keys: Some(keys) })
+    }
+
+    fn run(&self, request: &TokenRequest<'_>, answers: PortAnswers) -> Progress {
+        let now = self.clock.now();
+        self.finish(request, now, self.steps(request, answers, now))
+    }
+
+    fn steps(
+        &self,
+        request: &TokenRequest<'_>,
+        answers: PortAnswers,
+        now: Option<UnixTime>,
+    ) -> Result<ClientIdentity, Stop> {
+        // Form.
+        let form = TokenForm::parse(request, &self.policies, &self.limits)?.ok_or(Stop::Anonymous)?;
+        // Assertion.
+        let mut buffer = DecodeBuffer::default();
+        let assertion = form.read_assertion(&mut buffer, &self.limits)?;
+        // Claims.
+        let now = now.ok_or(ServerFault::Clock)?;
+        let plausible = PlausibleAssertion::check(&assertion, form.client_id(), self.rules_of_all(now))?;
+        // Registry.
+        let client = self.find_client(&plausible, answers.client)?;
+        let policy = self.policy_of(&client)?;
+        form.check_grant_type(self.policy(policy)).map_err(|fault| Refusal::from(fault).under(policy))?;
+        self.steps_for_client(plausible, &client, policy, answers.keys, now).map_err(|stop| stop.under(policy))
+    }
+
+    fn steps_for_client(
+        &self,
+        plausible: PlausibleAssertion<'_>,
+        client: &Arc<Client>,
+        policy: PolicyIndex,
+        fetched: Option<Keys>,
+        now: UnixTime,
+    ) -> Result<ClientIdentity, Stop> {
+        // Client.
+        let bound = plausible.for_client(client, policy, self.rules(policy, now))?;
+        // Keys.
+        let may_ask_for_newer = fetched.is_none();
+        let keys = self.keys_of(client, fetched, now)?;
+        // Replay look and signature.
+        let signed = self.check_signature(bound, client, keys.as_deref()).map_err(|rejection| match &keys {
+            Some(keys) if may_ask_for_newer => self.ask_for_newer_keys(rejection, client, policy, keys, now),
+            _ => rejection.into(),
+        })?;
+        // Replay admission.
+        self.admit(signed, now)
+    }
+
+    fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<Found>) -> Result<Arc<Client>, Stop> {
+        let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
+            Answer::Ready(found) => found.map_err(|cause| Rejection::unavailable(ServerFault::Registry, cause))?,
+            Answer::Pending(future) => return Err(Stop::Waiting(Waiting::Client(future))),
+        };
+        let client = found.ok_or(ClientFault::UnknownClient)?;
+        if client.id().as_str() != plausible.client_id() {
+            let cause = PortError::new("the registry returned a client with another id");
+            return Err(Rejection::unavailable(ServerFault::Registry, cause).into());
+        }
+        Ok(client)
+    }
+
+    /// Returns the policy that the client is registered under. A name that no policy has is a fault of the
+    /// server's configuration, not of the client.
+    fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
+        let Some(name) = client.policy_name() else { return Ok(PolicyIndex::default()) };
+        let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name() == name);
+        named.map(|(index, _)| index).ok_or_else(|| {
+            let cause = format!("the client is registered under the policy {name:?}, which the verifier does not have");
+            Rejection::unavailable(ServerFault::Registry, PortError::new(cause))
+        })
+    }
+
+    /// Returns the keys of a client that publishes them at a URL.
+    fn keys_of(&self, client: &Arc<Client>, fetched: Option<Keys>, now: UnixTime) -> Result<Option<Arc<KeySet>>, Stop> {
+        let Some(source) = client.key_source() else { return Ok(None) };
+        match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
+            Answer::Ready(keys) => Ok(Some(keys.map_err(no_keys)?)),
+            Answer::Pending(future) => Err(Stop::Waiting(Waiting::Keys(Arc::clone(client), future))),
+        }
+    }
+
+    fn check_signature<'a>(
+        &self,
+        bound: BoundAssertion<'a>,
+        client: &'a Client,
+        fetched: Option<&'a KeySet>,
+    ) -> Result<SignedAssertion<'a>, Rejection> {
+        let Rules { policy, now, .. } = bound.rules;
+        let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
+        let replay_key = bound.replay_key();
+        self.refuse_spent(replay_key, now)?;
+        let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
+        let signed = SignedAssertion::verify(bound, replay_key, client, &proof)?;
+        drop(check);
+        Ok(signed)
+    }
+
+    /// The look before the signature check, so that a replay does not cost one.
+    fn refuse_spent(&self, key: Option<ReplayKey<'_>>, now: UnixTime) -> Result<(), ClientFault> {
+        match key.and_then(|key| self.replay.seen(key, now)) {
+            Some(true) => Err(ClientFault::Replayed),
+            Some(false) | None => Ok(()),
+        }
+    }
+
+    /// The client may have published other keys since `keys` were fetched. A request asks for them once.
+    fn ask_for_newer_keys(
+        &self,
+        rejection: Rejection,
+        client: &Arc<Client>,
+        policy: PolicyIndex,
+        keys: &Arc<KeySet>,
+        now: UnixTime,
+    ) -> Stop {
+        let refusal = Refusal::from(rejection).under(policy);
+        let (RejectionKind::Client(fault), Some(source)) = (refusal.rejection.kind(), client.key_source()) else {
+            return Stop::Refused(refusal);
+        };
+        if !fault.depends_on_keys() {
+            return Stop::Refused(refusal);
+        }
+        match source.newer(keys, now) {
+            Answer::Ready(None) => Stop::Refused(refusal),
+            newer => {
+                let pending = Box::new(PendingRefusal { client: Arc::clone(client), refusal });
+                Stop::Waiting(Waiting::NewerKeys(pending, Box::pin(newer.get())))
+            }
+        }
+    }
+
+    /// The insert comes last, so that a forged assertion can neither fill the replay store nor use up the
+    /// `jti` of another client.
+    fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Result<ClientIdentity, Stop> {
+        let Some(key) = signed.replay_key() else { return Ok(signed.into_identity_without_jti()) };
+        match self.replay.admit(key, signed.valid_until(), now) {
+            Answer::Ready(admitted) => Ok(signed.into_identity(admitted)?),
+            Answer::Pending(future) => Err(Stop::Waiting(Waiting::Admission(Some(signed.into_pending()), future))),
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "an index is that of a policy, and no policy is ever removed")]
+    pub(super) fn policy(&self, index: PolicyIndex) -> &Policy {
+        &self.policies[usize::from(index.0)]
+    }
+
+    pub(super) fn rules(&self, policy: PolicyIndex, now: UnixTime) -> Rules<'_> {
+        Rules { policy: self.policy(policy), limits: &self.limits, audiences: &self.audiences, now }
+    }
+
+    fn rules_of_all(&self, now: UnixTime) -> impl Iterator<Item = Rules<'_>> {
+        self.policies.iter().map(move |policy| Rules { policy, limits: &self.limits, audiences: &self.audiences, now })
+    }
+}
+
+fn no_keys(unavailable: KeysUnavailable) -> Rejection {
+    let cause = PortError::new(unavailable.error().clone());
+    match unavailable.is_ours() {
+        true => Rejection::unavailable(ServerFault::KeySetFetch, cause),
+        false => Rejection::because(ClientFault::KeySetUnavailable, cause),
+    }
+}
