@@ -55,6 +55,8 @@ use crate::layer::{ReadyInner, inner_accessors};
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;
+#[cfg(test)]
+pub(crate) use status::response;
 
 /// Puts client authentication in front of a gRPC service. See the [module](self).
 ///

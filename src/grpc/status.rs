@@ -15,7 +15,7 @@ const INTERNAL: &str = "13";
 const UNAVAILABLE: &str = "14";
 const UNAUTHENTICATED: &str = "16";
 
-pub(super) fn response<RB: Default>(rejection: &Rejection) -> Response<RB> {
+pub(crate) fn response<RB: Default>(rejection: &Rejection) -> Response<RB> {
     let mut response = Response::new(RB::default());
     let (status, message) = match rejection.kind() {
         RejectionKind::Client(fault) => of_theirs(fault),

@@ -26,3 +26,174 @@ pub mod key_sets {}
 
 #[doc = include_str!("fleet.md")]
 pub mod fleet {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    //! Keeps the tables of the errors page equal to what clients are sent. Their last column is
+    //! written by hand. The others are generated; to rewrite them, run
+    //! `MANUAL=write cargo test --all-features --lib manual`.
+
+    use std::collections::BTreeMap;
+    use std::{env, fs};
+
+    use http::Response;
+
+    use crate::grpc;
+    use crate::rejection::{ClientFault as F, Rejection, RejectionKind, ServerFault as S};
+    use crate::render::{Opaque, Redox, RenderRejection, Rfc6749};
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/errors.md");
+
+    /// What a client reads about a fault.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Wire {
+        status: u16,
+        error: String,
+        description: Option<String>,
+    }
+
+    fn wire(renderer: &dyn RenderRejection, rejection: &Rejection) -> Wire {
+        let response = renderer.render(rejection);
+        let mut body: BTreeMap<String, String> = serde_json::from_slice(response.body()).unwrap();
+        Wire {
+            status: response.status().as_u16(),
+            error: body.remove("error").unwrap(),
+            description: body.remove("error_description"),
+        }
+    }
+
+    /// The name of the status of a refused call, and its message.
+    fn call(rejection: &Rejection) -> (&'static str, String) {
+        let response: Response<()> = grpc::response(rejection);
+        let header = |name: &str| response.headers()[name].to_str().unwrap();
+        let status = match header("grpc-status") {
+            "3" => "INVALID_ARGUMENT",
+            "8" => "RESOURCE_EXHAUSTED",
+            "13" => "INTERNAL",
+            "14" => "UNAVAILABLE",
+            "16" => "UNAUTHENTICATED",
+            other => panic!("the page has no name for the status {other}"),
+        };
+        (status, header("grpc-message").to_owned())
+    }
+
+    /// Whether a call, which has neither a body to read nor a grant type, can have this fault.
+    fn occurs_in_a_call(kind: &RejectionKind) -> bool {
+        !matches!(
+            kind,
+            RejectionKind::Client(
+                F::Method
+                    | F::ContentEncoding
+                    | F::ContentType
+                    | F::BodyTooLarge
+                    | F::BodyUnreadable
+                    | F::BodyTimeout
+                    | F::MissingGrantType
+                    | F::UnsupportedGrantType
+            ) | RejectionKind::Server(S::Timer | S::BodyConsumed)
+        )
+    }
+
+    /// The generated cells of a row.
+    fn cells(kind: &RejectionKind) -> String {
+        let rejection = match kind {
+            RejectionKind::Client(fault) => Rejection::from(fault.clone()),
+            RejectionKind::Server(fault) => Rejection::from(fault.clone()),
+        };
+        let standard = wire(&Rfc6749::default(), &rejection);
+        let redox = wire(&Redox::default(), &rejection);
+        assert_eq!(wire(&Opaque, &rejection), Wire { description: None, ..standard.clone() }, "{kind:?}");
+        if let RejectionKind::Client(_) = kind {
+            let status = if standard.status == 401 { 400 } else { standard.status };
+            assert_eq!((redox.status, &*redox.error), (status, "invalid_request"), "{kind:?}");
+        } else {
+            assert_eq!(redox, standard, "{kind:?}");
+        }
+        let description = standard.description.unwrap();
+        let redox = match redox.description.unwrap() {
+            same if same == description => String::new(),
+            empty if empty.is_empty() => "<br>Redox: *(empty)*".to_owned(),
+            other => format!("<br>Redox: `{other}`"),
+        };
+        let (grpc, message) = match call(&rejection) {
+            _ if !occurs_in_a_call(kind) => (String::new(), String::new()),
+            (status, message) if message == description => (format!("<br>`{status}`"), String::new()),
+            (status, message) => (format!("<br>`{status}`"), format!("<br>gRPC: `{message}`")),
+        };
+        format!("<br>{} `{}`{grpc} | `{description}`{redox}{message}", standard.status, standard.error)
+    }
+
+    /// The path of a variant, and what it carries.
+    fn name(kind: &RejectionKind) -> (String, String) {
+        let (family, debug) = match kind {
+            RejectionKind::Client(fault) => ("ClientFault", format!("{fault:?}")),
+            RejectionKind::Server(fault) => ("ServerFault", format!("{fault:?}")),
+        };
+        let fields = debug.split_once('(').and_then(|(_, fields)| fields.strip_suffix(')')).unwrap_or_default();
+        let variant = debug.split('(').next().unwrap();
+        (format!("{family}::{variant}"), fields.to_owned())
+    }
+
+    /// The cells of a row without the last, for all values of one variant that look alike.
+    fn rows() -> Vec<String> {
+        let mut rows: Vec<(String, Vec<String>, String)> = Vec::new();
+        for kind in RejectionKind::all() {
+            let (path, fields) = name(&kind);
+            let (key, field) = match &kind {
+                RejectionKind::Client(F::Claim(claim, fault)) => (format!("{path}({claim:?}"), format!("{fault:?}")),
+                _ => (path, fields),
+            };
+            let mut cells = cells(&kind);
+            if let RejectionKind::Client(F::RepeatedParameter(parameter)) = &kind {
+                cells = cells.replace(parameter.name(), "..");
+            }
+            match rows.iter_mut().find(|(known, _, same)| (known, same) == (&key, &cells)) {
+                Some((_, fields, _)) => fields.push(field),
+                None => rows.push((key, vec![field], cells)),
+            }
+        }
+        let alone = |key: &str| rows.iter().filter(|(other, ..)| other == key).count() == 1;
+        rows.iter().map(|(key, fields, cells)| row(key, fields, alone(key), cells)).collect()
+    }
+
+    fn row(key: &str, fields: &[String], alone: bool, cells: &str) -> String {
+        let (path, claim) = key.split_once('(').map_or((key, None), |(path, claim)| (path, Some(claim)));
+        let variant = path.split("::").last().unwrap();
+        let fields = fields.iter().filter(|_| !alone).map(|field| field.replace("Some(", "").replace(')', ""));
+        let carried: Vec<_> = claim.map(str::to_owned).into_iter().chain(fields).collect();
+        let carried = match carried.join(", ") {
+            none if none.is_empty() => none,
+            some => format!(" *{some}*"),
+        };
+        format!("| [`{variant}`](crate::rejection::{path}){carried}{cells} | ")
+    }
+
+    /// The first cell of a row.
+    fn label(row: &str) -> &str {
+        row.split("<br>").next().unwrap_or_default()
+    }
+
+    #[test]
+    fn errors_page_shows_what_is_sent() {
+        let page = fs::read_to_string(PAGE).unwrap();
+        let rows = rows();
+        let updated: Vec<_> = page
+            .lines()
+            .map(|line| match rows.iter().find(|row| label(row) == label(line)) {
+                Some(row) => format!("{row}{}", line.rsplit_once(" | ").unwrap().1),
+                None => line.to_owned(),
+            })
+            .collect();
+        let updated = updated.join("\n") + "\n";
+        let missing: Vec<_> = rows.iter().filter(|row| !updated.contains(row.as_str())).collect();
+        assert!(missing.is_empty(), "the page has no row for {missing:#?}");
+        let listed = updated.lines().filter(|line| line.starts_with("| [`")).count();
+        assert_eq!(listed, rows.len(), "a row of the page belongs to no fault");
+        if env::var_os("MANUAL").is_some_and(|value| value == "write") {
+            fs::write(PAGE, updated).unwrap();
+        } else {
+            assert!(page == updated, "the page is out of date: run this test with MANUAL=write");
+        }
+    }
+}
