@@ -23,3 +23,4 @@ mod public_api;
 mod requirements;
 mod source;
 mod types;
+mod words;
