@@ -1,10 +1,10 @@
-//! What can be configured, and how values that cannot be meant are refused.
+//! The settings of a [`RedisReplay`], and the checks of their values.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::RedisReplay;
-use super::connect::Check;
+use super::connect::{Check, Endpoint};
 use super::connection::Bounds;
 use super::insert::Replicas;
 use super::key::{Prefix, StoreKeys};
@@ -17,14 +17,12 @@ use crate::setting::{Setting, SettingError, at_most, no_longer_than, no_shorter_
 /// Configures a [`RedisReplay`].
 #[must_use]
 pub struct RedisReplayBuilder {
-    pub(super) urls: Vec<String>,
-    pub(super) cluster: bool,
+    endpoint: Endpoint,
     prefix: String,
     previous_prefix: Option<String>,
     clock_margin: Duration,
     bounds: Bounds,
     replicas: Option<Replicas>,
-    pub(super) root_certificates: Option<Vec<u8>>,
     events: Option<Box<dyn EventSink>>,
 }
 
@@ -39,8 +37,7 @@ impl RedisReplayBuilder {
 
     fn new(urls: Vec<String>, cluster: bool) -> Self {
         Self {
-            urls,
-            cluster,
+            endpoint: Endpoint { urls, cluster, root_certificates: None },
             prefix: String::from("tca"),
             previous_prefix: None,
             clock_margin: Duration::from_secs(60),
@@ -51,108 +48,121 @@ impl RedisReplayBuilder {
                 connections: 1,
             },
             replicas: None,
-            root_certificates: None,
             events: None,
         }
     }
 
-    /// Begins all keys with `prefix`: 1 to 64 characters out of `A-Z a-z 0-9 - _ . : /`. Default: `tca`.
+    /// Sets the prefix of all keys: 1 to 64 characters from `A-Z a-z 0-9 - _ . : /`. Default: `tca`.
     ///
-    /// Fleets that share a server need a prefix each. Nodes of one fleet must agree on it, or each accepts an assertion once.
+    /// Each fleet on a shared server needs its own prefix. All nodes of a fleet must use the same one;
+    /// otherwise each node accepts an assertion once.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Also honours keys that begin with `prefix`, for as long as nodes run that still write those. Default: none.
+    /// Also inserts keys with `prefix`, while nodes still run that write only those. Default: none.
     ///
-    /// To change the prefix of a running fleet without accepting anything twice: first deploy nodes with the new prefix and
-    /// this one; when no older node is left, wait until the longest-lived assertion has expired, and the clock margin on
-    /// top; then deploy nodes without it. Meanwhile an assertion costs two round trips, with a deadline each, as it must be
-    /// inserted under both keys to be fresh. A release of this crate that changes the version in the keys does the same of
-    /// itself.
+    /// This changes the prefix of a running fleet without accepting an assertion twice. First deploy nodes
+    /// with the new prefix and the old one as `previous_prefix`. When no older node is left, wait until the
+    /// longest-lived assertion has expired, plus the clock margin. Then deploy nodes without
+    /// `previous_prefix`. Meanwhile an assertion costs two round trips, each with its own deadline, since it
+    /// must be inserted under both keys. A release of this crate that changes the version in the keys does
+    /// the same by itself.
     pub fn previous_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.previous_prefix = Some(prefix.into());
         self
     }
 
-    /// Keeps entries for this much longer than their assertions can be accepted. At most an hour. Default: 60 s.
+    /// Sets how long entries are kept beyond the time at which their assertions can be accepted. Default:
+    /// 60 s. At most an hour.
     ///
-    /// It must be more than any two nodes' clocks differ, and than the clock of the server (or that of a replica which
-    /// takes over) is ever set forward. How far the server's clock is off does not matter: lifetimes are relative.
+    /// The margin must be larger than the difference between the clocks of any two nodes, and larger than
+    /// any forward adjustment of the clock of the server or of a replica that takes over. A constant offset
+    /// of the server's clock does not matter, since lifetimes are relative.
     pub fn clock_margin(mut self, margin: Duration) -> Self {
         self.clock_margin = margin;
         self
     }
 
-    /// Gives a connection this long to be established, with TLS and password. Default: 1 s.
+    /// Sets the time to establish a connection, including TLS and authentication. Default: 1 s. At most
+    /// 60 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.bounds.connect_timeout = timeout;
         self
     }
 
-    /// Refuses an assertion as unavailable (503) if the store has not answered after this time, of which waiting for
-    /// a place and for a connection are a part. Default: 250 ms.
+    /// Sets the time for a command, including the wait for its turn and for a connection. An assertion that
+    /// the store has not answered by then is refused as unavailable (503). Default: 250 ms. At most 60 s.
     pub fn command_timeout(mut self, timeout: Duration) -> Self {
         self.bounds.command_timeout = timeout;
         self
     }
 
-    /// Has at most this many commands under way; further ones wait for a place. Default: 1024.
+    /// Sets the maximum number of concurrent commands. Further commands wait for their turn. Default: 1024.
     pub fn max_in_flight(mut self, count: usize) -> Self {
         self.bounds.in_flight = count;
         self
     }
 
-    /// Opens this many connections (to each node of a cluster), which take turns. At most 64. Default: 1.
+    /// Sets the number of connections (to each node of a cluster), which take turns. Default: 1. At most
+    /// 64.
     ///
-    /// One is enough to keep a server busy, as many commands are under way on it at the same time. Waiting for replicas is
-    /// another matter: see [`wait_replicas`](Self::wait_replicas).
+    /// One connection can keep a server busy, since commands are pipelined. That is different while
+    /// waiting for replicas: see [`wait_replicas`](Self::wait_replicas).
     pub fn connections(mut self, count: usize) -> Self {
         self.bounds.connections = count;
         self
     }
 
-    /// Lets an assertion in only when `count` replicas have its entry too, for which they have `timeout`. Otherwise it is
-    /// refused as unavailable (503), and spent. Default: nobody waits for replicas.
+    /// Accepts an assertion only after `count` replicas have confirmed its entry within `timeout`.
+    /// Otherwise the assertion is refused as unavailable (503), and is spent. Default: no replica is waited
+    /// for.
     ///
-    /// Replication is asynchronous. Without this, a primary that fails takes with it what it had not passed on yet, and the
-    /// replica that follows it would accept those assertions once more. With it, that takes a successor which is none of the
-    /// replicas that confirmed: so count all that may be promoted. It is a promise about memory, not about disks: `WAIT`
-    /// counts replicas that have received the entry, and one that restarts empty has it no more.
+    /// Replication is asynchronous. Without this setting, a primary that fails loses the entries that it has
+    /// not replicated yet, and the promoted replica would accept those assertions once more. With it, that
+    /// can only happen if the promoted replica is not one of those that confirmed; so set `count` to the
+    /// number of all replicas that may be promoted. `WAIT` counts replicas that have the entry in memory:
+    /// a replica that restarts empty has lost it.
     ///
-    /// It costs throughput. The server holds up a connection that waits, so each admits one assertion in a round trip between
-    /// primary and replica. Several [`connections`](Self::connections) do so side by side.
+    /// This costs throughput. The server blocks a connection that waits, so each connection admits one
+    /// assertion per round trip between primary and replica. Use several
+    /// [`connections`](Self::connections) to wait in parallel.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
         self
     }
 
-    /// Trusts the certificate authorities of this PEM file, for `rediss://`. Default: those of the operating system.
+    /// Trusts the certificate authorities in this PEM file, for `rediss://`. Default: those of the operating
+    /// system.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates = Some(pem.into());
+        self.endpoint.root_certificates = Some(pem.into());
         self
     }
 
-    /// Reports to `events` what looks wrong when connecting, such as a server that may evict entries. Default: to nobody.
+    /// Reports to `events` what looks wrong at connect, for example a server that may evict entries. Default:
+    /// no reports.
     pub fn events(mut self, events: impl EventSink) -> Self {
         self.events = Some(Box::new(events));
         self
     }
 
-    /// Connects, once, to see that the configuration is right. From then on the connection looks after itself.
+    /// Connects once, to check the configuration. From then on the store reconnects by itself.
     ///
-    /// For TLS, rustls needs a process-wide provider of cryptography. If the application has installed none, aws-lc-rs is
-    /// installed here.
+    /// For TLS, rustls needs a process-wide crypto provider. If the application has not installed one, this
+    /// installs that of aws-lc-rs.
     ///
     /// # Errors
     ///
-    /// - A URL is not one, a prefix has characters that it may not have, a duration or count is zero or too large.
-    /// - The server cannot be reached, wants a password or TLS, has none, or is a node of a cluster.
+    /// Fails if
+    ///
+    /// - a URL or a prefix is not valid, or a duration or a count is zero or too large,
+    /// - the server cannot be reached, needs a password or TLS that the URL does not have, does not speak
+    ///   TLS, or is a node of a cluster.
     pub async fn connect(self) -> Result<RedisReplay, ReplayConfigError> {
         let keys = self.keys()?;
         self.check_values()?;
-        let target = connect::target(&self, self.bounds)?;
+        let target = connect::target(&self.endpoint, self.bounds)?;
         let check = Check::run(&target, self.bounds).await?;
         if let Some(events) = &self.events {
             check.report(&**events);
@@ -202,11 +212,11 @@ fn within(setting: Setting, timeout: Duration, longest: Duration) -> Result<(), 
     no_longer_than(setting, timeout, longest)
 }
 
-/// Without the URLs, which may hold a password.
+/// Omits the URLs, which may contain a password.
 impl fmt::Debug for RedisReplayBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisReplayBuilder")
-            .field("cluster", &self.cluster)
+            .field("cluster", &self.endpoint.cluster)
             .field("prefix", &self.prefix)
             .field("previous_prefix", &self.previous_prefix)
             .field("clock_margin", &self.clock_margin)

@@ -1,5 +1,9 @@
-//! From URLs to a connection that was seen to work, or to a sentence that says which of them to mend, and how.
+//! From URLs to a connection that works, or to a message that says which setting is wrong and how to
+//! fix it.
 
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::ConnectionManagerConfig;
@@ -10,7 +14,6 @@ use redis::{
     RedisError, RedisResult, TlsCertificates, Value,
 };
 
-use super::builder::RedisReplayBuilder;
 use super::connection::{Bounds, Target};
 use crate::event::{Event, EventSink, Warning};
 use crate::port::PortError;
@@ -19,22 +22,30 @@ use crate::setting::Setting;
 
 const URL: Setting = Setting::RedisUrl;
 
-const SILENT: &str = "nobody answered in time; see that the address is right, and whether the server speaks TLS (rediss://) or not (redis://)";
+const NO_ANSWER: &str =
+    "no answer in time; check the address, and whether the server speaks TLS (rediss://) or not (redis://)";
 
-pub(super) fn target(builder: &RedisReplayBuilder, bounds: Bounds) -> Result<Target, ReplayConfigError> {
-    let nodes = builder.urls.iter().map(|url| node(url, bounds)).collect::<Result<Vec<_>, _>>()?;
-    let certificates = certificates(builder, &nodes)?;
-    match (builder.cluster, <[ConnectionInfo; 1]>::try_from(nodes)) {
+/// The servers that a store is on.
+pub(super) struct Endpoint {
+    pub(super) urls: Vec<String>,
+    pub(super) cluster: bool,
+    pub(super) root_certificates: Option<Vec<u8>>,
+}
+
+pub(super) fn target(endpoint: &Endpoint, bounds: Bounds) -> Result<Target, ReplayConfigError> {
+    let nodes = endpoint.urls.iter().map(|url| node(url, bounds)).collect::<Result<Vec<_>, _>>()?;
+    let certificates = certificates(endpoint, &nodes)?;
+    match (endpoint.cluster, <[ConnectionInfo; 1]>::try_from(nodes)) {
         (false, Ok([node])) => standalone(node, certificates, bounds),
         (_, Ok(nodes)) => cluster(nodes.into(), certificates, bounds),
         (_, Err(nodes)) => cluster(nodes, certificates, bounds),
     }
 }
 
-/// A URL, which is not repeated in any message: it may hold a password.
+/// Parses a URL. No message repeats it, since it may contain a password.
 fn node(url: &str, bounds: Bounds) -> Result<ConnectionInfo, ReplayConfigError> {
     let parsed = url.into_connection_info().map_err(|error| {
-        let problem = "it does not parse; give redis://[user:password@]host[:port][/database], or rediss:// for TLS";
+        let problem = "it does not parse; use redis://[user:password@]host[:port][/database], or rediss:// for TLS";
         ReplayConfigError::Redis {
             setting: URL,
             problem: problem.into(),
@@ -42,17 +53,18 @@ fn node(url: &str, bounds: Bounds) -> Result<ConnectionInfo, ReplayConfigError> 
         }
     })?;
     if let ConnectionAddr::TcpTls { insecure: true, .. } = parsed.addr() {
-        let problem = "#insecure would accept any certificate; remove it, and give the authority as root_certificates";
+        let problem = "#insecure would accept any certificate; remove it and set root_certificates";
         return Err(problem_of_url(problem));
     }
-    // RESP3 has the driver notice at once when a connection ends, and not only with the next command.
+    // With RESP3 the driver notices immediately when a connection ends, not only at the next command.
     let settings = parsed.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     Ok(parsed.set_redis_settings(settings).set_tcp_settings(tcp(bounds)))
 }
 
 fn tcp(bounds: Bounds) -> TcpSettings {
     let tcp = TcpSettings::default().set_nodelay(true);
-    // A host that is gone acknowledges nothing. Without this, the kernel would go on sending to it for a quarter of an hour.
+    // A host that is gone acknowledges nothing. Without this, the kernel would retransmit for a quarter of
+    // an hour.
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     let tcp = tcp.set_user_timeout(bounds.connect_timeout);
     #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
@@ -60,19 +72,16 @@ fn tcp(bounds: Bounds) -> TcpSettings {
     tcp
 }
 
-fn certificates(
-    builder: &RedisReplayBuilder,
-    nodes: &[ConnectionInfo],
-) -> Result<Option<TlsCertificates>, ReplayConfigError> {
+fn certificates(endpoint: &Endpoint, nodes: &[ConnectionInfo]) -> Result<Option<TlsCertificates>, ReplayConfigError> {
     let tls = nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
     if tls && rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread may have been faster, and then there is one.
+        // This fails if another thread has just installed one, which serves as well.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     }
-    match &builder.root_certificates {
+    match &endpoint.root_certificates {
         Some(_) if !tls => Err(ReplayConfigError::Redis {
             setting: Setting::RedisRootCertificates,
-            problem: String::from("the url does not ask for TLS; write rediss://, or remove the certificates"),
+            problem: String::from("the URL does not ask for TLS; use rediss://, or remove the certificates"),
             cause: None,
         }),
         pem => Ok(pem.clone().map(|pem| TlsCertificates { client_tls: None, root_cert: Some(pem) })),
@@ -88,7 +97,7 @@ fn standalone(
         Some(certificates) => Client::build_with_tls(node, certificates).map_err(|error| bad_certificates(&error))?,
         None => Client::open(node).map_err(|error| refused(&error))?,
     };
-    // Jitter adds up to as much again. It goes on for as long as the store is gone: requests have deadlines of their own.
+    // Jitter adds up to as much again. Retries never stop, since requests have their own deadlines.
     let config = ConnectionManagerConfig::new()
         .set_min_delay(Duration::from_millis(25))
         .set_max_delay(Duration::from_millis(250))
@@ -105,16 +114,16 @@ fn cluster(
     bounds: Bounds,
 ) -> Result<Target, ReplayConfigError> {
     if nodes.is_empty() {
-        return Err(problem_of_url("there is none; give at least one node of the cluster"));
+        return Err(problem_of_url("none is set; add at least one node of the cluster"));
     }
     let builder = ClusterClient::builder(nodes)
         .tcp_settings(tcp(bounds))
-        // Followed, where slots are moved; bounded, so that nodes which send each other's clients in circles are left.
+        // Redirections of moved slots are followed, with a bound in case nodes redirect in circles.
         .retries(2)
         .min_retry_wait(10)
         .max_retry_wait(100)
         .connection_timeout(bounds.connect_timeout)
-        // Ours comes first, and then the command is not sent again.
+        // Our own timeout is shorter, so the driver never repeats a command.
         .response_timeout(bounds.command_timeout.saturating_mul(4))
         .overall_response_timeout(None);
     let builder = match certificates {
@@ -124,13 +133,13 @@ fn cluster(
     builder.build().map(Box::new).map(Target::Cluster).map_err(|error| refused(&error))
 }
 
-/// What was seen of the store when it was asked.
+/// What the store reported about itself at connect.
 pub(super) struct Check {
     policies: Vec<Option<String>>,
 }
 
 impl Check {
-    /// One attempt, so that what is wrong is told rather than tried again.
+    /// Connects once. A mistake in the configuration is reported instead of retried.
     pub(super) async fn run(target: &Target, bounds: Bounds) -> Result<Self, ReplayConfigError> {
         let limit = bounds.connect_timeout.saturating_add(bounds.command_timeout);
         let asked = async {
@@ -142,7 +151,7 @@ impl Check {
         match tokio::time::timeout(limit, asked).await {
             Ok(Ok(infos)) => Self::read(target, &infos),
             Ok(Err(error)) => Err(refused(&error)),
-            Err(_) => Err(problem_of_url(SILENT)),
+            Err(_) => Err(problem_of_url(NO_ANSWER)),
         }
     }
 
@@ -161,11 +170,11 @@ impl Check {
             let warning = match policy.as_deref() {
                 Some("noeviction") => continue,
                 Some(policy) => format!(
-                    "maxmemory-policy is {policy}, which forgets assertions when memory is short and lets them in again; \
-                     set it to noeviction"
+                    "maxmemory-policy is {policy}: when memory is short, entries are evicted and their assertions \
+                     accepted again; set it to noeviction"
                 ),
                 None => String::from(
-                    "maxmemory-policy cannot be read; see that it is noeviction, or assertions may be let in again",
+                    "maxmemory-policy cannot be read; check that it is noeviction, or assertions may be accepted again",
                 ),
             };
             if !told.contains(&warning) {
@@ -176,7 +185,7 @@ impl Check {
     }
 }
 
-/// `INFO` of the server; `None` if this user may not ask for it.
+/// Returns the `INFO` of the server, or `None` if the user lacks the permission.
 async fn ask_server(client: &Client, bounds: Bounds) -> RedisResult<Vec<Option<String>>> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(bounds.connect_timeout))
@@ -194,12 +203,12 @@ async fn ask_cluster(client: &ClusterClient) -> RedisResult<Vec<Option<String>>>
         Err(error) if error.kind() == ErrorKind::Server(redis::ServerErrorKind::NoPerm) => return Ok(vec![None]),
         answer => answer?,
     };
-    // By node.
+    // One entry per node.
     let infos = redis::from_redis_value::<Vec<(String, String)>>(answer)?;
     Ok(infos.into_iter().map(|(_, info)| Some(info)).collect())
 }
 
-/// A line `name:value` of an `INFO` answer.
+/// Returns the value of a line `name:value` of an `INFO` answer.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
@@ -211,29 +220,51 @@ fn problem_of_url(problem: &str) -> ReplayConfigError {
 fn bad_certificates(error: &RedisError) -> ReplayConfigError {
     ReplayConfigError::Redis {
         setting: Setting::RedisRootCertificates,
-        problem: String::from("they do not parse; give certificates in PEM"),
+        problem: String::from("they do not parse; use certificates in PEM"),
         cause: Some(PortError::new(error.to_string())),
     }
 }
 
-/// Why a server did not take us in, in the words of the setting that mends it.
+/// Explains why a server refused the connection, and which setting to change.
 pub(super) fn refused(error: &RedisError) -> ReplayConfigError {
-    let text = error.to_string();
     let problem = match error.code() {
-        Some("NOAUTH") => "the server asks for a password; write redis://:password@host, or redis://user:password@host",
+        Some("NOAUTH") => "the server asks for a password; use redis://:password@host, or redis://user:password@host",
         Some("WRONGPASS") => "the server does not know this user and password",
-        Some("NOPERM") => "the user may not do this; allow it SET (with WAIT, if replicas are waited for) and INFO",
-        _ if error.is_timeout() => SILENT,
-        _ if error.is_connection_refusal() => "nobody listens there; see that the address is right",
-        _ if text.contains("UnknownIssuer") => {
-            "the certificate is not by an authority that is trusted here; give that authority as root_certificates"
-        }
-        _ if text.contains("certificate") => "the certificate of the server will not do; see the cause",
-        _ if text.contains("InvalidContentType") => "the server does not speak TLS; write redis://",
-        _ if error.is_connection_dropped() || error.kind() == ErrorKind::Parse => {
-            "the server hung up; if it speaks TLS, write rediss://"
-        }
-        _ => "the server cannot be used; see the cause",
+        Some("NOPERM") => "the user lacks permissions; allow SET (with WAIT, if replicas are waited for) and INFO",
+        _ if error.is_timeout() => NO_ANSWER,
+        _ if error.is_connection_refusal() => "connection refused; check the address",
+        _ => match tls_error(error) {
+            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+                "the server's certificate is from an authority that is not trusted; add it as root_certificates"
+            }
+            Some(rustls::Error::InvalidCertificate(_)) => "the server's certificate is not valid; see the cause",
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                "the server does not speak TLS; use redis://"
+            }
+            Some(_) => "the TLS handshake failed; see the cause",
+            None if error.is_connection_dropped() || error.kind() == ErrorKind::Parse => {
+                "the server closed the connection; if it speaks TLS, use rediss://"
+            }
+            None => "the server cannot be used; see the cause",
+        },
     };
+    let text = error.to_string();
     ReplayConfigError::Redis { setting: URL, problem: problem.into(), cause: Some(PortError::new(text)) }
+}
+
+/// Returns the error of rustls that the driver wraps, if there is one.
+fn tls_error(error: &RedisError) -> Option<&rustls::Error> {
+    let wrapped: &Arc<dyn Error + Send + Sync> = error.source()?.downcast_ref()?;
+    let mut next: Option<&(dyn Error + 'static)> = Some(&**wrapped);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref() {
+            return Some(tls);
+        }
+        // The source of an I/O error skips the error that it wraps.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
 }
