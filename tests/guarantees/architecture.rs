@@ -52,7 +52,6 @@ const MOST_LINES_OF_CODE: usize = 300;
 const MOST_LINES_OF_A_FUNCTION: usize = 60;
 
 #[test]
-#[ignore = "the rooms are still being built"]
 fn rooms_need_each_other_without_cycles() {
     assert_none(room_cycles(source()), "rooms that need each other in a cycle");
 }
@@ -81,13 +80,11 @@ fn clock_and_hash_are_named_only_where_they_belong() {
 }
 
 #[test]
-#[ignore = "the rooms are still being built"]
 fn files_stay_short() {
     assert_none(long_files(source()), "files over 300 lines of code");
 }
 
 #[test]
-#[ignore = "the rooms are still being built"]
 fn functions_stay_short() {
     assert_none(long_functions(source()), "functions over 60 lines");
 }
