@@ -13,9 +13,11 @@
 //! # }
 //! ```
 //!
-//! Behind an [`optional`](crate::ClientAssertionLayer::optional) layer it is an `Option<ClientIdentity>`; a handler there that
-//! takes a plain `ClientIdentity` is not called without one, and the client is told to authenticate. Where no layer has seen the
-//! request neither is to be had: that is a mistake of the server's, and is answered as one.
+//! Behind an [`optional`](crate::ClientAssertionLayer::optional) layer, use
+//! `Option<ClientIdentity>`. If a handler there takes a plain `ClientIdentity` and a request has no
+//! assertion, the handler is not called, and the client is told to authenticate.
+//!
+//! If no layer guards the route, both extractors fail with a 500: the server is misconfigured.
 
 use std::error::Error;
 use std::fmt;
@@ -32,7 +34,10 @@ use crate::layer::Anonymous;
 use crate::rejection::{AuthScheme, ClientFault, Rejection};
 use crate::render::{RenderRejection, Rfc6749};
 
-/// There is no identity to give to a handler.
+/// The rejection of the extractors: the request has no identity.
+///
+/// If no layer guards the handler, the response is a 500, since the request is not at fault. Behind
+/// an optional layer, it is the response of [`Rfc6749`] to a request without authentication.
 #[derive(Clone, Debug)]
 pub struct NoIdentity(Cause);
 
@@ -57,8 +62,8 @@ impl fmt::Display for NoIdentity {
         f.write_str(match self.0 {
             Cause::NotAuthenticated(_) => "no client assertion was sent",
             Cause::NotGuarded => {
-                "the handler takes a `ClientIdentity`, and no `ClientAssertionLayer` guards its route: add one with \
-                 `route_layer`, or let the `path` of the one that is there be this route's"
+                "the handler takes a `ClientIdentity`, but no `ClientAssertionLayer` guards its route: add one with \
+                 `route_layer`, or set the `path` of the existing layer to the path of this route"
             }
         })
     }
@@ -66,7 +71,6 @@ impl fmt::Display for NoIdentity {
 
 impl Error for NoIdentity {}
 
-/// 500 where no layer guards the handler, since the request is not to blame; as [`Rfc6749`] has it where an optional one does.
 impl IntoResponse for NoIdentity {
     fn into_response(self) -> Response {
         match self.0 {

@@ -3,8 +3,8 @@
 //!
 //! A call has no form. The two parameters that a form would carry are metadata instead:
 //! `client-assertion-type` and `client-assertion`. One [`Verifier`] can judge both, by the same
-//! rules, and an assertion that was used in one place is spent in the other. Messages pass untouched
-//! in both directions, streaming or not.
+//! rules, and an assertion that was used in one place is spent in the other. Messages pass
+//! untouched in both directions, streaming or not.
 //!
 //! An assertion with a `jti` is valid for one call. The client signs a new one for each call, and
 //! for each retry.

@@ -68,9 +68,9 @@ impl<B> BodyMode<B> for WrappedBodies {
     }
 }
 
-/// The [`BodyMode`] of
-/// [`preserve_body_types`](crate::ClientAssertionLayer::preserve_body_types): both bodies keep their
-/// types, which must implement `From<Bytes>`. Trailers of a token request are dropped.
+/// The [`BodyMode`] of [`preserve_body_types`](crate::ClientAssertionLayer::preserve_body_types):
+/// both bodies keep their types, which must implement `From<Bytes>`. Trailers of a token request
+/// are dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PreservedBodies;
 
@@ -97,9 +97,8 @@ impl<B: From<Bytes>> BodyMode<B> for PreservedBodies {
     }
 }
 
-/// The [`BodyMode`] of
-/// [`rebuild_bodies_with`](crate::ClientAssertionLayer::rebuild_bodies_with): both bodies keep their
-/// types, and a function makes the ones that the layer needs.
+/// The [`BodyMode`] of [`rebuild_bodies_with`](crate::ClientAssertionLayer::rebuild_bodies_with):
+/// both bodies keep their types, and a function makes the ones that the layer needs.
 #[derive(Clone, Copy)]
 pub struct RebuiltBodies<F> {
     make: F,

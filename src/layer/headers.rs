@@ -85,8 +85,8 @@ impl ContentType {
     }
 }
 
-/// Whether `value` is a form's type, in any case and with any parameters. A charset must be UTF-8 or
-/// its subset US-ASCII (RFC 6749, appendix B).
+/// Whether `value` is a form's type, in any case and with any parameters. A charset must be UTF-8
+/// or its subset US-ASCII (RFC 6749, appendix B).
 fn is_form(value: &HeaderValue) -> bool {
     let Ok(value) = value.to_str() else { return false };
     let mut pieces = value.split(';').map(str::trim);

@@ -3,9 +3,9 @@
 //! By Tower's contract, `poll_ready` reserves what one `call` uses. A layer that waits between the
 //! two, for example for a body, holds that reservation meanwhile: a hundred slow clients then block
 //! a `ConcurrencyLimit` of a hundred for everyone else. Asking the inner service only once the wait
-//! is over is no better: layers outside that shed or balance load would see a service that is always
-//! ready, and requests that are not guarded would wait inside our future too. So the layer is as
-//! ready as the inner service, and gives the reservation back when it has to wait.
+//! is over is no better: layers outside that shed or balance load would see a service that is
+//! always ready, and requests that are not guarded would wait inside our future too. So the layer
+//! is as ready as the inner service, and gives the reservation back when it has to wait.
 
 use std::task::{Context, Poll, ready};
 

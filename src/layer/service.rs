@@ -23,8 +23,8 @@ use super::ready_inner::ReadyInner;
 ///
 /// When the inner service becomes ready, it may reserve something for the next call, for example a
 /// permit of a `ConcurrencyLimit`. If a request has to wait, this service gives the reservation
-/// back, and asks for a new one once the client is authenticated. Clients that send slowly therefore
-/// hold no reservation. See [the order of layers](crate::manual::layers).
+/// back, and asks for a new one once the client is authenticated. Clients that send slowly
+/// therefore hold no reservation. See [the order of layers](crate::manual::layers).
 #[derive(Clone)]
 #[must_use]
 pub struct ClientAssertion<S, M = WrappedBodies> {
@@ -61,7 +61,8 @@ where
             let request = request.map(|body| <M as BodyMode<B>>::untouched(&mode, body));
             return ResponseFuture::passed(self.inner.call(request), mode);
         }
-        // Taken even for a request that is about to be refused: its reservation must not outlast it.
+        // Taken even for a request that is about to be refused: its reservation must not outlast
+        // it.
         let inner = ReadyInner::take(&mut self.inner);
         ResponseFuture::guarded(Arc::clone(options), inner, request, mode)
     }

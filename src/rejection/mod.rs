@@ -137,12 +137,10 @@ listed_enum! {
 
 impl RejectionKind {
     /// The number of kinds, for tables that have a place for each.
-    #[allow(dead_code, reason = "for the response cache")]
     pub(crate) const COUNT: usize = <Self as Listed>::COUNT;
 
     /// Returns the place of this kind in such a table. A fault that carries data of its own has one
     /// place for all of it.
-    #[allow(dead_code, reason = "for the response cache")]
     pub(crate) fn index(&self) -> usize {
         Listed::index(self)
     }

@@ -32,19 +32,3 @@ listed_enum! {
         BodyConsumed => "the body is gone: an outer layer has read it and must be mounted inside instead",
     }
 }
-
-impl ServerFault {
-    /// Returns whether the request keeps failing until the server is fixed.
-    pub(crate) const fn is_lasting(&self) -> bool {
-        match self {
-            Self::MountedTwice | Self::BodyConsumed => true,
-            Self::Clock
-            | Self::Registry
-            | Self::KeySetFetch
-            | Self::ReplayStore
-            | Self::Timer
-            | Self::Overloaded
-            | Self::ClientOverloaded => false,
-        }
-    }
-}

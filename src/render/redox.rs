@@ -1,17 +1,21 @@
-//! The Redox API's own words.
+//! The vocabulary of the Redox API.
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 
-use super::{OAuthError, RenderRejection, checked_uri, code, describe, describe_ours, respond};
+use super::response::{ErrorResponse, checked_uri};
+use super::{RenderRejection, standard_response};
 use crate::rejection::{Claim, ClaimFault, ClientFault, Rejection, RejectionKind};
 use crate::setting::{Setting, SettingError};
 
-/// Answers in the words of the Redox API's troubleshooting page, byte for byte, and with its `invalid_request` for whatever
-/// is the client's fault. Faults of which that page does not speak are described as [`Rfc6749`](super::Rfc6749) describes them.
+/// Answers with the texts of the Redox API's troubleshooting page, byte for byte, and with its
+/// error code `invalid_request` for every fault of the client.
 ///
-/// Some of these texts have quotation marks and one is empty, which RFC 6749, section 5.2, does not allow: they are kept,
-/// because it is these texts that users search for.
+/// Faults that are not on that page are described as by [`Rfc6749`](super::Rfc6749), and faults of
+/// the server are answered as there.
+///
+/// Some of the texts contain quotation marks and one is empty, which RFC 6749, section 5.2, does
+/// not allow. They are kept, because users search for exactly these texts.
 #[derive(Clone, Debug)]
 pub struct Redox {
     key_not_found: Box<str>,
@@ -20,12 +24,12 @@ pub struct Redox {
 }
 
 impl Redox {
-    /// Names the place where clients register their keys, in `Public key not found, check client_id, kid and ..`. Default:
-    /// `Redox dashboard settings`.
+    /// Sets the name of the place where clients register their keys. It ends the text
+    /// `Public key not found, check client_id, kid and ..`. Default: `Redox dashboard settings`.
     ///
     /// # Errors
     ///
-    /// The text is empty or has a character outside those of RFC 6749, appendix A.8.
+    /// Fails if the name is empty or has a character outside those of RFC 6749, appendix A.8.
     pub fn settings_name(mut self, name: &str) -> Result<Self, SettingError> {
         let printable = name.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E));
         if name.is_empty() || !printable {
@@ -37,26 +41,26 @@ impl Redox {
         Ok(self)
     }
 
-    /// Adds an `error_uri` to every answer: a page that explains them. Default: none.
+    /// Adds an `error_uri` to every response: a page that explains the errors. Default: none.
     ///
     /// # Errors
     ///
-    /// The URI is empty or has a character outside those of RFC 6749, appendix A.9.
+    /// Fails if the URI is empty or has a character outside those of RFC 6749, appendix A.9.
     pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
         self.error_uri = Some(checked_uri(uri)?);
         Ok(self)
     }
 
-    /// Keeps the texts and takes the error codes from RFC 6749 and RFC 7521, `invalid_client` foremost. Default: every fault
-    /// of the client is `invalid_request`.
+    /// Keeps the texts, but uses the error codes of RFC 6749 and RFC 7521, mostly `invalid_client`.
+    /// Default: every fault of the client is `invalid_request`.
     #[must_use]
     pub fn standard_codes(mut self) -> Self {
         self.standard_codes = true;
         self
     }
 
-    /// The rows of the troubleshooting page.
-    fn describe(&self, fault: &ClientFault) -> &str {
+    /// Returns the text of the troubleshooting page, or else `standard`.
+    fn describe<'a>(&'a self, fault: &ClientFault, standard: &'a str) -> &'a str {
         use ClientFault as F;
         match fault {
             F::AlgorithmNotAllowed
@@ -88,7 +92,7 @@ impl Redox {
             | F::TooManyParameters
             | F::RepeatedParameter(_)
             | F::CredentialsInQuery
-            | F::SeveralMechanisms(_) => describe(fault),
+            | F::SeveralMechanisms(_) => standard,
         }
     }
 }
@@ -101,25 +105,30 @@ impl Default for Redox {
 
 impl RenderRejection for Redox {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
-        let standard = code(rejection.kind());
-        let (error, description) = match rejection.kind() {
-            RejectionKind::Client(fault) if self.standard_codes => (standard, self.describe(fault)),
-            RejectionKind::Client(fault) => ("invalid_request", self.describe(fault)),
-            RejectionKind::Server(fault) => (standard, describe_ours(fault)),
-        };
-        let body = OAuthError { error, error_description: Some(description), error_uri: self.error_uri.as_deref() };
-        let mut response = respond(rejection.kind(), &body);
-        if error == "invalid_request" && response.status() == StatusCode::UNAUTHORIZED {
-            // Only `invalid_client` is ever a 401 (RFC 6749, section 5.2).
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response.headers_mut().remove(header::WWW_AUTHENTICATE);
+        let mut response = standard_response(rejection.kind());
+        let mut description = response.description;
+        if let RejectionKind::Client(fault) = rejection.kind() {
+            description = self.describe(fault, description);
+            if !self.standard_codes {
+                response = as_invalid_request(response);
+            }
         }
-        response
+        response.respond(Some(description), self.error_uri.as_deref())
     }
 
     fn depends_on_kind_alone(&self) -> bool {
         true
     }
+}
+
+/// Only `invalid_client` may be a 401 (RFC 6749, section 5.2).
+fn as_invalid_request(mut response: ErrorResponse) -> ErrorResponse {
+    response.error = "invalid_request";
+    if response.status == StatusCode::UNAUTHORIZED {
+        response.status = StatusCode::BAD_REQUEST;
+        response.header = None;
+    }
+    response
 }
 
 fn key_not_found(settings: &str) -> Box<str> {

@@ -1,9 +1,9 @@
-//! The answers of a renderer, as the layer gives them.
+//! The responses of a renderer, kept for reuse.
 //!
-//! Most renderers say the same whenever they say why. Such an answer is made when it is first needed, and copied from then on:
-//! to serialise a few words and to put a handful of headers into a map takes longer than all else that a refusal takes.
+//! Most renderers give the same response every time a kind of rejection occurs. Serialising the
+//! body and building the header map takes longer than everything else about a refusal, so such a
+//! response is made once and cloned from then on.
 
-use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -12,76 +12,31 @@ use http::{HeaderValue, Response, header};
 use super::RenderRejection;
 use crate::rejection::{Rejection, RejectionKind};
 
-/// More than twice as many as there are kinds of rejections.
-const PLACES: usize = 256;
-
-/// A renderer, and what it has said.
+/// A renderer, and the responses that it has made.
 pub(crate) struct ResponseCache {
     renderer: Box<dyn RenderRejection>,
-    /// Each kind has a home among these places, and is kept in the first from there on that was free.
-    kept: Box<[OnceLock<Box<Kept>>]>,
-}
-
-struct Kept {
-    kind: RejectionKind,
-    answer: Response<Bytes>,
+    /// One place for each kind. Empty if a response depends on more than the kind.
+    places: Box<[OnceLock<Box<Response<Bytes>>>]>,
 }
 
 impl ResponseCache {
     pub(crate) fn new(renderer: impl RenderRejection) -> Self {
-        let places = if renderer.depends_on_kind_alone() { PLACES } else { 0 };
-        Self { renderer: Box::new(renderer), kept: (0..places).map(|_| OnceLock::new()).collect() }
+        let places = if renderer.depends_on_kind_alone() { RejectionKind::COUNT } else { 0 };
+        Self { renderer: Box::new(renderer), places: (0..places).map(|_| OnceLock::new()).collect() }
     }
 
-    /// The answer to `rejection`, with a `Content-Length` that is right whatever the renderer made.
+    /// Returns the response to `rejection`, with a `Content-Length` that fits its body.
     pub(crate) fn response(&self, rejection: &Rejection) -> Response<Bytes> {
-        let kind = rejection.kind();
-        let (before, after) = self.kept.split_at(home(kind).min(self.kept.len()));
-        for place in after.iter().chain(before) {
-            let kept = place.get_or_init(|| Box::new(Kept { kind: kind.clone(), answer: self.make(rejection) }));
-            if kept.kind == *kind {
-                return kept.answer.clone();
-            }
+        match self.places.get(rejection.kind().index()) {
+            Some(place) => place.get_or_init(|| Box::new(self.render(rejection))).as_ref().clone(),
+            None => self.render(rejection),
         }
-        self.make(rejection)
     }
 
-    fn make(&self, rejection: &Rejection) -> Response<Bytes> {
+    fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let mut response = self.renderer.render(rejection);
         let length = HeaderValue::from(response.body().len());
         response.headers_mut().insert(header::CONTENT_LENGTH, length);
         response
-    }
-}
-
-fn home(kind: &RejectionKind) -> usize {
-    let mut home = Home(0);
-    kind.hash(&mut home);
-    home.0 % PLACES
-}
-
-/// Makes one number of the small numbers that a kind consists of, in a few instructions.
-struct Home(usize);
-
-impl Home {
-    /// Of all odd numbers below 256, that which leaves the fewest kinds without a home of their own: two.
-    const SPREAD: usize = 89;
-
-    fn add(&mut self, number: usize) {
-        self.0 = self.0.wrapping_mul(Self::SPREAD).wrapping_add(number);
-    }
-}
-
-impl Hasher for Home {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.add(usize::from(*byte)));
-    }
-
-    fn write_isize(&mut self, number: isize) {
-        self.add(number.unsigned_abs());
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 as u64
     }
 }

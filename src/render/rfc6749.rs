@@ -1,0 +1,168 @@
+//! The standard vocabulary: how RFC 6749 and RFC 7521 answer each fault.
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+
+use super::RenderRejection;
+use super::response::{ErrorResponse, checked_uri};
+use crate::rejection::{Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind, ServerFault};
+use crate::setting::SettingError;
+
+/// Answers as RFC 6749, section 5.2, and RFC 7521, section 4.2.1, require, with a description of
+/// the first fault.
+///
+/// This is the default for every profile except Redox.
+#[derive(Clone, Debug, Default)]
+pub struct Rfc6749 {
+    error_uri: Option<Box<str>>,
+}
+
+impl Rfc6749 {
+    /// Adds an `error_uri` to every response: a page that explains the errors. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URI is empty or has a character outside those of RFC 6749, appendix A.9.
+    pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
+        self.error_uri = Some(checked_uri(uri)?);
+        Ok(self)
+    }
+}
+
+impl RenderRejection for Rfc6749 {
+    fn render(&self, rejection: &Rejection) -> Response<Bytes> {
+        let response = standard_response(rejection.kind());
+        let description = Some(response.description);
+        response.respond(description, self.error_uri.as_deref())
+    }
+
+    fn depends_on_kind_alone(&self) -> bool {
+        true
+    }
+}
+
+/// Returns the status, code and description for a rejection. The descriptions keep to the
+/// characters of RFC 6749, appendix A.8.
+pub(crate) fn standard_response(kind: &RejectionKind) -> ErrorResponse {
+    match kind {
+        RejectionKind::Client(fault) => client_response(fault),
+        RejectionKind::Server(fault) => server_response(fault),
+    }
+}
+
+/// An unknown client and a client without the key get the same text. That makes guessing client ids
+/// harder, not impossible: a sender who knows a client's `kid`, or may omit it, is told about the
+/// signature, and one who uses the wrong kind of algorithm is told about that. The client's own
+/// developers need these texts. [`Opaque`](super::Opaque) omits them all.
+fn client_response(fault: &ClientFault) -> ErrorResponse {
+    use ClientFault as F;
+    let invalid_request = ErrorResponse::invalid_request;
+    let invalid_client = ErrorResponse::invalid_client;
+    match fault {
+        // RFC 9110, section 15.5.6, requires `Allow`.
+        F::Method => invalid_request("Token requests must use POST")
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)
+            .with_header(header::ALLOW, "POST"),
+        // RFC 9110, section 15.5.16.
+        F::ContentEncoding => invalid_request("Request body must not have a content encoding")
+            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .with_header(header::ACCEPT_ENCODING, "identity"),
+        F::ContentType => invalid_request("Content-Type must be application/x-www-form-urlencoded"),
+        F::BodyTooLarge => invalid_request("Request body too large").with_status(StatusCode::PAYLOAD_TOO_LARGE),
+        F::BodyUnreadable => invalid_request("Request body could not be read"),
+        F::BodyTimeout => {
+            invalid_request("Request body did not arrive in time").with_status(StatusCode::REQUEST_TIMEOUT)
+        }
+        F::FormMalformed => invalid_request("Request body is not valid form data"),
+        F::TooManyParameters => invalid_request("Request body has too many parameters"),
+        F::RepeatedParameter(parameter) => invalid_request(describe_repeated(*parameter)),
+        F::CredentialsInQuery => invalid_request("Client credentials must not be sent in the query string"),
+        F::MissingGrantType => invalid_request("Missing grant_type parameter"),
+        F::UnsupportedGrantType => ErrorResponse::new("unsupported_grant_type", "Grant type is not supported"),
+        F::SeveralMechanisms(scheme) => {
+            invalid_client("More than one client authentication method was used").challenging(*scheme)
+        }
+        F::NoAuthentication(scheme) => invalid_client("Client authentication required").challenging(*scheme),
+        F::MissingAssertionType => invalid_request("Missing client_assertion_type parameter"),
+        F::UnsupportedAssertionType => invalid_request("Unsupported client_assertion_type"),
+        F::MissingAssertion => invalid_request("Missing client_assertion parameter"),
+        F::AssertionTooLong => invalid_client("Client assertion is too long"),
+        F::NotThreeParts => invalid_client("Client assertion must have three components"),
+        F::Encrypted => invalid_client("Encrypted client assertions are not supported"),
+        F::Malformed => invalid_client("Client assertion is not a valid JWT"),
+        F::KidMissing | F::KidNeeded => invalid_client("JWT header 'kid' is required"),
+        F::KidInvalid => invalid_client("JWT header 'kid' is invalid"),
+        F::AlgorithmNotAllowed => invalid_client("Signing algorithm is not allowed"),
+        F::AlgorithmNotRegistered => invalid_client("Signing algorithm does not match the registered one"),
+        F::CriticalHeader => invalid_client("Unsupported critical header parameter"),
+        F::Claim(claim, fault) => invalid_client(describe_claim(*claim, *fault)),
+        F::ClientIdMismatch => invalid_client("client_id does not match the client assertion"),
+        F::UnknownClient | F::NoKey | F::AmbiguousKey | F::WeakKey => invalid_client("Client authentication failed"),
+        F::MethodNotRegistered => invalid_client("Authentication method is not registered for this client"),
+        F::KeySetUnavailable => invalid_client("Client key set could not be retrieved"),
+        F::JkuMismatch => invalid_client("JWT header 'jku' does not match the registered key set URL"),
+        F::BadSignature => invalid_client("Client assertion signature is invalid"),
+        F::Replayed => invalid_client("Client assertion has already been used"),
+    }
+}
+
+fn describe_claim(claim: Claim, fault: ClaimFault) -> &'static str {
+    use ClaimFault::{Future, Malformed, Missing, Past, Unexpected};
+    match (claim, fault) {
+        (Claim::Iss, _) => "Unexpected iss claim",
+        (Claim::Sub, _) => "Unexpected sub claim",
+        (Claim::Jti, _) => "Unexpected jti claim",
+        (Claim::Aud, _) => "Unexpected aud claim",
+        (Claim::Typ, _) => "Unexpected JWT type",
+        (Claim::Iat, Missing) => "Missing iat claim",
+        (Claim::Iat, Malformed | Unexpected) => "The iat claim must be a number",
+        (Claim::Iat, Past) => "iat is too far in the past",
+        (Claim::Iat, Future) => "iat is in the future",
+        (Claim::Nbf, Malformed | Unexpected) => "The nbf claim must be a number",
+        (Claim::Nbf, Missing | Past | Future) => "Client assertion is not yet valid",
+        (Claim::Exp, Missing) => "Missing exp claim",
+        (Claim::Exp, Malformed | Unexpected) => "The exp claim must be a number",
+        (Claim::Exp, Past) => "Client assertion has expired",
+        (Claim::Exp, Future) => "exp is too far in the future",
+    }
+}
+
+fn describe_repeated(parameter: Parameter) -> &'static str {
+    match parameter {
+        Parameter::ClientAssertion => "Parameter 'client_assertion' must not be repeated",
+        Parameter::ClientAssertionType => "Parameter 'client_assertion_type' must not be repeated",
+        Parameter::ClientId => "Parameter 'client_id' must not be repeated",
+        Parameter::ClientSecret => "Parameter 'client_secret' must not be repeated",
+        Parameter::Code => "Parameter 'code' must not be repeated",
+        Parameter::CodeVerifier => "Parameter 'code_verifier' must not be repeated",
+        Parameter::GrantType => "Parameter 'grant_type' must not be repeated",
+        Parameter::RedirectUri => "Parameter 'redirect_uri' must not be repeated",
+        Parameter::RefreshToken => "Parameter 'refresh_token' must not be repeated",
+        Parameter::Scope => "Parameter 'scope' must not be repeated",
+    }
+}
+
+/// A client need not know what the server lacks, only whether to try again. The two codes are
+/// defined for the authorization endpoint (RFC 6749, section 4.1.2.1); at the token endpoint they
+/// are an extension.
+fn server_response(fault: &ServerFault) -> ErrorResponse {
+    use ServerFault as F;
+    let unavailable = |description| {
+        ErrorResponse::new("temporarily_unavailable", description).with_status(StatusCode::SERVICE_UNAVAILABLE)
+    };
+    match fault {
+        F::Clock | F::Registry | F::KeySetFetch | F::ReplayStore | F::Timer => {
+            unavailable("The authorization server is temporarily unavailable").with_retry_after("5")
+        }
+        // A signature check takes less than a millisecond, so the shortest possible delay is ample.
+        F::Overloaded => unavailable("The authorization server is temporarily unavailable").with_retry_after("1"),
+        // RFC 6585, section 4.
+        F::ClientOverloaded => unavailable("Too many requests of this client at once")
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_retry_after("1"),
+        F::MountedTwice | F::BodyConsumed => {
+            ErrorResponse::new("server_error", "The authorization server is misconfigured")
+                .with_status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
