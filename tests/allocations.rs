@@ -1,5 +1,6 @@
-//! What a request takes from the Rust heap, so that nothing creeps in: an accepted one, one for another path, and what the
-//! replay store keeps. The allocator counts; what the C library takes for its big numbers is not seen.
+//! Allocations on the Rust heap, so that none creeps in: for an accepted request, for one of
+//! another path, and for the replay store. The allocator counts. Memory that the C library takes
+//! for its big numbers is not seen.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -25,7 +26,7 @@ use tower_client_assertion::replay::{Admission, MemoryReplay, ReplayKey, ReplayS
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, Policy, TokenRequest, Verifier};
 
-/// Requests of each kind. The replay store grows now and then, so what counts is the median.
+/// The number of requests of each kind. The replay store grows now and then, so the median counts.
 const REQUESTS: usize = 33;
 const SECRET: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
@@ -55,7 +56,7 @@ fn forms(signer: &Signer) -> Vec<Bytes> {
     (0..REQUESTS).map(form).collect()
 }
 
-/// How often the median input makes `run` allocate.
+/// The number of allocations of `run` for the median input.
 fn allocations<T>(inputs: Vec<T>, mut run: impl FnMut(T)) -> u64 {
     let mut counts: Vec<_> = inputs.into_iter().map(|input| measure(|| run(input)).count_total).collect();
     counts.sort_unstable();
@@ -74,7 +75,7 @@ fn verification_allocates_nothing() {
 }
 
 #[test]
-fn an_assertion_too_long_for_the_stack_is_decoded_into_one_allocation() {
+fn long_assertions_are_decoded_into_one_allocation() {
     let signer = Signer::ml_dsa("ML-DSA-44", "key-1");
     let verifier = verifier(&signer);
     let count = allocations(forms(&signer), |form| {
@@ -83,7 +84,7 @@ fn an_assertion_too_long_for_the_stack_is_decoded_into_one_allocation() {
     assert!(count <= 1, "{count}");
 }
 
-/// Counts its clones, and so those of the service that holds it.
+/// Counts its clones, and thereby those of the service that holds it.
 #[derive(Debug, Default)]
 struct Clones(Arc<AtomicUsize>);
 
@@ -107,8 +108,8 @@ fn requests(path: &str, forms: Vec<Bytes>) -> Vec<Request<Full<Bytes>>> {
 }
 
 #[test]
-fn an_accepted_request_allocates_for_its_extensions_alone() {
-    // A map, a box for the identity, and what the map grows by: all of them `http`'s.
+fn accepted_requests_allocate_for_extensions_only() {
+    // `http` allocates a map, a box for the identity, and room for the map to grow.
     for signer in signers() {
         let mut service = guarded(&signer, Clones::default());
         let count = allocations(requests("/token", forms(&signer)), |request| {
@@ -120,8 +121,8 @@ fn an_accepted_request_allocates_for_its_extensions_alone() {
 }
 
 #[test]
-fn a_refused_request_allocates_for_the_headers_and_the_extensions_of_its_answer_alone() {
-    // Two for a map of headers, and three for extensions. What is said was put into words before.
+fn refused_requests_allocate_for_headers_and_extensions_only() {
+    // Two for the map of headers, and three for extensions. The body was rendered before.
     let signer = Signer::es256("key-1");
     let stranger = |_| form(&Jwt::by(&signer, CLIENT).claim("aud", "https://other.example.com").signed()).into();
     let refused = [(0..REQUESTS).map(stranger).collect(), vec![Bytes::new(); REQUESTS]];
@@ -136,7 +137,7 @@ fn a_refused_request_allocates_for_the_headers_and_the_extensions_of_its_answer_
 }
 
 #[test]
-fn a_request_for_another_path_allocates_nothing_and_clones_nothing() {
+fn requests_for_other_paths_allocate_and_clone_nothing() {
     let (signer, clones) = (Signer::es256("key-1"), Arc::default());
     let mut service = guarded(&signer, Clones(Arc::clone(&clones)));
     let before = clones.load(Ordering::Relaxed);
@@ -164,7 +165,7 @@ fn a_replay_store_takes_at_most_32_bytes_for_a_live_entry() {
     let store = MemoryReplay::new(2 * LIVE).unwrap();
     let filled = measure(|| (0..LIVE).for_each(|jti| admit(&store, (jti % 10, jti), NOW)));
     assert!(filled.bytes_current <= 32 * LIVE as i64, "grown: {}", filled.bytes_current);
-    // As many expire as come, twice over.
+    // Entries expire as fast as they arrive, twice over.
     let steady = measure(|| {
         for jti in LIVE..3 * LIVE {
             let now = NOW + (jti * 10 / LIVE) as u64;
@@ -176,11 +177,11 @@ fn a_replay_store_takes_at_most_32_bytes_for_a_live_entry() {
 }
 
 #[test]
-fn a_replay_store_gives_back_what_has_expired() {
+fn a_replay_store_frees_expired_entries() {
     const LIVE: usize = 50_000;
     let store = MemoryReplay::new(4 * LIVE).unwrap();
     let filled = measure(|| (0..LIVE).for_each(|jti| admit(&store, (jti, jti), NOW)));
-    // Another generation of a tenth as many entries and clients, several times over.
+    // A new generation with a tenth of the entries and clients, several times over.
     let replaced = measure(|| {
         for generation in 1..40 {
             (0..LIVE / 10).for_each(|jti| admit(&store, (generation * LIVE + jti, jti), NOW + 10 * generation as u64));

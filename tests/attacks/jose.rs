@@ -1,5 +1,5 @@
-//! The mistakes that others have made and the attacks that followed, one test for each that this code can meet. Their numbers
-//! are those of the project's list of pitfalls; from `e25` on they are in `pitfalls_of_requests.rs`.
+//! Attacks on the JWT itself, and mistakes that other implementations have made. The numbers are
+//! those of the pitfalls in `tests/README.md`.
 
 use crate::common::attempt::{Attempt, Change, description, send};
 use crate::common::{CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, key_set};
@@ -36,7 +36,7 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Signed by the client's key over exactly these two texts.
+/// A request whose assertion has exactly these two texts, signed by the client's key.
 fn raw(header: &str, claims: &str) -> Attempt {
     let assertion = SIGNER.sign(header, claims);
     Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion))
@@ -44,7 +44,7 @@ fn raw(header: &str, claims: &str) -> Attempt {
 
 const HEADER: &str = r#"{"alg":"ES384","kid":"key-1"}"#;
 
-/// Right claims, with `more` before their closing brace.
+/// Valid claims, with `more` before the closing brace.
 fn claims(more: &str) -> String {
     let jwt = Jwt::new().claim("aud", ISSUER);
     serde_json::to_string(&jwt.claims).unwrap().replace('}', &format!("{more}}}"))
@@ -66,7 +66,7 @@ fn e01_no_spelling_of_none_is_an_algorithm() {
 }
 
 #[test]
-fn e02_a_public_key_is_no_secret() {
+fn e02_a_public_key_is_never_used_as_a_secret() {
     let rsa = Signer::rsa("RS256", "key-1");
     let layer = layer_of(Policy::OIDC, &[rsa.jwk()]);
     let jwk = rsa.jwk();
@@ -84,7 +84,7 @@ fn e02_a_public_key_is_no_secret() {
 }
 
 #[test]
-fn e03_an_rsa_key_serves_the_one_algorithm_that_was_named() {
+fn e03_an_rsa_key_is_used_with_the_named_algorithm_only() {
     let signer: &Signer = Box::leak(Box::new(Signer::rsa("RS256", "key-1")));
     let layer = |policy, members: Value| {
         let (Value::Object(mut jwk), Value::Object(members)) = (signer.jwk(), members) else { unreachable!() };
@@ -128,7 +128,7 @@ fn e04_e05_e06_a_header_neither_supplies_nor_finds_a_key() {
 }
 
 #[test]
-fn e07_e08_whatever_is_critical_is_not_understood() {
+fn e07_e08_critical_extensions_are_refused() {
     let layer = layer();
     for crit in [
         json!(["exp"]),
@@ -149,7 +149,7 @@ fn e07_e08_whatever_is_critical_is_not_understood() {
 }
 
 #[test]
-fn e09_no_member_occurs_twice_in_any_spelling() {
+fn e09_repeated_members_are_refused_in_any_spelling() {
     let layer = layer();
     for more in [r#","iss":"x""#, r#","\u0069ss":"clinic-7""#, r#","x":1,"x":1"#, r#","x":1,"\u0078":2"#] {
         assert_told(&layer, &raw(HEADER, &claims(more)), Some(MALFORMED), more);
@@ -164,7 +164,7 @@ fn e09_no_member_occurs_twice_in_any_spelling() {
 }
 
 #[test]
-fn e10_a_date_is_a_number_that_a_double_holds() {
+fn e10_dates_are_numbers_that_a_double_can_hold() {
     let layer = layer();
     let number = "The exp claim must be a number";
     for (exp, text) in [
@@ -196,7 +196,7 @@ fn e10_a_date_is_a_number_that_a_double_holds() {
 }
 
 #[test]
-fn e11_now_must_be_before_exp_and_a_fraction_counts() {
+fn e11_now_must_be_before_exp_to_the_fraction() {
     let layer = layer_of(Policy::RFC7523.expiry_skew(std::time::Duration::ZERO), &[SIGNER.jwk()]);
     let now = NOW as f64;
     for (exp, accepted) in [(now, false), (now - 0.001, false), (now + 0.5, true), (now + 1.0, true)] {
@@ -209,7 +209,7 @@ fn e11_now_must_be_before_exp_and_a_fraction_counts() {
 }
 
 #[test]
-fn e12_an_issuer_is_a_string_and_what_is_missing_is_not_fine() {
+fn e12_iss_is_a_string_and_missing_claims_are_refused() {
     let layer = layer();
     let cases: &[(&str, Change, &str)] = &[
         ("iss array", |a| a.claim("iss", json!([CLIENT])), ISS),
@@ -223,7 +223,7 @@ fn e12_an_issuer_is_a_string_and_what_is_missing_is_not_fine() {
 }
 
 #[test]
-fn e13_e14_one_odd_key_takes_no_other_down() {
+fn e13_e14_one_odd_key_does_not_affect_the_others() {
     let odd = [
         json!({"kty": "AKP", "alg": "ML-DSA-99", "kid": "a", "pub": "AA"}),
         json!({"kty": "OKP", "crv": "X25519", "kid": "b", "x": "AA"}),
@@ -237,7 +237,7 @@ fn e13_e14_one_odd_key_takes_no_other_down() {
     assert_eq!((keys.len(), keys.skipped().len()), (1, 6));
     let layer = layer_of(Policy::RFC7523, &jwks);
     assert_told(&layer, &Attempt::at_issuer(|_| {}), None, "the good one");
-    // An algorithm that we do not know is no malformed header.
+    // An unknown algorithm is not a malformed header.
     for alg in ["Ed448", "ES256K", "ML-DSA-99", "x"] {
         assert_told(&layer, &Attempt::at_issuer(|a| a.jose("alg", alg)), Some(ALG), alg);
     }
@@ -250,7 +250,7 @@ fn e13_e14_one_odd_key_takes_no_other_down() {
     }
 }
 
-/// One key beside a good one, and why it is not used.
+/// Asserts why this key is skipped beside a usable one.
 #[track_caller]
 fn assert_skipped(jwk: &Value, reason: SkipReason) {
     let keys = key_set(&[jwk.clone(), SIGNER.jwk()]);
@@ -258,7 +258,7 @@ fn assert_skipped(jwk: &Value, reason: SkipReason) {
 }
 
 #[test]
-fn e15_e28_e29_e31_keys_that_are_weak_or_none_are_not_used() {
+fn e15_e28_e29_e31_weak_and_invalid_keys_are_skipped() {
     let with = |members: Value| {
         let kty = members["kty"].as_str().unwrap();
         let base = match kty {
@@ -334,7 +334,7 @@ fn e17_text_is_strict_utf_8() {
 }
 
 #[test]
-fn e18_e19_an_assertion_has_one_spelling_and_nothing_around_it() {
+fn e18_e19_an_assertion_has_one_spelling() {
     let layer = layer();
     type Mangled = (&'static str, fn(String) -> String, &'static str);
     let mangles: &[Mangled] = &[
@@ -354,7 +354,7 @@ fn e18_e19_an_assertion_has_one_spelling_and_nothing_around_it() {
     }
 }
 
-/// The last of four characters carries two bits that no byte needs; 97 bytes leave four.
+/// The last of four characters carries two bits that no byte needs. 97 bytes leave four such bits.
 fn stray_bits(text: String) -> String {
     let (input, signature) = text.rsplit_once('.').unwrap();
     let longer = [URL_SAFE_NO_PAD.decode(signature).unwrap(), vec![0]].concat();
@@ -363,7 +363,7 @@ fn stray_bits(text: String) -> String {
 }
 
 #[test]
-fn e20_e21_e22_no_other_serialization_encryption_or_nesting() {
+fn e20_e21_e22_only_compact_signed_jwts_are_accepted() {
     let layer = layer();
     let refused = |assertion: &str| {
         description(&send(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", assertion))))
@@ -383,7 +383,7 @@ fn e20_e21_e22_no_other_serialization_encryption_or_nesting() {
 }
 
 #[test]
-fn e23_e24_an_audience_is_us_alone_and_not_our_url() {
+fn e23_e24_aud_is_the_issuer_alone() {
     let layer = layer();
     for aud in [
         json!([ISSUER, "https://evil.example"]),

@@ -1,7 +1,6 @@
-//! The second half of `pitfalls.rs`: values, replays, forms and what is told, from `e25` on.
-//!
-//! Those that only concern key sets by URL (E35, E40 to E44) are not here; that a replay store forgets by its own clock (E40) is
-//! in `replay.rs`, and `e56`, of several endpoints, in `endpoint.rs`.
+//! Attacks on requests: values, replays, forms and answers. The numbers are those of the pitfalls
+//! in `tests/README.md`. Pitfalls of key sets by URL are in `tests/jwks/`, of clocks in
+//! `tests/replay/memory.rs`, and of several endpoints in `tests/http/endpoint.rs`.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -37,7 +36,7 @@ const NOT_A_FORM: &str = "Request body is not valid form data";
 const SIGNATURE: &str = "Client assertion signature is invalid";
 const REPLAYED: &str = "Client assertion has already been used";
 
-/// With the strictest of the profiles that no vendor has written.
+/// The strictest profile that is not a vendor's.
 fn strict() -> Fixture {
     fixture().policy(Policy::RFC7523).at_issuer()
 }
@@ -63,7 +62,7 @@ fn assert_all_told(cases: &[(&str, Change, Option<&str>)]) {
 }
 
 #[test]
-fn e25_e55_empty_is_missing_and_another_type_is_no_string() {
+fn e25_e55_empty_strings_and_wrong_types_are_refused() {
     assert_all_told(&[
         ("iss", |a| a.claim("iss", ""), Some(ISS)),
         ("sub", |a| a.claim("sub", ""), Some(SUB)),
@@ -91,7 +90,7 @@ const NASTY: [&str; 8] = [
 ];
 
 #[test]
-fn e26_e53_e54_what_a_sender_names_is_compared_and_escaped_and_never_repeated() {
+fn e26_e53_e54_sent_values_are_escaped_and_never_echoed() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
     let events = move |event: &Event<'_>| {
@@ -126,9 +125,9 @@ fn e26_e53_e54_what_a_sender_names_is_compared_and_escaped_and_never_repeated() 
     ]);
 }
 
-/// RFC 6749, appendix A.1: a client id is printable ASCII, so there is nothing to normalise.
+/// RFC 6749, appendix A.1: a client id is printable ASCII, so there is nothing to normalize.
 #[test]
-fn e27_confusables_are_no_client_ids() {
+fn e27_confusable_client_ids_are_refused() {
     for id in
         ["clinic\u{2010}7", "\u{441}linic-7", "clinic-\u{ff17}", "cli\u{301}nic-7", "clinic-7\u{200b}", "ｃlinic-7"]
     {
@@ -142,7 +141,7 @@ fn e27_confusables_are_no_client_ids() {
 
 /// CVE-2022-21449, and the other encoding of the same numbers.
 #[test]
-fn e30_an_ecdsa_signature_is_two_numbers_of_fixed_length_neither_of_them_zero() {
+fn e30_ecdsa_signatures_are_two_fixed_length_nonzero_numbers() {
     let layer = layer();
     let n = "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
     let n: Vec<u8> = (0..n.len()).step_by(2).map(|at| u8::from_str_radix(&n[at..at + 2], 16).unwrap()).collect();
@@ -167,7 +166,7 @@ fn e30_an_ecdsa_signature_is_two_numbers_of_fixed_length_neither_of_them_zero() 
 }
 
 #[test]
-fn e32_e33_secrets_and_keys_for_something_else_are_not_used() {
+fn e32_e33_secrets_and_keys_for_other_uses_are_skipped() {
     let with = |members: Value| {
         let (Value::Object(mut jwk), Value::Object(members)) = (SIGNER.jwk(), members) else { unreachable!() };
         jwk.extend(members);
@@ -194,7 +193,7 @@ fn e32_e33_secrets_and_keys_for_something_else_are_not_used() {
 }
 
 #[test]
-fn e34_two_keys_of_one_kid_are_refused_or_tried_as_the_profile_says() {
+fn e34_keys_sharing_a_kid_follow_the_profile() {
     let other = Signer::es384("key-1");
     for (policy, accepted) in [(Policy::RFC7523.key_trials(1), false), (Policy::RFC7523, true)] {
         let verifier = strict().policy(policy).keys(&[other.jwk(), SIGNER.jwk()]).build();
@@ -203,7 +202,7 @@ fn e34_two_keys_of_one_kid_are_refused_or_tried_as_the_profile_says() {
 }
 
 #[test]
-fn e36_of_many_requests_with_one_assertion_at_once_one_wins() {
+fn e36_concurrent_replays_are_accepted_exactly_once() {
     let verifier = strict().build();
     for _ in 0..20 {
         let body = form(&jwt(CLIENT).signed());
@@ -221,7 +220,7 @@ fn e36_of_many_requests_with_one_assertion_at_once_one_wins() {
 }
 
 #[test]
-fn e37_a_jti_is_its_clients_own_wherever_the_border_lies() {
+fn e37_a_jti_is_scoped_to_its_client() {
     let clients = ["a", "ab", "a b"].map(|id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap());
     let verifier = strict().clients(clients).build();
     for (client, jti) in [("a", "bc"), ("ab", "c"), ("a", "b c"), ("a b", "c"), ("ab", "bc"), ("a b", "bc")] {
@@ -232,7 +231,7 @@ fn e37_a_jti_is_its_clients_own_wherever_the_border_lies() {
 }
 
 #[test]
-fn e38_nothing_is_remembered_for_ever_and_what_is_full_is_closed() {
+fn e38_replay_memory_is_bounded_and_full_stores_refuse() {
     assert_all_told(&[
         ("no exp", |a| a.drop_claim("exp"), Some("Missing exp claim")),
         ("a huge exp", |a| a.claim("exp", 1e15), Some("exp is too far in the future")),
@@ -249,7 +248,7 @@ fn e38_nothing_is_remembered_for_ever_and_what_is_full_is_closed() {
 }
 
 #[test]
-fn e39_the_unproven_neither_burn_a_jti_nor_fill_the_store() {
+fn e39_forged_assertions_use_up_neither_jti_nor_store() {
     let store = Arc::new(MemoryReplay::new(10).unwrap());
     let layer = strict().replay(Arc::clone(&store)).layer();
     let mut attempt = Attempt::at_issuer(|a| a.mangle = flip_signature);
@@ -264,7 +263,7 @@ fn e39_the_unproven_neither_burn_a_jti_nor_fill_the_store() {
 }
 
 #[test]
-fn e45_e46_e47_a_form_is_read_in_one_way_only() {
+fn e45_e46_e47_forms_have_one_reading() {
     let repeated = |name: &str| format!("Parameter '{name}' must not be repeated");
     let layer = layer();
     for tail in ["&client_id=%", "&client_id=%zz", "&client_id=%c0%af", "&client_id=%ff", "&client_id=%ed%a0%80"] {
@@ -307,7 +306,7 @@ fn e45_e46_e47_a_form_is_read_in_one_way_only() {
 }
 
 #[test]
-fn e48_e49_the_handler_gets_the_same_bytes_and_the_true_identity() {
+fn e48_e49_the_handler_gets_the_same_bytes_and_true_identity() {
     let clients = [client(), Client::new("admin", key_set(&[SIGNER.jwk()])).unwrap()];
     let verifier = strict().clients(clients).build();
     let spoofed = verify(&verifier, &form(&jwt("admin").signed())).unwrap();
@@ -332,7 +331,7 @@ fn e48_e49_the_handler_gets_the_same_bytes_and_the_true_identity() {
 }
 
 #[test]
-fn e50_who_is_known_cannot_be_read_off_a_refusal() {
+fn e50_a_refusal_does_not_reveal_known_clients() {
     let layer = layer();
     let unknown = send(&layer, &Attempt::of(&SIGNER, jwt("nobody")));
     let no_key = send(&layer, &Attempt::at_issuer(|a| a.jose("kid", "key-2")));
@@ -342,7 +341,7 @@ fn e50_who_is_known_cannot_be_read_off_a_refusal() {
     );
     assert_eq!(unknown.body(), r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#);
 
-    // Who would rather have its own engineers guess than strangers know.
+    // For servers that prefer to reveal nothing, not even to a client's engineers.
     let client = client().signing_alg(Algorithm::ES384).unwrap();
     let opaque = strict().policy(Policy::OIDC).clients([client]).layer().render(Opaque);
     let refused = [
@@ -364,7 +363,7 @@ fn e50_who_is_known_cannot_be_read_off_a_refusal() {
 }
 
 #[test]
-fn e51_e52_no_other_jwt_is_an_assertion() {
+fn e51_e52_other_kinds_of_jwt_are_refused() {
     assert_all_told(&[
         ("access token", |a| a.jose("typ", "at+jwt"), Some(TYP)),
         ("DPoP proof", |a| a.jose("typ", "dpop+jwt"), Some(TYP)),
@@ -393,6 +392,6 @@ fn e51_e52_no_other_jwt_is_an_assertion() {
             Some("Client authentication required"),
         ),
     ]);
-    // A grant beside an assertion is the handler's business, whatever it is.
+    // A grant beside an assertion is up to the handler.
     assert_eq!(told(&layer(), &Attempt::at_issuer(|a| a.tail = "&assertion=junk")), None);
 }

@@ -1,4 +1,4 @@
-//! A token request over HTTP that is right in everything, in all the parts that a test may want to break.
+//! A valid token request over HTTP, in parts that a test can break.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,11 +14,11 @@ pub struct Attempt {
     pub query: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub form: Vec<(&'static str, String)>,
-    /// Appended to the form as it is.
+    /// Appended to the form unchanged.
     pub tail: &'static str,
     pub jwt: Jwt,
     pub signer: &'static Signer,
-    /// Done to the signed assertion.
+    /// Applied to the signed assertion.
     pub mangle: fn(String) -> String,
 }
 
@@ -45,7 +45,7 @@ impl Attempt {
         attempt
     }
 
-    /// Of the strict profiles: it addresses the issuer.
+    /// A request of the profiles whose audience is the issuer.
     pub fn at_issuer(change: impl Fn(&mut Self)) -> Self {
         Self::with(|attempt| {
             attempt.claim("aud", ISSUER);
@@ -103,7 +103,7 @@ impl Attempt {
     }
 }
 
-/// The answer; an accepted request is answered by the handler with 200 and `null`.
+/// Sends the request. The handler answers an accepted one with 200 and `null`.
 pub fn send(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) -> Response<Bytes> {
     let handler = service_fn(|request: Request<Full<Bytes>>| async move {
         assert!(request.extensions().get::<ClientIdentity>().is_some(), "a handler sees an identity");
@@ -114,19 +114,19 @@ pub fn send(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) ->
     Response::from_parts(parts, now_or_never(body.collect()).unwrap().to_bytes())
 }
 
-/// What the client is told: the `error_description` of a refusal.
+/// The `error_description` of a refusal.
 pub fn description(response: &Response<Bytes>) -> Option<String> {
     let body: Value = serde_json::from_slice(response.body()).unwrap();
     body["error_description"].as_str().map(str::to_owned)
 }
 
-/// The status and the parsed body of the answer.
+/// Sends the request. Returns the status and the parsed body of the response.
 pub fn answer(layer: &ClientAssertionLayer<PreservedBodies>, attempt: &Attempt) -> (u16, Value) {
     let response = send(layer, attempt);
     (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
 }
 
-/// Changes one bit of the signature, keeping it well-formed base64url.
+/// Changes one bit of the signature, which stays well-formed base64url.
 pub fn flip_signature(text: String) -> String {
     let start = text.rfind('.').unwrap() + 1;
     let flipped = if text[start..].starts_with('A') { "B" } else { "A" };

@@ -1,4 +1,4 @@
-//! A client's web server, on loopback, that answers as a test tells it to.
+//! A web server of a client, on loopback, that answers as a test says.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -16,11 +16,11 @@ use tokio_rustls::TlsAcceptor;
 pub enum Reply {
     /// Sends these bytes and closes.
     Bytes(Vec<u8>),
-    /// Sends these bytes, and then nothing, and keeps the connection open.
+    /// Sends these bytes and keeps the connection open.
     Stall(Vec<u8>),
-    /// Sends these bytes, and then one more each half second.
+    /// Sends these bytes, and then another byte each half second.
     Drip(Vec<u8>),
-    /// Sends the first bytes, and then the others again and again.
+    /// Sends the first bytes, and then the others without end.
     Endless(Vec<u8>, Vec<u8>),
 }
 
@@ -53,7 +53,7 @@ struct Shared {
     reply: Mutex<Reply>,
     requests: Mutex<Vec<String>>,
     connections: Mutex<usize>,
-    /// Those of the connections that are open.
+    /// How many connections are open.
     open: watch::Sender<usize>,
 }
 
@@ -79,7 +79,7 @@ impl KeyServer {
         format!("http://{}/keys", self.address)
     }
 
-    /// Answers in this way from now on.
+    /// Sets the reply to further requests.
     pub fn reply(&self, reply: Reply) {
         *self.shared.reply.lock().unwrap() = reply;
     }
@@ -130,7 +130,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAccept
     }
 }
 
-/// Errors mean that the other side has gone, and then there is nothing left to do.
+/// Errors mean that the peer is gone, so there is nothing left to do.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -151,7 +151,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared
         return;
     }
     while let Some((chunk, pause)) = &mut rest {
-        // A peer that has gone ends the pause too.
+        // A peer that is gone also ends the pause.
         let mut byte = [0];
         tokio::select! {
             _ = stream.read(&mut byte) => return,

@@ -1,5 +1,5 @@
-//! What the tests share: keys, assertions that are right in everything until a test breaks them, and a verifier at a fixed
-//! time that knows one client.
+//! What the tests share: keys, assertions that are valid until a test breaks them, and a verifier
+//! at a fixed time that knows one client.
 
 #![allow(dead_code, unreachable_pub, missing_docs, missing_debug_implementations)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -53,7 +53,7 @@ enum PrivateKey {
     Secret(Box<hmac::Key>),
 }
 
-/// A client's private key, with the names under which it signs.
+/// A private key of a client, with its algorithm and `kid`.
 pub struct Signer {
     pub alg: &'static str,
     pub kid: &'static str,
@@ -172,7 +172,7 @@ impl Signer {
         }
     }
 
-    /// A JWS of exactly these two texts.
+    /// Signs exactly these two texts as a JWS.
     pub fn sign(&self, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let input = format!("{}.{}", encode(header.as_ref()), encode(claims.as_ref()));
@@ -190,7 +190,7 @@ pub fn fresh_jti() -> String {
     format!("jti-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The header and claims of an assertion, right in everything.
+/// The header and claims of a valid assertion.
 #[derive(Clone)]
 pub struct Jwt {
     pub header: Map<String, Value>,
@@ -284,8 +284,8 @@ pub struct Fixture {
     audience: bool,
 }
 
-/// Unless told otherwise, the verifier applies the Redox profile at [`AUDIENCE`], knows [`client`], has an empty
-/// replay store, and its clock stands at [`NOW`].
+/// Unless told otherwise, the verifier applies the Redox profile at [`AUDIENCE`], knows [`client`],
+/// has an empty replay store, and its clock stands at [`NOW`].
 pub fn fixture() -> Fixture {
     Fixture {
         policy: Policy::REDOX,
@@ -312,7 +312,7 @@ impl Fixture {
         Self { issuer: true, audience: true, ..self }
     }
 
-    /// Sets neither.
+    /// Sets neither an issuer nor a URL.
     pub fn at_no_address(self) -> Self {
         Self { issuer: false, audience: false, ..self }
     }
@@ -370,13 +370,13 @@ pub fn verify(verifier: &Verifier, form: &str) -> Result<ClientIdentity, Rejecti
     now_or_never(verifier.verify(&TokenRequest::new(form.as_bytes())))
 }
 
-/// What becomes of an assertion; panics if the server is at fault.
+/// The outcome of an assertion. Panics if the server is at fault.
 #[track_caller]
 pub fn outcome(verifier: &Verifier, assertion: &str) -> Result<ClientIdentity, ClientFault> {
     verify(verifier, &form(assertion)).map_err(client_fault)
 }
 
-/// Why the client was refused; panics if the server is at fault.
+/// Why the client was refused. Panics if the server is at fault.
 #[track_caller]
 pub fn client_fault(rejection: Rejection) -> ClientFault {
     match rejection.kind() {
@@ -385,7 +385,7 @@ pub fn client_fault(rejection: Rejection) -> ClientFault {
     }
 }
 
-/// Why this response refuses its request, if it does.
+/// Why the request of this response was refused, if it was.
 pub fn kind<B>(response: &Response<B>) -> Option<RejectionKind> {
     response.extensions().get().map(Rejection::kind).cloned()
 }
@@ -400,7 +400,7 @@ pub fn body_of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response
     now_or_never(response.into_body().collect()).unwrap().to_bytes()
 }
 
-/// The output of a future that waits for nothing.
+/// The output of a future that is ready.
 #[track_caller]
 pub fn now_or_never<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -456,7 +456,8 @@ impl TempFile {
     }
 }
 
-/// The path of an example. Cargo has no variable for it, but puts examples into a directory beside that of the tests.
+/// The path of an example. Cargo has no variable for it, but puts examples into a directory beside
+/// that of the tests.
 pub fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();

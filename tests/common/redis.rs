@@ -1,4 +1,5 @@
-//! Redis servers of the tests' own: on free ports of the loopback, with a directory each, and gone when they are dropped.
+//! Redis servers for tests, each on a free port of the loopback with its own directory. They stop
+//! when they are dropped.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -16,9 +17,9 @@ use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder,
 
 use super::TempDir;
 
-/// Years before the clock of any server, which must not matter.
+/// Years behind the clock of any server, which must not matter.
 use super::NOW;
-/// How long what should happen may take before the test gives up.
+/// How long a test waits for an expected event.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -26,7 +27,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout.unwrap_or_else(|_| panic!("{what} did not come within {PATIENCE:?}"))
 }
 
-/// Asks again until the answer is yes.
+/// Waits until the condition holds.
 pub async fn until(what: &str, asked: impl AsyncFn() -> bool) {
     let again = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
@@ -37,11 +38,11 @@ pub async fn until(what: &str, asked: impl AsyncFn() -> bool) {
     soon(what, again).await;
 }
 
-/// A port that nobody listened on a moment ago.
+/// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // The ports of a cluster's bus lie 10,000 higher.
+        // The bus of a cluster uses ports 10,000 higher.
         if port < 55_000 {
             return port;
         }
@@ -69,7 +70,7 @@ impl Redis {
             if let Some(child) = spawn(port, &arguments, directory.path()).await {
                 return Self { port, arguments, directory, child };
             }
-            // Somebody else was faster on that port.
+            // Another process has taken the port meanwhile.
         }
     }
 
@@ -77,7 +78,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// With patience, for a machine that has other things to do.
+    /// With long deadlines, for a busy machine.
     pub fn builder(&self) -> RedisReplayBuilder {
         patient(RedisReplay::standalone(self.url()))
     }
@@ -86,7 +87,7 @@ impl Redis {
         self.builder().connect().await.unwrap()
     }
 
-    /// The answer to a command whose words have no spaces.
+    /// Returns the answer to a command whose words contain no spaces.
     pub async fn ask(&self, command: &str) -> String {
         ask(self.port, command).await
     }
@@ -95,17 +96,17 @@ impl Redis {
         signal(self.child.id().unwrap(), name).await;
     }
 
-    /// `SIGKILL`, and gone when this returns.
+    /// Sends `SIGKILL` and waits for the end of the process.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// The same server once more, on its port, with nothing in memory.
+    /// Starts the server again on its port, with empty memory.
     pub async fn restart(&mut self) {
         self.child = spawn(self.port, &self.arguments, self.directory.path()).await.expect("the port was its own");
     }
 
-    /// With which it is started the next time.
+    /// Sets the arguments for the next start.
     pub fn arguments(&mut self, arguments: &[&str]) {
         self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
     }
@@ -132,7 +133,7 @@ async fn spawn(port: u16, arguments: &[String], directory: &Path) -> Option<Chil
     let mut said = String::new();
     while let Some(line) = soon("a line of redis-server", lines.next_line()).await.unwrap() {
         if line.contains("Ready to accept connections") {
-            // Read on, or it would stop when the pipe is full.
+            // Keep reading, or it would block on a full pipe.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Some(child);
         }
@@ -142,7 +143,7 @@ async fn spawn(port: u16, arguments: &[String], directory: &Path) -> Option<Chil
     None
 }
 
-/// Sends a command, and reads its answer as text, a line for each element.
+/// Sends a command, and returns its answer as text with a line for each element.
 pub async fn ask(port: u16, command: &str) -> String {
     let answer = async {
         let mut socket = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
@@ -176,12 +177,13 @@ async fn read(socket: &mut BufReader<TcpStream>) -> std::io::Result<String> {
     }
 }
 
-/// With a deadline that nobody misses by accident.
+/// With deadlines that are not missed by accident.
 pub fn patient(builder: RedisReplayBuilder) -> RedisReplayBuilder {
     builder.connect_timeout(Duration::from_secs(10)).command_timeout(Duration::from_secs(10))
 }
 
-/// What is between a client and a server: it loses what the server says, or lets wires go dead, or leads to another server.
+/// A proxy between a client and a server. It drops answers, silences connections, or leads to
+/// another server.
 pub struct Proxy {
     pub port: u16,
     state: Arc<ProxyState>,
@@ -191,7 +193,7 @@ pub struct Proxy {
 struct ProxyState {
     server: AtomicU16,
     wires: AtomicUsize,
-    /// Wires with a smaller number than this are mute.
+    /// Connections with a smaller number than this are mute.
     mute_below: AtomicUsize,
 }
 
@@ -209,17 +211,17 @@ impl Proxy {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// From now on, answers of the server are lost; or are not.
+    /// Starts or stops dropping the answers of the server.
     pub fn lose_answers(&self, lose: bool) {
         self.state.mute_below.store(if lose { usize::MAX } else { 0 }, Ordering::SeqCst);
     }
 
-    /// Answers over the wires that there are now are lost for ever.
+    /// Drops all further answers over the present connections.
     pub fn deaden(&self) {
         self.state.mute_below.store(self.state.wires.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// Leads new wires to another server.
+    /// Leads new connections to another server.
     pub fn redirect(&self, server: u16) {
         self.state.server.store(server, Ordering::SeqCst);
     }
@@ -260,14 +262,14 @@ async fn relay(client: TcpStream, server: TcpStream, number: usize, state: Arc<P
     let _ = tokio::join!(there, back);
 }
 
-/// Admits at [`NOW`] what lives for 300 seconds.
+/// Admits at [`NOW`] an assertion that lives for 300 seconds.
 pub async fn admit(store: &impl ReplayStore, jti: &str) -> Result<Admission, PortError> {
     let admitted =
         store.admit(ReplayKey::new("clinic-7", jti), UnixTime::from_secs(NOW + 300), UnixTime::from_secs(NOW));
     soon("an answer of the store", admitted.get()).await
 }
 
-/// How often what was answered.
+/// How often each answer was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub fresh: usize,
@@ -293,7 +295,7 @@ impl std::ops::AddAssign for Count {
     }
 }
 
-/// Admits all of these at the same time.
+/// Admits all of these concurrently.
 pub async fn admit_all(store: &(impl ReplayStore + Clone), jtis: impl IntoIterator<Item = String>) -> Count {
     let mut tasks = tokio::task::JoinSet::new();
     for jti in jtis {
@@ -307,7 +309,7 @@ pub async fn admit_all(store: &(impl ReplayStore + Clone), jtis: impl IntoIterat
     count
 }
 
-/// How long it takes until the store admits something again.
+/// How long it takes until the store admits an assertion again.
 pub async fn recovery(store: &impl ReplayStore) -> Duration {
     let start = Instant::now();
     let mut number = 0;

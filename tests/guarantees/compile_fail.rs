@@ -1,5 +1,6 @@
-//! Arrangements that must not compile, and what rustc says of them: each message must name the way out. Only the phrases that
-//! are ours, or that a reader would look for, are pinned, since rustc words the rest anew from release to release.
+//! Stacks that must not compile, and what rustc says about them: each message must name the cure.
+//! Only our own phrases and those that readers search for are pinned, because rustc changes the
+//! rest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ async fn handler<B>(_: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> 
 async fn axums(_: Request<axum::body::Body>) -> Result<axum::response::Response, Infallible> { unimplemented!() }
 ";
 
-/// What must compile, so that nothing else fails to by mistake.
+/// Code that must compile, so that the other cases do not fail by mistake.
 const FINE: &str = "
 fn case(layer: ClientAssertionLayer, calls: GrpcAssertionLayer) {
     serves::<Incoming>(layer.clone().layer(service_fn(handler::<RequestBody<Incoming>>)));
@@ -129,7 +130,7 @@ fn case(client_id: ClientId) -> ClientIdentity {
 ];
 
 #[test]
-fn arrangements_that_cannot_work_do_not_compile_and_rustc_says_what_would() {
+fn rustc_names_the_cure_for_stacks_that_cannot_work() {
     let libraries = Libraries::built();
     let (compiled, said) = libraries.compile("fine", FINE);
     assert!(compiled, "{said}");
@@ -142,14 +143,14 @@ fn arrangements_that_cannot_work_do_not_compile_and_rustc_says_what_would() {
     }
 }
 
-/// The libraries of the dependency graph, as the tests themselves use them.
+/// The libraries of the dependency graph that the tests themselves use.
 struct Libraries {
     files: BTreeMap<String, PathBuf>,
     scratch: PathBuf,
 }
 
 impl Libraries {
-    /// Everything has been built before the tests ran, so that cargo only has to say where.
+    /// Everything is built before the tests run, so cargo only reports the paths.
     fn built() -> Self {
         let arguments = ["build", "--all-features", "--examples", "--message-format=json", "--quiet"];
         let output =
@@ -171,7 +172,7 @@ impl Libraries {
         Self { files, scratch }
     }
 
-    /// Whether it compiles, and what rustc says of it, in one line.
+    /// Whether it compiles, and the messages of rustc in one line.
     fn compile(&self, name: &str, source: &str) -> (bool, String) {
         let file = self.scratch.join(format!("{name}.rs"));
         std::fs::write(&file, format!("{PRELUDE}{source}")).unwrap();

@@ -1,5 +1,5 @@
-//! What others' types our public interface names. A crate that is before its 1.0 may change them with any release of its own,
-//! which would break our users with it.
+//! Which foreign types the public interface names. A crate before its 1.0 may change them with any
+//! release, which would break our users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,15 +7,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// `axum-core` behind its feature; the traits that make a Tower layer one; and what the macro of `pin-project-lite` writes into
-/// the `Unpin` of its types, where nobody else can name it.
+/// `axum-core` behind its feature; the traits that make a Tower layer; and what the macro of
+/// `pin-project-lite` writes into the `Unpin` of its types, which users cannot name.
 const PERMITTED: [&str; 4] = ["axum_core", "pin_project_lite", "tower_layer", "tower_service"];
 
 #[test]
-fn no_type_of_a_crate_before_its_first_release_but_those_that_must_be() {
+fn public_api_names_no_unstable_dependency() {
     let versions = versions();
     let named = named_crates(&documentation());
-    // If rustdoc wrote another format, nothing would be found, and nothing be wrong.
+    // If the format of rustdoc changed, nothing would be found and the test would pass.
     for known in ["axum_core", "bytes", "core", "http", "http_body", "jsonwebtoken", "serde_json", "tower_service"] {
         assert!(named.contains_key(known), "{known} was not found among {:?}", named.keys());
     }
@@ -42,7 +42,7 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The versions of each package in the graph, by the name of its library.
+/// The versions of each package in the dependency graph, by the name of its library.
 fn versions() -> BTreeMap<String, BTreeSet<String>> {
     let metadata: Value = serde_json::from_slice(&cargo(&["metadata", "--format-version", "1"])).unwrap();
     let mut versions = BTreeMap::<_, BTreeSet<_>>::new();
@@ -58,7 +58,7 @@ fn versions() -> BTreeMap<String, BTreeSet<String>> {
     versions
 }
 
-/// rustdoc's description of the public interface, with every feature.
+/// The public interface with every feature, as described by rustdoc.
 fn documentation() -> Value {
     cargo(&["rustdoc", "--lib", "--all-features", "--", "-Zunstable-options", "--output-format=json"]);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -66,7 +66,7 @@ fn documentation() -> Value {
     serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap()
 }
 
-/// The crates whose items are named, each with some of the places that do.
+/// The crates whose items are named, each with some of the places.
 fn named_crates(documentation: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let mut named = BTreeMap::<_, BTreeSet<_>>::new();
     for item in documentation["index"].as_object().unwrap().values() {
@@ -88,7 +88,7 @@ fn named_crates(documentation: &Value) -> BTreeMap<String, BTreeSet<String>> {
     named
 }
 
-/// A path is an object with an id and the arguments of its generics, wherever it stands.
+/// A path is an object with an id and generic arguments, at any depth.
 fn collect_paths(value: &Value, ids: &mut BTreeSet<u64>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| collect_paths(value, ids)),

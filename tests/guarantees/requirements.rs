@@ -1,5 +1,5 @@
-//! The requirements of the specifications by their number in the project's list: those that no other table has, and a look
-//! whether each has a test that bears its number.
+//! The requirements that are listed in `tests/README.md`: those that no other table covers, and a
+//! check that tests cite exactly the listed numbers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,8 @@ fn jwt(signer: &Signer, client: &str) -> Jwt {
 const MALFORMED: &str = "Client assertion is not a valid JWT";
 const SEVERAL: &str = "More than one client authentication method was used";
 
-/// The number, what is sent, and the answer: its status, code and description. A request that is accepted has no code.
+/// The number, the change, and the answer: status, code and description. An accepted request has no
+/// code.
 type Row = (&'static str, Change, u16, &'static str, &'static str);
 
 #[rustfmt::skip]
@@ -76,7 +77,7 @@ const ROWS: &[Row] = &[
 ];
 
 #[test]
-fn each_row_has_its_answer_err_01_err_02_err_07() {
+fn err_01_err_02_err_07_each_row_gets_its_answer() {
     let layer = strict().layer();
     for (row, change, status, error, description) in ROWS {
         let (found, body) = answer(&layer, &Attempt::at_issuer(change));
@@ -85,13 +86,13 @@ fn each_row_has_its_answer_err_01_err_02_err_07() {
             _ => json!({"error": error, "error_description": description}),
         };
         assert_eq!((found, body), (*status, expected), "{row}");
-        // ERR-07: 401 is for `invalid_client` alone; what HTTP itself asks for is not 400 either.
+        // ERR-07: only `invalid_client` may be 401.
         assert!(*status != 401 || *error == "invalid_client", "{row}");
     }
 }
 
 #[test]
-fn err_03_err_04_err_05_err_06_every_answer_keeps_to_its_form() {
+fn err_03_err_04_err_05_err_06_every_refusal_is_well_formed() {
     let layer = strict().layer();
     for (row, change, status, ..) in ROWS.iter().filter(|(_, _, status, ..)| *status != 200) {
         let response = send(&layer, &Attempt::at_issuer(change));
@@ -116,7 +117,7 @@ fn err_03_err_04_err_05_err_06_every_answer_keeps_to_its_form() {
 }
 
 #[test]
-fn jws_05_jws_06_no_name_occurs_twice_in_header_or_claims() {
+fn jws_05_jws_06_repeated_names_are_refused() {
     let twice = |object: &serde_json::Map<String, Value>| {
         let text = serde_json::to_string(object).unwrap();
         text.replacen('{', "{\"x\":1,", 1).replace('}', ",\"\\u0078\":1}")
@@ -136,7 +137,7 @@ fn jws_05_jws_06_no_name_occurs_twice_in_header_or_claims() {
 
 /// RFC 8725, section 3.8.
 #[test]
-fn key_04_a_key_is_its_clients_own() {
+fn key_04_a_key_belongs_to_one_client() {
     let (mine, yours) = (Signer::es256("shared"), Signer::es256("shared"));
     let clients =
         vec![Client::new("me", key_set(&[mine.jwk()])).unwrap(), Client::new("you", key_set(&[yours.jwk()])).unwrap()];
@@ -150,7 +151,7 @@ fn key_04_a_key_is_its_clients_own() {
 }
 
 #[test]
-fn key_09_key_10_key_12_what_cannot_be_used_is_left_out_alone() {
+fn key_09_key_10_key_12_unusable_keys_are_skipped_one_by_one() {
     let odd = [
         json!({"kty": "unknown", "kid": "1"}),
         json!({"kty": "EC", "crv": "P-256", "kid": "2"}),
@@ -164,9 +165,9 @@ fn key_09_key_10_key_12_what_cannot_be_used_is_left_out_alone() {
     }
 }
 
-/// SMART App Launch 2.2: RS384 or ES384 at the least, and keys by value.
+/// SMART App Launch 2.2 requires one of RS384 and ES384.
 #[test]
-fn key_18_smart_serves_both_of_its_algorithms() {
+fn key_18_smart_accepts_rs384_and_es384() {
     for signer in [Signer::rsa("RS384", "one"), Signer::es384("one")] {
         let verifier = fixture().policy(Policy::SMART_BACKEND_SERVICES).keys(&[signer.jwk()]).build();
         let assertion = Jwt::by(&signer, CLIENT).signed_by(&signer);
@@ -176,7 +177,7 @@ fn key_18_smart_serves_both_of_its_algorithms() {
 }
 
 #[test]
-fn sig_02_sig_03_a_signature_has_the_one_form_of_its_algorithm() {
+fn sig_02_sig_03_signatures_have_the_length_of_their_algorithm() {
     let all = Policy::RFC7523.algorithms(AlgorithmSet::ASYMMETRIC);
     let signers = [Signer::es256("one"), Signer::es384("one"), Signer::es512("one"), Signer::rsa("PS256", "one")];
     for signer in signers {
@@ -193,7 +194,7 @@ fn sig_02_sig_03_a_signature_has_the_one_form_of_its_algorithm() {
 
 /// RFC 7519, section 4.1.4: "no more than a few minutes".
 #[test]
-fn time_10_a_skew_is_five_minutes_at_most() {
+fn time_10_skews_over_five_minutes_do_not_build() {
     for (secs, builds) in [(299, true), (300, true), (301, false)] {
         for policy in [
             Policy::RFC7523.dangerous().future_skew(Duration::from_secs(secs)),
@@ -204,7 +205,7 @@ fn time_10_a_skew_is_five_minutes_at_most() {
     }
 }
 
-/// Says of everything that it cannot tell.
+/// Fails every admission.
 #[derive(Debug)]
 struct Down;
 
@@ -219,7 +220,7 @@ impl ReplayStore for Down {
 }
 
 #[test]
-fn rpl_06_rpl_07_a_store_that_is_down_lets_nobody_in_and_is_asked_last() {
+fn rpl_06_rpl_07_an_unavailable_store_refuses_and_comes_last() {
     let verifier = strict().replay(Down).build();
     let rejection = verify(&verifier, &form(&jwt(&SIGNER, CLIENT).signed())).unwrap_err();
     assert_eq!(
@@ -229,13 +230,13 @@ fn rpl_06_rpl_07_a_store_that_is_down_lets_nobody_in_and_is_asked_last() {
     let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
     let response = send(&layer, &Attempt::at_issuer(|_| {}));
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));
-    // The client's own faults are found before.
+    // Faults of the client are found first.
     let (status, body) = answer(&layer, &Attempt::at_issuer(|a| a.mangle = flip_signature));
     assert_eq!((status, &body["error"]), (400, &json!("invalid_client")));
 }
 
 #[test]
-fn clm_06_the_subject_is_the_registered_client_itself() {
+fn clm_06_sub_and_iss_name_the_registered_client() {
     let layer = strict().layer();
     for (iss, sub, text) in [
         (CLIENT, "nobody", "Unexpected sub claim"),
@@ -250,48 +251,27 @@ fn clm_06_the_subject_is_the_registered_client_itself() {
     }
 }
 
-/// How many requirements of each kind there are, and those that are divided.
-const KINDS: [(&str, usize); 11] = [
-    ("HTTP", 5),
-    ("FORM", 9),
-    ("AUTH", 6),
-    ("JWS", 18),
-    ("KEY", 18),
-    ("SIG", 4),
-    ("CLM", 6),
-    ("TIME", 10),
-    ("RPL", 7),
-    ("ERR", 9),
-    ("META", 4),
-];
-const DIVIDED: [(&str, usize, &str); 6] =
-    [("CLM", 3, "a"), ("CLM", 3, "b"), ("CLM", 3, "c"), ("CLM", 3, "d"), ("TIME", 4, "a"), ("TIME", 4, "b")];
-/// Pitfalls are numbered through.
-const PITFALLS: usize = 56;
+/// The list, with a number in the first column of each row.
+const LIST: &str = include_str!("../README.md");
 
-/// What is not this code's to meet.
-const NOT_OURS: [(&str, usize, &str); 11] = [
-    // TLS ends before a layer.
-    ("HTTP", 2, ""),
-    // The handler's: scopes, and the errors of grants.
-    ("FORM", 8, ""),
-    ("ERR", 8, ""),
-    // Key sets by URL, of which there are none yet.
-    ("KEY", 3, ""),
-    ("KEY", 15, ""),
-    ("KEY", 16, ""),
-    ("KEY", 17, ""),
-    ("ERR", 9, ""),
-    // UDAP is no profile of ours.
-    ("TIME", 4, "b"),
-    // Advice to whoever runs a server.
-    ("META", 3, ""),
-    ("META", 4, ""),
-];
-/// Those that concern key sets by URL alone, and the store's own clock, which `replay.rs` has.
-const PITFALLS_ELSEWHERE: [usize; 6] = [35, 40, 41, 42, 43, 44];
+/// `KEY-06`, `CLM-03a` or `E36`.
+fn is_number(text: &str) -> bool {
+    let counted = |rest: &str| match rest.as_bytes() {
+        [tens, ones, part @ ..] => tens.is_ascii_digit() && ones.is_ascii_digit() && matches!(part, [] | [b'a'..=b'z']),
+        _ => false,
+    };
+    match text.split_once('-') {
+        Some((kind, rest)) => kind.bytes().all(|byte| byte.is_ascii_uppercase()) && counted(rest),
+        None => text.strip_prefix('E').is_some_and(|rest| rest.len() == 2 && counted(rest)),
+    }
+}
 
-/// The words of all tests that may be numbers: names of functions, and what stands in strings.
+fn listed() -> Vec<&'static str> {
+    let first_cells = LIST.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    first_cells.filter(|cell| is_number(cell)).collect()
+}
+
+/// The words of all tests that may be numbers: from names of functions, and from strings.
 fn words() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
@@ -300,10 +280,11 @@ fn words() -> BTreeSet<String> {
     for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")) {
         let text = std::fs::read_to_string(path).unwrap();
         for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
-            if let Some(name) = line.strip_prefix("fn ").and_then(|rest| rest.split('(').next()) {
+            let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+            if let Some(name) = function.and_then(|rest| rest.split('(').next()) {
                 let parts: Vec<_> = name.split('_').collect();
                 words.extend(parts.windows(2).map(|pair| format!("{}-{}", pair[0].to_uppercase(), pair[1])));
-                words.extend(parts.iter().map(|part| part.to_string()));
+                words.extend(parts.iter().map(|part| part.to_uppercase()));
             }
             let strings = line.split('"').skip(1).step_by(2);
             words.extend(strings.flat_map(|text| text.split([' ', ','])).map(str::to_owned));
@@ -313,16 +294,18 @@ fn words() -> BTreeSet<String> {
 }
 
 #[test]
-fn each_requirement_and_pitfall_has_a_test_that_bears_its_number() {
-    let whole = KINDS.iter().flat_map(|(kind, count)| (1..=*count).map(move |number| (*kind, number, "")));
-    let ours = whole.chain(DIVIDED).filter(|id| !NOT_OURS.contains(id));
-    let id = |(kind, number, part): &(&str, usize, &str)| format!("{kind}-{number:02}{part}");
-    let requirements = ours.map(|numbered| id(&numbered));
-    let pitfalls = (1..=PITFALLS).filter(|number| !PITFALLS_ELSEWHERE.contains(number));
-    let words = words();
-    let missing: Vec<_> =
-        requirements.chain(pitfalls.map(|number| format!("e{number:02}"))).filter(|id| !words.contains(id)).collect();
-    assert_eq!(missing, Vec::<String>::new());
-    let claimed: Vec<_> = NOT_OURS.iter().map(id).filter(|id| words.contains(id)).collect();
-    assert_eq!(claimed, Vec::<String>::new(), "what is left out is not claimed to be met");
+fn tests_cite_exactly_the_listed_requirements() {
+    let (listed, words) = (listed(), words());
+    let unique: BTreeSet<_> = listed.iter().copied().collect();
+    assert_eq!(unique.len(), listed.len(), "a number is listed twice");
+    assert!(listed.len() > 140, "the tables of tests/README.md are not found");
+    let uncited: Vec<_> = unique.iter().filter(|number| !words.contains(**number)).collect();
+    assert!(uncited.is_empty(), "listed in tests/README.md, but cited by no test: {uncited:?}");
+    // Other words have this shape too, such as `UTF-16`.
+    let kind =
+        |number: &str| number.split('-').next().unwrap_or_default().trim_end_matches(char::is_numeric).to_owned();
+    let kinds: BTreeSet<_> = unique.iter().map(|number| kind(number)).collect();
+    let cited = words.iter().filter(|word| is_number(word) && kinds.contains(&kind(word)));
+    let unlisted: Vec<_> = cited.filter(|number| !unique.contains(number.as_str())).collect();
+    assert!(unlisted.is_empty(), "cited by a test, but not listed in tests/README.md: {unlisted:?}");
 }

@@ -1,4 +1,4 @@
-//! Promises of the types themselves: they cross threads, they are small, they can be named, and what they print is no secret.
+//! Guarantees of the types: they are `Send` and `Sync`, small, can be named, and print no secret.
 
 use std::fmt::Debug;
 use std::future::Pending;
@@ -40,7 +40,7 @@ fn error<T: std::error::Error + Send + Sync + 'static>() {}
 type Handler = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, std::convert::Infallible>;
 type Made = fn(BufferedBody) -> Full<Bytes>;
 
-/// A service whose future takes no space, so that only this crate's part is measured.
+/// A service whose future is empty, so that only this crate's part is measured.
 struct Sizeless;
 
 impl<B> Service<Request<B>> for Sizeless {
@@ -58,7 +58,7 @@ impl<B> Service<Request<B>> for Sizeless {
 }
 
 #[test]
-fn everything_crosses_threads() {
+fn public_types_are_send_and_sync() {
     shared::<ClientAssertionLayer>();
     shared::<ClientAssertionLayer<PreservedBodies>>();
     shared::<ClientAssertionLayer<RebuiltBodies<Made>>>();
@@ -105,9 +105,10 @@ fn everything_crosses_threads() {
     error::<tower_client_assertion::extract::NoIdentity>();
 }
 
-/// A future that is not `Send` cannot be spawned, and a type that prints nothing breaks whoever derives `Debug` around it.
+/// A future that is not `Send` cannot be spawned, and a type without `Debug` breaks derives of its
+/// users.
 #[test]
-fn futures_are_sent_and_everything_prints() {
+fn futures_are_send_and_types_implement_debug() {
     sent::<ResponseFuture<Handler, Full<Bytes>, PreservedBodies>>();
     sent::<grpc::ResponseFuture<Handler, Full<Bytes>>>();
     sent::<Event<'_>>();
@@ -118,7 +119,7 @@ fn futures_are_sent_and_everything_prints() {
 }
 
 #[test]
-fn what_travels_with_a_request_is_small_and_cloned_cheaply() {
+fn per_request_types_are_small_and_cheap_to_clone() {
     cheap_clone::<ClientAssertionLayer>();
     cheap_clone::<GrpcAssertionLayer>();
     cheap_clone::<SignatureChecks>();
@@ -142,9 +143,9 @@ fn what_travels_with_a_request_is_small_and_cloned_cheaply() {
     }
 }
 
-/// Whatever is printed, in whatever state, no part of an assertion is.
+/// Nothing that is printed, in any state, shows a part of an assertion.
 #[test]
-fn nothing_that_prints_prints_an_assertion() {
+fn debug_output_never_shows_an_assertion() {
     let assertion = Jwt::new().signed();
     let printed = std::sync::Mutex::new(Vec::new());
     let handler = service_fn(|request: Request<RequestBody<Full<Bytes>>>| {
@@ -165,13 +166,13 @@ fn nothing_that_prints_prints_an_assertion() {
 }
 
 #[test]
-fn ports_and_renderers_are_object_safe() {
+fn ports_and_renderers_are_dyn_compatible() {
     fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn JwksFetch, _: &dyn RenderRejection) {}
 }
 
-/// A plain struct can hold them: no type parameter has to be spelt.
+/// A plain struct can hold them without naming type parameters.
 #[test]
-fn the_layer_and_its_service_fit_into_a_plain_struct() {
+fn layer_and_service_types_can_be_named_in_structs() {
     #[derive(Clone, Debug)]
     #[allow(dead_code, reason = "that it can be made is the point")]
     struct State {

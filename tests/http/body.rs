@@ -1,4 +1,5 @@
-//! How the body of a token request is read, within a size and a time, and what the bodies around the layer say of themselves.
+//! How the body of a token request is read within its size and time limits, and what the bodies
+//! around the layer report about themselves.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,12 +22,12 @@ enum Act {
     Owned(String),
     Trailers(HeaderMap),
     Fail,
-    /// Never answers again, and never wakes.
+    /// Never answers or wakes again.
     Hang,
-    /// Sends frames without data for ever.
+    /// Sends endless frames without data.
     Drivel,
     Footers,
-    /// Answers after so long.
+    /// Answers after this time.
     Wait(Duration),
 }
 
@@ -78,7 +79,8 @@ fn request<B>(body: B) -> Request<B> {
     Request::post("/token").header("content-type", FORM).body(body).unwrap()
 }
 
-/// Sends it through a layer with a limit of 2,000 bytes and five seconds; the handler echoes the body's length.
+/// Sends it through a layer with a limit of 2,000 bytes and five seconds. The handler echoes the
+/// length of the body.
 async fn send<B: Body<Data = Bytes>>(request: Request<B>) -> Response<ResponseBody<Full<Bytes>>> {
     let layer = ClientAssertionLayer::new(verifier());
     let layer = layer.body_limit(2_000).unwrap().body_timeout(Duration::from_secs(5)).unwrap();
@@ -96,7 +98,7 @@ fn padded(len: usize) -> String {
 }
 
 #[test]
-fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
+fn bodies_over_the_limit_are_refused() {
     for (len, fits) in [(1_999, true), (2_000, true), (2_001, false)] {
         let whole = padded(len);
         let (head, tail) = whole.split_at(700);
@@ -115,7 +117,7 @@ fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
 }
 
 #[test]
-fn a_content_length_over_the_limit_is_refused_before_the_body_is_touched() {
+fn an_excessive_content_length_is_refused_before_reading() {
     for (length, refused) in [("2000", false), ("2001", true), ("18446744073709551615", true)] {
         let mut request = request(script([Act::Fail]));
         request.headers_mut().insert("content-length", length.parse().unwrap());
@@ -126,7 +128,7 @@ fn a_content_length_over_the_limit_is_refused_before_the_body_is_touched() {
 }
 
 #[test]
-fn http_2_is_not_told_to_close() {
+fn http_2_responses_do_not_ask_to_close() {
     let mut request = request(Full::<Bytes>::from(padded(2_001)));
     *request.version_mut() = Version::HTTP_2;
     let response = now_or_never(send(request));
@@ -135,14 +137,14 @@ fn http_2_is_not_told_to_close() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_the_clients_fault() {
+fn a_truncated_body_is_the_clients_fault() {
     let response = now_or_never(send(request(script([Act::Data("grant_type="), Act::Fail]))));
     assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::BodyUnreadable)));
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_has_a_deadline_that_neither_drips_nor_drivel_extend() {
+async fn slow_and_stalled_bodies_meet_the_deadline() {
     let drip = || (0..20).flat_map(|_| [Act::Data("a"), Act::Wait(Duration::from_secs(1))]).collect::<Vec<_>>();
     for (name, acts) in [("hangs", vec![Act::Hang]), ("drips", drip())] {
         let start = tokio::time::Instant::now();
@@ -155,7 +157,7 @@ async fn a_body_has_a_deadline_that_neither_drips_nor_drivel_extend() {
 }
 
 #[tokio::test]
-async fn endless_frames_without_data_neither_hold_the_thread_nor_outlast_the_deadline() {
+async fn endless_empty_frames_meet_the_deadline() {
     for act in [Act::Drivel, Act::Footers] {
         let layer = ClientAssertionLayer::new(verifier()).body_timeout(Duration::from_millis(20)).unwrap();
         let handler = service_fn(|_: Request<RequestBody<Script>>| async {
@@ -177,7 +179,7 @@ async fn a_slow_body_within_its_time_is_accepted() {
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), whole.len().to_string());
 }
 
-/// One frame, after which nobody may ask again.
+/// One frame, after which it must not be polled again.
 struct Single(Option<Bytes>);
 
 impl Body for Single {
@@ -194,7 +196,7 @@ impl Body for Single {
 }
 
 #[test]
-fn a_body_that_says_that_it_is_at_its_end_is_not_asked_again() {
+fn a_body_at_its_end_is_not_polled_again() {
     let response = now_or_never(send(request(Single(Some(padded(1_000).into())))));
     assert_eq!(response.status(), StatusCode::OK);
     let response = now_or_never(send(request(Single(Some(padded(2_001).into())))));
@@ -202,14 +204,14 @@ fn a_body_that_says_that_it_is_at_its_end_is_not_asked_again() {
 }
 
 #[test]
-fn a_slow_body_without_a_runtime_is_our_fault() {
+fn a_slow_body_without_a_runtime_is_a_server_fault() {
     let response = now_or_never(send(request(script([Act::Hang]))));
     assert_eq!(kind(&response), Some(RejectionKind::Server(ServerFault::Timer)));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[test]
-fn trailers_of_a_token_request_are_handed_on() {
+fn request_trailers_reach_the_handler() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", "7".parse().unwrap());
     let handler = service_fn(|request: Request<RequestBody<Script>>| async {
@@ -229,7 +231,7 @@ fn trailers_of_a_token_request_are_handed_on() {
 }
 
 #[test]
-fn a_passed_body_says_of_itself_what_it_says_inside() {
+fn unguarded_bodies_keep_their_size_hint_and_end() {
     struct Sized;
     impl Body for Sized {
         type Data = Bytes;

@@ -1,4 +1,5 @@
-//! The other endpoints of an authorization server: the same verifier, no grant type, and one memory of what is spent.
+//! The other endpoints of an authorization server: the same verifier, no grant type, and one replay
+//! store.
 
 use std::sync::Arc;
 
@@ -38,9 +39,9 @@ fn form_09_only_the_token_endpoint_has_a_grant_type() {
     assert_eq!(Endpoint::default(), Endpoint::Token);
 }
 
-/// Elsewhere it is nobody's parameter, but a form is a form.
+/// Other endpoints ignore the value of `grant_type`, but the form must be well formed.
 #[test]
-fn form_09_the_form_is_read_as_strictly_everywhere() {
+fn form_09_forms_are_read_equally_strictly_at_all_endpoints() {
     let verifier = Arc::new(verifier());
     for endpoint in ENDPOINTS {
         for (change, text) in [
@@ -72,7 +73,7 @@ fn form_09_the_form_is_read_as_strictly_everywhere() {
 }
 
 #[test]
-fn e56_an_assertion_is_good_for_one_request_at_one_endpoint() {
+fn e56_an_assertion_is_accepted_once_across_endpoints() {
     let verifier = Arc::new(verifier());
     for first in ENDPOINTS {
         let attempt = Attempt::new();
@@ -85,9 +86,9 @@ fn e56_an_assertion_is_good_for_one_request_at_one_endpoint() {
     }
 }
 
-/// RFC 9126, section 2, would also have the endpoint's own URL; its update of 2026 would not.
+/// RFC 9126, section 2, also accepts the URL of the endpoint itself. RFC 10070 does not.
 #[test]
-fn clm_03d_the_audience_is_that_of_the_profile_everywhere() {
+fn clm_03d_the_audience_rule_is_the_same_at_all_endpoints() {
     let cases = [
         (fixture().policy(Policy::RFC7523).at_issuer(), [true, false, false]),
         (fixture().policy(Policy::OIDC).at_issuer_and_url(), [true, true, false]),
@@ -106,7 +107,7 @@ fn clm_03d_the_audience_is_that_of_the_profile_everywhere() {
 }
 
 #[test]
-fn the_verifier_by_itself_knows_endpoints_too() {
+fn the_verifier_distinguishes_endpoints_without_http() {
     let verifier = verifier();
     let body = form(&Jwt::new().signed()).replace("grant_type", "token_type_hint");
     let request = TokenRequest::new(body.as_bytes());

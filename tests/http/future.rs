@@ -1,4 +1,5 @@
-//! The response future with ports that need time: it waits, it calls the inner service once, and it can be dropped anywhere.
+//! The response future with slow ports: it waits, calls the inner service once, and can be dropped
+//! at any time.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ impl AsyncReplayStore for Store {
     }
 }
 
-/// A layer whose registry and store each wait for permits.
+/// A layer whose registry and store wait for a permit each.
 fn layer() -> (ClientAssertionLayer, Arc<Semaphore>, Arc<Semaphore>) {
     let (registry, store) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let replay = Store(Arc::clone(&store), MemoryReplay::new(100).unwrap());
@@ -49,7 +50,7 @@ async fn polled_once<F: Future + Unpin>(future: &mut F) -> bool {
 }
 
 #[tokio::test]
-async fn it_waits_for_both_ports_and_then_calls_once() {
+async fn the_handler_is_called_once_after_both_ports_answer() {
     let (layer, registry, store) = layer();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
@@ -75,7 +76,7 @@ async fn it_waits_for_both_ports_and_then_calls_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_found_after_waiting_is_a_response() {
+async fn a_refusal_found_after_a_wait_is_a_response() {
     let (layer, registry, store) = layer();
     registry.add_permits(9);
     store.add_permits(9);
@@ -92,7 +93,7 @@ async fn a_refusal_found_after_waiting_is_a_response() {
 }
 
 #[tokio::test]
-async fn dropped_at_any_wait_it_gives_everything_back() {
+async fn dropping_the_future_at_any_wait_releases_everything() {
     for registry_permits in [0, 1] {
         let (layer, registry, store) = layer();
         registry.add_permits(registry_permits);

@@ -1,5 +1,5 @@
-//! Calls with their assertion in the metadata, without a gRPC framework: what is handed on, what a port that needs time does,
-//! and what the client is told when it is our fault.
+//! gRPC calls with the assertion in their metadata, without a gRPC framework: what reaches the
+//! service, how slow ports behave, and how server faults are reported.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tower_client_assertion::registry::{AsyncClientRegistry, Found};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::{ClientIdentity, JWT_BEARER};
 
-/// A call whose body is what was passed in, so that it can be seen to arrive untouched.
+/// A call with a known body, to show that the body arrives unchanged.
 fn call(assertion: &str) -> Request<&'static str> {
     let request = Request::post("/package.Service/Method").header("content-type", "application/grpc");
     request
@@ -31,14 +31,14 @@ async fn handler(request: Request<&'static str>) -> Result<Response<String>, Inf
 }
 
 #[test]
-fn a_proven_call_is_handed_on_with_its_body_and_an_identity() {
+fn accepted_calls_keep_their_body_and_get_an_identity() {
     let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
     let response = now_or_never(service.call(call(&Jwt::new().signed()))).unwrap();
     assert_eq!(response.body(), &format!("{CLIENT} sent the messages"));
 }
 
 #[test]
-fn a_handler_that_prints_its_request_prints_no_assertion() {
+fn debug_output_of_a_call_hides_the_assertion() {
     let handler = service_fn(|request: Request<&'static str>| async move {
         assert!(request.headers().contains_key("client-assertion"));
         Ok::<_, Infallible>(Response::new(format!("{request:?}")))
@@ -53,7 +53,7 @@ fn a_handler_that_prints_its_request_prints_no_assertion() {
 }
 
 #[test]
-fn a_refused_call_is_an_answer_of_headers_alone() {
+fn a_refused_call_gets_a_trailers_only_response() {
     let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
     let response = now_or_never(service.call(call("a.b.c"))).unwrap();
     assert_eq!((response.status(), &**response.body()), (StatusCode::OK, ""));
@@ -64,10 +64,10 @@ fn a_refused_call_is_an_answer_of_headers_alone() {
 }
 
 #[test]
-fn metadata_are_taken_literally() {
+fn metadata_values_are_not_decoded() {
     let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
     let good = Jwt::new().signed();
-    // Neither an escape nor what separates the pairs of a form means anything in metadata.
+    // Escapes and the separators of forms have no meaning in metadata.
     for altered in [good.replacen('.', "%2E", 1), format!("{good}&client_id=x"), format!("{good}+"), format!("{good}=")]
     {
         let response = now_or_never(service.call(call(&altered))).unwrap();
@@ -82,7 +82,7 @@ fn metadata_are_taken_literally() {
 }
 
 #[test]
-fn credentials_in_the_query_and_an_identity_from_elsewhere_are_refused_as_over_http() {
+fn query_credentials_and_foreign_identities_are_refused() {
     let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
     let mut request = call(&Jwt::new().signed());
     *request.uri_mut() = "/package.Service/Method?client_secret=hush".parse().unwrap();
@@ -97,7 +97,7 @@ fn credentials_in_the_query_and_an_identity_from_elsewhere_are_refused_as_over_h
 }
 
 #[test]
-fn what_is_our_fault_is_unavailable() {
+fn server_faults_have_the_status_unavailable() {
     let time = clock();
     let verifier = fixture().clock(&time).build();
     time.stop();
@@ -108,7 +108,7 @@ fn what_is_our_fault_is_unavailable() {
     assert_eq!(response.headers()["grpc-message"], "The authorization server is temporarily unavailable");
 }
 
-/// Answers when there is a permit, and fails when there will be none.
+/// Answers when a permit is available, and fails when the semaphore is closed.
 #[derive(Debug)]
 struct Registry(Arc<Semaphore>);
 
@@ -126,7 +126,7 @@ fn waiting() -> (GrpcAssertionLayer, Arc<Semaphore>) {
 }
 
 #[tokio::test]
-async fn while_a_port_is_slow_a_call_holds_no_permit_of_a_limit_inside() {
+async fn a_waiting_call_holds_no_permit_of_an_inner_limit() {
     let (layer, registry) = waiting();
     let permits = Arc::new(Semaphore::new(1));
     let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits));
@@ -146,7 +146,7 @@ async fn while_a_port_is_slow_a_call_holds_no_permit_of_a_limit_inside() {
 }
 
 #[tokio::test]
-async fn a_port_that_fails_late_is_our_fault_still() {
+async fn a_port_failing_late_is_a_server_fault() {
     let (layer, registry) = waiting();
     registry.close();
     let response = layer.layer(service_fn(handler)).oneshot(call(&Jwt::new().signed())).await.unwrap();

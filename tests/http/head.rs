@@ -1,4 +1,5 @@
-//! What the head of a request says, however often and among whatever else it says it, and what the handler then reads there.
+//! How the head of a request is read, also with repeated and unrelated headers, and what the
+//! handler then sees of it.
 
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -15,11 +16,11 @@ type Header = (&'static str, &'static str);
 
 const TYPED: Header = ("content-type", FORM);
 
-/// Good once for each verifier.
+/// Accepted once by each verifier.
 static BODY: LazyLock<Bytes> = LazyLock::new(|| form(&Jwt::new().signed()).into());
 
-/// Sends a right form under these headers, and shows what became of it: why it was refused, or the headers that the handler
-/// was given.
+/// Sends a valid form with these headers. Returns why it was refused, or the headers that the
+/// handler saw.
 fn send(headers: &HeaderMap) -> Result<HeaderMap, ClientFault> {
     let seen = Arc::new(Mutex::new(HeaderMap::new()));
     let handler = service_fn(|request: Request<RequestBody<Full<Bytes>>>| {
@@ -40,7 +41,7 @@ fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
     list.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
 }
 
-/// Before, among and behind others, of our own kind and of nobody's.
+/// The headers among many others, some of which are similar.
 fn crowded(list: &[(&'static str, &str)]) -> HeaderMap {
     let other = |number: usize| (format!("x-other-{number}").parse::<HeaderName>().unwrap(), "x".parse().unwrap());
     let mut all: HeaderMap = (0..40).map(other).collect();
@@ -52,7 +53,7 @@ fn crowded(list: &[(&'static str, &str)]) -> HeaderMap {
     all
 }
 
-/// Headers beside a right form, and what they lead to.
+/// Headers of a valid form, and the outcome.
 const REPEATED: &[(&[Header], Result<(), ClientFault>)] = &[
     (&[TYPED], Ok(())),
     (&[], Err(ClientFault::ContentType)),
@@ -83,7 +84,7 @@ const REPEATED: &[(&[Header], Result<(), ClientFault>)] = &[
 ];
 
 #[test]
-fn of_a_repeated_header_all_values_count_or_the_first() {
+fn repeated_headers_count_by_first_or_all_values() {
     for (list, expected) in REPEATED {
         assert_eq!(&send(&headers(list)).map(drop), expected, "{list:?}");
         assert_eq!(&send(&crowded(list)).map(drop), expected, "{list:?} among others");
@@ -91,7 +92,7 @@ fn of_a_repeated_header_all_values_count_or_the_first() {
 }
 
 #[test]
-fn a_handler_reads_a_plain_form_of_the_right_length_however_it_came() {
+fn handlers_always_see_a_plain_form_of_known_length() {
     let length = BODY.len().to_string();
     let plain = headers(&[("content-type", FORM), ("content-length", &length)]);
     let cases: [&[(&'static str, &str)]; 9] = [
@@ -108,7 +109,7 @@ fn a_handler_reads_a_plain_form_of_the_right_length_however_it_came() {
     for case in cases {
         assert_eq!(send(&headers(case)).as_ref(), Ok(&plain), "{case:?}");
     }
-    // Nothing else is touched.
+    // Other headers stay as they are.
     let crowded = crowded(&[("content-type", FORM), ("content-length", &length), ("x-other-1", "again")]);
     assert_eq!(send(&crowded).as_ref(), Ok(&crowded));
 }

@@ -1,5 +1,5 @@
-//! The layer in front of a token endpoint: which requests it guards, how it reads their head and body, and how it
-//! answers those that it refuses. The same for gRPC calls.
+//! The layer in front of a token endpoint: which requests it guards, how it reads head and body,
+//! and how it answers refused requests. The same for gRPC calls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,5 +1,5 @@
-//! The layer where it should not be: mounted twice, or behind something that has read the body. The operator is told so, and
-//! nobody is let in by it.
+//! The layer in wrong places: mounted twice, or inside a layer that has read the body. The operator
+//! is told, and no request is accepted because of it.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,8 @@ use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, JWT_BEARER, P
 const TWICE: RejectionKind = RejectionKind::Server(ServerFault::MountedTwice);
 const REPLAYED: RejectionKind = RejectionKind::Client(ClientFault::Replayed);
 
-/// Sends a request through these layers, the outer one first; the handler answers with who it sees.
+/// Sends a request through these layers, the outer one first. The handler answers with the client
+/// that it sees.
 fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
     let handler = service_fn(|request: Request<Full<Bytes>>| async move {
         let seen = request.extensions().get::<ClientIdentity>().map(|identity| identity.client_id().to_string());
@@ -34,7 +35,7 @@ fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Re
     now_or_never(outer.layer(inner.layer(handler)).call(request)).unwrap()
 }
 
-/// A store that never looks, and so sees a replay only when it is asked to admit.
+/// A store that never looks, and so finds a replay only when it is asked to admit.
 #[derive(Debug)]
 struct Blind(MemoryReplay);
 
@@ -45,7 +46,7 @@ impl AsyncReplayStore for Blind {
 }
 
 #[test]
-fn mounted_twice_it_says_so_whether_the_store_looks_or_not() {
+fn a_layer_mounted_twice_is_reported_as_misconfiguration() {
     let blind = Awaited::new(Blind(MemoryReplay::new(100).unwrap()));
     for builder in [fixture().builder(), fixture().replay(blind).builder()] {
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -71,7 +72,7 @@ fn mounted_twice_it_says_so_whether_the_store_looks_or_not() {
 }
 
 #[test]
-fn verifiers_with_stores_of_their_own_may_stand_behind_each_other() {
+fn layers_with_separate_stores_can_be_nested() {
     let (outer, inner) = (ClientAssertionLayer::new(verifier()), ClientAssertionLayer::new(verifier()));
     let assertion = form(&Jwt::new().signed());
     assert_eq!(body_of(send([&outer, &inner], post(assertion.clone()))), CLIENT);
@@ -80,14 +81,14 @@ fn verifiers_with_stores_of_their_own_may_stand_behind_each_other() {
 }
 
 #[test]
-fn verifiers_that_share_a_store_may_not() {
+fn layers_sharing_a_store_cannot_be_nested() {
     let store = Arc::new(MemoryReplay::new(100).unwrap());
     let layer = || ClientAssertionLayer::new(fixture().replay(Arc::clone(&store)).build());
     assert_eq!(kind(&send([&layer(), &layer()], post(form(&Jwt::new().signed())))), Some(TWICE));
 }
 
 #[test]
-fn an_optional_layer_outside_is_one_too_many_only_for_who_sends_an_assertion() {
+fn an_outer_optional_layer_conflicts_only_for_assertions() {
     let required = ClientAssertionLayer::new(verifier());
     let optional = required.clone().optional();
     let refused = send([&optional, &required], post("grant_type=client_credentials"));
@@ -99,7 +100,7 @@ fn an_optional_layer_outside_is_one_too_many_only_for_who_sends_an_assertion() {
 }
 
 #[test]
-fn an_identity_from_elsewhere_does_not_get_through_an_optional_layer() {
+fn an_optional_layer_removes_a_foreign_identity() {
     let optional = ClientAssertionLayer::new(verifier()).optional().preserve_body_types();
     let mut request = post("a=b");
     request.extensions_mut().insert(verify(&verifier(), &form(&Jwt::new().signed())).unwrap());
@@ -110,9 +111,9 @@ fn an_identity_from_elsewhere_does_not_get_through_an_optional_layer() {
     assert_eq!(now_or_never(optional.layer(handler).call(request)).unwrap().status(), StatusCode::OK);
 }
 
-/// What somebody in front of the layer put into the extensions is neither believed nor an excuse.
+/// An identity that others put into the extensions is neither trusted nor a reason to refuse.
 #[test]
-fn an_identity_from_elsewhere_changes_nothing() {
+fn a_foreign_identity_has_no_effect() {
     let other = Signer::es384("key-2");
     let clients = [client(), Client::new("clinic-8", key_set(&[other.jwk()])).unwrap()];
     let verifier = Arc::new(fixture().clients(clients).build());
@@ -142,7 +143,7 @@ fn an_identity_from_elsewhere_changes_nothing() {
 }
 
 #[test]
-fn calls_of_a_service_that_is_guarded_twice_say_so_too() {
+fn a_grpc_service_guarded_twice_is_reported() {
     let layer = GrpcAssertionLayer::new(verifier());
     let handler = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
     let request = Request::post("/package.Service/Method").header("client-assertion-type", JWT_BEARER);
@@ -153,7 +154,7 @@ fn calls_of_a_service_that_is_guarded_twice_say_so_too() {
 }
 
 #[test]
-fn a_body_that_is_cut_off_is_the_clients_to_send_again() {
+fn a_body_shorter_than_announced_is_the_clients_fault() {
     let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
     let handler =
         service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
@@ -173,7 +174,8 @@ fn a_body_that_is_cut_off_is_the_clients_to_send_again() {
     }
 }
 
-/// A body that ends without ever having said that it would: over HTTP/2 a stream that is reset can look so.
+/// A body that ends without announcing its end. Over HTTP/2, a stream that is reset can look like
+/// this.
 struct Reset;
 
 impl http_body::Body for Reset {
@@ -189,7 +191,7 @@ impl http_body::Body for Reset {
 }
 
 #[test]
-fn a_stranger_cannot_have_us_say_that_the_body_was_read_before() {
+fn a_reset_stream_is_not_mistaken_for_a_consumed_body() {
     let handler = service_fn(|_: Request<RequestBody<Reset>>| async {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     });
@@ -200,7 +202,7 @@ fn a_stranger_cannot_have_us_say_that_the_body_was_read_before() {
 }
 
 #[test]
-fn a_body_in_another_transfer_coding_than_chunks_is_refused() {
+fn transfer_codings_other_than_chunked_are_refused() {
     let layer = ClientAssertionLayer::new(verifier()).preserve_body_types();
     let handler =
         service_fn(|_: Request<Full<Bytes>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
@@ -216,7 +218,7 @@ fn a_body_in_another_transfer_coding_than_chunks_is_refused() {
 }
 
 #[test]
-fn a_body_that_was_read_before_is_missed() {
+fn a_consumed_body_is_reported_as_misconfiguration() {
     // A policy that leaves the grant type to the handler.
     let policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls);
     let layer = fixture().policy(policy).at_issuer_and_url().layer();

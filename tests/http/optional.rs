@@ -1,5 +1,5 @@
-//! The optional mode: a form without an assertion is handed on as it came and without an identity; one with an assertion must
-//! be right in everything.
+//! The optional mode: a form without an assertion passes unchanged and without an identity. A form
+//! with an assertion must be fully valid.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::render::Rfc6749;
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, TokenRequest};
 
-/// What the handler saw, if it was called: whether an identity, and the body.
+/// What the handler saw, if it was called: whether there was an identity, and the body.
 type Seen = Option<(bool, Bytes)>;
 
 fn send(request: Request<Full<Bytes>>) -> (Response<Bytes>, Seen) {
@@ -42,17 +42,17 @@ fn send(request: Request<Full<Bytes>>) -> (Response<Bytes>, Seen) {
     (Response::from_parts(parts, body), seen)
 }
 
-/// A `ClientIdentity` that a middleware, or somebody behind it, had put there.
+/// A `ClientIdentity` that other middleware, or an attacker behind it, has put there.
 fn spoofed() -> ClientIdentity {
     verify(&verifier(), &form(&Jwt::new().signed())).unwrap()
 }
 
 #[test]
-fn a_form_without_an_assertion_is_handed_on_byte_for_byte_and_without_an_identity() {
+fn forms_without_an_assertion_pass_unchanged() {
     let forms: &[&[u8]] = &[
         b"",
         b"grant_type=client_credentials",
-        // Neither the profile's grant type nor any.
+        // With another grant type than the profile's, or none.
         b"grant_type=authorization_code&code=x&redirect_uri=https%3A%2F%2Fapp.example",
         b"scope=x",
         b"client_id=somebody&client_secret=hush",
@@ -72,7 +72,7 @@ fn a_form_without_an_assertion_is_handed_on_byte_for_byte_and_without_an_identit
 }
 
 #[test]
-fn other_credentials_are_the_handlers_business_where_there_is_no_assertion() {
+fn other_credentials_pass_if_there_is_no_assertion() {
     for (name, value) in [("authorization", "Basic YTpi"), ("oauth-client-attestation", "x")] {
         let mut request = post("grant_type=refresh_token&refresh_token=x");
         request.headers_mut().insert(name, value.parse().unwrap());
@@ -82,7 +82,7 @@ fn other_credentials_are_the_handlers_business_where_there_is_no_assertion() {
 }
 
 #[test]
-fn a_form_with_an_assertion_is_verified_as_ever() {
+fn forms_with_an_assertion_are_verified() {
     let attempt = Attempt::with(|a| a.tail = "&note=%zz&scope=a+b");
     let mut request = attempt.request();
     let body = now_or_never(request.body_mut().collect()).unwrap().to_bytes();
@@ -93,7 +93,7 @@ fn a_form_with_an_assertion_is_verified_as_ever() {
 }
 
 #[test]
-fn auth_02_what_carries_an_assertion_is_let_through_only_if_it_is_right_in_everything() {
+fn auth_02_a_request_with_an_assertion_must_be_fully_valid() {
     let refused: &[(&str, Change, u16, &str)] = &[
         ("signature", |a| a.mangle = flip_signature, 400, "Client assertion signature is invalid"),
         ("claims", |a| a.claim("aud", "x"), 400, "Unexpected aud claim"),
@@ -146,9 +146,9 @@ fn auth_02_what_carries_an_assertion_is_let_through_only_if_it_is_right_in_every
     }
 }
 
-/// Whoever hides an assertion from us must not have it found by the handler.
+/// An assertion that is hidden from the layer must not reach the handler either.
 #[test]
-fn what_could_hide_an_assertion_is_refused() {
+fn attempts_to_hide_an_assertion_are_refused() {
     let assertion = Jwt::new().signed();
     let hidden = [
         (
@@ -179,7 +179,7 @@ fn what_could_hide_an_assertion_is_refused() {
 }
 
 #[test]
-fn nobody_is_told_of_a_request_that_needed_no_authentication() {
+fn anonymous_requests_cause_no_event() {
     let events = Arc::new(Mutex::new(0));
     let count = Arc::clone(&events);
     let sink = move |_: &Event<'_>| *count.lock().unwrap() += 1;
@@ -192,9 +192,9 @@ fn nobody_is_told_of_a_request_that_needed_no_authentication() {
     assert_eq!(*events.lock().unwrap(), 2);
 }
 
-/// The same request, where an assertion is asked for.
+/// The same requests, if an assertion is required.
 #[test]
-fn auth_01_a_verifier_that_is_asked_to_verify_lets_nothing_go_without() {
+fn auth_01_verify_refuses_requests_without_an_assertion() {
     for (body, fault) in [
         ("", ClientFault::MissingGrantType),
         ("grant_type=client_credentials", ClientFault::NoAuthentication(None)),

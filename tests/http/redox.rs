@@ -1,5 +1,5 @@
-//! The Redox profile over HTTP: every row of its troubleshooting page byte for byte, its boundaries to the second, and which
-//! of several faults is the one that the client is told of.
+//! The Redox profile over HTTP: every row of its troubleshooting page byte for byte, its boundaries
+//! to the second, and which of several faults is answered.
 
 use crate::common::attempt::{Attempt, Change, description, flip_signature, send};
 use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, Signer, client, clock, fixture, fresh_jti, key_set, outcome};
@@ -215,7 +215,7 @@ fn every_row_is_reproduced_byte_for_byte() {
 }
 
 #[test]
-fn numbers_that_no_double_holds_are_format_errors() {
+fn numbers_beyond_a_double_are_format_errors() {
     let cases = [
         ("iat", "1e400", Some(IAT)),
         ("exp", "1e400", Some(EXP)),
@@ -241,9 +241,9 @@ fn numbers_that_no_double_holds_are_format_errors() {
 }
 
 #[test]
-fn boundaries_are_those_of_the_reference_implementation() {
+fn time_boundaries_match_the_reference_implementation() {
     const N: f64 = NOW as f64;
-    /// The claims that replace those of a correct assertion; `None` removes one.
+    /// The claims that replace those of a valid assertion. `None` removes one.
     type Vector<'a> = (&'a [(&'a str, Option<f64>)], Option<&'a str>);
     let vectors: &[Vector<'_>] = &[
         (&[("iat", Some(N - 310.0)), ("exp", Some(N + 1.0))], None),
@@ -288,7 +288,7 @@ fn boundaries_are_those_of_the_reference_implementation() {
 }
 
 #[test]
-fn a_second_use_is_an_unexpected_jti_until_the_assertion_has_expired() {
+fn a_replay_is_refused_until_the_assertion_expires() {
     let time = clock();
     let layer = fixture().clock(&time).layer();
     let attempt = Attempt::with(|a| drop(a.jwt.claims.remove("exp")));
@@ -301,7 +301,7 @@ fn a_second_use_is_an_unexpected_jti_until_the_assertion_has_expired() {
     assert_refused("a second later", &layer, &attempt, IAT_PAST);
 }
 
-/// The faults in the order in which they must be found. Two that carry the same tag cannot be combined.
+/// The faults in the order in which they are found. Two with the same tag cannot be combined.
 const PRECEDENCE: &[(&str, &str, Change, &str)] = &[
     ("encoding", "a", |a| a.header("content-encoding", "gzip"), "Request body must not have a content encoding"),
     ("content type", "b", |a| a.header("content-type", "text/plain"), "x-www-form-urlencoded content-type required"),
@@ -363,12 +363,13 @@ const PRECEDENCE: &[(&str, &str, Change, &str)] = &[
 ];
 
 #[test]
-fn of_any_two_faults_the_earlier_one_is_told() {
+fn the_earlier_of_any_two_faults_is_answered() {
     let layer = layer();
     for (index, (earlier, tag, change, text)) in PRECEDENCE.iter().enumerate() {
         assert!(description(&send(&layer, &Attempt::with(change))).as_deref() == Some(*text), "{earlier} alone");
         for (later, other_tag, other, _) in &PRECEDENCE[index + 1..] {
-            // A repeated or escaped parameter is appended; dropping it from the form would not undo that.
+            // A repeated or escaped parameter is appended, so dropping it from the form would not
+            // undo it.
             let exclusive = tag == other_tag || (*earlier == "form" && *later == "client_id");
             if exclusive {
                 continue;
@@ -384,7 +385,7 @@ fn of_any_two_faults_the_earlier_one_is_told() {
 }
 
 #[test]
-fn the_method_comes_before_everything_and_a_replay_before_the_signature() {
+fn method_is_checked_first_and_replay_before_signature() {
     let layer = layer();
     let attempt = Attempt::with(|a| {
         a.method = "PUT";
@@ -404,7 +405,7 @@ fn the_method_comes_before_everything_and_a_replay_before_the_signature() {
 }
 
 #[test]
-fn a_forged_assertion_does_not_burn_the_jti_that_it_names() {
+fn a_forged_assertion_does_not_use_up_its_jti() {
     let layer = layer();
     let mut attempt = Attempt::new();
     attempt.mangle = flip_signature;
@@ -414,7 +415,7 @@ fn a_forged_assertion_does_not_burn_the_jti_that_it_names() {
 }
 
 #[test]
-fn what_a_client_registered_narrows_what_it_may_send() {
+fn a_registered_algorithm_is_the_only_one_accepted() {
     let rsa = Signer::rsa("RS384", "key-2");
     let weak = json!({"kty": "RSA", "kid": "key-3", "n": "sXchTQ", "e": "AQAB"});
     let keys = key_set(&[
@@ -447,7 +448,7 @@ fn what_a_client_registered_narrows_what_it_may_send() {
 }
 
 #[test]
-fn a_key_that_is_too_weak_is_the_blank_row() {
+fn a_weak_key_is_the_blank_row() {
     let weak = json!({"kty": "RSA", "kid": "key-3", "n": "sXchTQ", "e": "AQAB"});
     let layer = fixture().keys(&[SIGNER.jwk(), weak]).layer();
     let weak = Attempt::with(|a| {
@@ -473,7 +474,7 @@ fn exp_can_be_required() {
 }
 
 #[test]
-fn rs384_is_served_beside_es384() {
+fn rs384_is_accepted_as_well_as_es384() {
     let rsa = Signer::rsa("RS384", "rsa-1");
     let clients = [Client::new("lab-1", key_set(&[rsa.jwk()])).unwrap(), client()];
     let identity = outcome(&fixture().clients(clients).build(), &Jwt::by(&rsa, "lab-1").signed_by(&rsa)).unwrap();
@@ -484,7 +485,7 @@ fn rs384_is_served_beside_es384() {
 }
 
 #[test]
-fn every_answer_has_the_headers_of_the_contract() {
+fn every_refusal_has_the_required_headers() {
     let attempts: &[(&str, Change)] = &[
         ("form", |a| a.tail = "&client_id=%zz"),
         ("claims", |a| a.claim("aud", "x")),
@@ -505,7 +506,7 @@ fn every_answer_has_the_headers_of_the_contract() {
 }
 
 #[test]
-fn the_words_and_the_error_uri_are_configurable() {
+fn settings_name_and_error_uri_are_configurable() {
     let renderer = Redox::default().settings_name("the portal").unwrap().error_uri("https://docs.example/e1").unwrap();
     let layer = fixture().layer().render(renderer);
     let response = send(&layer, &Attempt::with(|a| a.jose("kid", "other")));
@@ -519,7 +520,7 @@ fn the_words_and_the_error_uri_are_configurable() {
 }
 
 #[test]
-fn the_codes_can_be_the_standard_ones() {
+fn standard_codes_can_be_chosen() {
     let layer = fixture().layer().render(Redox::default().standard_codes());
     let cases: &[(Change, &str)] = &[
         (|a| a.mangle = flip_signature, r#"{"error":"invalid_client","error_description":""}"#),

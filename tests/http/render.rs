@@ -1,15 +1,15 @@
-//! What each fault looks like on the wire in the general renderer and in the opaque one, and that neither says what RFC 6749
-//! does not allow.
+//! What each fault looks like on the wire in the standard vocabulary and in the opaque one, and
+//! that texts use only the characters that RFC 6749 allows.
 
 use serde_json::{Value, json};
 use tower_client_assertion::Rejection;
-use tower_client_assertion::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, Parameter, ServerFault};
+use tower_client_assertion::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
 
 use ClientFault as F;
 
-/// Fault, status, error, description.
-const TABLE: &[(F, u16, &str, &str)] = &[
+/// Faults without data: status, `error` and `error_description`.
+const PLAIN: &[(F, u16, &str, &str)] = &[
     (F::Method, 405, "invalid_request", "Token requests must use POST"),
     (F::ContentEncoding, 415, "invalid_request", "Request body must not have a content encoding"),
     (F::ContentType, 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),
@@ -18,20 +18,9 @@ const TABLE: &[(F, u16, &str, &str)] = &[
     (F::BodyTimeout, 408, "invalid_request", "Request body did not arrive in time"),
     (F::FormMalformed, 400, "invalid_request", "Request body is not valid form data"),
     (F::TooManyParameters, 400, "invalid_request", "Request body has too many parameters"),
-    (F::RepeatedParameter(Parameter::Scope), 400, "invalid_request", "Parameter 'scope' must not be repeated"),
     (F::CredentialsInQuery, 400, "invalid_request", "Client credentials must not be sent in the query string"),
     (F::MissingGrantType, 400, "invalid_request", "Missing grant_type parameter"),
     (F::UnsupportedGrantType, 400, "unsupported_grant_type", "Grant type is not supported"),
-    (F::SeveralMechanisms(None), 400, "invalid_client", "More than one client authentication method was used"),
-    (
-        F::SeveralMechanisms(Some(AuthScheme::Basic)),
-        401,
-        "invalid_client",
-        "More than one client authentication method was used",
-    ),
-    (F::NoAuthentication(None), 400, "invalid_client", "Client authentication required"),
-    (F::NoAuthentication(Some(AuthScheme::Bearer)), 401, "invalid_client", "Client authentication required"),
-    (F::NoAuthentication(Some(AuthScheme::Other)), 400, "invalid_client", "Client authentication required"),
     (F::MissingAssertionType, 400, "invalid_request", "Missing client_assertion_type parameter"),
     (F::UnsupportedAssertionType, 400, "invalid_request", "Unsupported client_assertion_type"),
     (F::MissingAssertion, 400, "invalid_request", "Missing client_assertion parameter"),
@@ -40,27 +29,14 @@ const TABLE: &[(F, u16, &str, &str)] = &[
     (F::Encrypted, 400, "invalid_client", "Encrypted client assertions are not supported"),
     (F::Malformed, 400, "invalid_client", "Client assertion is not a valid JWT"),
     (F::KidMissing, 400, "invalid_client", "JWT header 'kid' is required"),
+    (F::KidNeeded, 400, "invalid_client", "JWT header 'kid' is required"),
     (F::KidInvalid, 400, "invalid_client", "JWT header 'kid' is invalid"),
     (F::AlgorithmNotAllowed, 400, "invalid_client", "Signing algorithm is not allowed"),
     (F::AlgorithmNotRegistered, 400, "invalid_client", "Signing algorithm does not match the registered one"),
     (F::CriticalHeader, 400, "invalid_client", "Unsupported critical header parameter"),
-    (F::Claim(Claim::Iss, ClaimFault::Missing), 400, "invalid_client", "Unexpected iss claim"),
-    (F::Claim(Claim::Sub, ClaimFault::Unexpected), 400, "invalid_client", "Unexpected sub claim"),
-    (F::Claim(Claim::Jti, ClaimFault::Malformed), 400, "invalid_client", "Unexpected jti claim"),
-    (F::Claim(Claim::Aud, ClaimFault::Unexpected), 400, "invalid_client", "Unexpected aud claim"),
-    (F::Claim(Claim::Typ, ClaimFault::Unexpected), 400, "invalid_client", "Unexpected JWT type"),
-    (F::Claim(Claim::Iat, ClaimFault::Missing), 400, "invalid_client", "Missing iat claim"),
-    (F::Claim(Claim::Iat, ClaimFault::Malformed), 400, "invalid_client", "The iat claim must be a number"),
-    (F::Claim(Claim::Iat, ClaimFault::Past), 400, "invalid_client", "iat is too far in the past"),
-    (F::Claim(Claim::Iat, ClaimFault::Future), 400, "invalid_client", "iat is in the future"),
-    (F::Claim(Claim::Nbf, ClaimFault::Malformed), 400, "invalid_client", "The nbf claim must be a number"),
-    (F::Claim(Claim::Nbf, ClaimFault::Future), 400, "invalid_client", "Client assertion is not yet valid"),
-    (F::Claim(Claim::Exp, ClaimFault::Missing), 400, "invalid_client", "Missing exp claim"),
-    (F::Claim(Claim::Exp, ClaimFault::Malformed), 400, "invalid_client", "The exp claim must be a number"),
-    (F::Claim(Claim::Exp, ClaimFault::Past), 400, "invalid_client", "Client assertion has expired"),
-    (F::Claim(Claim::Exp, ClaimFault::Future), 400, "invalid_client", "exp is too far in the future"),
     (F::ClientIdMismatch, 400, "invalid_client", "client_id does not match the client assertion"),
     (F::UnknownClient, 400, "invalid_client", "Client authentication failed"),
+    (F::MethodNotRegistered, 400, "invalid_client", "Authentication method is not registered for this client"),
     (F::JkuMismatch, 400, "invalid_client", "JWT header 'jku' does not match the registered key set URL"),
     (F::KeySetUnavailable, 400, "invalid_client", "Client key set could not be retrieved"),
     (F::NoKey, 400, "invalid_client", "Client authentication failed"),
@@ -70,34 +46,95 @@ const TABLE: &[(F, u16, &str, &str)] = &[
     (F::Replayed, 400, "invalid_client", "Client assertion has already been used"),
 ];
 
+/// The answer of the standard vocabulary to a fault: status, `error` and `error_description`.
+fn expected(fault: &F) -> (u16, &'static str, String) {
+    let (status, error, text) = match fault {
+        F::RepeatedParameter(parameter) => {
+            return (400, "invalid_request", format!("Parameter '{parameter}' must not be repeated"));
+        }
+        F::SeveralMechanisms(scheme) => {
+            (challenge(*scheme), "invalid_client", "More than one client authentication method was used")
+        }
+        F::NoAuthentication(scheme) => (challenge(*scheme), "invalid_client", "Client authentication required"),
+        F::Claim(claim, fault) => (400, "invalid_client", claim_text(*claim, *fault)),
+        plain => {
+            let row = PLAIN.iter().find(|(fault, ..)| fault == plain);
+            let (_, status, error, text) = row.unwrap_or_else(|| panic!("{plain:?} needs a row"));
+            (*status, *error, *text)
+        }
+    };
+    (status, error, text.to_owned())
+}
+
+/// Only a client that used a scheme with a known challenge gets a 401 (RFC 6749, section 5.2).
+fn challenge(scheme: Option<AuthScheme>) -> u16 {
+    match scheme {
+        Some(AuthScheme::Basic | AuthScheme::Bearer | AuthScheme::DPoP) => 401,
+        Some(AuthScheme::Other) | None => 400,
+        Some(other) => panic!("{other:?} needs a status"),
+    }
+}
+
+fn claim_text(claim: Claim, fault: ClaimFault) -> &'static str {
+    use ClaimFault::{Future, Malformed, Missing, Past, Unexpected};
+    match (claim, fault) {
+        (Claim::Iss, _) => "Unexpected iss claim",
+        (Claim::Sub, _) => "Unexpected sub claim",
+        (Claim::Jti, _) => "Unexpected jti claim",
+        (Claim::Aud, _) => "Unexpected aud claim",
+        (Claim::Typ, _) => "Unexpected JWT type",
+        (Claim::Iat, Missing) => "Missing iat claim",
+        (Claim::Iat, Malformed | Unexpected) => "The iat claim must be a number",
+        (Claim::Iat, Past) => "iat is too far in the past",
+        (Claim::Iat, Future) => "iat is in the future",
+        (Claim::Nbf, Malformed | Unexpected) => "The nbf claim must be a number",
+        (Claim::Nbf, Missing | Past | Future) => "Client assertion is not yet valid",
+        (Claim::Exp, Missing) => "Missing exp claim",
+        (Claim::Exp, Malformed | Unexpected) => "The exp claim must be a number",
+        (Claim::Exp, Past) => "Client assertion has expired",
+        (Claim::Exp, Future) => "exp is too far in the future",
+        other => panic!("{other:?} needs a text"),
+    }
+}
+
+/// Every fault of a client that exists.
+fn client_faults() -> impl Iterator<Item = F> {
+    RejectionKind::all().filter_map(|kind| match kind {
+        RejectionKind::Client(fault) => Some(fault),
+        _ => None,
+    })
+}
+
 fn json_of(renderer: &dyn RenderRejection, rejection: &Rejection) -> (u16, Value) {
     let response = renderer.render(rejection);
     (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
 }
 
 #[test]
-fn each_fault_has_its_status_code_and_description() {
-    for (fault, status, error, description) in TABLE {
+fn every_client_fault_has_its_status_code_and_description() {
+    for fault in client_faults() {
+        let (status, error, description) = expected(&fault);
         let rejection = Rejection::from(fault.clone());
-        let expected = json!({"error": error, "error_description": description});
-        assert_eq!(json_of(&Rfc6749::default(), &rejection), (*status, expected), "{fault:?}");
-        assert_eq!(json_of(&Opaque, &rejection), (*status, json!({"error": error})), "{fault:?}");
+        let body = json!({"error": error, "error_description": description});
+        assert_eq!(json_of(&Rfc6749::default(), &rejection), (status, body), "{fault:?}");
+        assert_eq!(json_of(&Opaque, &rejection), (status, json!({"error": error})), "{fault:?}");
     }
+    assert!(PLAIN.iter().all(|(plain, ..)| client_faults().any(|fault| fault == *plain)));
 }
 
 #[test]
-fn descriptions_keep_to_the_characters_of_rfc_6749_and_of_grpc_messages() {
-    for (fault, ..) in TABLE {
-        let (_, body) = json_of(&Rfc6749::default(), &Rejection::from(fault.clone()));
+fn descriptions_use_only_characters_of_rfc_6749_and_grpc() {
+    for fault in client_faults() {
+        let (_, body) = json_of(&Rfc6749::default(), &Rejection::from(fault));
         let description = body["error_description"].as_str().unwrap();
-        // A percent sign would have to be encoded in a `grpc-message`.
+        // A percent sign would need encoding in a `grpc-message`.
         let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E) && byte != b'%';
         assert!(!description.is_empty() && description.bytes().all(allowed), "{description}");
     }
 }
 
 #[test]
-fn what_is_our_fault_is_never_the_clients_and_says_when_to_come_again_if_that_would_help() {
+fn server_faults_are_503_429_or_500_with_fitting_retry_after() {
     let unavailable = "temporarily_unavailable";
     let cases = [
         (ServerFault::Clock, 503, unavailable, Some("5")),
@@ -110,6 +147,9 @@ fn what_is_our_fault_is_never_the_clients_and_says_when_to_come_again_if_that_wo
         (ServerFault::MountedTwice, 500, "server_error", None),
         (ServerFault::BodyConsumed, 500, "server_error", None),
     ];
+    let listed: Vec<_> = cases.iter().map(|(fault, ..)| RejectionKind::Server(fault.clone())).collect();
+    let all = RejectionKind::all().filter(|kind| matches!(kind, RejectionKind::Server(_)));
+    assert!(all.eq(listed), "each fault of the server is in the table, in the order of the enum");
     for (fault, status, error, retry_after) in cases {
         let renderers: [&dyn RenderRejection; 4] =
             [&Rfc6749::default(), &Opaque, &Redox::default(), &Redox::default().standard_codes()];
@@ -125,7 +165,7 @@ fn what_is_our_fault_is_never_the_clients_and_says_when_to_come_again_if_that_wo
 }
 
 #[test]
-fn statuses_that_need_a_header_have_it() {
+fn statuses_that_require_a_header_have_it() {
     let cases = [
         (F::Method, "allow", "POST"),
         (F::ContentEncoding, "accept-encoding", "identity"),
@@ -137,18 +177,19 @@ fn statuses_that_need_a_header_have_it() {
 }
 
 #[test]
-fn redox_keeps_to_400_and_invalid_request_but_for_the_transport() {
-    for (fault, status, ..) in TABLE {
+fn redox_uses_invalid_request_and_400_above_the_transport() {
+    for fault in client_faults() {
+        let (status, ..) = expected(&fault);
         let (found, body) = json_of(&Redox::default(), &Rejection::from(fault.clone()));
-        let expected = if *status == 401 { 400 } else { *status };
+        let expected = if status == 401 { 400 } else { status };
         assert_eq!((found, body["error"].as_str()), (expected, Some("invalid_request")), "{fault:?}");
         let (found, _) = json_of(&Redox::default().standard_codes(), &Rejection::from(fault.clone()));
-        assert_eq!(found, *status, "{fault:?}");
+        assert_eq!(found, status, "{fault:?}");
     }
 }
 
 #[test]
-fn texts_that_are_configured_are_checked() {
+fn configured_texts_are_validated() {
     for uri in ["", "https://a b", "https://\"", "https://\\", "https://\u{e9}", "https://\n"] {
         assert!(Rfc6749::default().error_uri(uri).is_err(), "{uri:?}");
         assert!(Redox::default().error_uri(uri).is_err(), "{uri:?}");

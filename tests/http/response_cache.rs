@@ -1,4 +1,5 @@
-//! That a layer asks its renderer no more often than it must, and never answers with what it made for another kind.
+//! The layer calls its renderer no more often than needed, and never answers with the response of
+//! another kind.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -14,10 +15,10 @@ use tower_client_assertion::rejection::RejectionKind;
 use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
 use tower_client_assertion::{ClientAssertion, PreservedBodies, Rejection};
 
-/// Of every request, so that kinds meet that have been answered before.
+/// How often each request is sent, so that responses come from the cache.
 const TIMES: usize = 3;
 
-/// What is wrong beside a right form, by headers and by what is appended to the form.
+/// Faults beside a valid form: a header, or text appended to the form.
 fn wrong() -> Vec<(&'static str, &'static str, String)> {
     let mut wrong = vec![("content-encoding", "gzip", String::new()), ("content-type", "text/plain", String::new())];
     wrong.push(("content-length", "9999999", String::new()));
@@ -54,7 +55,8 @@ fn service(renderer: impl RenderRejection) -> ClientAssertion<tower::util::Servi
     fixture().layer().render(renderer).layer(service_fn(handler))
 }
 
-/// As `inner` renders, told whether that depends on the kind alone, and counting.
+/// Renders like `inner`, and counts the calls. `alone` says whether the response depends on the
+/// kind alone.
 #[derive(Clone)]
 struct Counting<R> {
     inner: R,
@@ -73,7 +75,8 @@ impl<R: RenderRejection> RenderRejection for Counting<R> {
     }
 }
 
-/// Sends all requests, from several threads at once. For how many kinds was there an answer, and how often the renderer asked?
+/// Sends all requests from several threads concurrently. Returns how many kinds were answered and
+/// how often the renderer was called.
 fn flood(renderer: impl RenderRejection + Clone, alone: bool) -> (usize, usize) {
     let counting = Counting { inner: renderer.clone(), alone, asked: Arc::default() };
     let (asked, service) = (Arc::clone(&counting.asked), service(counting));
@@ -89,7 +92,7 @@ fn flood(renderer: impl RenderRejection + Clone, alone: bool) -> (usize, usize) 
     (kinds.len(), asked.load(Ordering::Relaxed))
 }
 
-/// Sees that the answer is what the renderer makes of the reason that rides along.
+/// Asserts that the response is what the renderer makes of the rejection in its extensions.
 fn answered<S>(service: &mut S, renderer: &impl RenderRejection, request: Request<Full<Bytes>>) -> RejectionKind
 where
     S: Service<Request<Full<Bytes>>, Response = Response<Full<Bytes>>, Error = Infallible>,
@@ -109,7 +112,7 @@ where
 }
 
 #[test]
-fn an_answer_that_depends_on_the_kind_alone_is_asked_for_once() {
+fn responses_that_depend_on_the_kind_are_rendered_once() {
     for alone in [true, false] {
         for (kinds, asked) in [flood(Rfc6749::default(), alone), flood(Redox::default(), alone), flood(Opaque, alone)] {
             assert!(kinds >= 25, "{kinds} kinds");
@@ -119,7 +122,7 @@ fn an_answer_that_depends_on_the_kind_alone_is_asked_for_once() {
 }
 
 #[test]
-fn a_renderer_of_ours_depends_on_the_kind_alone_and_anybodys_may_not() {
+fn custom_renderers_are_called_for_each_refusal() {
     let ours: [&dyn RenderRejection; 3] = [&Rfc6749::default(), &Redox::default(), &Opaque];
     assert!(ours.iter().all(|renderer| renderer.depends_on_kind_alone()));
 
@@ -135,7 +138,7 @@ fn a_renderer_of_ours_depends_on_the_kind_alone_and_anybodys_may_not() {
 }
 
 #[test]
-fn another_renderer_has_answers_of_its_own() {
+fn each_renderer_has_its_own_cache() {
     let get = || Request::get("/token").body(Full::<Bytes>::default()).unwrap();
     let layer = fixture().layer();
     let handler: Handler = |_| std::future::ready(Ok(Response::default()));

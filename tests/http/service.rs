@@ -1,5 +1,5 @@
-//! The service's contract with Tower: readiness, the instance that is called, what passes untouched, and what the inner
-//! service is handed.
+//! The service's contract with Tower: readiness, which instance is called, what passes unchanged,
+//! and what the inner service receives.
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -26,7 +26,7 @@ fn token_request() -> Request<Full<Bytes>> {
 }
 
 #[test]
-fn readiness_is_the_inner_services_own() {
+fn readiness_is_that_of_the_inner_service() {
     let (service, mut handle) = tower_test::mock::pair::<Request<RequestBody<Full<Bytes>>>, Response<Full<Bytes>>>();
     let mut service = layer().layer(service);
     let mut context = Context::from_waker(std::task::Waker::noop());
@@ -43,7 +43,7 @@ fn readiness_is_the_inner_services_own() {
     assert_eq!(ready(&mut service, &mut context), Poll::Ready(false));
 }
 
-/// Panics when it is called without having been found ready, as the contract allows.
+/// Panics if it is called before it was ready, as the contract allows.
 struct Strict {
     ready: bool,
     calls: Arc<AtomicUsize>,
@@ -73,7 +73,7 @@ impl<B> Service<Request<B>> for Strict {
 }
 
 #[test]
-fn the_instance_that_was_ready_is_the_one_that_is_called() {
+fn the_ready_instance_is_the_one_called() {
     let calls = Arc::new(AtomicUsize::new(0));
     let mut service = layer().layer(Strict { ready: false, calls: Arc::clone(&calls) });
     for _ in 0..3 {
@@ -84,7 +84,7 @@ fn the_instance_that_was_ready_is_the_one_that_is_called() {
 }
 
 #[test]
-fn a_concurrency_limit_inside_is_given_back_after_each_request() {
+fn an_inner_concurrency_permit_is_released_after_each_request() {
     let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     });
@@ -94,7 +94,7 @@ fn a_concurrency_limit_inside_is_given_back_after_each_request() {
     }
 }
 
-/// A body of which one half is there and the other when it is sent.
+/// A body with one half available and the other sent later.
 struct Halves(mpsc::Receiver<Bytes>);
 
 impl Body for Halves {
@@ -106,7 +106,7 @@ impl Body for Halves {
     }
 }
 
-/// A token request whose rest goes into the sender.
+/// A token request. The rest of its body goes into the sender.
 fn slow_request() -> (Request<Halves>, mpsc::Sender<Bytes>, Bytes) {
     let whole = Bytes::from(form(&Jwt::new().signed()));
     let (sender, receiver) = mpsc::channel(1);
@@ -115,7 +115,7 @@ fn slow_request() -> (Request<Halves>, mpsc::Sender<Bytes>, Bytes) {
 }
 
 #[tokio::test]
-async fn what_was_reserved_is_given_back_while_a_body_is_awaited_and_asked_for_again() {
+async fn a_waiting_request_releases_its_reservation() {
     let permits = Arc::new(Semaphore::new(1));
     let inner = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits))
         .layer(Strict { ready: false, calls: Arc::default() });
@@ -139,7 +139,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[test]
-fn a_request_that_is_refused_by_its_head_leaves_nothing_reserved() {
+fn a_request_refused_by_its_head_reserves_nothing() {
     let permits = Arc::new(Semaphore::new(1));
     let inner = service_fn(saw_identity::<RequestBody<Full<Bytes>>>);
     let mut service = layer().layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits)).layer(inner));
@@ -149,7 +149,7 @@ fn a_request_that_is_refused_by_its_head_leaves_nothing_reserved() {
     assert_eq!(permits.available_permits(), 1);
 }
 
-/// Is ready once, and never again.
+/// Ready once and never again.
 struct Closing(bool);
 
 impl Clone for Closing {
@@ -173,7 +173,7 @@ impl<B> Service<Request<B>> for Closing {
 }
 
 #[tokio::test]
-async fn an_inner_service_that_is_gone_when_the_body_has_come_has_its_own_error() {
+async fn an_inner_service_closed_meanwhile_returns_its_error() {
     let mut service = layer().layer(Closing(true));
     let (request, sender, rest) = slow_request();
     let mut response = pin!(ServiceExt::<Request<Halves>>::ready(&mut service).await.unwrap().call(request));
@@ -184,7 +184,7 @@ async fn an_inner_service_that_is_gone_when_the_body_has_come_has_its_own_error(
 }
 
 #[test]
-fn a_handler_that_is_called_sees_an_identity_and_a_refused_request_calls_none() {
+fn only_accepted_requests_reach_the_handler() {
     let calls = AtomicUsize::new(0);
     let inner = service_fn(|request: Request<RequestBody<Full<Bytes>>>| {
         calls.fetch_add(1, Ordering::Relaxed);
@@ -201,7 +201,7 @@ fn a_handler_that_is_called_sees_an_identity_and_a_refused_request_calls_none() 
     assert_eq!((response.status(), calls.load(Ordering::Relaxed)), (StatusCode::OK, 1));
 }
 
-/// Answers with whether it saw an identity, and hands the request's extensions to the outside.
+/// Answers whether it saw an identity.
 async fn saw_identity<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let seen = request.extensions().get::<ClientIdentity>().is_some();
     Ok(Response::new(Full::from(if seen { "seen" } else { "none" })))
@@ -223,7 +223,7 @@ fn requests_for_other_paths_pass_untouched() {
 }
 
 #[test]
-fn an_identity_that_is_there_already_does_not_help_a_refused_request() {
+fn an_earlier_identity_does_not_help_a_refused_request() {
     let identity = verify(&verifier(), &form(&Jwt::new().signed())).unwrap();
     let mut service = layer().layer(service_fn(saw_identity::<RequestBody<Full<Bytes>>>));
     let mut request = post("grant_type=client_credentials");
@@ -236,7 +236,7 @@ fn an_identity_that_is_there_already_does_not_help_a_refused_request() {
 }
 
 #[test]
-fn the_inner_service_is_handed_the_same_bytes_and_headers_that_fit_them() {
+fn the_inner_service_gets_the_same_bytes_and_fitting_headers() {
     let sent = form(&Jwt::new().signed()) + "&note=%zz&note=a+b%20c&empty&scope=x%26y";
     let expected = Bytes::from(sent.clone());
     let inner = service_fn(move |request: Request<RequestBody<Full<Bytes>>>| {
@@ -261,7 +261,7 @@ fn the_inner_service_is_handed_the_same_bytes_and_headers_that_fit_them() {
 }
 
 #[test]
-fn an_error_of_the_inner_service_stays_what_it_is() {
+fn errors_of_the_inner_service_pass_unchanged() {
     #[derive(Debug, PartialEq)]
     struct Mine;
     let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async { Err::<Response<Full<Bytes>>, _>(Mine) });
@@ -270,7 +270,7 @@ fn an_error_of_the_inner_service_stays_what_it_is() {
 }
 
 #[test]
-fn other_credentials_in_headers_are_refused_with_a_challenge_where_one_is_due() {
+fn other_credentials_are_refused_with_a_challenge() {
     let standard = tower_client_assertion::render::Rfc6749::default();
     let cases = [
         ("authorization", "Basic YTpi", StatusCode::UNAUTHORIZED, Some("Basic realm=\"token endpoint\"")),
@@ -300,7 +300,7 @@ fn other_credentials_in_headers_are_refused_with_a_challenge_where_one_is_due() 
 }
 
 #[test]
-fn the_content_type_is_a_form_in_any_case_and_nothing_beside_it() {
+fn the_content_type_must_be_a_form_in_any_case() {
     let cases = [
         ("application/x-www-form-urlencoded", true),
         ("APPLICATION/X-www-form-URLENCODED", true),
@@ -329,7 +329,7 @@ fn the_content_type_is_a_form_in_any_case_and_nothing_beside_it() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_named() {
+fn invalid_settings_are_named() {
     for path in
         ["", "token", "/token?x", "/token#x", "/to ken", "/tok\u{e9}n", "/{tenant}/token", "/{*rest}", "/a<b", "/a`b"]
     {

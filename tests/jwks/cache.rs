@@ -1,4 +1,5 @@
-//! The key set cache by itself, over a fetcher that does as it is told: when it fetches, what it keeps, and what it says.
+//! The key set cache by itself, with a scripted fetcher: when it fetches, what it keeps, and what
+//! it reports.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,7 +25,7 @@ use tower_client_assertion::registry::{Client, ClientError};
 
 type Fetched = Result<Response<Full<Bytes>>, FetchError>;
 
-/// What the next fetches bring. Those that are not scripted hang.
+/// The results of the next fetches. Fetches without a script hang.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<Scripted>>);
 
@@ -36,7 +37,7 @@ struct Scripted {
 }
 
 impl Script {
-    /// Scripts the next fetch, to end when the sender is used.
+    /// Scripts the next fetch, which ends when the sender is used.
     fn later(&self) -> oneshot::Sender<Fetched> {
         let (sender, receiver) = oneshot::channel();
         self.0.lock().unwrap().next.push_back(receiver);
@@ -116,7 +117,7 @@ fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(NOW + secs)
 }
 
-/// The kids, or what kind of error and whose fault.
+/// The `kid`s, or the error and who is at fault.
 fn said(keys: Keys) -> Result<Vec<String>, String> {
     let kids = |key: &tower_client_assertion::keys::VerificationKey| key.key_id().unwrap().to_owned();
     keys.map(|keys| keys.iter().map(kids).collect())
@@ -128,7 +129,7 @@ fn assert_kids(keys: Keys, kids: &[&str]) {
     assert_eq!(said(keys).unwrap(), kids);
 }
 
-/// The keys without any wait, as on the way of a request while they are fresh.
+/// The keys without any wait, as for requests while they are fresh.
 #[track_caller]
 fn at_once(source: &KeySource, now: UnixTime) -> Keys {
     match source.keys(now) {
@@ -137,7 +138,7 @@ fn at_once(source: &KeySource, now: UnixTime) -> Keys {
     }
 }
 
-/// Lets the tasks that are ready run until none is.
+/// Runs all tasks that are ready.
 async fn settle() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -145,7 +146,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn fresh_keys_are_served_without_a_fetch_to_the_last_second() {
+async fn key_16_fresh_keys_are_served_without_a_fetch() {
     for (cache_control, lifetime) in [
         (None, 300),
         (Some("max-age=100"), 100),
@@ -163,7 +164,7 @@ async fn fresh_keys_are_served_without_a_fetch_to_the_last_second() {
         assert_kids(at_once(&source, at(0)), &["a"]);
         assert_kids(at_once(&source, at(lifetime / 2)), &["a"]);
         assert_eq!(script.fetches(), 1, "{cache_control:?}");
-        // In the last fifth, a fetch begins behind the scenes. It hangs here.
+        // In the last fifth of the freshness, a background fetch starts. It hangs here.
         assert_kids(at_once(&source, at(lifetime - 1)), &["a"]);
         settle().await;
         assert_eq!(script.fetches(), 2, "{cache_control:?}");
@@ -173,7 +174,7 @@ async fn fresh_keys_are_served_without_a_fetch_to_the_last_second() {
 }
 
 #[tokio::test]
-async fn smart_keeps_keys_no_longer_than_the_client_said() {
+async fn key_16_smart_never_exceeds_cache_control() {
     let script = Script::default();
     let source = source(&script.builder().smart().build().unwrap(), "clinic-7");
     script.then(cached_for(&["a"], "max-age=5")).then(cached_for(&["b"], "no-store")).then(status(500));
@@ -187,7 +188,7 @@ async fn smart_keeps_keys_no_longer_than_the_client_said() {
 }
 
 #[tokio::test]
-async fn a_refresh_behind_the_scenes_replaces_the_keys_and_never_merges() {
+async fn a_background_refresh_replaces_keys_and_never_merges() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a", "b"]).then_keys(&["b", "c"]);
@@ -207,7 +208,7 @@ async fn a_refresh_behind_the_scenes_replaces_the_keys_and_never_merges() {
 }
 
 #[tokio::test]
-async fn two_hundred_first_requests_cause_one_fetch() {
+async fn concurrent_first_requests_share_one_fetch() {
     let script = Script::default();
     let source = script.source();
     let fetch = script.later();
@@ -224,7 +225,7 @@ async fn two_hundred_first_requests_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_fetch_outlives_whoever_began_it() {
+async fn a_fetch_outlives_the_request_that_started_it() {
     let script = Script::default();
     let source = script.source();
     let fetch = script.later();
@@ -244,7 +245,7 @@ async fn a_fetch_outlives_whoever_began_it() {
 }
 
 #[tokio::test]
-async fn a_fetch_goes_on_when_all_who_waited_are_gone() {
+async fn a_fetch_completes_without_waiters() {
     let script = Script::default();
     let source = script.source();
     let fetch = script.later();
@@ -256,7 +257,7 @@ async fn a_fetch_goes_on_when_all_who_waited_are_gone() {
 }
 
 #[tokio::test]
-async fn random_kids_cause_one_fetch_a_cooldown() {
+async fn key_17_e43_unknown_kids_cause_one_fetch_per_cooldown() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]);
@@ -275,7 +276,7 @@ async fn random_kids_cause_one_fetch_a_cooldown() {
 }
 
 #[tokio::test]
-async fn who_has_seen_older_keys_gets_the_present_ones_without_a_fetch() {
+async fn newer_cached_keys_are_returned_without_a_fetch() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]).then_keys(&["b"]);
@@ -288,7 +289,7 @@ async fn who_has_seen_older_keys_gets_the_present_ones_without_a_fetch() {
 }
 
 #[tokio::test]
-async fn an_unknown_kid_joins_the_fetch_that_is_under_way() {
+async fn an_unknown_kid_joins_a_running_fetch() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]);
@@ -306,7 +307,7 @@ async fn an_unknown_kid_joins_the_fetch_that_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_failed_demand_leaves_the_keys_as_they_are() {
+async fn a_failed_fetch_on_demand_keeps_the_keys() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]).then(status(500));
@@ -317,7 +318,7 @@ async fn a_failed_demand_leaves_the_keys_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_failure_is_remembered_for_its_pause() {
+async fn failures_are_cached_until_the_pause_ends() {
     let script = Script::default();
     let source = script.source();
     for (error, text) in [
@@ -348,7 +349,7 @@ async fn a_failure_is_remembered_for_its_pause() {
 }
 
 #[tokio::test]
-async fn an_unknown_kid_waits_for_the_pause_after_a_failure_too() {
+async fn an_unknown_kid_respects_the_pause_after_a_failure() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]).then(status(500));
@@ -361,7 +362,7 @@ async fn an_unknown_kid_waits_for_the_pause_after_a_failure_too() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_failed_is_tried_again_after_its_pause_while_the_keys_are_fresh() {
+async fn a_failed_refresh_is_retried_after_its_pause() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]).then(status(500)).then_keys(&["b"]);
@@ -379,7 +380,7 @@ async fn a_refresh_that_failed_is_tried_again_after_its_pause_while_the_keys_are
 }
 
 #[tokio::test]
-async fn stale_keys_serve_through_an_outage_up_to_the_limit() {
+async fn e44_stale_keys_are_served_up_to_the_limit() {
     let script = Script::default();
     let source = script.source();
     script.then_keys(&["a"]);
@@ -405,7 +406,7 @@ async fn stale_keys_serve_through_an_outage_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn a_404_or_410_or_an_empty_set_revokes_at_once() {
+async fn e44_status_404_410_or_an_empty_set_revokes_immediately() {
     for (answer, expected) in [
         (status(404), Err("the server answered with the status 404".to_owned())),
         (status(410), Err("the server answered with the status 410".to_owned())),
@@ -431,7 +432,7 @@ async fn a_404_or_410_or_an_empty_set_revokes_at_once() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_moved_back_makes_no_keys_last_longer() {
+async fn e40_a_clock_set_back_does_not_extend_keys() {
     let script = Script::default();
     let source = script.source();
     script.then(cached_for(&["a"], "max-age=3600"));
@@ -447,7 +448,7 @@ async fn a_clock_that_is_moved_back_makes_no_keys_last_longer() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_moved_back_ends_pauses_and_cooldowns() {
+async fn e40_a_clock_set_back_ends_pauses_and_cooldowns() {
     let script = Script::default();
     let source = script.source();
     script.then(status(500)).then_keys(&["a"]).then_keys(&["b"]).then_keys(&["c"]);
@@ -459,7 +460,7 @@ async fn a_clock_that_is_moved_back_ends_pauses_and_cooldowns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_that_hangs_ends_in_time_and_delays_nobody_else() {
+async fn a_hanging_fetch_times_out_and_delays_no_other() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     let (slow, quick) = (source(&cache, "slow"), source(&cache, "quick"));
@@ -486,7 +487,7 @@ async fn a_pause_counts_from_the_end_of_the_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_threads_never_fetch_one_source_twice_at_a_time() {
+async fn threads_never_fetch_one_source_concurrently() {
     const SOURCES: usize = 4;
     let under_way: Arc<[AtomicUsize; SOURCES]> = Arc::default();
     let counts = Arc::clone(&under_way);
@@ -512,7 +513,7 @@ async fn many_threads_never_fetch_one_source_twice_at_a_time() {
             for step in 0..500 {
                 let source = &sources[(task + step) as usize % SOURCES];
                 let now = at(step * 7 + task % 3);
-                // Every third waiter goes away.
+                // Every third waiter gives up.
                 let answer = source.keys(now);
                 if step % 3 == 0 {
                     continue;
@@ -532,7 +533,7 @@ async fn many_threads_never_fetch_one_source_twice_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fetches_wait_for_their_turn_and_too_long_a_wait_is_our_fault() {
+async fn fetches_queue_and_a_long_queue_is_a_server_fault() {
     let script = Script::default();
     let cache = script.builder().max_fetches(1).build().unwrap();
     let (first, second) = (source(&cache, "first"), source(&cache, "second"));
@@ -557,7 +558,7 @@ async fn fetches_wait_for_their_turn_and_too_long_a_wait_is_our_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_hangs_takes_the_turns_of_its_own_clients_alone() {
+async fn a_hanging_host_blocks_only_its_own_fetches() {
     let fetch = |request: JwksRequest| async move {
         if request.url().host() == "slow.example" {
             std::future::pending::<()>().await;
@@ -581,7 +582,7 @@ async fn a_host_that_hangs_takes_the_turns_of_its_own_clients_alone() {
 }
 
 #[tokio::test]
-async fn a_fetcher_that_panics_is_our_fault_and_keeps_nobody_waiting() {
+async fn a_panicking_fetcher_is_a_server_fault() {
     let cache = KeySetCache::builder(|_: JwksRequest| async {
         if std::hint::black_box(true) {
             panic!("a bug in the fetcher");
@@ -594,7 +595,7 @@ async fn a_fetcher_that_panics_is_our_fault_and_keeps_nobody_waiting() {
 }
 
 #[test]
-fn without_a_runtime_it_is_our_fault() {
+fn fetching_without_a_runtime_is_a_server_fault() {
     let script = Script::default();
     let source = script.source();
     let answer = said(now_or_never(source.keys(at(0)).get()));
@@ -603,7 +604,7 @@ fn without_a_runtime_it_is_our_fault() {
 }
 
 #[test]
-fn a_runtime_that_shuts_down_takes_its_fetches_along() {
+fn a_runtime_shutdown_aborts_its_fetches() {
     let script = Script::default();
     let source = script.source();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -618,7 +619,7 @@ fn a_runtime_that_shuts_down_takes_its_fetches_along() {
 }
 
 #[tokio::test]
-async fn invalidating_a_client_forgets_its_keys_and_what_is_under_way() {
+async fn invalidating_a_client_drops_its_keys_and_fetches() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     let (mine, other) = (source(&cache, "mine"), source(&cache, "other"));
@@ -646,7 +647,7 @@ async fn invalidating_a_client_forgets_its_keys_and_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn who_waits_when_a_client_is_invalidated_gets_the_keys_of_a_later_fetch() {
+async fn waiters_of_an_invalidated_client_get_later_keys() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     let source = source(&cache, "mine");
@@ -660,7 +661,7 @@ async fn who_waits_when_a_client_is_invalidated_gets_the_keys_of_a_later_fetch()
 }
 
 #[tokio::test]
-async fn our_own_network_is_blamed_only_when_hosts_in_a_row_are_silent() {
+async fn our_network_is_blamed_after_several_silent_hosts() {
     let script = Script::default();
     let cache = script.builder().our_fault_when_silent(NonZeroUsize::new(2).unwrap()).build().unwrap();
     let at_host =
@@ -682,7 +683,7 @@ async fn our_own_network_is_blamed_only_when_hosts_in_a_row_are_silent() {
 }
 
 #[tokio::test]
-async fn by_default_silence_is_the_clients_fault() {
+async fn a_silent_host_is_the_clients_fault_by_default() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     for host in ["a.example", "b.example", "c.example"] {
@@ -693,13 +694,13 @@ async fn by_default_silence_is_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn a_source_is_one_for_each_client_and_url() {
+async fn sources_are_separate_by_client_and_url() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     let url = |path: &str| JwksUrl::parse(&format!("https://clinic.example/{path}")).unwrap();
     script.then_keys(&["a"]).then_keys(&["b"]).then_keys(&["c"]);
     assert_kids(cache.source("one", &url("keys")).unwrap().keys(at(0)).get().await, &["a"]);
-    // Nothing but the cache holds the source now.
+    // Only the cache holds the source now.
     assert_kids(at_once(&cache.source("one", &url("keys")).unwrap(), at(1)), &["a"]);
     assert_kids(cache.source("two", &url("keys")).unwrap().keys(at(0)).get().await, &["b"]);
     assert_kids(cache.source("one", &url("Keys")).unwrap().keys(at(0)).get().await, &["c"]);
@@ -708,7 +709,7 @@ async fn a_source_is_one_for_each_client_and_url() {
 }
 
 #[tokio::test]
-async fn the_least_used_sets_give_way_when_there_are_too_many() {
+async fn the_least_recently_used_sets_are_evicted() {
     let script = Script::default();
     let cache = script.builder().max_sets(3).build().unwrap();
     let sources: Vec<_> = (0..5).map(|index| source(&cache, &format!("client-{index}"))).collect();
@@ -719,7 +720,7 @@ async fn the_least_used_sets_give_way_when_there_are_too_many() {
         assert_kids(at_once(source, now), &["a"]);
     }
     assert_eq!(cache.kept_sources(), 3);
-    // The first is used again, so the second is now the oldest.
+    // The first is used again, so the second is now the least recently used.
     assert_kids(at_once(&sources[0], at(10)), &["a"]);
     script.then_keys(&["a"]);
     assert_kids(sources[3].keys(at(11)).get().await, &["a"]);
@@ -731,7 +732,7 @@ async fn the_least_used_sets_give_way_when_there_are_too_many() {
 }
 
 #[tokio::test]
-async fn key_sets_give_way_when_they_take_too_much_memory() {
+async fn key_sets_are_evicted_to_bound_memory() {
     let script = Script::default();
     let kids: Vec<_> = (0..50).map(|index| format!("kid-{index}")).collect();
     let kids: Vec<_> = kids.iter().map(String::as_str).collect();
@@ -746,7 +747,7 @@ async fn key_sets_give_way_when_they_take_too_much_memory() {
 }
 
 #[tokio::test]
-async fn prefetching_fetches_what_is_missing_a_few_at_a_time() {
+async fn prefetching_fetches_missing_sets_a_few_at_a_time() {
     let script = Script::default();
     let cache = script.builder().max_fetches(2).build().unwrap();
     let sources: Vec<_> = (0..5).map(|index| source(&cache, &format!("client-{index}"))).collect();
@@ -760,7 +761,7 @@ async fn prefetching_fetches_what_is_missing_a_few_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_too_long_for_his_turn_while_prefetching() {
+async fn prefetching_does_not_time_out_in_its_own_queue() {
     let fetch = |_: JwksRequest| async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         Ok::<_, Infallible>(key_set(&["a"]))
@@ -771,7 +772,7 @@ async fn nobody_waits_too_long_for_his_turn_while_prefetching() {
 }
 
 #[tokio::test]
-async fn the_operator_hears_of_every_fetch_and_sees_the_state() {
+async fn fetches_are_reported_and_state_is_visible() {
     let script = Script::default();
     let source = script.source();
     let state = source.state();
@@ -804,7 +805,7 @@ async fn the_operator_hears_of_every_fetch_and_sees_the_state() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_set_is_refused() {
+async fn e41_documents_that_are_not_key_sets_are_refused() {
     let nested = |depth: usize| format!(r#"{{"keys":[],"x":{}{}}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
     let many = |count: usize| document(&vec!["a"; count]);
     let padded = |len: usize| document(&["a"]) + &" ".repeat(len - document(&["a"]).len());
@@ -839,7 +840,7 @@ async fn what_is_no_key_set_is_refused() {
 }
 
 #[tokio::test]
-async fn headers_that_speak_of_something_else_are_refused() {
+async fn responses_with_unfitting_headers_are_refused() {
     for (name, value, accepted) in [
         ("content-type", "application/json", true),
         ("content-type", "application/json; charset=utf-8", true),
@@ -863,7 +864,7 @@ async fn headers_that_speak_of_something_else_are_refused() {
 }
 
 #[test]
-fn settings_that_make_no_sense_do_not_build() {
+fn invalid_settings_do_not_build() {
     type Set = fn(KeySetCacheBuilder) -> KeySetCacheBuilder;
     let secs = Duration::from_secs;
     let cases: [(&str, Set); 13] = [
@@ -892,7 +893,7 @@ fn settings_that_make_no_sense_do_not_build() {
 }
 
 #[test]
-fn urls_are_judged_when_they_are_registered() {
+fn urls_are_validated_at_registration() {
     let long = |len: usize| format!("https://clinic.example/{}", "x".repeat(len - 23));
     let ok = |text: &str| assert!(JwksUrl::parse(text).is_ok(), "{text}");
     ok(&long(2048));
@@ -941,7 +942,7 @@ fn urls_are_judged_when_they_are_registered() {
 }
 
 #[test]
-fn what_the_guard_refuses_gets_no_source() {
+fn urls_refused_by_the_guard_get_no_source() {
     let script = Script::default();
     let source = |guard: AddressGuard, url: &str| {
         script.builder().guard(guard).build().unwrap().source("clinic-7", &JwksUrl::parse(url).unwrap())
@@ -973,7 +974,7 @@ fn what_the_guard_refuses_gets_no_source() {
 }
 
 #[test]
-fn addresses_are_judged_for_what_they_are() {
+fn e42_special_use_addresses_are_refused() {
     for (address, refused) in [
         ("1.1.1.1", None),
         ("0.0.0.0", Some("unspecified")),
@@ -1060,7 +1061,7 @@ fn addresses_are_judged_for_what_they_are() {
 }
 
 #[test]
-fn the_operator_allows_hosts_and_ranges_by_name() {
+fn hosts_and_ranges_can_be_allowed() {
     let guard = AddressGuard::default();
     let guard = guard.allow_host("Keys.Internal").unwrap().allow_range("10.1.0.0/16").unwrap();
     let guard = guard.allow_range("fd12:3456::/32").unwrap().allow_range("192.168.7.7").unwrap();

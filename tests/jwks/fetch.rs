@@ -1,4 +1,5 @@
-//! Key sets from a real server on loopback, in plain and over TLS: one that rotates, fails, lies, stalls and never ends.
+//! Key sets from a real server on loopback, with and without TLS: one that rotates keys, fails,
+//! sends false responses, stalls, or never ends.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(NOW + secs)
 }
 
-/// What the example server's `--allow-http-jwks` stands for.
+/// The guard of the example server with `--allow-http-jwks`.
 fn loopback() -> AddressGuard {
     AddressGuard::default().allow_http().allow_range("127.0.0.1").unwrap()
 }
@@ -48,7 +49,7 @@ fn kids(keys: Keys) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_request_says_what_is_wanted_and_nothing_else() {
+async fn key_15_the_request_is_a_get_that_accepts_json() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let source = source(builder(), &format!("{}?tenant=7", server.url()));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
@@ -63,7 +64,7 @@ async fn the_request_says_what_is_wanted_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn rotation_removal_and_new_keys_under_an_old_kid_are_followed() {
+async fn key_rotation_and_removal_are_followed() {
     let (old, new, same) = (Signer::es384("a"), Signer::es384("b"), Signer::es384("b"));
     let server = KeyServer::start(Reply::keys(&[old.jwk()])).await;
     let source = source(builder(), &server.url());
@@ -72,11 +73,11 @@ async fn rotation_removal_and_new_keys_under_an_old_kid_are_followed() {
     server.reply(Reply::keys(&[old.jwk(), new.jwk()]));
     let second = source.newer(&first, at(1)).get().await.unwrap();
     assert_eq!(kids(Ok(Arc::clone(&second))), ["a", "b"]);
-    // The old one is removed. That is seen when the set is refreshed.
+    // The old one is removed, which is found by the next refresh.
     server.reply(Reply::keys(&[new.jwk()]));
     let third = source.keys(at(301)).get().await.unwrap();
     assert_eq!(kids(Ok(Arc::clone(&third))), ["b"]);
-    // Another key comes under the same kid, and a signature fails.
+    // Another key takes the same `kid`, and a signature fails.
     server.reply(Reply::keys(&[same.jwk()]));
     let fourth = source.newer(&third, at(302)).get().await.unwrap();
     assert!(!Arc::ptr_eq(&third, &fourth));
@@ -85,7 +86,7 @@ async fn rotation_removal_and_new_keys_under_an_old_kid_are_followed() {
 }
 
 #[tokio::test]
-async fn the_servers_cache_control_counts() {
+async fn key_16_cache_control_sets_the_freshness() {
     let body = serde_json::json!({"keys": [Signer::es384("a").jwk()]}).to_string();
     let headers = "cache-control: max-age=900\r\nage: 100\r\n";
     let server = KeyServer::start(Reply::with_headers(headers, body.as_bytes())).await;
@@ -95,7 +96,7 @@ async fn the_servers_cache_control_counts() {
 }
 
 #[tokio::test]
-async fn two_hundred_requests_at_once_cause_one_fetch() {
+async fn concurrent_requests_cause_one_http_request() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let source = source(builder(), &server.url());
     let waiting: Vec<_> = (0..200).map(|_| tokio::spawn(source.keys(at(0)).get())).collect();
@@ -106,7 +107,7 @@ async fn two_hundred_requests_at_once_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_key_set_are_refused() {
+async fn responses_that_are_not_key_sets_are_refused() {
     for (reply, expected) in [
         (Reply::status("500 Internal Server Error"), "the server answered with the status 500"),
         (Reply::status("204 No Content"), "the server answered with the status 204"),
@@ -133,7 +134,7 @@ async fn answers_that_are_no_key_set_are_refused() {
 }
 
 #[tokio::test]
-async fn redirects_are_not_followed() {
+async fn key_15_redirects_are_not_followed() {
     let target = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     for status in
         ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
@@ -146,10 +147,10 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_body_is_cut_off_at_its_limit_however_it_comes() {
+async fn e41_bodies_over_the_limit_are_cut_off() {
     let limit = 256 * 1024;
     let too_long = |error: FetchError| matches!(error, FetchError::KeySet(KeySetError::TooLong { limit: 262_144 }));
-    // Announced, and then never sent: the announcement is enough.
+    // A length that is announced is enough, even if the body is never sent.
     let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", limit + 1);
     assert!(too_long(refused(Reply::Stall(announced.into_bytes())).await));
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
@@ -165,8 +166,9 @@ async fn a_body_is_cut_off_at_its_limit_however_it_comes() {
 }
 
 #[tokio::test]
-async fn nothing_is_decompressed() {
-    // A megabyte of zeros in a kilobyte, as gzip would have it; what it holds does not matter, as nobody looks.
+async fn e41_compressed_bodies_are_refused() {
+    // A megabyte of zeros as a kilobyte of gzip. The content does not matter, because it is not
+    // read.
     let bomb = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &[0; 1000]].concat();
     let error = refused(Reply::with_headers("content-encoding: gzip\r\n", &bomb)).await;
     assert!(matches!(error, FetchError::ContentEncoding), "{error}");
@@ -175,7 +177,7 @@ async fn nothing_is_decompressed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_stalls_or_drips_is_given_up_after_three_seconds() {
+async fn e41_slow_servers_are_given_up_after_three_seconds() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n{\"keys\":[".to_vec();
     for reply in
         [Reply::Stall(Vec::new()), Reply::Stall(head.clone()), Reply::Drip(head), Reply::Drip(b"HTTP/1.1 ".to_vec())]
@@ -209,7 +211,7 @@ async fn no_connection_outlives_its_fetch() {
 }
 
 #[tokio::test]
-async fn loopback_is_refused_by_every_name_unless_it_is_allowed() {
+async fn e42_loopback_is_refused_under_any_name() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let port = server.address.port();
     let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), "::ffff:127.0.0.1".parse().unwrap()]) };
@@ -229,7 +231,7 @@ async fn loopback_is_refused_by_every_name_unless_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn the_systems_resolver_is_asked_and_its_answer_judged() {
+async fn e42_addresses_from_the_system_resolver_are_judged() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let url = format!("http://localhost:{}/keys", server.address.port());
     let guarded =
@@ -241,8 +243,8 @@ async fn the_systems_resolver_is_asked_and_its_answer_judged() {
 }
 
 #[tokio::test]
-async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
-    // A name that answers with an allowed address first, and with another whenever it is asked again.
+async fn e42_the_judged_address_is_the_one_connected_to() {
+    // A name that resolves to an allowed address first and to another one afterwards.
     let allowed = KeyServer::at(Ipv4Addr::new(127, 0, 0, 2), Reply::keys(&[Signer::es384("a").jwk()]), None).await;
     let port = allowed.address.port();
     let asked = Arc::new(AtomicUsize::new(0));
@@ -256,14 +258,15 @@ async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
     let source = source(KeySetCache::builder(fetch).guard(guard), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     assert_eq!(asked.load(Ordering::SeqCst), 1, "a name is looked up once for each fetch");
-    // The second fetch is led astray, and goes nowhere; the old keys serve on.
+    // The second fetch resolves to a refused address and connects to nothing. The old keys are
+    // still used.
     assert_eq!(kids(source.keys(at(400)).get().await), ["a"]);
     assert!(matches!(source.state().last_error(), Some(FetchError::Address(_))));
     assert_eq!((allowed.connections(), asked.load(Ordering::SeqCst)), (1, 2));
 }
 
 #[tokio::test]
-async fn of_several_addresses_those_that_are_refused_are_left_out() {
+async fn e42_refused_addresses_are_skipped() {
     let server = KeyServer::at(Ipv4Addr::new(127, 0, 0, 2), Reply::keys(&[Signer::es384("a").jwk()]), None).await;
     let port = server.address.port();
     let other = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
@@ -277,7 +280,7 @@ async fn of_several_addresses_those_that_are_refused_are_left_out() {
 }
 
 #[tokio::test]
-async fn names_that_do_not_resolve_and_ports_where_nobody_listens_are_unreachable() {
+async fn unresolved_names_and_closed_ports_are_unreachable() {
     let resolve = |host: &str| {
         let found = if host == "empty.example" { Ok(vec![]) } else { Err(std::io::Error::other("no such name")) };
         async { found }
@@ -298,7 +301,7 @@ async fn names_that_do_not_resolve_and_ports_where_nobody_listens_are_unreachabl
     }
 }
 
-/// A certificate authority, and an acceptor with a certificate for `name` that it has signed.
+/// A certificate authority, and an acceptor with a certificate for `name` that it issued.
 fn tls(name: &str) -> (Vec<u8>, TlsAcceptor) {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -317,7 +320,7 @@ fn tls(name: &str) -> (Vec<u8>, TlsAcceptor) {
     (root.der().to_vec(), TlsAcceptor::from(Arc::new(config)))
 }
 
-/// A fetch of `https://clinic.example` from a server on loopback.
+/// Fetches `https://clinic.example` from a server on loopback.
 async fn over_tls(port: u16, fetch: HyperFetch) -> Keys {
     let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) };
     let guard = AddressGuard::default().allow_range("127.0.0.1").unwrap();
@@ -326,7 +329,7 @@ async fn over_tls(port: u16, fetch: HyperFetch) -> Keys {
 }
 
 #[tokio::test]
-async fn over_tls_the_server_must_prove_its_name() {
+async fn the_tls_certificate_must_match_the_host() {
     let (root, acceptor) = tls("clinic.example");
     let reply = Reply::keys(&[Signer::es384("a").jwk()]);
     let server = KeyServer::at(Ipv4Addr::LOCALHOST, reply.clone(), Some(acceptor)).await;
@@ -353,7 +356,7 @@ async fn a_server_that_does_not_speak_tls_is_refused() {
     let plain = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"keys\":[]}").await.unwrap();
-        // Until the other side has had enough.
+        // Until the peer closes.
         while stream.read_u8().await.is_ok() {}
     });
     let error = over_tls(port, HyperFetch::with_roots([&*tls("clinic.example").0]).unwrap()).await.unwrap_err();
@@ -362,7 +365,7 @@ async fn a_server_that_does_not_speak_tls_is_refused() {
 }
 
 #[test]
-fn root_certificates_must_be_given_and_be_certificates() {
+fn root_certificates_are_validated() {
     let none: [&[u8]; 0] = [];
     assert!(matches!(HyperFetch::with_roots(none), Err(FetcherError::NoRootCertificates { .. })));
     let error = HyperFetch::with_roots([&b"not DER"[..]]).unwrap_err().to_string();

@@ -1,4 +1,5 @@
-//! Keys that clients publish at a URL: when the server fetches them, what it accepts, and how long it keeps them.
+//! Keys that clients publish at a URL: when they are fetched, which responses are accepted, and how
+//! long they are kept.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

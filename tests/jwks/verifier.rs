@@ -1,5 +1,6 @@
-//! Clients that publish their keys at a URL, before a whole verifier: who is let in while keys rotate, fail and lie, what each
-//! request may cause to be fetched, and what a refused client is told.
+//! A whole verifier with clients that publish their keys at a URL: which requests are accepted
+//! while keys rotate, fail and change, what each request may cause to be fetched, and what a
+//! refused client is told.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
@@ -45,7 +46,7 @@ fn verifier(registry: impl ClientRegistry + 'static, clock: &ManualClock) -> Ver
     fixture().registry(registry).clock(clock).build()
 }
 
-/// A verifier that knows [`CLIENT`], whose keys are at `server`.
+/// A verifier that knows [`CLIENT`] with its keys at `server`.
 fn verifier_of(server: &KeyServer, clock: &ManualClock) -> Verifier {
     verifier(FixedRegistry::new([client(CLIENT, &server.url(), &cache())]).unwrap(), clock)
 }
@@ -62,17 +63,17 @@ fn theirs(fault: ClientFault) -> RejectionKind {
     RejectionKind::Client(fault)
 }
 
-/// An assertion of [`CLIENT`] that is right at the time of `clock`.
+/// An assertion of [`CLIENT`] that is valid at this time.
 fn signed(signer: &Signer, now: u64) -> String {
     Jwt::by(signer, CLIENT).claim("iat", now).claim("exp", now + 300).signed_by(signer)
 }
 
 #[tokio::test]
-async fn a_client_is_let_in_by_the_keys_that_it_publishes() {
+async fn clients_are_accepted_by_their_published_keys() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let verifier = verifier_of(&server, &crate::common::clock());
     verify(&verifier, &Jwt::new().signed()).await.unwrap();
-    // From now on, nothing is waited for.
+    // From now on, requests do not wait.
     for _ in 0..10 {
         now_or_never(verify(&verifier, &Jwt::new().signed())).unwrap();
     }
@@ -84,7 +85,7 @@ async fn a_client_is_let_in_by_the_keys_that_it_publishes() {
 }
 
 #[tokio::test]
-async fn rotation_is_followed_by_the_very_request_that_needs_it() {
+async fn key_17_rotation_is_followed_within_one_request() {
     let (first, second, third) = (Signer::es384("a"), Signer::es384("b"), Signer::es384("b"));
     let server = KeyServer::start(Reply::keys(&[first.jwk()])).await;
     let clock = crate::common::clock();
@@ -93,7 +94,8 @@ async fn rotation_is_followed_by_the_very_request_that_needs_it() {
     server.reply(Reply::keys(&[second.jwk()]));
     verify(&verifier, &signed(&second, NOW)).await.unwrap();
     assert_eq!(fault(&verifier, &signed(&first, NOW)).await, theirs(ClientFault::NoKey), "the old key is gone");
-    // Another key under the same kid: within the cool-down, the signature fails; then the new key is fetched.
+    // Another key with the same `kid`. Within the cool-down the signature fails; then the new key
+    // is fetched.
     server.reply(Reply::keys(&[third.jwk()]));
     assert_eq!(fault(&verifier, &signed(&third, NOW)).await, theirs(ClientFault::BadSignature));
     assert_eq!(server.fetches(), 2);
@@ -105,7 +107,7 @@ async fn rotation_is_followed_by_the_very_request_that_needs_it() {
 }
 
 #[tokio::test]
-async fn a_thousand_random_kids_cause_one_fetch_more() {
+async fn e43_a_flood_of_unknown_kids_causes_one_fetch() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let clock = crate::common::clock();
     let verifier = Arc::new(verifier_of(&server, &clock));
@@ -136,7 +138,7 @@ async fn a_thousand_random_kids_cause_one_fetch_more() {
 }
 
 #[tokio::test]
-async fn a_request_for_which_keys_were_just_fetched_asks_for_none_that_are_newer() {
+async fn freshly_fetched_keys_are_not_fetched_again() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let verifier = verifier_of(&server, &crate::common::clock());
     assert_eq!(fault(&verifier, &Jwt::new().header("kid", "other").signed()).await, theirs(ClientFault::NoKey));
@@ -151,7 +153,7 @@ async fn a_request_for_which_keys_were_just_fetched_asks_for_none_that_are_newer
 }
 
 #[tokio::test]
-async fn what_is_refused_before_the_key_is_looked_for_fetches_nothing() {
+async fn early_refusals_cause_no_fetch() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let verifier = verifier_of(&server, &crate::common::clock());
     for (jwt, expected) in [
@@ -174,7 +176,7 @@ async fn what_is_refused_before_the_key_is_looked_for_fetches_nothing() {
 }
 
 #[tokio::test]
-async fn keys_of_one_client_are_none_of_anothers() {
+async fn e35_keys_are_never_shared_between_clients() {
     let (mine, yours) = (Signer::es384("key-1"), Signer::es384("key-1"));
     let (my_server, your_server) =
         (KeyServer::start(Reply::keys(&[mine.jwk()])).await, KeyServer::start(Reply::keys(&[yours.jwk()])).await);
@@ -187,7 +189,7 @@ async fn keys_of_one_client_are_none_of_anothers() {
     }
 }
 
-/// What the layer answers to a request with this assertion.
+/// The layer's answer to a request with this assertion.
 async fn told(verifier: Verifier, renderer: impl RenderRejection, assertion: &str) -> (u16, Value) {
     let handler = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("{}")))
@@ -200,7 +202,7 @@ async fn told(verifier: Verifier, renderer: impl RenderRejection, assertion: &st
 }
 
 #[tokio::test]
-async fn a_key_set_that_cannot_be_had_is_the_clients_fault() {
+async fn err_09_an_unreachable_key_set_is_the_clients_fault() {
     for (reply, cause) in [
         (Reply::status("404 Not Found"), "the server answered with the status 404"),
         (Reply::status("500 Oops"), "the server answered with the status 500"),
@@ -223,7 +225,7 @@ async fn a_key_set_that_cannot_be_had_is_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn a_broken_network_of_ours_is_503_where_that_is_configured() {
+async fn a_broken_server_network_is_503_if_configured() {
     let silent =
         |_: JwksRequest| async { Err::<Response<Full<Bytes>>, _>(FetchError::Unreachable(PortError::new("no route"))) };
     for configured in [false, true] {
@@ -251,7 +253,7 @@ async fn a_broken_network_of_ours_is_503_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn an_outage_is_survived_with_stale_keys_but_not_under_smart() {
+async fn stale_keys_bridge_an_outage_except_under_smart() {
     for (smart, survives) in [(false, true), (true, false)] {
         let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
         let builder = if smart { cache_builder().smart() } else { cache_builder() };
@@ -270,7 +272,7 @@ async fn an_outage_is_survived_with_stale_keys_but_not_under_smart() {
 }
 
 #[tokio::test]
-async fn a_client_that_removes_its_key_set_is_locked_out_by_the_next_look() {
+async fn a_removed_key_set_revokes_its_client() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let clock = crate::common::clock();
     let verifier = verifier_of(&server, &clock);
@@ -281,7 +283,7 @@ async fn a_client_that_removes_its_key_set_is_locked_out_by_the_next_look() {
 }
 
 #[tokio::test]
-async fn a_hanging_server_delays_only_unknown_kids_of_its_own_clients() {
+async fn a_hanging_key_server_delays_only_unknown_kids() {
     let (slow, quick) =
         (KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await, KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await);
     let cache = cache();
@@ -299,7 +301,7 @@ async fn a_hanging_server_delays_only_unknown_kids_of_its_own_clients() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_dropped_does_not_take_the_others_fetch_along() {
+async fn dropping_a_request_does_not_abort_a_shared_fetch() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let verifier = verifier_of(&server, &crate::common::clock());
     let (one, two) = (form(&Jwt::new().signed()), form(&Jwt::new().signed()));
@@ -314,7 +316,7 @@ async fn a_request_that_is_dropped_does_not_take_the_others_fetch_along() {
 }
 
 #[tokio::test]
-async fn an_assertion_that_expires_while_keys_are_fetched_is_refused() {
+async fn assertions_that_expire_during_a_fetch_are_refused() {
     let clock = crate::common::clock();
     let moving = clock.clone();
     let keys = json!({"keys": [SIGNER.jwk()]}).to_string();
@@ -329,7 +331,7 @@ async fn an_assertion_that_expires_while_keys_are_fetched_is_refused() {
     assert!(matches!(rejection, RejectionKind::Client(ClientFault::Claim(..))), "{rejection:?}");
 }
 
-/// Makes its client anew for each request.
+/// Builds the client again for each request.
 #[derive(Debug)]
 struct Database(String, KeySetCache);
 
@@ -341,7 +343,7 @@ impl AsyncClientRegistry for Database {
 }
 
 #[tokio::test]
-async fn keys_outlive_the_record_of_a_client_from_a_database() {
+async fn cached_keys_outlive_a_database_record() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let database = tower_client_assertion::port::Awaited::new(Database(server.url(), cache()));
     let verifier = verifier(database, &crate::common::clock());
@@ -352,7 +354,7 @@ async fn keys_outlive_the_record_of_a_client_from_a_database() {
 }
 
 #[tokio::test]
-async fn each_accepted_request_and_each_fetch_is_an_event() {
+async fn accepted_requests_and_fetches_are_events() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = |events: &Arc<Mutex<Vec<String>>>| {
@@ -378,7 +380,7 @@ async fn each_accepted_request_and_each_fetch_is_an_event() {
 }
 
 #[tokio::test]
-async fn a_reload_keeps_what_was_fetched_for_clients_that_stay_as_they_were() {
+async fn a_reload_keeps_the_keys_of_unchanged_clients() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
     let entry = |id: &str, path: &str| json!({"client_id": id, "jwks_uri": format!("http://{}{path}", server.address)});
     let clients = |moved: &str| [entry("stays", "/keys"), entry("moves", moved), entry("goes", "/keys")];
@@ -403,8 +405,7 @@ async fn a_reload_keeps_what_was_fetched_for_clients_that_stay_as_they_were() {
 }
 
 #[test]
-fn urls_that_will_not_do_are_problems_of_the_file_that_name_the_member() {
-    let jwks = json!({"keys": [SIGNER.jwk()]});
+fn invalid_jwks_uris_are_reported_by_member() {
     for (url, why) in [
         (json!("https://me:secret@clinic.example/"), "it has a user name or a password; leave them out"),
         (json!("https://clinic.example/#keys"), "it has a fragment; leave it out"),
@@ -430,11 +431,17 @@ fn urls_that_will_not_do_are_problems_of_the_file_that_name_the_member() {
         assert!(problem.is_unusable() && problem.member() == "jwks_uri");
         assert!(cache.sources().is_empty());
     }
+}
+
+#[test]
+fn key_03_a_client_registers_jwks_or_jwks_uri_and_not_both() {
+    let jwks = json!({"keys": [SIGNER.jwk()]});
     let file =
         TempFile::new(json!([{"client_id": "odd", "jwks_uri": "https://clinic.example/", "jwks": jwks}]).to_string());
     let registry = FileRegistry::load_with(file.path(), &cache()).unwrap();
     let expected = "client 0 (\"odd\"): jwks_uri: jwks is there too; register the one or the other";
     assert_eq!(registry.problems()[0].to_string(), expected);
+    assert!(registry.problems()[0].is_unusable());
 }
 
 #[tokio::test(start_paused = true)]

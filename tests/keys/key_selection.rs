@@ -1,5 +1,5 @@
-//! Which of a client's keys an assertion is checked with: by `kid` and type, or by type alone; how many are tried, and what is
-//! told when none has signed.
+//! Which of a client's keys an assertion is checked with: by `kid` and type, or by type alone. How
+//! many are tried, and what is answered if none fits.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ fn verifier(policy: Policy, keys: &[Value]) -> Verifier {
     fixture.builder().client_policy(Policy::OIDC.named("second")).build().unwrap()
 }
 
-/// The `kid` of the key that verified it, or what was wrong.
+/// The `kid` of the key that verified it, or the fault.
 fn outcome(verifier: &Verifier, signer: &Signer, kid: Option<&str>) -> Result<Option<String>, ClientFault> {
     let aud = if verifier.policies()[0].name() == "smart" { AUDIENCE } else { ISSUER };
     let jwt = Jwt::by(signer, CLIENT).claim("aud", aud).without_header("kid");
@@ -40,7 +40,7 @@ fn nameless(signer: &Signer) -> Value {
     jwk
 }
 
-/// Policies that let the `kid` be absent.
+/// Policies in which `kid` may be absent.
 const LENIENT: [Policy; 3] = [Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
 
 /// OpenID Connect Core, section 10.1.
@@ -48,7 +48,7 @@ const LENIENT: [Policy; 3] = [Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
 fn key_07_without_a_kid_the_only_key_that_fits_is_used() {
     let [first, second, ..] = &*KEYS;
     let named = |signer, kid| jwk(signer, json!({"kid": kid}));
-    // The client's keys, and what becomes of an assertion by the first of them that names none.
+    // The client's keys, and the outcome of an assertion without `kid` by the first of them.
     let table = [
         ("one key", vec![first.jwk()], Ok(Some("one".to_owned()))),
         ("one key without a kid of its own", vec![nameless(first)], Ok(None)),
@@ -70,18 +70,18 @@ fn key_07_without_a_kid_the_only_key_that_fits_is_used() {
         for (name, keys, expected) in &table {
             assert_eq!(outcome(&verifier(policy.clone(), keys), first, None), *expected, "{}: {name}", policy.name());
         }
-        // With its name, the first of several is found again.
+        // With its `kid`, the first of several is found again.
         let both = verifier(policy.clone(), &[named(first, "a"), named(second, "b")]);
         assert_eq!(outcome(&both, first, Some("a")), Ok(Some("a".into())));
         assert_eq!(outcome(&both, first, Some("b")), Err(ClientFault::BadSignature), "the other's name");
-        // A name is a name: a key without one does not answer to any.
+        // A key without a `kid` matches no `kid`.
         assert_eq!(outcome(&verifier(policy, &[nameless(first)]), first, Some("one")), Err(ClientFault::NoKey));
     }
 }
 
 /// FAPI 2.0 Security Profile, section 5.4.3.
 #[test]
-fn key_06_of_keys_with_one_kid_up_to_four_are_tried_in_the_order_of_the_set() {
+fn key_06_up_to_four_keys_of_one_kid_are_tried_in_order() {
     let all: Vec<_> = KEYS.iter().map(Signer::jwk).collect();
     let trials: [(Policy, usize); 6] = [
         (Policy::FAPI2, 4),
@@ -102,9 +102,9 @@ fn key_06_of_keys_with_one_kid_up_to_four_are_tried_in_the_order_of_the_set() {
     }
 }
 
-/// The trials are for keys that could have signed, not for their namesakes.
+/// Trials are spent on keys that could have signed, not on others with the same `kid`.
 #[test]
-fn key_06_a_namesake_of_another_type_costs_no_trial() {
+fn key_06_keys_of_other_types_use_up_no_trial() {
     let [first, second, ..] = &*KEYS;
     let odd =
         [P384.jwk(), ED25519.jwk(), RSA.jwk(), jwk(second, json!({"use": "enc"})), jwk(second, json!({"kty": "x"}))];
@@ -115,7 +115,7 @@ fn key_06_a_namesake_of_another_type_costs_no_trial() {
 
 /// SMART App Launch 2.2, key retrieval, step 3.
 #[test]
-fn key_05_smart_wants_exactly_one_key_of_a_kid_and_type() {
+fn key_05_smart_requires_exactly_one_key_per_kid_and_type() {
     let [first, ..] = &*KEYS;
     let other = Signer::es384("one");
     let table = [
@@ -135,9 +135,10 @@ fn key_05_smart_wants_exactly_one_key_of_a_kid_and_type() {
     assert_eq!(outcome(&verifier, &P384, None), Err(ClientFault::KidMissing));
 }
 
-/// RFC 8725, section 3.1: one algorithm for a key that names one; RFC 9864: two names of one algorithm.
+/// RFC 8725, section 3.1: a key is used with the algorithm that it names. RFC 9864: two names of
+/// one algorithm.
 #[test]
-fn key_08_key_13_a_key_serves_the_algorithm_that_it_names() {
+fn key_08_key_13_a_key_is_used_with_its_alg_only() {
     let all = Policy::RFC7523.algorithms(AlgorithmSet::ASYMMETRIC);
     let signers = [Signer::rsa("PS256", "one"), Signer::ed25519("Ed25519", "one")];
     let table = [
@@ -158,7 +159,7 @@ fn key_08_key_13_a_key_serves_the_algorithm_that_it_names() {
 
 /// OpenID Connect Registration, section 2.
 #[test]
-fn jws_09_the_registered_algorithm_is_the_only_one() {
+fn jws_09_only_the_registered_algorithm_is_accepted() {
     let [first, ..] = &*KEYS;
     let client = client_with(&[first.jwk(), P384.jwk()]).signing_alg(Algorithm::ES384).unwrap();
     let verifier = fixture().policy(Policy::OIDC).clients([client]).at_issuer().build();
@@ -166,9 +167,9 @@ fn jws_09_the_registered_algorithm_is_the_only_one() {
     assert_eq!(outcome(&verifier, first, Some("one")), Err(ClientFault::AlgorithmNotRegistered));
 }
 
-/// What is wrong with the client's registration comes before what is wrong with the assertion's signature.
+/// Faults of the client's registration come before those of the signature.
 #[test]
-fn key_11_a_key_that_is_too_weak_is_told_from_one_that_is_not_there() {
+fn key_11_weak_keys_are_told_apart_from_missing_ones() {
     let weak = json!({"kty": "RSA", "kid": "weak", "n": "sXchTQ", "e": "AQAB"});
     let verifier = verifier(Policy::RFC7523, &[KEYS[0].jwk(), weak]);
     for (kid, expected) in

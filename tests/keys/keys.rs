@@ -1,5 +1,5 @@
-//! Keys: which JWKs become usable, why the others are skipped, that one odd key never takes the others down, and which key
-//! an assertion is verified with.
+//! Keys: which JWKs are usable, why others are skipped, that one unusable key does not affect the
+//! others, and which key an assertion is checked with.
 
 use std::sync::LazyLock;
 
@@ -42,8 +42,8 @@ fn without(jwk: Value, member: &str) -> Value {
     jwk.into()
 }
 
-/// What becomes of a key that stands between two good ones: its algorithms, or why it was skipped. The good ones are asserted
-/// to stay usable.
+/// The outcome for a key between two usable ones: its algorithms, or why it was skipped. Asserts
+/// that the other two stay usable.
 #[track_caller]
 fn judge_text(jwk: &str) -> Result<AlgorithmSet, SkipReason> {
     let good = OTHER.jwk();
@@ -123,7 +123,7 @@ fn an_unknown_kty_or_crv_is_unsupported() {
 }
 
 #[test]
-fn a_private_or_symmetric_member_spoils_a_key_of_any_type_whatever_its_value() {
+fn keys_with_private_members_are_skipped() {
     for (name, jwk) in all_keys() {
         for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
             for value in [json!("AQAB"), json!(""), json!(null), json!(1), json!([]), json!({})] {
@@ -136,7 +136,8 @@ fn a_private_or_symmetric_member_spoils_a_key_of_any_type_whatever_its_value() {
     assert_eq!(judge(&json!({"kty": "AKP", "alg": "ML-DSA-44", "priv": ""})), Err(SkipReason::PrivateMembers));
 }
 
-/// An odd number of exactly this many bits. It need not be a product of two primes to be a modulus as far as anyone can see.
+/// An odd number of exactly this many bits. It need not be a product of two primes to look like a
+/// modulus.
 fn modulus(bits: usize) -> Vec<u8> {
     let mut n = vec![0xA5; bits.div_ceil(8)];
     let top = (bits - 1) % 8;
@@ -205,7 +206,7 @@ fn an_exponent_is_odd_greater_than_one_and_at_most_32_bits_long() {
 }
 
 #[test]
-fn a_narrowing_alg_does_not_soften_the_judgement_of_a_modulus() {
+fn an_alg_does_not_relax_the_modulus_check() {
     for alg in all_rsa().iter().map(Algorithm::name) {
         let jwk = |bits| with(rsa(&modulus(bits), F4), json!({"alg": alg}));
         assert_eq!(judge(&jwk(2047)), Err(SkipReason::Weak), "{alg}");
@@ -306,9 +307,10 @@ fn an_ed25519_point_has_one_encoding() {
     assert!(points >= 2, "some of these numbers are points when they are written as they should be");
 }
 
-/// The curve is symmetric in y. So what is just under the prime, or differs from it in one octet, is as good as its negative.
+/// The curve is symmetric in y. An encoding just below the prime, or that differs from it in one
+/// octet, is therefore as usable as its negative.
 #[test]
-fn an_ed25519_point_just_under_the_prime_is_as_usable_as_its_negative() {
+fn ed25519_points_just_below_the_prime_are_usable() {
     let mut points = 0;
     for (octet, y) in [0, 1, 15, 30, 31].into_iter().flat_map(|octet| (2..=40).map(move |y| (octet, y))) {
         let (mut small, mut negative) = ([0; 32], small_y(0).1);
@@ -326,7 +328,7 @@ fn an_ed25519_point_just_under_the_prime_is_as_usable_as_its_negative() {
 }
 
 #[test]
-fn what_is_not_an_ed25519_point_or_has_another_length_is_invalid() {
+fn values_that_are_not_ed25519_points_are_invalid() {
     let x = decoded(&ED25519.jwk(), "x");
     assert_eq!(judge(&okp(&x)), Ok(AlgorithmSet::of(&[EdDSA, Ed25519])));
     let cases: [(&str, Vec<u8>); 6] = [
@@ -427,7 +429,7 @@ fn alg_narrows_a_key_and_never_widens_it() {
 }
 
 #[test]
-fn a_member_of_the_wrong_type_spoils_the_key_and_null_is_such() {
+fn members_of_the_wrong_type_including_null_are_refused() {
     let (ec, rsa) = (P256.jwk(), RSA.jwk());
     let wrong = [json!(null), json!(1), json!(true), json!({}), json!(["x"])];
     for value in wrong {
@@ -445,7 +447,7 @@ fn a_member_of_the_wrong_type_spoils_the_key_and_null_is_such() {
 }
 
 #[test]
-fn a_missing_member_spoils_the_key() {
+fn keys_with_missing_members_are_skipped() {
     let required = [
         (&P256, ["kty", "x", "y"].as_slice()),
         (&ED25519, ["kty", "x"].as_slice()),
@@ -464,7 +466,7 @@ fn a_missing_member_spoils_the_key() {
 }
 
 #[test]
-fn a_repeated_member_spoils_the_key_also_when_it_is_written_with_escapes() {
+fn repeated_members_are_refused_even_if_escaped() {
     for (name, jwk) in all_keys() {
         let Value::Object(members) = &jwk else { panic!("a JWK is an object") };
         let inner = jwk.to_string();
@@ -480,27 +482,27 @@ fn a_repeated_member_spoils_the_key_also_when_it_is_written_with_escapes() {
 }
 
 #[test]
-fn an_entry_that_is_no_object_is_malformed() {
+fn entries_that_are_not_objects_are_malformed() {
     for entry in ["null", "1", "true", r#""key""#, "[]", r#"["EC"]"#, "{}"] {
         assert_eq!(judge_text(entry), Err(SkipReason::Malformed), "{entry}");
     }
 }
 
 #[test]
-fn an_array_of_the_values_of_a_key_is_no_key() {
+fn an_array_of_member_values_is_not_a_key() {
     let jwk = P256.jwk();
     let array = json!(["EC", "judged", "ES256", "sig", ["verify"], "P-256", jwk["x"], jwk["y"]]);
     assert_eq!(judge(&array), Err(SkipReason::Malformed));
 }
 
 #[test]
-fn an_array_of_an_array_of_keys_is_no_key_set() {
+fn a_nested_array_of_keys_is_not_a_key_set() {
     let document = json!([[P256.jwk()]]).to_string();
     assert_eq!(KeySet::parse(document.as_bytes()).map(|_| ()), Err(KeySetError::NotAKeySet));
 }
 
 #[test]
-fn a_member_that_is_not_strict_base64url_spoils_the_key() {
+fn members_must_be_strict_base64url() {
     for (signer, members) in [(&P256, ["x", "y"].as_slice()), (&ED25519, &["x"]), (&RSA, &["n", "e"])] {
         for member in members {
             let good = signer.jwk()[*member].as_str().unwrap().to_owned();
@@ -515,7 +517,7 @@ fn a_member_that_is_not_strict_base64url_spoils_the_key() {
                 format!("{good}."),
                 format!("\u{e4}{}", &good[1..]),
             ];
-            // Some lengths need no padding, and leave no bits over.
+            // Some lengths need no padding and leave no bits over.
             if padded != good {
                 cases.push(padded);
                 cases.push(format!("{}_", &good[..good.len() - 1]));
@@ -529,7 +531,7 @@ fn a_member_that_is_not_strict_base64url_spoils_the_key() {
 }
 
 #[test]
-fn skipped_keys_are_listed_in_the_order_of_the_document_with_their_index_kid_and_reason() {
+fn skipped_keys_are_listed_in_document_order() {
     let keys = [
         with(P256.jwk(), json!({"kid": "z"})),
         json!({"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}),
@@ -556,7 +558,7 @@ fn skipped_keys_are_listed_in_the_order_of_the_document_with_their_index_kid_and
 }
 
 #[test]
-fn every_reason_has_a_sentence_of_its_own() {
+fn every_skip_reason_has_its_own_sentence() {
     let sentences = [
         (SkipReason::Malformed, "it is not a well-formed JWK"),
         (SkipReason::UnsupportedType, "its kty or crv is not supported"),
@@ -572,7 +574,7 @@ fn every_reason_has_a_sentence_of_its_own() {
 }
 
 #[test]
-fn a_document_that_is_no_key_set_is_an_error() {
+fn documents_that_are_not_key_sets_are_errors() {
     let good = OTHER.jwk();
     let documents = [
         String::new(),
@@ -602,7 +604,7 @@ fn a_document_that_is_no_key_set_is_an_error() {
 }
 
 #[test]
-fn a_document_may_have_other_members_and_white_space_and_no_key_at_all() {
+fn documents_may_be_empty_and_have_other_members() {
     let good = OTHER.jwk();
     let set = KeySet::parse(format!(" {{\"iss\" : 1, \"keys\" : [ {good} ] , \"x\":[]}}\r\n\t").as_bytes()).unwrap();
     assert_eq!(set.len(), 1);
@@ -611,10 +613,11 @@ fn a_document_may_have_other_members_and_white_space_and_no_key_at_all() {
 }
 
 #[test]
-fn deep_nesting_spoils_one_key_at_most() {
+fn deep_nesting_affects_one_key_at_most() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     for levels in [100, 1_000, 50_000] {
-        // Whether such a key is usable does not matter; that its reading ends, and the others stay, does.
+        // It does not matter whether such a key is usable. Parsing must end, and the other keys
+        // must stay usable.
         let _ = judge_text(&format!(r#"{{"kty":"EC","crv":"P-256","unknown":{}}}"#, deep(levels)));
         let _ = judge_text(&format!(r#"{{"kty":"EC","d":{}}}"#, deep(levels)));
         assert_eq!(
@@ -626,7 +629,7 @@ fn deep_nesting_spoils_one_key_at_most() {
 }
 
 #[test]
-fn a_document_is_read_up_to_its_limit_in_bytes() {
+fn documents_over_the_byte_limit_are_refused() {
     let text = json!({"keys": [OTHER.jwk()]}).to_string();
     let of_length = |len: usize| format!("{text}{}", " ".repeat(len - text.len()));
     for limit in [text.len(), text.len() + 1, MAX_BYTES] {
@@ -642,7 +645,7 @@ fn a_document_is_read_up_to_its_limit_in_bytes() {
 }
 
 #[test]
-fn a_document_has_at_most_its_limit_of_keys_usable_or_not() {
+fn documents_over_the_key_limit_are_refused() {
     let key = |index: usize| with(OTHER.jwk(), json!({"kid": format!("key-{index}")}));
     let document = |count: usize| json!({"keys": (0..count).map(key).collect::<Vec<_>>()}).to_string();
     assert_eq!(MAX_KEYS, 100);
@@ -659,7 +662,7 @@ fn a_document_has_at_most_its_limit_of_keys_usable_or_not() {
 }
 
 #[test]
-fn debug_shows_which_keys_there_are_and_not_what_they_are_made_of() {
+fn debug_output_shows_keys_without_key_material() {
     let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQ";
     let mut keys: Vec<_> = all_keys().into_iter().map(|(_, jwk)| jwk).collect();
     keys.push(json!({"kty": "oct", "kid": "symmetric", "k": secret}));
@@ -689,7 +692,7 @@ mod from_jsonwebtoken {
     }
 
     #[test]
-    fn parsed_keys_are_judged_again() {
+    fn jwk_sets_of_jsonwebtoken_are_checked_again() {
         let keys = [
             with(P384.jwk(), json!({"kid": "p-384", "alg": "ES384", "use": "sig", "key_ops": ["verify"]})),
             with(RSA.jwk(), json!({"kid": "rsa"})),
@@ -720,7 +723,7 @@ mod from_jsonwebtoken {
     }
 
     #[test]
-    fn an_alg_that_it_does_not_know_never_widens_a_key() {
+    fn an_alg_unknown_to_jsonwebtoken_never_widens_a_key() {
         for jwk in [with(P521.jwk(), json!({"alg": "ES512"})), with(RSA.jwk(), json!({"alg": "RS1"}))] {
             let set = converted(&[jwk]);
             assert!(set.is_empty(), "{set:?}");
@@ -740,7 +743,7 @@ fn verifier(jwks: &[Value]) -> Verifier {
     fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).keys(jwks).build()
 }
 
-/// What a verifier of these keys says to an assertion of this signer under this `kid`.
+/// The outcome of an assertion of this signer with this `kid`, for a client with these keys.
 #[track_caller]
 fn outcome(jwks: &[Value], signer: &Signer, kid: &str) -> Result<(), ClientFault> {
     let assertion = Jwt::by(signer, CLIENT).header("kid", kid).signed_by(signer);
@@ -751,7 +754,7 @@ fn outcome(jwks: &[Value], signer: &Signer, kid: &str) -> Result<(), ClientFault
 }
 
 #[test]
-fn two_keys_of_one_kid_and_algorithm_are_ambiguous_whichever_has_signed() {
+fn two_keys_of_one_kid_and_algorithm_are_ambiguous() {
     let (one, two) = (Signer::es384("same"), Signer::es384("same"));
     let keys = [one.jwk(), OTHER.jwk(), two.jwk()];
     for signer in [&one, &two, &*OTHER] {
@@ -762,7 +765,7 @@ fn two_keys_of_one_kid_and_algorithm_are_ambiguous_whichever_has_signed() {
 }
 
 #[test]
-fn a_namesake_that_cannot_be_used_makes_nothing_ambiguous() {
+fn unusable_keys_cause_no_ambiguity() {
     let (one, two) = (Signer::es384("same"), Signer::es384("same"));
     let unusable = with(two.jwk(), json!({"use": "enc"}));
     for keys in [[one.jwk(), unusable.clone()], [unusable, one.jwk()]] {
@@ -772,7 +775,7 @@ fn a_namesake_that_cannot_be_used_makes_nothing_ambiguous() {
 }
 
 #[test]
-fn of_namesakes_of_different_types_the_one_for_the_algorithm_is_used() {
+fn the_algorithm_selects_among_keys_of_one_kid() {
     let signers = [&*P256, &P384, &P521, &ED25519, &RSA];
     let mut keys: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
     for _ in 0..keys.len() {
@@ -784,7 +787,7 @@ fn of_namesakes_of_different_types_the_one_for_the_algorithm_is_used() {
 }
 
 #[test]
-fn namesakes_are_ambiguous_only_for_the_algorithms_that_they_share() {
+fn keys_of_one_kid_are_ambiguous_for_shared_algorithms_only() {
     let other_rsa = with(rsa(&modulus(2048), F4), json!({"alg": "RS384"}));
     let keys = [RSA.jwk(), other_rsa];
     assert_eq!(outcome(&keys, &RSA, "judged"), Ok(()), "RS256 means the first");
@@ -838,7 +841,7 @@ fn each_key_of_a_large_set_is_found() {
 }
 
 #[test]
-fn a_weak_key_is_named_as_such_to_its_own_algorithms_only() {
+fn weak_keys_are_reported_for_their_own_algorithms_only() {
     let weak = rsa(&modulus(2047), F4);
     let keys = [weak.clone(), OTHER.jwk()];
     assert_eq!(outcome(&keys, &RSA, "judged"), Err(ClientFault::WeakKey));

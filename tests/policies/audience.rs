@@ -1,5 +1,5 @@
-//! Whom an assertion may address: each rule over each shape of `aud`, byte for byte; the strict rule for whoever asks for it
-//! by `typ`; and what is told of an assertion that only a lax rule let pass.
+//! Which audiences are accepted: each rule with each shape of `aud`, byte for byte; the strict rule
+//! for assertions that ask for it by `typ`; and how lax audiences are reported.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,13 +16,13 @@ const ALIAS: &str = "https://alias.example.com/token";
 const RULES: [AudienceRule; 4] =
     [AudienceRule::IssuerString, AudienceRule::SoleIssuer, AudienceRule::Urls, AudienceRule::IssuerOrUrls];
 
-/// Judges by `rule`, knowing an issuer and two URLs; a second policy has a use for what the first has none for.
+/// A verifier with an issuer and two URLs. Its second policy uses those that the first does not.
 fn verifier(policy: Policy) -> Verifier {
     let other = Policy::OIDC.named("unused");
     fixture().policy(policy).at_issuer_and_url().builder().audience(ALIAS).client_policy(other).build().unwrap()
 }
 
-/// [`Verifier::verify`] judges by every policy, and the client's own decides.
+/// The outcome under the policy of the client.
 fn outcome(verifier: &Verifier, jwt: &Jwt) -> Result<ClientIdentity, ClientFault> {
     common::outcome(verifier, &jwt.signed())
 }
@@ -93,7 +93,8 @@ fn table() -> Vec<Row> {
 #[test]
 fn each_rule_accepts_its_values_byte_for_byte_and_no_others() {
     for (column, rule) in RULES.into_iter().enumerate() {
-        // Redox's profile has no strict typ, and its `exp` and others are the same for all rules.
+        // Redox's profile has no strict `typ`, and its other rules are the same for all audience
+        // rules.
         let verifier = verifier(Policy::REDOX.dangerous().audience(rule));
         for (aud, faults) in table() {
             let found = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).map(|_| ());
@@ -136,9 +137,9 @@ fn the_number_of_values_is_bounded_by_the_limit() {
     }
 }
 
-/// The 2026 update of RFC 7523: whoever declares the type that it defines is judged by its rule.
+/// RFC 10070: an assertion that declares the explicit type is judged by the rule of that type.
 #[test]
-fn an_assertion_that_declares_itself_asks_for_the_sole_issuer_whatever_is_configured() {
+fn an_explicit_typ_requires_the_sole_issuer() {
     let refused = Err(ClientFault::Claim(Claim::Aud, ClaimFault::Unexpected));
     let lax = |policy: Policy| policy.dangerous().audience(AudienceRule::IssuerOrUrls);
     let urls = |policy: Policy| policy.dangerous().audience(AudienceRule::Urls);
@@ -170,7 +171,7 @@ fn an_assertion_that_declares_itself_asks_for_the_sole_issuer_whatever_is_config
 }
 
 #[test]
-fn a_stricter_rule_than_the_sole_issuer_stays_as_strict() {
+fn a_rule_stricter_than_sole_issuer_stays_strict() {
     let verifier = verifier(Policy::OIDC.issuer_as_string());
     let jwt = Jwt::new().header("typ", "client-authentication+jwt");
     assert!(outcome(&verifier, &jwt.clone().claim("aud", ISSUER)).is_ok());
@@ -179,7 +180,7 @@ fn a_stricter_rule_than_the_sole_issuer_stays_as_strict() {
 }
 
 #[test]
-fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
+fn audiences_beyond_the_sole_issuer_are_lax() {
     let cases = [
         (json!(ISSUER), false),
         (json!([ISSUER]), false),
@@ -207,7 +208,7 @@ fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
         assert_eq!(*seen.lock().unwrap(), cases.iter().map(|(_, lax)| *lax).collect::<Vec<_>>());
     }
     let urls = |policy: Policy| policy.dangerous().audience(AudienceRule::Urls);
-    // A profile that never had another rule has nothing to tighten.
+    // A profile that never had another rule cannot be tightened.
     let others = [
         (Policy::SMART_BACKEND_SERVICES, false),
         (Policy::REDOX, false),
@@ -228,7 +229,7 @@ fn only_what_the_sole_issuer_would_not_have_let_pass_is_lax() {
 }
 
 #[test]
-fn the_operator_is_told_of_the_rule_that_was_asked_for() {
+fn findings_name_the_audience_rule_in_force() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
     let events = move |event: &Event<'_>| {

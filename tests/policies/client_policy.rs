@@ -1,5 +1,5 @@
-//! Several policies in one verifier: each client is judged by its own, whatever another would have let pass, and client and
-//! operator are told of what that one found.
+//! Several policies in one verifier: each client is judged by its own policy, whatever another
+//! would accept, and client and operator are told what that policy found.
 
 use std::error::Error;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -16,10 +16,10 @@ use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, Rejectio
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertionLayer, ConfigError, Verifier, VerifierBuilder};
 
-/// Only the issuer, and an identifier, and not for long.
+/// The issuer only, with a `jti` and a `typ`, and a short lifetime.
 const STRICT: Policy = Policy::RFC7523.require_jti().require_typ().max_lifetime(Duration::from_secs(300));
 
-/// For clients that still send the URL, and have no identifier.
+/// For clients that still send the URL and have no `jti`.
 const LEGACY: Policy = Policy::RFC7523
     .algorithms(AlgorithmSet::of(&[Algorithm::ES384, Algorithm::RS512]))
     .dangerous()
@@ -58,7 +58,7 @@ fn jwt(client: &str) -> Jwt {
     Jwt::by(&SIGNER, client).claim("aud", ISSUER)
 }
 
-/// The policy that accepted it and whether that was lax, or what was wrong.
+/// The policy that accepted it and whether the audience was lax, or the fault.
 type Outcome = Result<(&'static str, bool), RejectionKind>;
 
 fn outcome(verifier: &Verifier, signer: &Signer, jwt: &Jwt) -> Outcome {
@@ -81,7 +81,8 @@ fn each_client_is_judged_by_its_own_policy() {
     let strict = || Ok(("rfc7523", false));
     let legacy = |lax| Ok(("legacy", lax));
     let secret = || Ok(("secret", false));
-    // What is sent; what the strict client is told, then the legacy one, then the one with a secret.
+    // What is sent; the outcome for the strict client, the legacy client and the client with a
+    // secret.
     let table: Vec<Row> = vec![
         ("all right", |jwt| jwt, [strict(), legacy(false), claim(Claim::Typ, Unexpected)]),
         (
@@ -142,9 +143,9 @@ fn each_client_is_judged_by_its_own_policy() {
     }
 }
 
-/// Each of the three is met by another policy, and not by the client's own.
+/// Each of the three meets another policy, but not the client's own.
 #[test]
-fn what_another_policy_accepts_does_not_help() {
+fn the_rules_of_another_policy_do_not_help() {
     let verifier = verifier();
     let not_registered = Err(RejectionKind::Client(ClientFault::MethodNotRegistered));
     let typed = |client| jwt(client).without_header("typ");
@@ -154,12 +155,12 @@ fn what_another_policy_accepts_does_not_help() {
     assert_eq!(outcome(&verifier, &RS512, &jwt("secret")), not_registered);
 }
 
-/// Where no policy is met, the sender can be no client, and is told of what it came furthest with.
+/// If no policy is met, the fault is that of the policy that was met furthest.
 #[test]
-fn what_fails_every_policy_is_told_by_the_one_that_it_met_furthest() {
+fn a_refusal_follows_the_policy_that_was_met_furthest() {
     use ClaimFault::{Missing, Past, Unexpected};
     let verifier = verifier();
-    // Nobody looks the client up, so nobody needs to be one.
+    // The client is not looked up, so it need not exist.
     let cases = [
         ("alg, of all", jwt("nobody").header("alg", "none"), ClientFault::AlgorithmNotAllowed),
         ("aud, of all", jwt("nobody").claim("aud", "x"), ClientFault::Claim(Claim::Aud, Unexpected)),
@@ -182,7 +183,7 @@ fn what_fails_every_policy_is_told_by_the_one_that_it_met_furthest() {
 }
 
 #[test]
-fn the_operator_is_told_by_the_policy_that_refused() {
+fn findings_are_those_of_the_refusing_policy() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
     let events = move |event: &Event<'_>| {
@@ -216,9 +217,9 @@ fn the_operator_is_told_by_the_policy_that_refused() {
     assert_eq!(*lines.lock().unwrap(), expected);
 }
 
-/// Also where another policy, which is asked first, was met.
+/// This holds even if another policy, which is tried first, was met.
 #[test]
-fn the_operator_is_told_by_the_clients_own_policy() {
+fn findings_are_those_of_the_clients_policy() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
     let events = move |event: &Event<'_>| {
@@ -241,7 +242,7 @@ fn the_operator_is_told_by_the_clients_own_policy() {
 }
 
 #[test]
-fn grant_types_are_those_of_the_clients_own_policy_and_the_wording_is_that_of_the_first() {
+fn grant_types_follow_the_client_and_wording_the_first_policy() {
     let first = Policy::RFC7523.grant_types(&["client_credentials"]);
     let second = Policy::REDOX.named("redox").grant_types(&["password"]);
     let client = |id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap();
@@ -271,7 +272,8 @@ fn grant_types_are_those_of_the_clients_own_policy_and_the_wording_is_that_of_th
     assert_eq!(answer(&layer, &stale), (400, expected));
 }
 
-/// A registry that does not tell its clients, so that a name is first seen when its client comes.
+/// A registry that does not list its clients, so that the name of a policy is first seen with a
+/// request.
 #[derive(Debug)]
 struct Silent(Vec<Client>);
 
@@ -283,7 +285,7 @@ impl ClientRegistry for Silent {
 }
 
 #[test]
-fn a_policy_that_is_not_there_is_our_fault() {
+fn an_unknown_policy_name_is_a_server_fault() {
     let client = |id: &str, policy: &str| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap().policy(policy);
     let mistyped = [client("a", "legasy"), client("b", "LEGACY"), client("c", ""), client("d", "legacy")];
     let verifier = builder_of(Silent(mistyped.to_vec()), [STRICT, LEGACY, SECRET]).build().unwrap();
@@ -299,7 +301,7 @@ fn a_policy_that_is_not_there_is_our_fault() {
     let (status, body) = answer(&layer, &Attempt::of(&SIGNER, jwt("a")));
     assert_eq!((status, &body["error"]), (503, &json!("temporarily_unavailable")));
 
-    // Where the clients are told beforehand, it does not even build.
+    // If the registry lists its clients, the verifier does not build.
     let registry = FixedRegistry::new(mistyped).unwrap();
     let error = builder_of(registry, [STRICT, LEGACY, SECRET]).build().unwrap_err();
     assert!(matches!(error, ConfigError::UnknownPolicy { .. }), "{error}");
@@ -310,7 +312,7 @@ fn a_verifier_builds_if_one_client_can_meet_its_own_policy() {
     let client = |policy: &str| Client::new(policy, key_set(&[RS512.jwk()])).unwrap().policy(policy);
     let build =
         |clients: Vec<Client>| builder_of(FixedRegistry::new(clients).unwrap(), [STRICT, LEGACY, SECRET]).build();
-    // The strict policy allows RS256 and PS256 of an RSA key; the other one RS512.
+    // The strict policy allows RS256 and PS256 for an RSA key, and the other one RS512.
     let narrowed = |policy| client(policy).signing_alg(Algorithm::RS512).unwrap();
     assert!(build(vec![narrowed("legacy")]).is_ok());
     assert!(build(vec![narrowed("legacy"), narrowed("rfc7523")]).is_ok());
@@ -336,7 +338,7 @@ fn a_file_names_the_policy_of_a_client_and_its_secret() {
         {"client_id": "no name", "jwks": keys, "client_assertion_policy": 7},
         {"client_id": "secret", "token_endpoint_auth_method": method, "client_secret": KEY, "client_assertion_policy": "secret"},
         {"client_id": "short", "token_endpoint_auth_method": method, "client_secret": "x".repeat(31), "client_assertion_policy": "secret"},
-        // What the method does not call for is not looked at.
+        // Members that the method does not use are ignored.
         {"client_id": "both", "jwks": keys, "client_secret": 7},
         {"client_id": "too long a hash", "token_endpoint_auth_method": method, "client_secret": KEY,
          "token_endpoint_auth_signing_alg": "HS384", "client_assertion_policy": "secret"},
@@ -364,7 +366,8 @@ fn a_file_names_the_policy_of_a_client_and_its_secret() {
     assert_eq!(outcome(&verifier, &SIGNER, &jwt("no name")), no_key);
     let typed = |client| jwt(client).header("typ", "private+jwt");
     assert_eq!(outcome(&verifier, &HS256, &typed("secret")), Ok(("secret", false)));
-    // Judged by their own policy, and refused for want of a key: it was not the client that used the wrong method.
+    // They are judged by their own policy and refused because they have no key. The client did not
+    // use the wrong method.
     for client in ["short", "too long a hash"] {
         assert_eq!(outcome(&verifier, &HS256, &typed(client)), no_key, "{client}");
     }

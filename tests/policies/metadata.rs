@@ -1,5 +1,5 @@
-//! What an authorization server tells of its client authentication (RFC 8414, section 2): the very algorithms and methods that
-//! its verifier enforces.
+//! Metadata about client authentication (RFC 8414, section 2): exactly the algorithms and methods
+//! that the verifier enforces.
 
 use crate::common::{AUDIENCE, ISSUER, fixture};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn json_of(metadata: &ClientAuthMetadata) -> Value {
 }
 
 #[test]
-fn meta_01_each_profile_tells_what_it_enforces() {
+fn meta_01_metadata_matches_each_profile() {
     let keys = &["private_key_jwt"][..];
     let both = &["private_key_jwt", "client_secret_jwt"][..];
     let only = |algorithms: &[Algorithm]| AlgorithmSet::of(algorithms);
@@ -64,7 +64,7 @@ fn meta_02_rs256_is_in_the_profiles_of_rfc_7523() {
 }
 
 #[test]
-fn only_introspection_and_revocation_have_members_of_their_own() {
+fn introspection_and_revocation_have_their_own_members() {
     let pair = |prefix: &str| {
         [
             format!("{prefix}_endpoint_auth_methods_supported"),
@@ -100,7 +100,7 @@ fn only_introspection_and_revocation_have_members_of_their_own() {
 }
 
 #[test]
-fn a_method_of_somebody_else_is_added_once_and_brings_no_algorithm() {
+fn foreign_methods_are_added_once_without_algorithms() {
     let metadata = metadata(Policy::SMART_BACKEND_SERVICES)
         .method("client_secret_basic")
         .method("private_key_jwt")
@@ -116,7 +116,7 @@ fn a_method_of_somebody_else_is_added_once_and_brings_no_algorithm() {
 }
 
 #[test]
-fn of_several_policies_the_metadata_is_that_of_all() {
+fn metadata_covers_all_policies() {
     let old = Policy::RFC7523.algorithms(AlgorithmSet::of(&[Algorithm::RS512])).dangerous();
     let old = old.audience(AudienceRule::IssuerOrUrls).named("old");
     let secret = Policy::RFC7523.algorithms(AlgorithmSet::of(&[Algorithm::HS512])).named("secret");
@@ -129,7 +129,7 @@ fn of_several_policies_the_metadata_is_that_of_all() {
 }
 
 #[test]
-fn it_is_part_of_a_document_of_ones_own() {
+fn metadata_can_be_part_of_another_document() {
     #[derive(serde::Serialize)]
     struct Document {
         issuer: &'static str,

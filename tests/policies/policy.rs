@@ -1,5 +1,5 @@
-//! Policies that contradict themselves, their profile or who we are: none builds, and the sentence names the settings that
-//! clash. Beside each, the boundary that does build.
+//! Policies that contradict themselves, their profile or the server's addresses do not build, and
+//! the error names the settings that clash. The nearest limit that does build is tested too.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn bare(policy: Policy) -> VerifierBuilder {
     fixture().policy(policy).clients([]).at_no_address().builder()
 }
 
-/// With an issuer, and with a URL; a second policy has a use for what the first has none for.
+/// With an issuer and a URL. The second policy uses those that the first does not.
 fn builder(policy: Policy) -> VerifierBuilder {
     bare(policy).issuer(ISSUER).audience(AUDIENCE).client_policy(Policy::OIDC.named("second"))
 }
@@ -28,7 +28,7 @@ fn error(builder: VerifierBuilder) -> String {
 }
 
 #[test]
-fn each_profile_builds_as_it_is() {
+fn every_profile_builds_unchanged() {
     for policy in PROFILES {
         let name = policy.name();
         assert_eq!(builder(policy).build().unwrap().policies()[0].name(), name);
@@ -36,7 +36,7 @@ fn each_profile_builds_as_it_is() {
 }
 
 #[test]
-fn a_contradiction_names_the_two_settings_and_the_mend() {
+fn contradictions_name_both_settings_and_the_fix() {
     let set = AlgorithmSet::of;
     let fapi2 = || Policy::FAPI2;
     let smart = || Policy::SMART_BACKEND_SERVICES;
@@ -226,13 +226,13 @@ fn a_contradiction_names_the_two_settings_and_the_mend() {
         );
         assert!(contradicts, "{sentence}");
         assert_eq!(error(builder(policy.clone())), sentence);
-        // As one of several, too.
+        // Also as one of several.
         assert_eq!(error(builder(Policy::OIDC.named("first")).client_policy(policy)), sentence);
     }
 }
 
 #[test]
-fn a_setting_that_makes_no_sense_by_itself_is_named() {
+fn invalid_settings_are_named_with_their_limit() {
     let cases = [
         (
             Policy::RFC7523.algorithms(AlgorithmSet::EMPTY),
@@ -262,7 +262,7 @@ fn a_setting_that_makes_no_sense_by_itself_is_named() {
         ),
         (
             Policy::RFC7523.dangerous().accept_typ(&["jwt", ""]),
-            "accept_typ: \"\" is not valid; use a media type such as JWT (policy rfc7523)",
+            "accept_typ: \"application/\" is not valid; use a media type such as JWT (policy rfc7523)",
         ),
         (
             Policy::FAPI2.future_skew(Duration::from_millis(10_500)),
@@ -275,7 +275,7 @@ fn a_setting_that_makes_no_sense_by_itself_is_named() {
 }
 
 #[test]
-fn the_boundaries_build() {
+fn settings_at_their_limits_build() {
     for policy in [
         Policy::FAPI2.future_skew(secs(10)),
         Policy::FAPI2.future_skew(secs(60)),
@@ -319,7 +319,7 @@ fn the_boundaries_build() {
 }
 
 #[test]
-fn a_policy_builds_only_with_whom_it_accepts_as_an_audience() {
+fn a_policy_needs_the_addresses_it_accepts() {
     let no_audience = |policy: &str| {
         format!(
             "audience: none is set, and the policy {policy} accepts nothing else; add the URL that clients put \
@@ -334,7 +334,7 @@ fn a_policy_builds_only_with_whom_it_accepts_as_an_audience() {
     let unused = "audience: URLs are set, but no policy accepts any; remove them or use dangerous() to accept them";
     let lax = || Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls);
     let urls = || Policy::RFC7523.dangerous().audience(AudienceRule::Urls);
-    // The policy; what is said of nothing, of an issuer alone, of a URL alone, and of both.
+    // The policy; the error without addresses, with an issuer, with a URL, and with both.
     let table: Vec<(Policy, [Option<String>; 4])> = vec![
         (Policy::REDOX, [Some(no_audience("redox")), Some(no_audience("redox")), None, None]),
         (Policy::SMART_BACKEND_SERVICES, [Some(no_audience("smart")), Some(no_audience("smart")), None, None]),
@@ -343,7 +343,7 @@ fn a_policy_builds_only_with_whom_it_accepts_as_an_audience() {
         (Policy::OIDC, [Some(no_issuer("oidc")), None, Some(no_issuer("oidc")), None]),
         (Policy::OIDC.issuer_as_string(), [Some(no_issuer("oidc")), None, Some(unused.into()), Some(unused.into())]),
         (lax(), [Some(no_issuer("rfc7523")), None, Some(no_issuer("rfc7523")), None]),
-        // Its clients may ask for the issuer by typ.
+        // Its clients may ask for the issuer by `typ`.
         (urls(), [Some(no_issuer("rfc7523")), Some(no_audience("rfc7523")), Some(no_issuer("rfc7523")), None]),
     ];
     for (policy, expected) in table {
@@ -396,14 +396,14 @@ fn an_issuer_is_an_https_url_without_query_and_fragment() {
                      section 2)"
         );
         assert_eq!(found, if valid { Ok(()) } else { Err(sentence) });
-        // Of http the tried-out server may be, and of nothing else that is not an issuer.
+        // A server that is tried out may use http, but nothing else that is not an issuer.
         let without_tls = bare(Policy::RFC7523).dangerous().issuer_without_tls(issuer).build();
         assert_eq!(without_tls.is_ok(), valid || issuer == "http://as.example.com", "{issuer}");
     }
 }
 
 #[test]
-fn what_was_dangerous_of_one_issuer_is_not_of_the_next() {
+fn allowing_http_applies_to_one_issuer_only() {
     let builder = bare(Policy::RFC7523).dangerous().issuer_without_tls("http://127.0.0.1:1");
     assert!(builder.issuer("http://as.example.com").build().is_err());
     let builder = bare(Policy::RFC7523).dangerous().issuer_without_tls("http://127.0.0.1:1");
@@ -422,7 +422,7 @@ fn an_audience_is_printable_ascii_without_spaces() {
 }
 
 #[test]
-fn policies_have_names_of_their_own_and_are_not_many() {
+fn policy_names_are_unique_and_their_number_is_bounded() {
     let sentence = "client_policy: there are two policies of the name \"rfc7523\"; give each its own with named()";
     assert_eq!(error(bare(Policy::RFC7523).issuer(ISSUER).client_policy(Policy::RFC7523.require_jti())), sentence);
     let both = bare(Policy::RFC7523.named("a")).issuer(ISSUER).client_policy(Policy::OIDC.named("b"));

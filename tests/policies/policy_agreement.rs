@@ -1,5 +1,5 @@
-//! Several policies in one verifier neither help nor hinder a client: whatever it sends, it is accepted by all of them together
-//! exactly where its own policy alone would have accepted it.
+//! Several policies in one verifier neither help nor hinder a client: the verifier accepts exactly
+//! what the client's own policy alone would accept.
 
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ const POLICIES: [Policy; 7] = [
 
 static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::es256("key-1"));
 
-/// Knows a client of its own name for each policy.
+/// A verifier with a client for each policy, named after it.
 fn builder(policy: Policy) -> VerifierBuilder {
     let client = |policy: Policy, own: bool| {
         let client = Client::new(policy.name(), key_set(&[SIGNER.jwk(), ES256.jwk()])).unwrap();
@@ -36,7 +36,7 @@ fn builder(policy: Policy) -> VerifierBuilder {
     fixture().policy(policy).registry(registry).at_issuer().builder()
 }
 
-/// Does not tell its clients, most of which have no policy in a verifier of one.
+/// Does not list its clients, most of which have no policy in a verifier with one policy.
 #[derive(Debug)]
 struct Silent(FixedRegistry);
 
@@ -64,7 +64,7 @@ fn together(first: usize) -> Verifier {
 static ALONE: LazyLock<Vec<Verifier>> = LazyLock::new(|| POLICIES.iter().map(alone).collect());
 static TOGETHER: LazyLock<Vec<Verifier>> = LazyLock::new(|| (0..POLICIES.len()).map(together).collect());
 
-/// A change of a header parameter or a claim; without a value it is left out.
+/// A change of a header parameter or a claim. Without a value it is removed.
 type Change = (&'static str, Option<Value>);
 
 fn changes() -> Vec<Change> {
@@ -83,7 +83,7 @@ fn changes() -> Vec<Change> {
     pools.into_iter().flat_map(single).collect()
 }
 
-/// An assertion that is right under the policy of its client.
+/// A valid assertion under the policy of its client.
 fn right(policy: &Policy, signer: &Signer) -> Jwt {
     let aud = if ["redox", "smart"].contains(&policy.name()) { AUDIENCE } else { ISSUER };
     Jwt::by(signer, policy.name()).claim("aud", aud).claim("exp", NOW + 60)
@@ -102,7 +102,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_client_is_accepted_among_others_as_it_is_alone(
+    fn other_policies_do_not_change_an_outcome(
         changes in proptest::collection::vec(select(changes()), 0..4),
         client in 0..POLICIES.len(),
         first in 0..POLICIES.len(),

@@ -1,5 +1,5 @@
-//! The profiles over HTTP, cell by cell: each claim and header parameter in each state it can be in, with what each profile
-//! says to it; then what a profile does beyond its cells.
+//! The profiles over HTTP, cell by cell: each claim and header parameter in each of its states,
+//! with the outcome in each profile. Then what a profile does beyond its cells.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -14,16 +14,16 @@ use tower_client_assertion::{ClientAssertionLayer, PreservedBodies};
 
 static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::es256("key-1"));
 
-/// A profile as the tests see it: what a right assertion has to be like, and where its boundaries lie.
+/// What a valid assertion of a profile looks like, and where its boundaries lie.
 struct Profile {
     policy: Policy,
     signer: &'static LazyLock<Signer>,
     aud: &'static str,
-    /// The longest `aud` array of us alone that is accepted.
+    /// The longest accepted `aud` array with our name only.
     most_audiences: usize,
     expiry: u64,
     future: u64,
-    /// How far ahead `exp` may lie without the skew.
+    /// How far ahead `exp` may lie, without the skew.
     life: Option<u64>,
 }
 
@@ -93,7 +93,7 @@ impl Profile {
         Attempt::of(self.signer, Jwt::by(self.signer, CLIENT).claim("aud", self.aud))
     }
 
-    /// The status and the whole body of a refusal in this profile.
+    /// The status and the body of a refusal in this profile.
     fn refusal(&self, (redox, standard): Told) -> (u16, Value) {
         let (error, text) =
             if self.policy.name() == "redox" { ("invalid_request", redox) } else { ("invalid_client", standard) };
@@ -101,7 +101,7 @@ impl Profile {
     }
 }
 
-/// What a refused client is told: in Redox's words, and in those of all other profiles.
+/// The text of a refusal: in Redox's wording, and in that of all other profiles.
 type Told = (&'static str, &'static str);
 type Outcome = Option<Told>;
 
@@ -135,10 +135,11 @@ const fn all(outcome: Outcome) -> [Outcome; 5] {
     [outcome; 5]
 }
 
-/// What is broken, its state, how, and what Redox, SMART, RFC 7523, FAPI 2.0 and OpenID Connect say to it.
+/// The part that is changed, its state, the change, and the outcome in Redox, SMART, RFC 7523, FAPI
+/// 2.0 and OpenID Connect.
 type Cell = (&'static str, &'static str, fn(&mut Attempt, &Profile), [Outcome; 5]);
 
-/// The ids are those of the requirements that a cell shows to be met.
+/// The numbers are those of the requirements that a cell covers.
 const CELLS: &[Cell] = &[
     ("iss", "absent CLM-01", |a, _| a.drop_claim("iss"), all(ISS)),
     ("iss", "null", |a, _| a.claim("iss", Value::Null), all(ISS)),
@@ -221,7 +222,7 @@ const CELLS: &[Cell] = &[
     ("typ", "with its prefix JWS-16", |a, _| a.jose("typ", "Application/Jwt"), all(OK)),
     ("typ", "with another prefix JWS-16", |a, _| a.jose("typ", "text/jwt"), all(TYP)),
     ("typ", "with a parameter", |a, _| a.jose("typ", "JWT; charset=utf-8"), all(TYP)),
-    // In OpenID Connect it asks for the issuer, and the assertion addresses the token endpoint.
+    // In OpenID Connect it requires the issuer, and the assertion addresses the token endpoint.
     ("typ", "of an assertion", |a, _| a.jose("typ", "client-authentication+jwt"), [TYP, OK, OK, OK, AUD]),
     ("kid", "absent JWS-13 KEY-07", |a, _| a.drop_jose("kid"), [KID, KID, OK, OK, OK]),
     ("kid", "null JWS-12", |a, _| a.jose("kid", Value::Null), all(KID)),
@@ -283,7 +284,7 @@ fn long_jti(len: usize) -> String {
 }
 
 #[test]
-fn each_cell_is_what_its_profile_says() {
+fn every_cell_has_the_outcome_of_its_profile() {
     for (column, profile) in PROFILES.iter().enumerate() {
         let layer = profile.layer();
         for (name, state, change, outcomes) in CELLS {
@@ -309,11 +310,11 @@ fn no_cell_is_missing() {
     }
 }
 
-/// In which order an assertion is judged, a contract of every profile: the sender is told of the first that fails.
+/// The order of the checks is part of each profile's contract: the first fault is answered.
 const ORDER: [&str; 11] = ["kid", "alg", "crit", "iss", "sub", "jti", "aud", "typ", "iat", "nbf", "exp"];
 
 #[test]
-fn of_two_faults_the_earlier_one_is_told_in_every_profile() {
+fn the_earlier_of_two_faults_is_answered_in_every_profile() {
     let broken = |name: &str| {
         let state = if name == "crit" { "present" } else { "wrong type" };
         CELLS.iter().find(|cell| cell.0 == name && cell.1.starts_with(state)).unwrap()
@@ -332,7 +333,7 @@ fn of_two_faults_the_earlier_one_is_told_in_every_profile() {
     }
 }
 
-/// RFC 8725, section 3.12: the types of other JWTs, and what looks like one.
+/// RFC 8725, section 3.12: the types of other JWTs, and similar ones.
 const FOREIGN_TYPES: [&str; 16] = [
     "at+jwt",
     "dpop+jwt",
@@ -353,7 +354,7 @@ const FOREIGN_TYPES: [&str; 16] = [
 ];
 
 #[test]
-fn jws_17_the_type_of_another_jwt_is_refused_in_every_profile() {
+fn jws_17_other_explicit_types_are_refused_in_every_profile() {
     for profile in PROFILES {
         let layer = profile.layer();
         for typ in FOREIGN_TYPES {
@@ -365,7 +366,7 @@ fn jws_17_the_type_of_another_jwt_is_refused_in_every_profile() {
 }
 
 #[test]
-fn types_that_are_configured_are_media_types() {
+fn configured_types_are_compared_as_media_types() {
     let [_, _, rfc7523, ..] = PROFILES;
     for configured in ["private+jwt", "application/private+jwt", "Application/Private+JWT"] {
         let policy = Policy::RFC7523.dangerous().accept_typ(Vec::leak(vec![configured]));
@@ -388,7 +389,7 @@ fn types_that_are_configured_are_media_types() {
 }
 
 #[test]
-fn what_is_required_is_narrowed_in_every_profile() {
+fn requirements_can_be_tightened_in_every_profile() {
     type Narrowed = (&'static str, fn(Policy) -> Policy, Change, Outcome);
     let cases: &[Narrowed] = &[
         ("kid", |policy| policy.require_kid(), |a| a.drop_jose("kid"), KID),
@@ -411,9 +412,9 @@ fn what_is_required_is_narrowed_in_every_profile() {
 }
 
 #[test]
-fn what_is_loosened_is_accepted_and_nothing_else() {
+fn a_loosened_rule_loosens_nothing_else() {
     let [redox, smart, ..] = PROFILES;
-    /// What is accepted then, and what still is not.
+    /// What is accepted then, and what is still refused.
     type Loosened<'p> = (&'p Profile, fn(Policy) -> Policy, Change, Change);
     let cases: &[Loosened<'_>] = &[
         (&redox, |p| p.dangerous().optional_kid(), |a| a.drop_jose("kid"), |a| a.jose("kid", "")),
@@ -464,7 +465,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 #[test]
-fn form_06_form_07_the_grant_type_is_one_of_a_set_compared_byte_for_byte() {
+fn form_06_form_07_the_grant_type_must_be_in_the_set() {
     const TWO: &[&str] = &["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"];
     type Given = (&'static str, Option<&'static str>);
     let cases: &[(Policy, &[Given])] = &[
@@ -514,7 +515,7 @@ fn form_06_form_07_the_grant_type_is_one_of_a_set_compared_byte_for_byte() {
 }
 
 #[test]
-fn rpl_02_rpl_04_a_jti_is_spent_until_its_assertion_can_no_longer_pass() {
+fn rpl_02_rpl_04_a_jti_is_spent_until_its_assertion_expires() {
     for profile in PROFILES {
         let time = clock();
         let client = Client::new(CLIENT, key_set(&[profile.signer.jwk()])).unwrap();
@@ -529,7 +530,7 @@ fn rpl_02_rpl_04_a_jti_is_spent_until_its_assertion_can_no_longer_pass() {
         assert_eq!(answer(&layer, &attempt), replayed, "{}: in its last second", profile.policy.name());
         time.advance(1);
         assert_eq!(answer(&layer, &attempt), profile.refusal(EXP_PAST.unwrap()));
-        // The same `jti` again, in an assertion of its own, once RPL-05's one second more is over.
+        // The same `jti` in another assertion, once the extra second of RPL-05 is over.
         attempt.claim("iat", NOW + 60 + profile.expiry);
         attempt.claim("exp", NOW + 120);
         assert_eq!(answer(&layer, &attempt), replayed, "{}: RPL-05", profile.policy.name());
@@ -539,7 +540,7 @@ fn rpl_02_rpl_04_a_jti_is_spent_until_its_assertion_can_no_longer_pass() {
 }
 
 #[test]
-fn rpl_03_without_a_jti_an_assertion_is_good_as_often_as_it_is_sent() {
+fn rpl_03_assertions_without_a_jti_are_reusable() {
     let [_, _, rfc7523, ..] = PROFILES;
     let layer = rfc7523.layer();
     let mut attempt = rfc7523.attempt();
@@ -550,7 +551,7 @@ fn rpl_03_without_a_jti_an_assertion_is_good_as_often_as_it_is_sent() {
 }
 
 #[test]
-fn err_01_sig_01_each_profile_has_its_codes_and_every_answer_its_headers() {
+fn err_01_sig_01_each_profile_has_its_error_codes() {
     for profile in PROFILES {
         let layer = profile.layer();
         let mut attempt = profile.attempt();
@@ -567,7 +568,7 @@ fn err_01_sig_01_each_profile_has_its_codes_and_every_answer_its_headers() {
 }
 
 #[test]
-fn the_algorithms_of_a_profile_are_those_of_the_table_and_only_those() {
+fn each_profile_accepts_exactly_its_algorithms() {
     let table = [
         ("redox", "RS384, ES384, HS384"),
         ("smart", "RS384, ES384"),
@@ -585,7 +586,8 @@ fn the_algorithms_of_a_profile_are_those_of_the_table_and_only_those() {
             let told = body.get("error_description").and_then(Value::as_str);
             let refused = told == Some("Signing algorithm is not allowed") || told == Some("");
             let allowed = profile.policy.allowed_algorithms().contains(algorithm);
-            // With Redox, a key client's HMAC is as blank as what is not allowed.
+            // In Redox's wording, HMAC by a client with keys is as blank as an algorithm that is
+            // not allowed.
             assert_eq!(refused, !allowed || (name == "redox" && algorithm.is_mac()), "{name} {algorithm}: {told:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! Each example as a process of its own: what it prints is pasted, accepted once, and refused when it is pasted again.
+//! Runs each example as a process. The `curl` line that it prints is sent twice: it must be
+//! accepted once and then refused.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -19,7 +20,7 @@ use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-/// An example as it runs. It is killed when this is dropped.
+/// A running example. It is killed when this is dropped.
 struct Example {
     child: Child,
     url: String,
@@ -37,7 +38,7 @@ impl Example {
         Self { child, url: url.to_owned(), stdout }
     }
 
-    /// The URL and the form of the `curl` line that it prints.
+    /// Returns the URL and the form of the `curl` line that it prints.
     async fn pasted(&mut self) -> (String, String) {
         let line = line(&mut self.stdout).await;
         let mut words = line.strip_prefix("curl -i ").unwrap_or_else(|| panic!("{line:?} is no curl")).split(' ');
@@ -78,7 +79,7 @@ async fn post(url: &str, form: &str) -> Answer {
 
 const REPLAYED: &str = r#"{"error":"invalid_client","error_description":"Client assertion has already been used"}"#;
 
-/// Pastes the line that the example prints, twice.
+/// Sends the printed line twice.
 async fn accepts_once(example: &mut Example) -> Answer {
     let (url, form) = example.pasted().await;
     let accepted = post(&url, &form).await;
@@ -140,7 +141,8 @@ async fn tonic_server() {
 async fn rate_limited() {
     let mut example = Example::start("rate_limited").await;
     accepts_once(&mut example).await;
-    // A slow machine may be granted another request between two of ours, but not between all of them.
+    // On a slow machine the limiter may allow another request between two of ours, but not between
+    // all of them.
     let mut hasty = 0;
     while hasty < 50 {
         let answer = post(&format!("{}/token", example.url), "").await;
@@ -176,7 +178,7 @@ async fn custom_registry() {
 }
 
 #[test]
-fn each_says_in_its_first_lines_what_to_type_and_is_short() {
+fn every_example_is_short_and_says_how_to_run_it() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let files = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
     let examples: Vec<_> = files.filter(|path| path.is_file()).collect();

@@ -1,4 +1,4 @@
-//! The examples as programs: each runs as a process, and is judged by what it prints and answers.
+//! The examples as programs: each runs as a process and is judged by what it prints and answers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! The SQL example: clients of a table, and the example as a whole.
+//! The SQL example: its clients in a table, and the example as a whole.
 
 #[path = "../../examples/sqlite_store/registry.rs"]
 mod registry;
@@ -13,7 +13,7 @@ use tower_client_assertion::registry::AsyncClientRegistry;
 use registry::SqliteRegistry;
 
 #[tokio::test]
-async fn clients_are_found_as_registered_and_a_broken_row_is_our_fault() {
+async fn sql_clients_are_found_and_a_broken_row_is_a_server_fault() {
     let directory = TempDir::new();
     let options = SqliteConnectOptions::new().filename(directory.path().join("clients.db")).create_if_missing(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();

@@ -1,5 +1,5 @@
-//! The example `token_server` as a process of its own: what it prints, what it answers over real sockets, how it stops, and
-//! which command lines it refuses.
+//! Runs the example `token_server` as a process: what it prints, what it answers over real sockets,
+//! how it stops, and which command lines it refuses.
 
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
@@ -36,7 +36,7 @@ async fn demo_prints_a_curl_line_that_works_once() {
 }
 
 #[tokio::test]
-async fn demo_shows_an_accepted_and_a_refused_request_with_the_assertion_shortened() {
+async fn demo_shows_an_accepted_and_a_refused_request() {
     let mut server = Server::start(&[]).await;
     server.stderr_line(|line| line.starts_with("curl ")).await;
     let shown: Vec<_> = server.seen.iter().filter(|line| line.starts_with(['<', '>'])).cloned().collect();
@@ -50,7 +50,7 @@ async fn demo_shows_an_accepted_and_a_refused_request_with_the_assertion_shorten
 }
 
 #[tokio::test]
-async fn clients_of_a_file_are_served_and_unusable_ones_named() {
+async fn client_files_are_served_and_unusable_clients_reported() {
     let signer = Signer::es384("key-1");
     let other = Signer::es256("key-2");
     let clients = ClientFile::new(&json!([
@@ -83,7 +83,7 @@ async fn clients_of_a_file_are_served_and_unusable_ones_named() {
 }
 
 #[tokio::test]
-async fn scope_is_what_was_asked_for_and_registered() {
+async fn granted_scope_is_both_requested_and_registered() {
     let signer = Signer::es384("key-1");
     let clients = ClientFile::new(&json!([
         {"client_id": "some", "scope": "a b", "jwks": {"keys": [signer.jwk()]}},
@@ -152,8 +152,8 @@ async fn each_profile_accepts_its_own_audiences_and_secrets() {
     ]));
     let (url, issuer) = (json!(AUDIENCE), json!(ISSUER));
     let both = json!([ISSUER, AUDIENCE]);
-    // Profile, whether a URL is configured, the algorithms with a secret, and which of four audiences are accepted: the URL, the
-    // issuer, the issuer in an array, both in an array.
+    // Profile; whether a URL is configured; the algorithms with a secret; and which of four
+    // audiences are accepted: the URL, the issuer, the issuer in an array, and both in an array.
     let table = [
         ("redox", true, &["HS384"][..], [true, false, false, false]),
         ("smart", true, &[], [true, false, false, false]),
@@ -198,7 +198,7 @@ async fn error_uri_is_in_every_refusal() {
 }
 
 #[tokio::test]
-async fn request_in_flight_is_answered_before_the_process_ends() {
+async fn requests_in_flight_finish_before_shutdown() {
     let signer = Signer::es384("key-1");
     let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
     let mut server = Server::start(&clients.arguments()).await;
@@ -207,7 +207,7 @@ async fn request_in_flight_is_answered_before_the_process_ends() {
     let head = format!("{}\r\nExpect: 100-continue", server.token_request(form.len()));
     let mut socket = TcpStream::connect(&server.address).await.unwrap();
     socket.write_all(format!("{head}\r\n\r\n").as_bytes()).await.unwrap();
-    // This answer comes when the layer asks for the body: from now on, the request is in flight.
+    // The layer asks for the body and this answer arrives: from now on, the request is in flight.
     let mut interim = [0; 25];
     soon("the interim response", socket.read_exact(&mut interim)).await.unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -226,7 +226,7 @@ async fn request_in_flight_is_answered_before_the_process_ends() {
 }
 
 #[tokio::test]
-async fn interrupt_ends_it_too() {
+async fn interrupt_stops_the_server() {
     let mut server = Server::start(&[]).await;
     server.stderr_line(|line| line.starts_with("curl ")).await;
     server.signal("INT").await;
@@ -234,7 +234,7 @@ async fn interrupt_ends_it_too() {
 }
 
 #[tokio::test]
-async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
+async fn invalid_command_lines_are_refused_by_flag() {
     let neighbour = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = neighbour.local_addr().unwrap().to_string();
     let clients = ClientFile::new(&json!([]));
@@ -279,7 +279,7 @@ async fn bad_command_lines_are_refused_in_one_sentence_that_names_the_flag() {
 }
 
 #[tokio::test]
-async fn key_sets_by_url_are_fetched_when_they_are_needed() {
+async fn key_sets_are_fetched_on_demand() {
     let (signer, next) = (Signer::es384("key-1"), Signer::es384("key-2"));
     let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
     let clients = ClientFile::new(&json!([
@@ -308,7 +308,7 @@ async fn key_sets_by_url_are_fetched_when_they_are_needed() {
 }
 
 #[tokio::test]
-async fn plain_http_and_loopback_are_refused_for_key_sets_without_the_flag() {
+async fn http_key_sets_are_refused_without_the_flag() {
     let signer = Signer::es384("key-1");
     let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;
     let clients = ClientFile::new(&json!([
@@ -327,7 +327,7 @@ async fn plain_http_and_loopback_are_refused_for_key_sets_without_the_flag() {
 }
 
 #[tokio::test]
-async fn client_file_that_cannot_be_read_is_refused() {
+async fn unreadable_client_files_are_refused() {
     let clients = ClientFile::new(&json!({"client_id": "clinic-7"}));
     refused(&clients.arguments(), "not a JSON array").await;
     std::fs::write(clients.path(), "clients:\n  - clinic-7\n").unwrap();
@@ -346,13 +346,13 @@ async fn refused(arguments: &[String], expected: &str) {
     assert!(stdout.is_empty(), "{arguments:?}");
 }
 
-/// The example as it runs. It is killed when this is dropped.
+/// The running example. It is killed when this is dropped.
 struct Server {
     child: Child,
     address: String,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
-    /// What came on stderr so far.
+    /// The lines of stderr so far.
     seen: Vec<String>,
 }
 
@@ -368,7 +368,7 @@ impl Server {
         Self { child, address, stdout, stderr, seen: Vec::new() }
     }
 
-    /// The next line on stderr that is wanted.
+    /// Waits for the next line of stderr that `wanted` selects.
     async fn stderr_line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         loop {
             let line = line(&mut self.stderr, "a line on stderr").await;
@@ -409,9 +409,9 @@ impl Server {
         assert!(sent.success());
     }
 
-    /// It ended well, and had nothing to say on stdout but the first line.
+    /// Asserts that it ended successfully and printed only the first line to stdout.
     async fn finished_quietly(mut self) {
-        // Read to the end first, so that the process never waits for us.
+        // Read to the end first, so that the process never blocks on a full pipe.
         let mut rest = String::new();
         soon("the end of stdout", self.stdout.read_to_string(&mut rest)).await.unwrap();
         let mut log = String::new();
@@ -463,7 +463,7 @@ impl Answer {
     }
 }
 
-/// The form of a new assertion, with more parameters appended as they are.
+/// The form of a new assertion, with more parameters appended unchanged.
 fn form(signer: &Signer, client_id: &str, more: &str) -> String {
     addressed(signer, client_id, &json!(AUDIENCE)) + more
 }
@@ -474,7 +474,7 @@ fn addressed(signer: &Signer, client_id: &str, audience: &Value) -> String {
     crate::common::form(&jwt.signed_by(signer))
 }
 
-/// What curl would make of the line's `-d` and `--data-urlencode` options.
+/// The body that curl makes of the line's `-d` and `--data-urlencode` options.
 fn form_of_curl(line: &str) -> String {
     let mut words = line.split(' ');
     let mut parameters = Vec::new();

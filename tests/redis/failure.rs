@@ -1,6 +1,6 @@
-//! The shared store in trouble: killed, paused, filled, restarted empty, demoted, mute, and lost in a failover. Whatever
-//! happens, an outage is an outage: nothing that was accepted is accepted again beyond what is documented, nobody waits
-//! longer than the deadline, and when the store is back, so are we.
+//! Failures of the shared store: killed, paused, full, restarted empty, demoted, mute, or lost in a
+//! failover. An outage is always reported as an outage. Nothing is accepted twice except where that
+//! is documented, every answer comes within its deadline, and the store recovers with its server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,11 +11,11 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder};
 
-/// The deadline of a command here: four times the default, for a machine that has other things to do.
+/// The deadline of a command: four times the default, for a busy machine.
 const DEADLINE: Duration = Duration::from_secs(1);
-/// How much later than its deadline an answer may come on a machine that has other things to do.
+/// How late an answer may be on a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
-/// In how much time the store is back after its server; a second, and as much slack.
+/// How soon the store recovers after its server: one second, and as much slack.
 const RECOVERY: Duration = Duration::from_secs(3);
 
 async fn with_deadline(builder: RedisReplayBuilder) -> RedisReplay {
@@ -27,7 +27,7 @@ fn jtis(prefix: &str, count: usize) -> impl Iterator<Item = String> + use<> {
     (0..count).map(move |number| format!("{prefix}-{number}"))
 }
 
-/// All of these are refused as unavailable, none later than the deadline.
+/// Asserts that all of these are refused as unavailable within the deadline.
 async fn outage(store: &RedisReplay, what: &str, count: usize) {
     let start = Instant::now();
     let counted = admit_all(store, jtis(what, count)).await;
@@ -43,7 +43,7 @@ async fn recovered(store: &RedisReplay, what: &str) {
     assert!(took < RECOVERY, "{what}: {took:?}");
 }
 
-/// Not all at the same time, as each has but its deadline.
+/// Asks a few at a time, since each has only its deadline.
 async fn in_batches(store: &RedisReplay, jtis: impl Iterator<Item = String>) -> Count {
     let (mut counted, mut jtis) = (Count::default(), jtis.peekable());
     while jtis.peek().is_some() {
@@ -64,7 +64,7 @@ async fn all_are(store: &RedisReplay, what: &str, jtis: impl Iterator<Item = Str
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn killed_and_restarted_empty() {
+async fn a_server_restarted_empty_starts_over() {
     let mut redis = Redis::start().await;
     let store = with_deadline(redis.builder()).await;
     all_are(&store, "before", jtis("a", 200), Admission::Fresh).await;
@@ -74,15 +74,15 @@ async fn killed_and_restarted_empty() {
     }
     redis.restart().await;
     recovered(&store, "after the kill").await;
-    // It has lost everything, as documented: what was spent before is accepted once more, and what was refused meanwhile
-    // was never spent.
+    // As documented, it has lost everything. Assertions spent before are accepted once more, and
+    // those refused meanwhile were never spent.
     all_are(&store, "spent before, of an empty server", jtis("a", 200), Admission::Fresh).await;
     all_are(&store, "spent before, again", jtis("a", 200), Admission::Replayed).await;
     all_are(&store, "refused meanwhile", jtis("while killed, 3", 200), Admission::Fresh).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn killed_under_load() {
+async fn a_server_killed_under_load_accepts_nothing_twice() {
     let mut redis = Redis::start().await;
     let store = with_deadline(redis.builder()).await;
     let busy = tokio::spawn({
@@ -100,7 +100,7 @@ async fn killed_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn paused_and_resumed() {
+async fn a_paused_server_times_out_and_recovers() {
     let redis = Redis::start().await;
     let store = with_deadline(redis.builder()).await;
     all_are(&store, "before", jtis("a", 200), Admission::Fresh).await;
@@ -111,7 +111,8 @@ async fn paused_and_resumed() {
     redis.signal("CONT").await;
     recovered(&store, "after the pause").await;
     all_are(&store, "spent before", jtis("a", 200), Admission::Replayed).await;
-    // Some had been sent, and were recorded late. That is a refusal too many and never one too few.
+    // Some commands had been sent and were recorded late. That can only refuse too much, never too
+    // little.
     for round in 0..4 {
         let counted = admit_all(&store, jtis(&format!("while paused, {round}"), 200)).await;
         eprintln!("refused while paused, {round}: {counted:?}");
@@ -121,7 +122,7 @@ async fn paused_and_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn full() {
+async fn a_full_server_refuses() {
     let redis = Redis::with(&["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]).await;
     let store = with_deadline(redis.builder()).await;
     let mut accepted = Vec::new();
@@ -136,12 +137,12 @@ async fn full() {
     }
     eprintln!("full after {} entries", accepted.len());
     assert!((1_000..200_000).contains(&accepted.len()));
-    // At the very edge, a few bytes decide.
+    // At the limit, a few bytes decide.
     assert_eq!(redis.ask("CONFIG SET maxmemory 2mb").await, "OK");
     let error = admit(&store, "one too many").await.unwrap_err().to_string();
     assert!(error.contains("OOM"), "{error}");
     outage(&store, "while full", 200).await;
-    // Redis does not look whether the key is there before it refuses a write.
+    // Redis refuses the write before it looks whether the key exists.
     let counted = in_batches(&store, accepted.iter().take(2_000).cloned()).await;
     assert_eq!(counted, Count { unavailable: 2_000, ..Count::default() }, "spent before, while full");
     assert_eq!(redis.ask("CONFIG SET maxmemory 0").await, "OK");
@@ -150,9 +151,10 @@ async fn full() {
     all_are(&store, "refused while full", jtis("while full", 200), Admission::Fresh).await;
 }
 
-/// The command is done and its answer is lost: the assertion is refused as unavailable, and is a replay from then on.
+/// The command is executed and its answer is lost: the assertion is refused as unavailable, and is
+/// a replay from then on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn mute() {
+async fn a_mute_server_times_out() {
     let redis = Redis::start().await;
     let proxy = Proxy::before(redis.port).await;
     let store = RedisReplay::standalone(proxy.url()).connect().await.unwrap();
@@ -176,7 +178,7 @@ async fn mute() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn demoted_and_promoted_again() {
+async fn a_demoted_server_is_unavailable_until_promoted() {
     let primary = Redis::start().await;
     let redis = Redis::start().await;
     let store = with_deadline(redis.builder()).await;
@@ -189,9 +191,9 @@ async fn demoted_and_promoted_again() {
     recovered(&store, "after its promotion").await;
 }
 
-/// The old wire is there and says nothing, as when a firewall has forgotten it.
+/// The old connection is open and silent, as when a firewall has dropped its state.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_dead_wire_is_replaced() {
+async fn a_dead_connection_is_replaced() {
     let redis = Redis::start().await;
     let proxy = Proxy::before(redis.port).await;
     let store = with_deadline(RedisReplay::standalone(proxy.url())).await;
@@ -201,9 +203,9 @@ async fn a_dead_wire_is_replaced() {
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Replayed);
 }
 
-/// The address follows the primary, and the connection stays with the one that was.
+/// The address now leads to the new primary, and the connection to the old one is still open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_connection_to_what_was_the_primary_is_replaced() {
+async fn a_connection_to_a_former_primary_is_replaced() {
     let (old, new) = (Redis::start().await, Redis::start().await);
     let proxy = Proxy::before(old.port).await;
     let store = with_deadline(RedisReplay::standalone(proxy.url())).await;
@@ -215,7 +217,7 @@ async fn a_connection_to_what_was_the_primary_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_password_that_is_changed_and_changed_back() {
+async fn a_changed_password_is_an_outage_until_restored() {
     let mut redis = Redis::with(&["--requirepass", "hush"]).await;
     let url = format!("redis://:hush@127.0.0.1:{}", redis.port);
     let store = with_deadline(RedisReplay::standalone(url)).await;
@@ -232,8 +234,8 @@ async fn a_password_that_is_changed_and_changed_back() {
     recovered(&store, "after the password was back").await;
 }
 
-/// Takes connections, answers `HELLO`, `INFO` and the like as a server does, and everything else with `line`. Counts the
-/// latter.
+/// Accepts connections, answers `HELLO`, `INFO` and similar commands like a server, and every other
+/// command with `line`. Counts the others.
 async fn scripted(line: &str) -> (u16, Arc<AtomicUsize>) {
     let port = free_port();
     (port, scripted_at(port, line.to_owned()).await)
@@ -282,7 +284,7 @@ async fn play(socket: TcpStream, port: u16, line: String, asked: Arc<AtomicUsize
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_answer_but_ok_and_nil_is_unavailable() {
+async fn every_reply_except_ok_and_nil_is_unavailable() {
     let table = [
         ("+OK\r\n", Some(Admission::Fresh)),
         ("$-1\r\n", Some(Admission::Replayed)),
@@ -325,7 +327,7 @@ async fn every_answer_but_ok_and_nil_is_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn answers_that_are_dropped_free_their_places() {
+async fn dropped_answers_free_their_places() {
     let redis = Redis::start().await;
     let store = with_deadline(redis.builder().max_in_flight(4)).await;
     redis.signal("STOP").await;
@@ -347,17 +349,17 @@ async fn answers_that_are_dropped_free_their_places() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_more_than_so_many_commands_are_under_way() {
+async fn concurrent_commands_are_bounded() {
     let (port, asked) = scripted("").await;
     let builder = RedisReplay::standalone(format!("redis://127.0.0.1:{port}")).max_in_flight(4);
-    // Long enough for all of them to come before the first one gives up its place.
+    // Long enough for all of them to arrive before the first gives up its place.
     let store = builder.command_timeout(Duration::from_secs(3)).connect().await.unwrap();
     let counted = admit_all(&store, jtis("a", 64)).await;
     assert_eq!(counted, Count { unavailable: 64, ..Count::default() });
     assert_eq!(asked.load(Ordering::SeqCst), 4, "the others found no place before their deadline");
 }
 
-/// A primary, its replica, which has caught up, and the wire between them.
+/// A primary, a replica that has caught up, and the proxy between them.
 async fn replicated() -> (Redis, Proxy, Redis) {
     let primary = Redis::with(&["--repl-diskless-sync-delay", "0"]).await;
     let wire = Proxy::before(primary.port).await;
@@ -370,7 +372,8 @@ async fn replicated() -> (Redis, Proxy, Redis) {
     (primary, wire, replica)
 }
 
-/// With `WAIT`, what was accepted before the primary died is a replay at the replica that follows it.
+/// With `WAIT`, assertions accepted before the primary died are replays at the replica that takes
+/// over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn failover_with_wait_loses_nothing() {
     let (mut primary, _wire, replica) = replicated().await;
@@ -402,10 +405,11 @@ async fn failover_with_wait_loses_nothing() {
     all_are(&after, "at the promoted replica", accepted.into_iter(), Admission::Replayed).await;
 }
 
-/// Without `WAIT`, what the replica had not received is accepted once more: this is the documented price. With it, the same
-/// assertion had been refused as unavailable, so that it is accepted once in all.
+/// Without `WAIT`, assertions that the replica had not received are accepted once more: this is the
+/// documented price. With `WAIT`, they are refused as unavailable the first time, so they are
+/// accepted once in total.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn failover_without_wait_loses_what_was_not_passed_on() {
+async fn failover_without_wait_loses_unreplicated_entries() {
     let (mut primary, wire, replica) = replicated().await;
     let careless = with_deadline(primary.builder()).await;
     let careful = with_deadline(primary.builder().wait_replicas(1, Duration::from_millis(50))).await;
@@ -441,7 +445,7 @@ async fn too_few_replicas_are_unavailable_and_spend_the_assertion() {
     assert_eq!(admit(&one, "3").await.unwrap(), Admission::Replayed, "it is spent");
 }
 
-/// Three primaries that share the slots, and where there is a fourth node, it is the replica of the third.
+/// Three primaries that share the slots. A fourth node, if any, is the replica of the third.
 struct Cluster(Vec<Redis>);
 
 impl Cluster {
@@ -486,7 +490,7 @@ impl Cluster {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_cluster_remembers_in_all_of_its_nodes() {
+async fn a_cluster_uses_all_of_its_nodes() {
     let mut cluster = Cluster::start(3).await;
     // One seed is enough.
     let store = with_deadline(RedisReplay::cluster([cluster.0[0].url()])).await;
@@ -499,7 +503,7 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
         assert!((100..300).contains(&count), "spread over the slots: {count}");
     }
 
-    // The command and the wait for its replicas go to the same node, and here there are none.
+    // The command and its `WAIT` go to the same node, which has no replica here.
     let waiting = with_deadline(RedisReplay::cluster(cluster.urls()).wait_replicas(1, Duration::from_millis(20))).await;
     for jti in jtis("waiting", 12) {
         let error = admit(&waiting, &jti).await.unwrap_err().to_string();
@@ -513,7 +517,7 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
     let error = RedisReplay::cluster([alone.url()]).connect().await.unwrap_err().to_string();
     assert!(error.starts_with("redis url: "), "{error}");
 
-    // A slot that moves is followed.
+    // The client follows a slot that moves.
     let slots = cluster.0[0].ask("CLUSTER MYID").await;
     let target = cluster.0[1].ask("CLUSTER MYID").await;
     for node in &cluster.0 {
@@ -523,7 +527,7 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
     }
     all_are(&store, "after slots moved", jtis("b", 600), Admission::Fresh).await;
 
-    // All of them gone, and back with nothing in memory.
+    // All nodes are restarted with empty memory.
     for node in &mut cluster.0 {
         node.kill().await;
     }
@@ -537,7 +541,7 @@ async fn a_cluster_remembers_in_all_of_its_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
+async fn a_lost_cluster_node_affects_only_its_slots() {
     let mut cluster = Cluster::start(3).await;
     for node in &cluster.0 {
         assert_eq!(node.ask("CONFIG SET cluster-require-full-coverage no").await, "OK");
@@ -551,7 +555,8 @@ async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
     }
     eprintln!("without one node, one after the other: {counted:?}");
     assert!(counted.fresh > 20 && counted.unavailable > 5 && counted.replayed == 0, "{counted:?}");
-    // All at once, the client is busy with looking for the node, and others may wait for it. Not beyond their deadline.
+    // If all are sent concurrently, the client is busy looking for the node and others may wait for
+    // it, but not beyond their deadline.
     let start = Instant::now();
     let counted = admit_all(&store, jtis("c", 600)).await;
     let took = start.elapsed();
@@ -573,7 +578,7 @@ async fn a_cluster_node_that_is_gone_takes_only_its_slots_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_cluster_that_fails_over_remembers_what_its_replica_has() {
+async fn a_cluster_failover_keeps_replicated_entries() {
     let mut cluster = Cluster::start(4).await;
     let store = with_deadline(RedisReplay::cluster(cluster.urls())).await;
     all_are(&store, "before", jtis("a", 300), Admission::Fresh).await;
@@ -593,9 +598,9 @@ async fn a_cluster_that_fails_over_remembers_what_its_replica_has() {
     assert!(cluster.0[3].ask("INFO replication").await.contains("role:master"));
 }
 
-/// Two nodes that each say that the other has the slot.
+/// Two nodes that each claim that the other has the slot.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_storm_of_moved_ends_at_the_deadline() {
+async fn endless_moved_replies_end_at_the_deadline() {
     let (one, other) = (free_port(), free_port());
     let mut asked = Vec::new();
     for (port, elsewhere) in [(one, other), (other, one)] {

@@ -1,4 +1,4 @@
-//! Two token servers that share one Redis: what one accepts, the other refuses.
+//! Two token servers that share one Redis: an assertion accepted by one is refused by the other.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -79,7 +79,7 @@ fn client_file(directory: &TempDir, signer: &Signer) -> std::path::PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_500_assertions_sent_4_times_to_two_servers_each_is_accepted_once() {
+async fn replays_across_two_servers_are_accepted_once() {
     let redis = Redis::start().await;
     let (signer, directory) = (Signer::es384("key-1"), TempDir::new());
     let clients = client_file(&directory, &signer);
@@ -93,7 +93,7 @@ async fn of_500_assertions_sent_4_times_to_two_servers_each_is_accepted_once() {
             let _place = places.acquire().await.unwrap();
             let start = Arc::new(Barrier::new(4));
             let mut requests = tokio::task::JoinSet::new();
-            // Twice to each, all four at once.
+            // Twice to each server, all four concurrently.
             for address in [0, 1, 0, 1].map(|index| addresses[index].clone()) {
                 let (form, start) = (form.clone(), Arc::clone(&start));
                 requests.spawn(async move {
@@ -110,7 +110,7 @@ async fn of_500_assertions_sent_4_times_to_two_servers_each_is_accepted_once() {
         let of = |status| answers.iter().filter(|(answer, _)| *answer == status).count();
         assert_eq!(of(200) + of(400) + of(503), 4, "assertion {number}: {answers:?}");
         assert!(answers.iter().all(|(status, text)| *status != 400 || text.contains("Unexpected jti claim value")));
-        // A deadline that a busy machine missed may have been that of the one which was recorded.
+        // If a busy machine missed a deadline, that may have been the request that was recorded.
         assert!(of(200) == 1 || (of(200) == 0 && of(503) > 0), "assertion {number}: {answers:?}");
         accepted += of(200);
         replayed += of(400);
@@ -125,7 +125,7 @@ async fn of_500_assertions_sent_4_times_to_two_servers_each_is_accepted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_outage_of_the_store_is_503_and_never_the_fault_of_the_client() {
+async fn a_store_outage_is_503_and_never_the_clients_fault() {
     let mut redis = Redis::with(&["--maxmemory-policy", "allkeys-lru"]).await;
     let (signer, directory) = (Signer::es384("key-1"), TempDir::new());
     let server = TokenServer::start(&client_file(&directory, &signer), &redis.url()).await;
@@ -137,7 +137,7 @@ async fn an_outage_of_the_store_is_503_and_never_the_fault_of_the_client() {
     let (status, text) = post(&server.address, &forms[1]).await;
     assert_eq!(status, 503, "{text}");
     assert!(text.contains("temporarily_unavailable") && text.to_lowercase().contains("retry-after: "), "{text}");
-    // What this server has seen itself, it need not ask about.
+    // This server has seen the assertion itself and need not ask.
     assert_eq!(post(&server.address, &forms[0]).await.0, 400);
     redis.restart().await;
     crate::common::redis::until("the store", async || post(&server.address, &forms[1]).await.0 != 503).await;

@@ -1,5 +1,5 @@
-//! The shared store on a real server: once and only once across nodes, keys that tell nothing, ends that no clock moves, and
-//! configurations that are refused by name.
+//! The shared store on a real server: single use across nodes, keys that reveal nothing, expiry
+//! that no clock moves, and configurations that are refused by name.
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ fn at(secs: u64) -> UnixTime {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_nodes_share_what_they_remember() {
+async fn two_nodes_share_spent_assertions() {
     let redis = Redis::start().await;
     let (one, other) = (redis.store().await, redis.store().await);
     assert_eq!(admit(&one, "1").await.unwrap(), Admission::Fresh);
@@ -31,7 +31,7 @@ async fn two_nodes_share_what_they_remember() {
 }
 
 #[tokio::test]
-async fn it_never_looks() {
+async fn the_store_never_looks() {
     let redis = Redis::start().await;
     let store = redis.store().await;
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
@@ -39,7 +39,7 @@ async fn it_never_looks() {
 }
 
 #[tokio::test]
-async fn keys_have_one_length_and_hold_no_identifier() {
+async fn keys_have_one_length_and_contain_no_identifier() {
     let redis = Redis::start().await;
     let store = redis.builder().prefix("fleet/7.token-endpoint_a:b").connect().await.unwrap();
     let long = "secret".repeat(40);
@@ -57,11 +57,12 @@ async fn keys_have_one_length_and_hold_no_identifier() {
 }
 
 #[tokio::test]
-async fn an_entry_outlives_its_assertion_by_the_margin_whatever_the_clock_of_the_server_says() {
+async fn an_entry_outlives_its_assertion_by_the_margin() {
     let redis = Redis::start().await;
     let real = std::process::Command::new("date").arg("+%s").output().unwrap();
     let real: u64 = String::from_utf8(real.stdout).unwrap().trim().parse().unwrap();
-    // To the server, our clock is right, years behind, a minute behind, a minute ahead, years ahead.
+    // Compared with the server, our clock is right, years behind, a minute behind, a minute ahead,
+    // and years ahead.
     for (number, now) in [real, NOW, real - 60, real + 60, real + 100_000_000].into_iter().enumerate() {
         for (margin, lifetime) in [(60, 1), (60, 311), (0, 300), (3_600, 86_700)] {
             let store = redis.builder().clock_margin(Duration::from_secs(margin)).connect().await.unwrap();
@@ -73,14 +74,14 @@ async fn an_entry_outlives_its_assertion_by_the_margin_whatever_the_clock_of_the
             }
             let left: u64 = redis.ask(&format!("PTTL {}", redis.keys().await[0])).await.parse().unwrap();
             let due = (lifetime + margin) * 1_000;
-            // Less by the time that it took to ask.
+            // Minus the time that the question took.
             assert!((due.saturating_sub(10_000)..=due).contains(&left), "{jti}: {left} of {due} ms");
         }
     }
 }
 
 #[tokio::test]
-async fn an_entry_ends() {
+async fn entries_expire() {
     let redis = Redis::start().await;
     let store = redis.builder().clock_margin(Duration::ZERO).connect().await.unwrap();
     let admit = async || store.admit(ReplayKey::new("a", "1"), at(NOW + 1), at(NOW)).get().await.unwrap();
@@ -91,7 +92,7 @@ async fn an_entry_ends() {
 }
 
 #[tokio::test]
-async fn times_that_cannot_be_meant_are_an_error_and_not_fresh() {
+async fn impossible_times_are_errors() {
     let redis = Redis::start().await;
     let store = redis.store().await;
     let year = 366 * 24 * 60 * 60;
@@ -118,7 +119,7 @@ async fn times_that_cannot_be_meant_are_an_error_and_not_fresh() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_dropped_unpolled_has_done_nothing() {
+async fn an_answer_dropped_unpolled_has_no_effect() {
     let redis = Redis::start().await;
     let store = redis.store().await;
     drop(store.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
@@ -127,9 +128,10 @@ async fn an_answer_that_is_dropped_unpolled_has_done_nothing() {
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
 }
 
-/// Old nodes write one prefix, new ones another; in between, nodes honour both. An assertion goes to all of them at once.
+/// Old nodes write one prefix, new nodes another, and nodes in between honour both. Each assertion
+/// is sent to all of them concurrently.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_rolling_upgrade_of_the_keys_accepts_nothing_twice() {
+async fn a_rolling_key_upgrade_accepts_nothing_twice() {
     let redis = Redis::start().await;
     let old = redis.builder().prefix("old").connect().await.unwrap();
     let both = redis.builder().prefix("new").previous_prefix("old").connect().await.unwrap();
@@ -157,7 +159,8 @@ async fn a_rolling_upgrade_of_the_keys_accepts_nothing_twice() {
         let expected = Count { fresh: 1, replayed: nodes.len() - 1, unavailable: 0 };
         assert!(counts.iter().all(|count| *count == expected), "{phase}: {counts:?}");
     }
-    // What was spent before is spent in the middle, and what was spent in the middle is spent after.
+    // Assertions spent before the upgrade are spent during it, and those spent during it are spent
+    // after it.
     assert_eq!(admit(&both, "before 1").await.unwrap(), Admission::Replayed);
     assert_eq!(admit(&new, "both and new 1").await.unwrap(), Admission::Replayed);
     assert_eq!(admit(&both, "only both").await.unwrap(), Admission::Fresh);
@@ -167,7 +170,7 @@ async fn a_rolling_upgrade_of_the_keys_accepts_nothing_twice() {
 }
 
 #[tokio::test]
-async fn debug_shows_settings_and_no_password() {
+async fn debug_output_shows_settings_and_no_password() {
     let redis = Redis::with(&["--requirepass", "hush-hush"]).await;
     let url = format!("redis://:hush-hush@127.0.0.1:{}", redis.port);
     let builder = RedisReplay::standalone(&url).prefix("fleet");
@@ -190,7 +193,7 @@ async fn refusal(builder: RedisReplayBuilder) -> (&'static str, String) {
 }
 
 #[tokio::test]
-async fn urls_that_are_none_are_refused_by_name() {
+async fn invalid_urls_are_refused_by_name() {
     for url in [
         "",
         "127.0.0.1:6379",
@@ -218,7 +221,7 @@ async fn clients(redis: &Redis) -> usize {
 }
 
 #[tokio::test]
-async fn values_that_cannot_be_meant_are_refused_by_name() {
+async fn invalid_values_are_refused_by_name() {
     let redis = Redis::start().await;
     for prefix in ["", " ", "a b", "a\n", "{a}", "a{", "a}", "a*", "\u{e9}", &"x".repeat(65)] {
         let (setting, _) = refusal(redis.builder().prefix(prefix)).await;
@@ -268,11 +271,11 @@ async fn values_that_cannot_be_meant_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_so() {
+async fn a_missing_server_is_reported() {
     let (setting, text) = refusal(RedisReplay::standalone(format!("redis://127.0.0.1:{}", free_port()))).await;
     assert_eq!(setting, "redis url");
     assert!(text.contains("connection refused"), "{text}");
-    // One that takes connections and says nothing.
+    // A server that accepts connections and stays silent.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
     let (setting, text) = refusal(RedisReplay::standalone(url).connect_timeout(Duration::from_millis(50))).await;
@@ -281,7 +284,7 @@ async fn a_server_that_is_not_there_is_named_so() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_missing_or_wrong_is_named_so() {
+async fn a_missing_or_wrong_password_is_reported() {
     let redis = Redis::with(&["--requirepass", "hush"]).await;
     let (setting, text) = refusal(redis.builder()).await;
     assert_eq!(setting, "redis url");
@@ -295,7 +298,7 @@ async fn a_password_that_is_missing_or_wrong_is_named_so() {
 }
 
 #[tokio::test]
-async fn a_user_with_no_more_rights_than_needed_is_enough() {
+async fn a_user_with_minimal_rights_is_enough() {
     let redis = Redis::start().await;
     let url = |user: &str| format!("redis://{user}:hush@127.0.0.1:{}", redis.port);
     assert_eq!(redis.ask("ACL SETUSER writer on >hush ~tca:* +set").await, "OK");
@@ -316,7 +319,7 @@ async fn a_user_with_no_more_rights_than_needed_is_enough() {
 }
 
 #[tokio::test]
-async fn a_server_that_evicts_is_warned_of() {
+async fn an_evicting_server_causes_a_warning() {
     let redis = Redis::start().await;
     let policies = [
         ("noeviction", 0),
@@ -340,7 +343,7 @@ async fn a_server_that_evicts_is_warned_of() {
     }
 }
 
-/// A certificate authority, and a certificate of it for the loopback.
+/// A certificate authority, and a certificate that it issued for the loopback address.
 struct Certificates(TempDir);
 
 impl Certificates {
@@ -368,7 +371,7 @@ impl Certificates {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_to_servers_whose_authority_is_trusted() {
+async fn tls_works_with_trusted_authorities() {
     let certificates = Certificates::new();
     let tls_port = free_port();
     let tls = [

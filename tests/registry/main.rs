@@ -1,4 +1,4 @@
-//! Which clients are known, and how a file of clients is read and reloaded.
+//! Which clients are known, and how a file of clients is loaded and reloaded.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,5 +1,6 @@
-//! Registries: what may be registered, what a client file that is wrong says about itself, that one odd client never takes the
-//! others down, and that a file is reloaded as a whole or not at all.
+//! Registries: what can be registered, what is reported about a wrong client file, that one
+//! unusable client does not affect the others, and that a file is reloaded as a whole or not at
+//! all.
 
 use std::error::Error;
 use std::io;
@@ -57,7 +58,7 @@ fn good() -> Value {
     metadata(CLIENT, &[SIGNER.jwk()])
 }
 
-/// The metadata of a client that is right in everything, changed.
+/// The metadata of a valid client, with members replaced or added.
 fn odd(members: Value) -> Value {
     let (Value::Object(mut client), Value::Object(members)) = (metadata("odd", &[ODD.jwk()]), members) else {
         panic!("two objects are needed")
@@ -94,7 +95,7 @@ fn texts(registry: &FileRegistry) -> Vec<String> {
 }
 
 #[test]
-fn two_clients_of_one_id_are_no_registry() {
+fn duplicate_client_ids_are_refused() {
     let client = |id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap();
     let error = FixedRegistry::new([client("a"), client("b"), client("a")]).unwrap_err();
     assert!(matches!(&error, ClientError::Duplicate { client_id, .. } if client_id == "a"), "{error:?}");
@@ -142,7 +143,7 @@ fn a_client_id_is_printable_ascii_and_not_empty() {
 }
 
 #[test]
-fn a_client_without_a_usable_key_is_refused_with_the_number_of_those_skipped() {
+fn a_client_without_usable_keys_is_refused() {
     for (skipped, keys) in
         [(0, KeySet::default()), (1, key_set(&[json!({"kty": "PQC"})])), (2, key_set(&[json!(1), json!({})]))]
     {
@@ -176,7 +177,7 @@ fn a_registered_algorithm_narrows_those_of_the_keys() {
 }
 
 #[test]
-fn the_clients_of_a_file_are_accepted() {
+fn clients_of_a_file_are_accepted() {
     let ed25519 = Signer::ed25519("EdDSA", "ed25519");
     let mut full = metadata("full", &[ODD.jwk(), ed25519.jwk()]);
     full["token_endpoint_auth_method"] = json!("private_key_jwt");
@@ -204,13 +205,13 @@ fn the_clients_of_a_file_are_accepted() {
 }
 
 #[test]
-fn an_empty_array_is_a_registry_of_nobody() {
+fn an_empty_array_is_a_registry_without_clients() {
     let registry = File::new(" [ ] \n").load().unwrap();
     assert!(registry.clients().is_empty() && registry.problems().is_empty());
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_with_the_mend_and_the_cause() {
+fn an_unreadable_file_is_reported_with_its_cause() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("there-is-no-such-file.json");
     let error = FileRegistry::load(&path).unwrap_err();
     let text = format!("client file {}: cannot be read; check its path and permissions", path.display());
@@ -223,7 +224,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_mend_and_the_cause() {
 }
 
 #[test]
-fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
+fn invalid_json_is_reported_by_position_without_content() {
     let cases = [
         (String::new(), 1, 0),
         (SECRET.to_owned(), 1, 1),
@@ -257,7 +258,7 @@ fn a_file_that_is_no_json_is_named_with_the_place_and_not_echoed() {
     assert!(matches!(error, ClientFileError::NotJson { .. }), "{error:?}");
 }
 
-/// Loads a file of the odd entry between two good ones; returns its problems and a verifier.
+/// Loads a file with this entry between two usable ones. Returns its problems and a verifier.
 #[track_caller]
 fn load_beside_others(entry: &Value) -> (Vec<ClientProblem>, Verifier) {
     load_text_beside_others(&entry.to_string())
@@ -276,7 +277,7 @@ fn load_text_beside_others(entry: &str) -> (Vec<ClientProblem>, Verifier) {
 }
 
 #[test]
-fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
+fn unusable_clients_are_refused_and_reported() {
     let private = json!({"kty": "EC", "crv": "P-256", "x": SECRET, "y": SECRET, "d": SECRET});
     let other_type = "it is not a string";
     let unknown_alg = "it is not an algorithm that we verify";
@@ -365,14 +366,14 @@ fn a_known_client_that_cannot_be_used_is_refused_and_the_file_says_why() {
         assert_eq!((problem.index(), problem.client_id(), problem.member()), (1, Some("odd"), member), "{entry}");
         assert!(problem.is_unusable(), "{entry}");
         assert!(!format!("{problem:?}").contains(SECRET), "{problem:?}");
-        // Known, and refused for want of a key.
+        // Known, and refused because it has no key.
         assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::NoKey), "{entry}");
         assert_eq!(outcome(&verifier, &SIGNER, "odd"), Err(ClientFault::NoKey), "{entry}");
     }
 }
 
 #[test]
-fn an_entry_without_a_usable_id_is_refused_and_the_file_says_why() {
+fn entries_without_a_usable_id_are_reported() {
     let invalid = "client_id: it is empty or not printable ASCII (RFC 6749, appendix A.1)";
     let no_object = "metadata: it is not a JSON object whose members occur once each";
     let id = |value: Value| odd(json!({ "client_id": value })).to_string();
@@ -407,7 +408,7 @@ fn an_entry_without_a_usable_id_is_refused_and_the_file_says_why() {
 }
 
 #[test]
-fn an_array_of_the_values_of_a_client_is_no_client() {
+fn an_array_of_member_values_is_not_a_client() {
     let entry = json!(["odd", {"keys": [ODD.jwk()]}, null, null, null, null]);
     let (problems, verifier) = load_beside_others(&entry);
     assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::UnknownClient));
@@ -415,7 +416,7 @@ fn an_array_of_the_values_of_a_client_is_no_client() {
 }
 
 #[test]
-fn of_two_entries_of_one_id_neither_is_used() {
+fn two_entries_of_one_id_are_both_unusable() {
     let other = Signer::es384("other-key");
     let entries = [metadata("odd", &[ODD.jwk()]), metadata("odd", &[other.jwk()])];
     let unusable = json!({"client_id": "odd"});
@@ -443,7 +444,7 @@ fn of_two_entries_of_one_id_neither_is_used() {
 }
 
 #[test]
-fn a_client_with_a_bad_key_and_a_good_one_is_usable_and_the_bad_key_is_listed() {
+fn one_good_key_suffices_and_bad_keys_are_listed() {
     let keys = [
         json!({"kty": "oct", "kid": "symmetric \"\n\"", "k": SECRET}),
         ODD.jwk(),
@@ -466,7 +467,7 @@ fn a_client_with_a_bad_key_and_a_good_one_is_usable_and_the_bad_key_is_listed() 
 }
 
 #[test]
-fn debug_of_a_registry_shows_no_key_material() {
+fn debug_output_of_a_registry_shows_no_key_material() {
     let private = json!({"kty": "oct", "kid": "symmetric", "k": SECRET});
     let registry = File::of(&[metadata("odd", &[ODD.jwk(), private])]).load().unwrap();
     let text = format!("{registry:?} {registry:#?}");
@@ -497,7 +498,7 @@ fn a_reload_replaces_all_clients_and_problems() {
 }
 
 #[test]
-fn a_reload_that_fails_leaves_the_clients_as_they_were() {
+fn a_failed_reload_keeps_the_clients() {
     let file = File::of(&[good(), json!({"client_id": "odd"})]);
     let registry = Arc::new(file.load().unwrap());
     let verifier = verifier(Arc::clone(&registry));
@@ -522,7 +523,7 @@ fn a_reload_that_fails_leaves_the_clients_as_they_were() {
 }
 
 #[test]
-fn a_client_whose_entry_did_not_change_is_kept_and_every_other_is_made_anew() {
+fn a_reload_keeps_unchanged_clients_and_replaces_others() {
     let secret = |secret: &str| json!({"client_id": "secret", "token_endpoint_auth_method": "client_secret_jwt", "client_secret": secret});
     let entries = [good(), odd(json!({})), secret(&"x".repeat(32))].map(|entry| entry.to_string());
     let changes = [
@@ -558,7 +559,7 @@ fn a_client_whose_entry_did_not_change_is_kept_and_every_other_is_made_anew() {
 }
 
 #[test]
-fn a_client_that_is_kept_is_judged_like_one_that_is_new() {
+fn kept_clients_are_judged_like_new_ones() {
     let skipped = metadata("skipped", &[ODD.jwk(), json!({"kty": "PQC"})]);
     let twin = metadata("twin", &[ODD.jwk()]);
     let unusable = json!({"client_id": "unusable"});
@@ -585,7 +586,7 @@ fn a_client_that_is_kept_is_judged_like_one_that_is_new() {
 }
 
 #[test]
-fn what_a_reload_replaced_is_freed_when_it_returns() {
+fn a_reload_frees_replaced_clients() {
     let file = File::of(&[good(), odd(json!({})), metadata("goes", &[ODD.jwk()])]);
     let registry = file.load().unwrap();
     let weak = |id| Arc::downgrade(&find(&registry, id).unwrap());
@@ -599,17 +600,18 @@ fn what_a_reload_replaced_is_freed_when_it_returns() {
     assert!(goes.upgrade().is_none());
 }
 
-/// Whether a thread of this process neither runs nor could.
+/// Whether this thread is blocked.
 #[cfg(target_os = "linux")]
 fn is_asleep(task: &Path) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(task).join("stat"));
     stat.is_ok_and(|stat| stat.rsplit_once(')').unwrap().1.starts_with(" S"))
 }
 
-/// The first reload reads from a pipe and is not done with the old content when the second one may read the new.
+/// The first reload reads from a pipe. It has not finished with the old content when the second one
+/// could read the new.
 #[cfg(target_os = "linux")]
 #[test]
-fn of_two_reloads_at_once_the_later_one_has_the_last_word() {
+fn the_later_of_two_concurrent_reloads_wins() {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
 
@@ -628,7 +630,7 @@ fn of_two_reloads_at_once_the_later_one_has_the_last_word() {
     std::fs::remove_file(file.path()).unwrap();
     std::os::unix::fs::symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), file.path()).unwrap();
     let older = reload(None);
-    // More than fits into the pipe: when all is written, somebody is reading.
+    // More than fits into the pipe: when all is written, the reader has started.
     writer.write_all(json!([metadata("old", &[ODD.jwk()])]).to_string().as_bytes()).unwrap();
     writer.write_all(&[b' '; 1 << 20]).unwrap();
     std::fs::remove_file(file.path()).unwrap();
@@ -647,7 +649,7 @@ fn of_two_reloads_at_once_the_later_one_has_the_last_word() {
 }
 
 #[test]
-fn requests_go_on_while_a_file_is_reloaded_and_see_one_version_of_it() {
+fn requests_during_a_reload_see_one_version() {
     const THREADS: usize = 4;
     let version = |version: &str| {
         let client = |id: &str, signer: &Signer| {
@@ -692,7 +694,7 @@ fn requests_go_on_while_a_file_is_reloaded_and_see_one_version_of_it() {
     });
 }
 
-/// A database that knows everybody by one key.
+/// A database in which every client has the same key.
 #[derive(Debug)]
 struct Database;
 

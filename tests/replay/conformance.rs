@@ -1,5 +1,5 @@
-//! The suite that every replay store passes: memory, two tiers, a SQL database, and Redis; and that a store which breaks a rule
-//! does not.
+//! The conformance suite with each replay store: memory, two tiers, a SQL database and Redis.
+//! Stores that break a rule must fail it.
 
 #[allow(dead_code)]
 #[path = "../../examples/sqlite_store/store.rs"]
@@ -45,7 +45,7 @@ async fn memory_conforms() {
     assert_eq!(check(Memory).await, Ok(()));
 }
 
-/// A shared store in which every second answer takes a moment, behind one of two nodes.
+/// A shared store in which every second answer takes a moment, behind two nodes.
 struct Tiered;
 
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Subject for Tiered {
     type Store = TieredReplay<Awaited<Slow>>;
 
     async fn empty(&self) -> Self::Store {
-        // One that has room for nothing to speak of must not matter.
+        // Hardly any room in the local store must not matter.
         let local = MemoryReplay::new(7).unwrap();
         TieredReplay::new(local, Awaited::new(Slow(Arc::new(Memory.empty().await))))
     }
@@ -86,7 +86,7 @@ async fn two_tiers_conform() {
     assert_eq!(check(Tiered).await, Ok(()));
 }
 
-/// The example's store, on a file each.
+/// The store of the example, with a file for each.
 struct Sqlite(TempDir);
 
 impl Sqlite {
@@ -104,12 +104,12 @@ impl Subject for Sqlite {
         Awaited::new(SqliteReplay::create(self.pool().await).await.unwrap())
     }
 
-    /// As large as the disk.
+    /// Bounded by the disk only.
     async fn bounded(&self, _: usize) -> Option<Self::Store> {
         None
     }
 
-    /// A database that somebody has closed.
+    /// A database that is closed.
     async fn broken(&self) -> Option<Self::Store> {
         let pool = self.pool().await;
         let store = SqliteReplay::create(pool.clone()).await.unwrap();
@@ -134,7 +134,7 @@ async fn the_example_on_a_sql_database_sweeps_what_has_expired() {
     for (jti, until) in [("1", 11), ("2", 12), ("3", 13)] {
         assert_eq!(store.admit(ReplayKey::new("a", jti), at(until), at(10)).await.unwrap(), Admission::Fresh);
     }
-    // A minute late.
+    // One minute later.
     for (now, left) in [(70, 3), (71, 2), (72, 1), (100, 0)] {
         store.sweep(at(now)).await.unwrap();
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM spent").fetch_one(&pool).await.unwrap();
@@ -169,7 +169,7 @@ mod on_redis {
             self.connect().await
         }
 
-        /// As large as its memory; see `tests/redis_failure.rs`.
+        /// Bounded by its memory; see `tests/redis/failure.rs`.
         async fn bounded(&self, _: usize) -> Option<RedisReplay> {
             None
         }
@@ -181,13 +181,13 @@ mod on_redis {
             Some(store)
         }
 
-        /// Its clock cannot be set, but ends can be brought nearer.
+        /// Its clock cannot be set, but expiry can be moved closer.
         async fn pass(&self, _: &RedisReplay, secs: u64) {
             for key in self.0.keys().await {
                 let left: i64 = self.0.ask(&format!("PTTL {key}")).await.parse().unwrap();
                 let left = left - i64::try_from(secs * 1_000).unwrap();
                 let margin = i64::try_from(MARGIN.as_millis()).unwrap();
-                // What is left of the margin alone has ended, as far as the suite is concerned.
+                // Entries with only the margin left have ended, as far as the suite is concerned.
                 let left = if left <= margin { 0 } else { left };
                 assert_eq!(self.0.ask(&format!("PEXPIRE {key} {left}")).await, "1");
             }
@@ -201,7 +201,7 @@ mod on_redis {
     }
 }
 
-/// What a careless store does wrong.
+/// The mistakes that a store can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mistake {
     ForgetsAtOnce,
@@ -269,7 +269,7 @@ impl Careless {
         self.spent.lock().unwrap().get(name).is_some_and(|until| self.is_live(*until, now))
     }
 
-    /// Unless it is there already, or whether it is or not.
+    /// Inserts the entry if it is absent, or in any case.
     fn insert(&self, name: (String, String), until: UnixTime, now: UnixTime, blindly: bool) -> AdmitResult {
         let mut spent = self.spent.lock().unwrap();
         spent.retain(|_, until| self.is_live(*until, now));
@@ -317,7 +317,7 @@ impl Drop for Dropped<'_> {
     fn drop(&mut self) {
         match self.store.mistake {
             _ if self.done => {}
-            // Of a replay too: what others have been told is forgotten.
+            // Also for a replay: the answers to others are dropped.
             Mistake::UnrecordsWhenDropped => {
                 self.store.spent.lock().unwrap().remove(&self.name);
             }
@@ -367,7 +367,7 @@ impl Subject for Mistake {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_mistake_is_found_by_its_rule() {
+async fn every_wrong_store_is_caught_by_its_rule() {
     for (mistake, rule) in Mistake::ALL {
         let violation = check(mistake).await.expect_err(&format!("{mistake:?} passes"));
         assert_eq!(violation.rule(), rule, "{mistake:?}: {violation}");

@@ -1,4 +1,5 @@
-//! Single use of assertions: the store in memory, the store with two tiers, and the conformance suite for all stores.
+//! Single use of assertions: the store in memory, the tiered store, and the conformance suite for
+//! all stores.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,5 +1,5 @@
-//! Replay protection: an assertion is fresh once until it has expired, for each client by itself, within the capacity and the
-//! client's share of it, whatever the clock does and however many threads ask at the same time.
+//! The store in memory: an assertion is fresh once until it expires, for each client by itself,
+//! within the capacity and the client's share, with any clock and any number of threads.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(secs)
 }
 
-/// What the store says; `None` is an error.
+/// The answer of the store. `None` is an error.
 #[track_caller]
 fn admit(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now: u64) -> Option<Admission> {
     match store.admit(ReplayKey::new(client, jti), at(until), at(now)) {
@@ -42,18 +42,18 @@ fn seen(store: &impl ReplayStore, (client, jti): (&str, &str), now: u64) -> bool
 const FRESH: Option<Admission> = Some(Admission::Fresh);
 const REPLAYED: Option<Admission> = Some(Admission::Replayed);
 
-/// A store with so much room that no limit is met.
+/// A store with so much capacity that no limit is met.
 fn roomy() -> MemoryReplay {
     MemoryReplay::new(1_000).unwrap()
 }
 
-/// One whose entries spread over several shards.
+/// A store whose entries spread over several shards.
 fn sharded(per_client: usize) -> MemoryReplay {
     MemoryReplay::new(100_000).unwrap().per_client(per_client).unwrap()
 }
 
 #[test]
-fn an_assertion_is_fresh_once() {
+fn an_assertion_is_accepted_once() {
     let store = roomy();
     assert!(!seen(&store, ("a", "1"), NOW));
     assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
@@ -67,7 +67,7 @@ fn an_assertion_is_fresh_once() {
 }
 
 #[test]
-fn looking_admits_nothing() {
+fn a_look_admits_nothing() {
     let store = roomy();
     for _ in 0..3 {
         assert!(!seen(&store, ("a", "1"), NOW));
@@ -77,7 +77,7 @@ fn looking_admits_nothing() {
 }
 
 #[test]
-fn odd_identifiers_are_told_apart() {
+fn unusual_identifiers_are_distinguished() {
     let long = "x".repeat(10_000);
     let longer = "x".repeat(10_001);
     let keys = [
@@ -120,7 +120,7 @@ fn odd_identifiers_are_told_apart() {
 }
 
 #[test]
-fn an_assertion_is_remembered_to_the_last_second_before_its_expiry() {
+fn an_assertion_stays_spent_until_it_expires() {
     for lifetime in [1, 2, 311, 86_711] {
         let until = NOW + lifetime;
         let store = roomy();
@@ -136,7 +136,7 @@ fn an_assertion_is_remembered_to_the_last_second_before_its_expiry() {
 }
 
 #[test]
-fn what_has_expired_already_is_an_error_and_not_fresh() {
+fn expired_entries_are_errors_and_not_fresh() {
     let store = roomy();
     for until in [NOW, NOW - 1, NOW - 1_000] {
         assert!(error(&store, ("a", "1"), until, NOW).contains("expired before it could be recorded"), "{until}");
@@ -145,7 +145,7 @@ fn what_has_expired_already_is_an_error_and_not_fresh() {
 }
 
 #[test]
-fn times_out_of_range_are_an_error_and_not_fresh() {
+fn times_out_of_range_are_errors_and_not_fresh() {
     let store = roomy();
     let last = u64::from(u32::MAX);
     let cases =
@@ -203,7 +203,7 @@ fn one_expiry_makes_room_for_one() {
 }
 
 #[test]
-fn a_client_that_has_used_up_its_share_leaves_room_to_the_others() {
+fn a_clients_share_leaves_room_for_others() {
     for quota in [1, 2, 7] {
         let store = MemoryReplay::new(100).unwrap().per_client(quota).unwrap();
         for client in ["a", "b", "c"] {
@@ -231,7 +231,7 @@ fn a_share_is_released_on_expiry() {
 }
 
 #[test]
-fn a_share_is_released_on_expiry_wherever_its_entries_lie() {
+fn shares_are_released_on_expiry_in_all_shards() {
     let store = sharded(1);
     for round in 0..100 {
         let now = NOW + round * 10;
@@ -244,7 +244,7 @@ fn a_share_is_released_on_expiry_wherever_its_entries_lie() {
 }
 
 #[test]
-fn room_is_made_on_expiry_wherever_the_entries_lie() {
+fn space_is_released_on_expiry_in_all_shards() {
     let store = sharded(100_000);
     for index in 0..100_000 {
         let until = if index < 10 { NOW + 1 } else { NOW + 1_000 };
@@ -264,7 +264,7 @@ fn room_is_made_on_expiry_wherever_the_entries_lie() {
 }
 
 #[test]
-fn the_share_of_a_client_is_half_of_the_capacity_rounded_up() {
+fn the_default_share_is_half_the_capacity_rounded_up() {
     for (capacity, share) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (101, 51)] {
         let store = MemoryReplay::new(capacity).unwrap();
         for index in 0..share {
@@ -298,10 +298,10 @@ fn capacities_of_zero_are_refused() {
 }
 
 #[test]
-fn a_clock_that_goes_backwards_does_not_make_what_was_forgotten_fresh() {
+fn e40_a_clock_set_back_admits_no_dropped_entry() {
     let store = roomy();
     assert_eq!(admit(&store, ("a", "old"), NOW + 10, NOW), FRESH);
-    // Enough inserts to come by the old entry, at a time when it has expired.
+    // Enough inserts to reach the old entry after it has expired.
     for index in 0..200 {
         assert_eq!(admit(&store, ("b", &index.to_string()), NOW + 100, NOW + 10), FRESH);
     }
@@ -314,7 +314,7 @@ fn a_clock_that_goes_backwards_does_not_make_what_was_forgotten_fresh() {
 }
 
 #[test]
-fn a_clock_that_goes_backwards_finds_what_is_still_there() {
+fn e40_a_clock_set_back_finds_entries_still_stored() {
     let store = roomy();
     assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
     assert!(!seen(&store, ("a", "1"), NOW + 10));
@@ -325,7 +325,7 @@ fn a_clock_that_goes_backwards_finds_what_is_still_there() {
 }
 
 #[test]
-fn an_entry_that_was_replaced_after_its_expiry_is_remembered_in_its_new_term_too() {
+fn a_replaced_expired_entry_is_spent_in_its_new_term() {
     let store = roomy();
     assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
     assert_eq!(admit(&store, ("a", "1"), NOW + 30, NOW + 20), FRESH);
@@ -335,10 +335,10 @@ fn an_entry_that_was_replaced_after_its_expiry_is_remembered_in_its_new_term_too
 }
 
 #[test]
-fn an_entry_that_made_way_for_another_is_not_fresh_to_a_clock_that_went_back() {
+fn e40_a_replaced_entry_is_not_fresh_to_a_clock_set_back() {
     let store = sharded(100_000);
     let jti = |number: u64| number.to_string();
-    // As many expire as come, for several lifetimes.
+    // Entries expire as fast as they arrive, for several lifetimes.
     for number in 0..40_000 {
         let now = NOW + number / 1_000;
         assert_eq!(admit(&store, ("a", &jti(number)), now + 5, now), FRESH, "{number}");
@@ -357,7 +357,7 @@ fn an_entry_that_made_way_for_another_is_not_fresh_to_a_clock_that_went_back() {
 }
 
 #[test]
-fn an_entry_that_is_replaced_after_its_expiry_takes_no_second_place() {
+fn a_replaced_expired_entry_takes_no_second_place() {
     let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
     for round in 0..10 {
         let now = NOW + round * 10;
@@ -372,7 +372,7 @@ fn an_entry_that_is_replaced_after_its_expiry_takes_no_second_place() {
 }
 
 #[test]
-fn a_share_is_released_in_the_order_of_expiry_whatever_that_of_arrival() {
+fn shares_are_released_in_order_of_expiry() {
     let store = MemoryReplay::new(100).unwrap().per_client(3).unwrap();
     for lifetime in [30, 10, 20] {
         assert_eq!(admit(&store, ("a", &lifetime.to_string()), NOW + lifetime, NOW), FRESH, "{lifetime}");
@@ -386,7 +386,7 @@ fn a_share_is_released_in_the_order_of_expiry_whatever_that_of_arrival() {
 }
 
 #[test]
-fn a_share_is_kept_while_those_of_others_come_and_go() {
+fn a_share_survives_the_shares_of_others() {
     let store = sharded(1);
     for client in 0..5_000 {
         assert_eq!(admit(&store, (&client.to_string(), "1"), NOW + 100, NOW), FRESH, "{client}");
@@ -401,7 +401,7 @@ fn a_share_is_kept_while_those_of_others_come_and_go() {
 }
 
 #[test]
-fn looking_agrees_with_admitting() {
+fn looks_agree_with_admissions() {
     let store = sharded(50_000);
     for index in 0..5_000_u64 {
         assert_eq!(admit(&store, ("a", &index.to_string()), NOW + 1 + index % 50, NOW), FRESH);
@@ -415,7 +415,7 @@ fn looking_agrees_with_admitting() {
 }
 
 #[test]
-fn of_many_threads_with_one_assertion_one_is_told_that_it_is_fresh() {
+fn one_of_many_threads_gets_fresh() {
     const THREADS: usize = 64;
     const ROUNDS: usize = 50;
     let store = sharded(50_000);
@@ -441,7 +441,7 @@ fn of_many_threads_with_one_assertion_one_is_told_that_it_is_fresh() {
 }
 
 #[test]
-fn threads_that_compete_for_the_last_places_never_exceed_a_limit() {
+fn competing_threads_never_exceed_a_limit() {
     const THREADS: usize = 16;
     for (capacity, quota, admitted) in [(100, 100, 100), (100_000, 50, 50)] {
         let store = MemoryReplay::new(capacity).unwrap().per_client(quota).unwrap();
@@ -470,7 +470,7 @@ enum Step {
     Advance(u64),
 }
 
-/// An assertion that comes at a time, for so long.
+/// An assertion that arrives at a time and lives for so long.
 fn visit() -> impl Strategy<Value = (u8, u64, u64)> {
     (0..200_u8, 0..60_u64, 1..30_u64)
 }
@@ -483,7 +483,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Runs the steps on the store and on a map that forgets nothing; returns how many were refused with an error.
+/// Runs the steps on the store and on a map that drops nothing. Returns how many were refused with
+/// an error.
 fn agrees_with_a_map(store: &MemoryReplay, capacity: usize, steps: &[Step]) -> Result<usize, TestCaseError> {
     let mut model: HashMap<(u8, u8), u64> = HashMap::new();
     let (mut now, mut refused) = (NOW, 0);
@@ -517,7 +518,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
-    fn a_store_with_room_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
+    fn a_store_with_space_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
         let store = MemoryReplay::new(1_000).unwrap();
         prop_assert_eq!(agrees_with_a_map(&store, 1_000, &steps)?, 0);
     }
@@ -529,7 +530,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_clock_does_nothing_is_let_in_twice_in_one_term(
+    fn a_wandering_clock_admits_nothing_twice_in_one_term(
         capacity in 1..400_usize,
         visits in prop::collection::vec(visit(), 0..600),
     ) {
@@ -539,7 +540,7 @@ proptest! {
             let (now, until) = (NOW + now, NOW + now + lifetime);
             let live = terms.get(&jti).is_some_and(|term| *term > now);
             let admitted = admit(&store, ("a", &jti.to_string()), until, now);
-            // An earlier end than that of its term makes it no other assertion.
+            // An earlier expiry than its term does not make it another assertion.
             prop_assert!(admitted != FRESH || !live || terms[&jti] < until, "{} at {}", jti, now - NOW);
             prop_assert!(admitted != REPLAYED || live, "{} at {}", jti, now - NOW);
             if admitted == FRESH {
@@ -551,14 +552,14 @@ proptest! {
     }
 
     #[test]
-    fn a_crowded_store_refuses_rather_than_forgets(capacity in 1..30_usize, steps in prop::collection::vec(step(), 0..400)) {
+    fn a_crowded_store_refuses_instead_of_dropping_entries(capacity in 1..30_usize, steps in prop::collection::vec(step(), 0..400)) {
         let store = MemoryReplay::new(capacity).unwrap();
         agrees_with_a_map(&store, capacity, &steps)?;
     }
 }
 
 #[test]
-fn debug_shows_how_full_a_store_is_and_no_identifier() {
+fn debug_output_shows_counts_and_no_identifier() {
     let store = MemoryReplay::new(1_000).unwrap().per_client(10).unwrap();
     assert_eq!(admit(&store, ("secret-client", "secret-jti"), NOW + 10, NOW), FRESH);
     let text = format!("{store:?} {store:#?}");
@@ -577,7 +578,7 @@ fn a_shared_store_is_one_store() {
     assert!(seen(&other, ("a", "1"), NOW));
 }
 
-/// A database of which every second answer is an error.
+/// A database that fails for one `jti`.
 #[derive(Debug, Default)]
 struct Database {
     spent: Mutex<Vec<(String, String, UnixTime, UnixTime)>>,
@@ -607,7 +608,7 @@ async fn an_async_store_answers_later_and_never_looks() {
     for (store, jti, expected) in
         [(&store, "1", FRESH), (&clone, "1", REPLAYED), (&store, "2", FRESH), (&store, "broken", None)]
     {
-        // The key need not outlive the call.
+        // The answer does not borrow the key.
         let jti = jti.to_owned();
         let answer = store.admit(ReplayKey::new("a", &jti), at(NOW + 10), at(NOW));
         drop(jti);
@@ -617,7 +618,7 @@ async fn an_async_store_answers_later_and_never_looks() {
 }
 
 #[test]
-fn an_async_answer_that_is_dropped_unpolled_has_done_nothing() {
+fn an_async_answer_dropped_unpolled_has_no_effect() {
     let store = Awaited::new(Database::default());
     drop(store.admit(ReplayKey::new("a", "1"), at(NOW + 10), at(NOW)));
     #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Two tiers: the local store spares round trips, and decides nothing but that an assertion is spent.
+//! Two tiers: the local store saves remote calls. It decides only that an assertion is spent.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,14 +8,14 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::replay::{Admission, AdmitResult, MemoryReplay, ReplayKey, ReplayStore, TieredReplay};
 
-/// A shared store that counts how often it is asked, and can be cut off or told to be quick.
+/// A shared store that counts its calls, and can be unavailable or answer immediately.
 #[derive(Clone, Debug)]
 struct Remote {
     spent: Arc<MemoryReplay>,
     asked: Arc<AtomicUsize>,
     down: Arc<AtomicBool>,
     at_once: bool,
-    /// What it says to a look.
+    /// The answer to a look.
     look: Arc<Mutex<Option<bool>>>,
 }
 
@@ -64,7 +64,7 @@ fn node(remote: &Remote, capacity: usize) -> TieredReplay<Remote> {
 }
 
 #[tokio::test]
-async fn a_replay_that_this_node_has_seen_is_not_asked_about() {
+async fn locally_known_replays_cause_no_remote_call() {
     for at_once in [true, false] {
         let remote = Remote::new(at_once);
         let (here, there) = (node(&remote, 100), node(&remote, 100));
@@ -73,16 +73,16 @@ async fn a_replay_that_this_node_has_seen_is_not_asked_about() {
             assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), Some(true));
             assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 0));
         }
-        // The other node has to ask once.
+        // The other node must ask once.
         assert_eq!((admit(&there, "1").await, remote.asked()), (Some(Admission::Replayed), 1));
         assert_eq!((admit(&there, "1").await, remote.asked()), (Some(Admission::Replayed), 0));
-        // Another client's assertion is another one.
+        // The same `jti` of another client is another assertion.
         assert_eq!(here.seen(ReplayKey::new("clinic-8", "1"), at(NOW)), None);
     }
 }
 
 #[tokio::test]
-async fn the_local_store_never_says_that_something_is_new() {
+async fn only_the_shared_store_decides_fresh() {
     let remote = Remote::new(false);
     let here = node(&remote, 100);
     for look in [None, Some(false), Some(true)] {
@@ -92,7 +92,7 @@ async fn the_local_store_never_says_that_something_is_new() {
 }
 
 #[tokio::test]
-async fn an_outage_is_not_remembered() {
+async fn an_outage_leaves_no_local_entry() {
     for at_once in [true, false] {
         let remote = Remote::new(at_once);
         let here = node(&remote, 100);
@@ -107,7 +107,7 @@ async fn an_outage_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_local_store_without_room_costs_round_trips_and_nothing_else() {
+async fn a_full_local_store_only_costs_remote_calls() {
     let remote = Remote::new(false);
     let here = node(&remote, 2);
     for jti in ["1", "2", "3", "4"] {
@@ -121,7 +121,7 @@ async fn a_local_store_without_room_costs_round_trips_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_asked_about_again() {
+async fn expired_local_entries_are_asked_about_again() {
     let remote = Remote::new(false);
     let here = node(&remote, 100);
     let admit = async |until, now| here.admit(ReplayKey::new("clinic-7", "1"), at(until), at(now)).get().await.ok();
@@ -132,7 +132,7 @@ async fn what_has_expired_is_asked_about_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_dropped_is_not_remembered_here() {
+async fn a_dropped_answer_leaves_no_local_entry() {
     let remote = Remote::new(false);
     let here = node(&remote, 100);
     drop(here.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
@@ -141,7 +141,7 @@ async fn an_answer_that_is_dropped_is_not_remembered_here() {
     assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 1), "the shared store knew");
 }
 
-/// Counts no time of ours, so that what it has forgotten is fresh to it, whatever our clock says.
+/// Ignores our clock: entries that it has dropped are fresh again at any time.
 #[derive(Debug)]
 struct Forgetful;
 
@@ -156,16 +156,16 @@ impl ReplayStore for Forgetful {
 }
 
 #[test]
-fn what_this_node_has_forgotten_is_not_let_in_again_when_its_clock_goes_back() {
+fn dropped_local_entries_stay_spent_if_the_clock_is_set_back() {
     let store = TieredReplay::new(MemoryReplay::new(64).unwrap().per_client(64).unwrap(), Forgetful);
     let numbers: Vec<_> = (0..33).map(|number| number.to_string()).collect();
     let key = |number: usize| ReplayKey::new("clinic-7", &numbers[number]);
     let fresh = |answer: Answer<AdmitResult>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
-    // As many as it takes for one in each shard of the local store.
+    // Enough entries for one in each shard of the local store.
     for number in 0..32 {
         assert!(fresh(store.admit(key(number), at(NOW + 10), at(NOW))));
     }
-    // Their time is over, and other assertions of these names clear them.
+    // They have expired, and other assertions with these names clear them.
     for number in 0..32 {
         assert!(fresh(store.admit(key(number), at(NOW + 30), at(NOW + 20))));
     }

@@ -1,4 +1,5 @@
-//! The layer where users of axum put it, beside whatever else stands there, over real sockets.
+//! The layer at the places where users of axum mount it, with common middleware around it, over
+//! real sockets.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -28,27 +29,27 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 #[tokio::test]
-async fn on_a_whole_router_it_guards_its_path() {
+async fn a_layer_on_a_router_guards_its_path() {
     let server = serve(router().layer(guard())).await;
     server.check().await;
     assert_eq!(server.send("GET", TOKEN, "").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
-async fn on_the_routes_added_so_far_it_guards_them_all() {
+async fn a_route_layer_guards_the_routes_added_so_far() {
     let guarded = Router::new().route(TOKEN, post(issue)).route_layer(layer());
     serve(guarded.route("/health", get(pass))).await.check().await;
 }
 
 #[tokio::test]
-async fn on_one_method_of_one_route_it_guards_that() {
+async fn a_layer_on_a_method_guards_that_method() {
     let server = serve(Router::new().route(TOKEN, post(issue).layer(layer()).get(pass))).await;
     server.check_guarded(TOKEN, false).await;
     server.send("GET", TOKEN, "").await.is(StatusCode::OK, "passed");
 }
 
 #[tokio::test]
-async fn in_a_nested_router_it_stands_on_the_route() {
+async fn a_layer_in_a_nested_router_guards_its_route() {
     let inner = Router::new().route("/auth/token", post(issue)).route_layer(layer());
     serve(Router::new().nest("/v2", inner).route("/health", get(pass))).await.check().await;
     let inner = Router::new().route("/auth/token", post(issue)).route_layer(layer());
@@ -56,20 +57,20 @@ async fn in_a_nested_router_it_stands_on_the_route() {
 }
 
 #[tokio::test]
-async fn around_nested_routers_it_guards_the_whole_path() {
+async fn a_layer_around_nested_routers_guards_the_full_path() {
     let inner = Router::new().route("/auth/token", post(issue));
     serve(Router::new().nest("/v2", inner).route("/health", get(pass)).layer(guard())).await.check().await;
 }
 
 #[tokio::test]
-async fn a_fallback_is_guarded_as_a_route_is() {
+async fn fallbacks_are_guarded_like_routes() {
     let fallback = || Router::new().route("/health", get(pass));
     serve(fallback().fallback_service(post(issue).layer(layer()))).await.check().await;
     serve(fallback().fallback(issue).layer(guard())).await.check().await;
 }
 
 #[tokio::test]
-async fn state_reaches_the_handler_behind_it() {
+async fn state_reaches_the_handler() {
     async fn issue(
         State(name): State<&'static str>,
         client: Extension<ClientIdentity>,
@@ -83,18 +84,18 @@ async fn state_reaches_the_handler_behind_it() {
 }
 
 #[tokio::test]
-async fn a_router_that_was_wrapped_as_a_whole_is_served() {
+async fn a_router_wrapped_as_a_whole_is_served() {
     let service = guard().preserve_body_types().layer(router());
     crate::server::serve_made(axum::ServiceExt::<Request>::into_make_service(service)).await.check().await;
 }
 
-/// Sees every request in front of the layer, where there is no identity yet.
+/// Sees every request outside the layer, where no identity exists yet.
 async fn before(request: Request) -> Request {
     assert!(request.extensions().get::<ClientIdentity>().is_none());
     request
 }
 
-/// Sees every request behind the layer, where a token request has an identity.
+/// Sees every request inside the layer, where a token request has an identity.
 async fn behind(request: Request) -> Request {
     assert_eq!(request.extensions().get::<ClientIdentity>().is_some(), request.uri().path() == TOKEN);
     request
@@ -125,7 +126,7 @@ fn shedding() -> tower::layer::util::Stack<
     ServiceBuilder::new().load_shed().concurrency_limit(8).into_inner()
 }
 
-/// Each is put around a whole router, and must let pass what should.
+/// Each wraps a whole router and must keep all exchanges working.
 macro_rules! arrangements {
     ($($name:ident: $stack:expr;)*) => {$(
         #[tokio::test]
@@ -188,7 +189,7 @@ fn sensitive() -> SetSensitiveHeadersLayer {
 }
 
 #[tokio::test]
-async fn cors_outside_answers_preflights_and_opens_refusals() {
+async fn outer_cors_answers_preflights_and_covers_refusals() {
     let cors = CorsLayer::new().allow_origin(Any).allow_headers([header::CONTENT_TYPE]);
     let server = serve(router().layer(guard()).layer(cors)).await;
     let preflight = server.request("OPTIONS", TOKEN).header("origin", "https://app.example.com");
@@ -201,7 +202,7 @@ async fn cors_outside_answers_preflights_and_opens_refusals() {
 }
 
 #[tokio::test]
-async fn compression_outside_compresses_refusals_too() {
+async fn outer_compression_compresses_refusals() {
     let server = serve(router().layer(guard()).layer(CompressionLayer::new())).await;
     let request = server.request("POST", TOKEN).header("accept-encoding", "gzip").body("").unwrap();
     let refused = server.exchange(request, false).await;
@@ -215,7 +216,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_compressed_form_is_read_behind_decompression_and_refused_in_front_of_it() {
+async fn compressed_forms_need_an_outer_decompression_layer() {
     let outside = ServiceBuilder::new().layer(RequestDecompressionLayer::new()).layer(guard());
     let inside = ServiceBuilder::new().layer(guard()).layer(RequestDecompressionLayer::new());
     let (outside, inside) = (serve(router().layer(outside)).await, serve(router().layer(inside)).await);
@@ -227,7 +228,7 @@ async fn a_compressed_form_is_read_behind_decompression_and_refused_in_front_of_
 }
 
 #[tokio::test]
-async fn an_outer_limit_of_bodies_keeps_its_shape_and_ours_has_its_own() {
+async fn outer_and_inner_body_limits_keep_their_responses() {
     let large = || "x=".to_owned() + &"x".repeat(70_000);
     let server = serve(router().layer(guard()).layer(RequestBodyLimitLayer::new(1_000))).await;
     server.post(large()).await.is(StatusCode::PAYLOAD_TOO_LARGE, "length limit exceeded");
@@ -238,7 +239,7 @@ async fn an_outer_limit_of_bodies_keeps_its_shape_and_ours_has_its_own() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_on_refusals_too() {
+async fn refusals_carry_the_request_id() {
     let ids = ServiceBuilder::new().layer(request_id()).layer(PropagateRequestIdLayer::x_request_id()).layer(guard());
     let refused = serve(router().layer(ids)).await.post("").await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
@@ -246,7 +247,7 @@ async fn a_request_id_is_on_refusals_too() {
 }
 
 #[tokio::test]
-async fn what_stands_inside_is_not_reached_by_a_refused_request() {
+async fn refused_requests_do_not_reach_inner_middleware() {
     let server = serve(router().layer(from_fn(note)).layer(guard())).await;
     assert_eq!(server.post(token_form()).await.header("x-noted"), Some("yes"));
     assert_eq!(server.post("").await.header("x-noted"), None);
@@ -254,7 +255,7 @@ async fn what_stands_inside_is_not_reached_by_a_refused_request() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_handler_is_caught_outside() {
+async fn a_handler_panic_is_caught_by_an_outer_layer() {
     async fn panics() {
         panic!("on purpose")
     }
@@ -263,7 +264,7 @@ async fn a_panic_of_the_handler_is_caught_outside() {
 }
 
 #[tokio::test]
-async fn form_data_of_any_spelling_of_the_content_type_reaches_the_extractor() {
+async fn extractors_read_forms_of_any_content_type_spelling() {
     let server = serve(router().layer(guard())).await;
     for content_type in [FORM, "Application/X-WWW-Form-Urlencoded; Charset=UTF-8"] {
         let mut request = server.request("POST", TOKEN).body(token_form()).unwrap();
@@ -276,7 +277,7 @@ const MISCONFIGURED: &str =
     r#"{"error":"server_error","error_description":"The authorization server is misconfigured"}"#;
 
 #[tokio::test]
-async fn mounted_on_the_router_and_on_the_route_it_says_that_the_server_is_misconfigured() {
+async fn a_layer_on_router_and_route_is_a_misconfiguration() {
     let verifier = std::sync::Arc::new(crate::common::verifier());
     let layer = || tower_client_assertion::ClientAssertionLayer::new(std::sync::Arc::clone(&verifier));
     let router = Router::new().route(TOKEN, post(issue).layer(layer()));
@@ -285,7 +286,7 @@ async fn mounted_on_the_router_and_on_the_route_it_says_that_the_server_is_misco
 }
 
 #[tokio::test]
-async fn behind_something_that_has_read_the_body_it_says_that_the_server_is_misconfigured() {
+async fn a_body_read_by_outer_middleware_is_a_misconfiguration() {
     let reads = from_fn(|request: Request, next: Next| async {
         let (parts, body) = request.into_parts();
         axum::body::to_bytes(body, 9_000).await.unwrap();
@@ -296,7 +297,7 @@ async fn behind_something_that_has_read_the_body_it_says_that_the_server_is_misc
 }
 
 #[tokio::test]
-async fn a_handler_that_asks_for_the_extension_without_a_layer_is_not_called() {
+async fn a_handler_requiring_the_identity_fails_without_a_layer() {
     let nested = Router::new().nest("/v2", Router::new().route("/auth/token", post(issue)).layer(guard()));
     for router in [router(), nested] {
         let answer = serve(router).await.post(token_form()).await;

@@ -1,4 +1,4 @@
-//! The identity as an argument of axum's handlers, and what is said where no layer could have left one.
+//! The identity as an argument of axum handlers, and the answer if no layer guards the route.
 
 use crate::common::CLIENT;
 use crate::server::{TOKEN, TokenForm, layer, serve, token_form};
@@ -20,14 +20,14 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn behind_a_layer_a_handler_is_given_the_client_and_the_form() {
+async fn the_extractors_yield_client_and_form() {
     let server = serve(routes().layer(layer())).await;
     server.check_guarded(TOKEN, false).await;
     server.send("POST", "/optional", token_form()).await.is(StatusCode::OK, CLIENT);
 }
 
 #[tokio::test]
-async fn behind_an_optional_layer_there_may_be_nobody() {
+async fn the_optional_extractor_yields_none_for_anonymous() {
     let server = serve(routes().layer(layer().optional())).await;
     server.send("POST", "/optional", token_form()).await.is(StatusCode::OK, CLIENT);
     server.send("POST", "/optional", "scope=a").await.is(StatusCode::OK, "nobody");
@@ -40,7 +40,7 @@ async fn behind_an_optional_layer_there_may_be_nobody() {
 }
 
 #[tokio::test]
-async fn without_a_layer_the_handler_is_not_called_and_the_answer_says_what_is_missing() {
+async fn without_a_layer_the_extractors_fail_with_500() {
     let elsewhere = layer().path("/elsewhere").unwrap();
     for router in [routes(), routes().layer(elsewhere)] {
         let server = serve(router).await;

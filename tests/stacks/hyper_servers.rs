@@ -1,5 +1,5 @@
-//! The layer in front of hyper without a framework: HTTP/1 and HTTP/2, the incoming body straight in, bodies of the user's
-//! own, trailers, streams, and a graceful shutdown.
+//! The layer in front of hyper without a framework: HTTP/1 and HTTP/2, incoming bodies without
+//! conversion, custom bodies, trailers, streams, and a graceful shutdown.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tower::{Layer, service_fn};
 use tower_client_assertion::{ClientIdentity, RequestBody};
 
-/// The answer of a handler that is generic over what it is given.
+/// The answer of a handler that is generic over its body.
 async fn answer<B: Body>(request: Request<B>) -> String {
     let (parts, body) = request.into_parts();
     let Some(client) = parts.extensions.get::<ClientIdentity>() else { return "passed".to_owned() };
@@ -38,11 +38,11 @@ async fn issue<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, In
 }
 
 #[tokio::test]
-async fn the_incoming_body_goes_straight_in() {
+async fn the_incoming_body_needs_no_conversion() {
     serve_bare(guard().layer(service_fn(issue::<RequestBody<Incoming>>))).await.check().await;
 }
 
-/// A body of the user's own, which is made from nothing and is no default.
+/// A custom body that is built from nothing and has no default.
 struct Mine(Option<String>);
 
 impl Body for Mine {
@@ -55,7 +55,7 @@ impl Body for Mine {
 }
 
 #[tokio::test]
-async fn a_response_body_of_the_users_own_is_answered_with() {
+async fn custom_response_bodies_are_sent() {
     let handler = service_fn(|request: Request<RequestBody<Incoming>>| async {
         Ok::<_, Infallible>(Response::new(Mine(Some(answer(request).await))))
     });
@@ -63,7 +63,7 @@ async fn a_response_body_of_the_users_own_is_answered_with() {
 }
 
 #[tokio::test]
-async fn a_request_body_of_the_users_own_is_rebuilt_by_a_function() {
+async fn custom_request_bodies_can_be_rebuilt() {
     type Boxed = http_body_util::combinators::BoxBody<Bytes, hyper::Error>;
     let boxed = |body: tower_client_assertion::BufferedBody| -> Boxed { body.map_err(|never| match never {}).boxed() };
     let handler = service_fn(|request: Request<Boxed>| async {
@@ -76,7 +76,7 @@ async fn a_request_body_of_the_users_own_is_rebuilt_by_a_function() {
 }
 
 #[tokio::test]
-async fn trailers_of_requests_and_of_responses_arrive() {
+async fn request_and_response_trailers_arrive() {
     let handler = service_fn(|request: Request<RequestBody<Incoming>>| async {
         let body = request.into_body().collect().await.unwrap();
         let trailers = body.trailers().cloned().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Body for Channel {
 }
 
 #[tokio::test]
-async fn what_is_not_guarded_streams_in_both_directions() {
+async fn unguarded_routes_stream_in_both_directions() {
     let echo = service_fn(|request: Request<RequestBody<Incoming>>| async {
         Ok::<_, Infallible>(Response::new(request.into_body()))
     });
@@ -139,7 +139,7 @@ async fn what_is_not_guarded_streams_in_both_directions() {
     let request = server.request("POST", "/stream").body(Channel(body)).unwrap();
     let mut response = client.request(request).await.unwrap().into_body();
     for message in ["one", "two", "three"] {
-        // Each comes back before the next is sent: nobody collects them.
+        // Each frame comes back before the next is sent, so nothing collects them.
         sender.send(Bytes::from_static(message.as_bytes())).await.unwrap();
         assert_eq!(response.frame().await.unwrap().unwrap().into_data().unwrap(), message);
     }

@@ -1,5 +1,5 @@
-//! The layer among rate limiters and what else says no: who holds a permit and for how long, whose refusal is seen, and that
-//! slow clients starve nobody.
+//! The layer among limiters: which requests hold a permit and for how long, which refusal the
+//! client sees, and that slow clients block no others.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -40,7 +40,7 @@ async fn failed(error: BoxError) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
-/// A handler of hyper's own, generic over what it is given.
+/// A hyper handler that is generic over its body.
 async fn bare<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError>
 where
     B: http_body::Body,
@@ -69,7 +69,8 @@ fn outer() -> impl Service<
     guard().layer(inner())
 }
 
-/// Connects this many clients, each of which sends half a token request and then no more; returns once the server has read it.
+/// Connects this many clients that each send half a token request and then stop. Returns once the
+/// server has read it.
 async fn stall(server: &Server, clients: usize, arrived: &mut mpsc::UnboundedReceiver<()>) -> Vec<TcpStream> {
     let mut stalled = Vec::new();
     for _ in 0..clients {
@@ -78,7 +79,7 @@ async fn stall(server: &Server, clients: usize, arrived: &mut mpsc::UnboundedRec
             "POST {TOKEN} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 900\r\n\r\ngrant_type=client_cre"
         );
         socket.write_all(half.as_bytes()).await.unwrap();
-        // Far longer than it takes: were a permit held, nobody else would arrive at all.
+        // Far longer than needed. If a slow client held a permit, no other request would arrive.
         tokio::time::timeout(Duration::from_secs(20), arrived.recv()).await.expect("somebody holds a permit").unwrap();
         stalled.push(socket);
     }
@@ -96,7 +97,7 @@ fn arrivals()
 }
 
 #[tokio::test]
-async fn a_hundred_slow_clients_hold_no_permit_of_a_limit_inside() {
+async fn slow_clients_hold_no_permit_of_an_inner_limit() {
     let permits = Arc::new(Semaphore::new(1));
     let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits));
     let (note, mut arrived) = arrivals();
@@ -107,9 +108,9 @@ async fn a_hundred_slow_clients_hold_no_permit_of_a_limit_inside() {
     drop(stalled);
 }
 
-/// What the order of layers decides: outside, a limit counts whoever sends, at whatever pace.
+/// The order of the layers decides: an outer limit counts every sender, at any pace.
 #[tokio::test]
-async fn a_limit_outside_is_held_by_slow_clients() {
+async fn slow_clients_hold_permits_of_an_outer_limit() {
     let permits = Arc::new(Semaphore::new(3));
     let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits));
     let (note, mut arrived) = arrivals();
@@ -122,7 +123,7 @@ async fn a_limit_outside_is_held_by_slow_clients() {
 }
 
 #[tokio::test]
-async fn a_slow_body_that_ends_waits_for_its_permit_and_is_then_served() {
+async fn a_finished_slow_body_waits_for_a_permit() {
     let permits = Arc::new(Semaphore::new(1));
     let limit = GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&permits));
     let (note, mut arrived) = arrivals();
@@ -136,7 +137,7 @@ async fn a_slow_body_that_ends_waits_for_its_permit_and_is_then_served() {
     );
     socket.write_all(half.as_bytes()).await.unwrap();
     arrived.recv().await.unwrap();
-    // Ours to have, as the request that waits for its body holds none.
+    // The permit is free, because the request that waits for its body holds none.
     let held = permits.acquire().await.unwrap();
     socket.write_all(rest.as_bytes()).await.unwrap();
     drop(held);
@@ -146,7 +147,7 @@ async fn a_slow_body_that_ends_waits_for_its_permit_and_is_then_served() {
 }
 
 #[tokio::test]
-async fn concurrency_limits_on_either_side() {
+async fn concurrency_limits_work_on_either_side() {
     let limit = || ConcurrencyLimitLayer::new(1);
     serve(router().layer(ServiceBuilder::new().layer(guard()).layer(limit()))).await.check().await;
     serve(router().layer(ServiceBuilder::new().layer(limit()).layer(guard()))).await.check().await;
@@ -156,7 +157,7 @@ async fn concurrency_limits_on_either_side() {
 }
 
 #[tokio::test]
-async fn a_shed_request_has_the_answer_of_whoever_sheds() {
+async fn a_shed_request_gets_the_load_shedders_response() {
     let gate = Arc::new(Semaphore::new(0));
     let (entered, mut entries) = mpsc::unbounded_channel();
     let handler = {
@@ -185,7 +186,7 @@ async fn a_shed_request_has_the_answer_of_whoever_sheds() {
 }
 
 #[tokio::test]
-async fn load_shedding_outside() {
+async fn load_shedding_works_outside() {
     let shed = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(failed))
         .layer(LoadShedLayer::new())
@@ -195,7 +196,7 @@ async fn load_shedding_outside() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_needs_a_buffer_and_then_stands_on_either_side() {
+async fn buffered_rate_limits_work_on_either_side() {
     let rate = || RateLimitLayer::new(1_000, Duration::from_secs(1));
     let inside = ServiceBuilder::new()
         .layer(guard())
@@ -212,7 +213,7 @@ async fn a_rate_limit_needs_a_buffer_and_then_stands_on_either_side() {
 }
 
 #[tokio::test]
-async fn towers_timeout_on_either_side() {
+async fn timeouts_work_on_either_side() {
     let timeout = || TimeoutLayer::new(Duration::from_secs(60));
     let inside = ServiceBuilder::new().layer(guard()).layer(HandleErrorLayer::new(failed)).layer(timeout());
     serve(router().layer(inside)).await.check().await;
@@ -221,7 +222,7 @@ async fn towers_timeout_on_either_side() {
 }
 
 #[tokio::test]
-async fn spawn_ready_behind_a_buffer_on_either_side() {
+async fn spawn_ready_behind_a_buffer_works_on_either_side() {
     let inside = ServiceBuilder::new().layer(guard()).layer(BufferLayer::new(8)).layer(SpawnReadyLayer::new());
     serve_bare(inside.service(inner())).await.check().await;
     let outside = ServiceBuilder::new().layer(BufferLayer::new(8)).layer(SpawnReadyLayer::new()).service(outer());
@@ -229,13 +230,13 @@ async fn spawn_ready_behind_a_buffer_on_either_side() {
 }
 
 #[tokio::test]
-async fn boxed_on_either_side() {
+async fn boxed_services_work_on_either_side() {
     serve_bare(guard().layer(BoxCloneSyncService::new(inner()))).await.check().await;
     serve_bare(BoxCloneSyncService::new(outer())).await.check().await;
 }
 
 #[tokio::test]
-async fn balanced_among_services_of_one_layer_an_assertion_is_good_for_one_of_them() {
+async fn balanced_services_accept_an_assertion_once() {
     let guarded = guard();
     let services = (0..3).map(move |_| Constant::new(guarded.layer(inner()), 1));
     let balance = Balance::new(ServiceList::new::<Request<Incoming>>(services));
@@ -261,7 +262,7 @@ impl<Res> RetryPolicy<Request<Full<Bytes>>, Res, BoxError> for Again {
     }
 }
 
-/// Fails when it is first called.
+/// Fails at the first call.
 fn flaky()
 -> impl Service<Request<Full<Bytes>>, Response = Response<Full<Bytes>>, Error = BoxError, Future: Send> + Clone {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -271,7 +272,7 @@ fn flaky()
     })
 }
 
-/// Reads whole requests, so that they can be sent again, in front of `service`.
+/// Reads whole requests in front of `service`, so that they can be sent again.
 async fn serve_whole<S, B>(service: S) -> Server
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = BoxError, Future: Send> + Clone + Send + 'static,
@@ -289,7 +290,7 @@ where
 }
 
 #[tokio::test]
-async fn a_retry_belongs_inside_since_outside_it_sends_a_spent_assertion() {
+async fn an_outer_retry_sends_a_spent_assertion() {
     let retry = || RetryLayer::new(Again(Arc::default()));
     let guard = || guard().preserve_body_types();
     let server = serve_whole(ServiceBuilder::new().layer(guard()).layer(retry()).service(flaky())).await;
@@ -299,7 +300,7 @@ async fn a_retry_belongs_inside_since_outside_it_sends_a_spent_assertion() {
 }
 
 #[tokio::test]
-async fn a_governor_outside_limits_addresses_and_keeps_the_shape_of_its_refusals() {
+async fn an_outer_governor_limits_addresses() {
     let governor = || {
         let config =
             GovernorConfigBuilder::default().per_second(3_600).burst_size(2).key_extractor(PeerIpKeyExtractor).finish();
@@ -318,7 +319,7 @@ async fn a_governor_outside_limits_addresses_and_keeps_the_shape_of_its_refusals
     }
 }
 
-/// Limits who was authenticated, whatever the address.
+/// Limits by authenticated client, from any address.
 #[derive(Clone)]
 struct ByClient;
 
@@ -332,7 +333,7 @@ impl KeyExtractor for ByClient {
 }
 
 #[tokio::test]
-async fn a_governor_inside_limits_each_client_by_itself() {
+async fn an_inner_governor_limits_each_client() {
     let other = Signer::es384("key-2");
     let clients = [client(), Client::new("clinic-8", key_set(&[other.jwk()])).unwrap()];
     let layer = ClientAssertionLayer::new(fixture().clients(clients).build());

@@ -1,6 +1,7 @@
-//! The layer in whole stacks over real sockets: beside the middleware of axum, hyper and tonic, and among limiters.
+//! The layer in whole stacks over real sockets, beside the middleware of axum, hyper and tonic.
 
-// Whole stacks take long to build and do not depend on single features: they are tested with all.
+// Whole stacks take long to build and do not depend on single features, so they are tested with all
+// features only.
 #![cfg(feature = "axum")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,5 +1,5 @@
-//! What the tests of whole stacks share: servers on loopback that stop with their test, a client, and the three exchanges
-//! that every arrangement must survive.
+//! What the tests of whole stacks share: servers on loopback that stop with their test, a client,
+//! and the three exchanges that must work in every stack.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ pub(crate) async fn pass() -> &'static str {
     "passed"
 }
 
-/// A token endpoint, and something beside it.
+/// A token endpoint, and another route.
 pub(crate) fn router() -> Router {
     Router::new().route(TOKEN, axum::routing::post(issue)).route("/health", axum::routing::get(pass))
 }
@@ -72,7 +72,7 @@ pub(crate) async fn serve(router: Router) -> Server {
     serve_made(router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
-/// Serves what makes services for axum.
+/// Serves the services that `make` makes for axum.
 pub(crate) async fn serve_made<M, S>(make: M) -> Server
 where
     M: for<'a> Service<IncomingStream<'a, TcpListener>, Error = Infallible, Response = S> + Send + 'static,
@@ -113,7 +113,7 @@ where
     Server { address, task }
 }
 
-/// The form of a token request that is good once.
+/// The form of a token request that is accepted once.
 pub(crate) fn token_form() -> String {
     form(&Jwt::new().signed()) + "&scope=a+b"
 }
@@ -148,7 +148,7 @@ impl Answer {
 }
 
 impl Server {
-    /// A server that somebody else stops.
+    /// A server that the caller stops.
     pub(crate) fn at(address: SocketAddr) -> Self {
         Self { address, task: tokio::spawn(async {}) }
     }
@@ -175,7 +175,7 @@ impl Server {
         self.send("POST", TOKEN, body).await
     }
 
-    /// An accepted, a refused and a passed request, over HTTP/1 and over HTTP/2.
+    /// Sends an accepted, a refused and an unguarded request, over HTTP/1 and over HTTP/2.
     pub(crate) async fn check(&self) {
         for http2 in [false, true] {
             self.check_guarded(TOKEN, http2).await;
@@ -184,7 +184,7 @@ impl Server {
         }
     }
 
-    /// An accepted and a refused request.
+    /// Sends an accepted and a refused request.
     pub(crate) async fn check_guarded(&self, path: &str, http2: bool) {
         let body = token_form();
         let request = || self.request("POST", path).body(body.clone()).unwrap();

@@ -1,4 +1,5 @@
-//! The layer beside gRPC services on one port, and in front of one that wants its clients authenticated, over real sockets.
+//! The layer beside gRPC services on one port, and in front of a gRPC service that authenticates
+//! its clients, over real sockets.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,7 +25,8 @@ use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::GlobalKeyExtractor;
 
-/// Answers with 1 to who is authenticated and with 2 to who is not; a watch streams that three times and ends in trailers.
+/// Answers 1 to authenticated callers and 2 to others. A watch streams that three times and ends in
+/// trailers.
 struct Who;
 
 fn seen(request: &tonic::Request<HealthCheckRequest>) -> HealthCheckResponse {
@@ -92,7 +94,7 @@ fn with_assertion(assertion: &str) -> tonic::Request<HealthCheckRequest> {
     call(&[("client-assertion-type", JWT_BEARER), ("client-assertion", assertion)])
 }
 
-/// A unary call, and a stream with its trailers, both of which see `expected`.
+/// A unary call and a stream with trailers, both of which see `expected`.
 async fn check_calls(address: SocketAddr, expected: i32, request: impl Fn() -> tonic::Request<HealthCheckRequest>) {
     let mut client = client(address);
     assert_eq!(client.check(request()).await.unwrap().into_inner().status, expected);
@@ -111,7 +113,7 @@ async fn check_token_endpoint(address: SocketAddr) {
 }
 
 #[tokio::test]
-async fn on_tonics_server_calls_pass_and_a_token_route_beside_them_is_guarded() {
+async fn calls_pass_beside_a_token_route_on_tonics_server() {
     let routes = Routes::from(router()).add_service(HealthServer::new(Who));
     let (address, _stopping) = serve_tonic!(Server::builder().layer(guard()).add_routes(routes));
     check_calls(address, 2, || call(&[])).await;
@@ -119,7 +121,7 @@ async fn on_tonics_server_calls_pass_and_a_token_route_beside_them_is_guarded() 
 }
 
 #[tokio::test]
-async fn on_axums_router_of_tonics_routes_calls_pass_and_a_token_route_is_guarded() {
+async fn calls_pass_beside_a_token_route_on_axums_router() {
     let routes = Routes::new(HealthServer::new(Who)).into_axum_router();
     let server = serve(routes.route(TOKEN, axum::routing::post(issue)).layer(guard())).await;
     check_calls(server.address, 2, || call(&[])).await;
@@ -128,7 +130,7 @@ async fn on_axums_router_of_tonics_routes_calls_pass_and_a_token_route_is_guarde
 }
 
 #[tokio::test]
-async fn beside_an_interceptor_calls_pass() {
+async fn calls_pass_with_an_interceptor() {
     let interceptor = InterceptorLayer::new(|mut request: tonic::Request<()>| {
         request.metadata_mut().insert("x-seen", "yes".parse().unwrap());
         Ok::<_, Status>(request)
@@ -139,7 +141,7 @@ async fn beside_an_interceptor_calls_pass() {
 }
 
 #[tokio::test]
-async fn with_a_function_for_its_bodies_it_stands_in_front_of_what_insists_on_tonics() {
+async fn rebuilt_bodies_satisfy_services_that_need_tonics_body() {
     type Insists = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
     let insists = tower::layer::layer_fn(|inner: Routes| -> Insists { BoxCloneSyncService::new(inner) });
     let stack = ServiceBuilder::new().layer(guard().rebuild_bodies_with(Body::new)).layer(insists).into_inner();
@@ -150,7 +152,7 @@ async fn with_a_function_for_its_bodies_it_stands_in_front_of_what_insists_on_to
 }
 
 #[tokio::test]
-async fn a_governor_outside_answers_with_tonics_body() {
+async fn an_outer_governor_answers_with_tonics_body() {
     let config =
         GovernorConfigBuilder::default().per_second(3_600).burst_size(5).key_extractor(GlobalKeyExtractor).finish();
     let guard = guard().rebuild_bodies_with(Body::new);
@@ -167,12 +169,13 @@ async fn a_governor_outside_answers_with_tonics_body() {
 }
 
 #[tokio::test]
-async fn a_service_behind_the_layer_for_calls_sees_who_calls() {
+async fn a_guarded_service_sees_the_calling_client() {
     let health = GrpcAssertionLayer::new(verifier()).named_layer(HealthServer::new(Who));
     let (address, _stopping) = serve_tonic!(Server::builder().add_service(health.clone()));
     check_calls(address, 1, || with_assertion(&Jwt::new().signed())).await;
 
-    // The same service in routes, on another verifier's port, beside a token endpoint of the same verifier.
+    // The same service in routes, on the port of another verifier, beside a token endpoint with the
+    // same verifier.
     let shared = std::sync::Arc::new(verifier());
     let health = GrpcAssertionLayer::new(std::sync::Arc::clone(&shared)).named_layer(HealthServer::new(Who));
     let token = tower_client_assertion::ClientAssertionLayer::new(shared);
@@ -187,14 +190,14 @@ async fn a_service_behind_the_layer_for_calls_sees_who_calls() {
 }
 
 #[tokio::test]
-async fn it_serves_without_tonic_at_the_server_too() {
+async fn guarded_calls_work_without_tonics_server() {
     let health = HealthServer::new(Who);
     let server = serve_bare(GrpcAssertionLayer::new(verifier()).layer(health)).await;
     check_calls(server.address, 1, || with_assertion(&Jwt::new().signed())).await;
 }
 
 #[tokio::test]
-async fn a_call_that_is_refused_has_a_status_and_a_message() {
+async fn refused_calls_have_a_status_and_a_message() {
     let health = GrpcAssertionLayer::new(verifier()).named_layer(HealthServer::new(Who));
     let (address, _stopping) = serve_tonic!(Server::builder().add_service(health));
     let spent = Jwt::new().signed();
@@ -239,13 +242,13 @@ async fn a_call_that_is_refused_has_a_status_and_a_message() {
             assert_eq!((status.code(), status.message()), (*code, *message));
         }
     }
-    // Over the size that a server reads of headers, it is the server that refuses.
+    // Above the size of headers that a server reads, the server itself refuses.
     client(address).check(call(&[bearer, ("client-assertion", &long)])).await.unwrap_err();
     client(address).check(with_assertion(&good)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_token_endpoint_of_tonics_server_answers_http() {
+async fn a_token_endpoint_on_tonics_server_answers_http() {
     let routes = Routes::from(axum::Router::new().route(TOKEN, axum::routing::post(issue).layer(layer())));
     let (address, _stopping) = serve_tonic!(Server::builder().accept_http1(true).add_routes(routes));
     let server = crate::server::Server::at(address);

@@ -1,4 +1,4 @@
-//! What is and what is not a JWT that we read: its text, its base64url, its JSON, and the limits of each.
+//! Which assertions are well formed: their characters, base64url and JSON, and the limits of each.
 
 use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, fixture, fresh_jti, outcome, verifier};
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn with_claims(claims: impl AsRef<[u8]>) -> Option<ClientFault> {
 }
 
 #[test]
-fn json_is_read_as_the_standard_writes_it() {
+fn equivalent_json_spellings_are_accepted() {
     assert_eq!(with_header(" {\t\"alg\" : \"ES384\" ,\r\n\"kid\":\"key-1\"} \n"), None);
     assert_eq!(with_header(r#"{"\u0061lg":"ES\u003384","kid":"key\u002d1"}"#), None);
     let spelled = claims().replace(r#""iss""#, r#""\u0069ss""#).replace("https://", r"https:\u002f\/");
@@ -39,7 +39,7 @@ fn json_is_read_as_the_standard_writes_it() {
 }
 
 #[test]
-fn what_is_not_one_json_object_is_malformed() {
+fn header_and_claims_must_be_single_json_objects() {
     let not_objects: &[&[u8]] = &[
         b"",
         b"{",
@@ -70,7 +70,7 @@ fn what_is_not_one_json_object_is_malformed() {
 }
 
 #[test]
-fn members_may_not_be_repeated_even_in_other_spelling_or_unread() {
+fn repeated_members_are_refused_in_any_spelling() {
     for header in [
         r#"{"alg":"ES384","kid":"key-1","alg":"ES384"}"#,
         r#"{"alg":"ES384","kid":"key-1","\u0061lg":"none"}"#,
@@ -113,7 +113,7 @@ fn base64url_has_one_spelling() {
             }
         }
     }
-    // 41 bytes are 54 characters and two thirds: two bits of the last one must be zero.
+    // 41 bytes take 54 characters and two thirds, so two bits of the last one must be zero.
     let header = parts[0];
     assert_eq!(header.len() % 4, 3, "the test wants a header whose last character has spare bits");
     let last = header.chars().last().unwrap();
@@ -123,7 +123,7 @@ fn base64url_has_one_spelling() {
 }
 
 #[test]
-fn there_are_three_parts() {
+fn an_assertion_has_three_parts() {
     let right = Jwt::new().signed();
     let unsigned = right.rsplit_once('.').unwrap().0;
     for text in [
@@ -193,7 +193,7 @@ fn lengths_are_bounded() {
 }
 
 #[test]
-fn a_claim_of_the_wrong_type_is_never_an_absent_one() {
+fn wrong_types_are_malformed_and_never_missing() {
     use serde_json::{Value, json};
     let types = || [Value::Null, json!(true), json!({}), json!([]), json!([[]])];
     for (name, claim) in [("exp", Claim::Exp), ("nbf", Claim::Nbf), ("iat", Claim::Iat)] {
@@ -217,16 +217,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_text_makes_it_panic(text in "[a-zA-Z0-9_.=-]{0,80}|.{0,80}") {
+    fn no_text_causes_a_panic(text in "[a-zA-Z0-9_.=-]{0,80}|.{0,80}") {
         prop_assert!(outcome(&verifier(), &text).is_err());
     }
 
     #[test]
-    fn no_json_makes_it_panic_and_none_is_believed_unsigned(header in ".{0,60}", claims in ".{0,60}") {
+    fn no_json_causes_a_panic_or_is_accepted(header in ".{0,60}", claims in ".{0,60}") {
         prop_assert!(outcome(&verifier(), &SIGNER.sign(header, claims)).is_err());
     }
 
-    /// Any change of a single character makes another text, and no other text carries this signature.
+    /// A change of any single character makes another text, which this signature does not cover.
     #[test]
     fn no_changed_assertion_is_accepted(place in 0..1_000_usize, character in "[A-Za-z0-9_.=-]") {
         let right = Jwt::new().signed();

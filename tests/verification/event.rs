@@ -1,4 +1,4 @@
-//! The events as `tracing` sees them: a level for each family, and nothing of the assertion.
+//! Events as `tracing` events: each family has its level, and none shows any part of an assertion.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -53,7 +53,7 @@ impl Subscriber for Lines {
 }
 
 #[test]
-fn outcomes_have_their_level_and_no_part_of_the_assertion() {
+fn events_have_a_level_and_show_no_assertion() {
     let lines = Lines::default();
     let time = clock();
     let checks = SignatureChecks::at_once(1).unwrap();
@@ -83,9 +83,9 @@ fn outcomes_have_their_level_and_no_part_of_the_assertion() {
     }
 }
 
-/// So that operators can see when they may tighten a policy.
+/// Operators use this to see when a policy can be tightened.
 #[test]
-fn an_accepted_client_is_told_with_its_policy_and_whether_only_a_lax_audience_let_it_in() {
+fn accepted_events_name_policy_and_lax_audience() {
     let lines = Lines::default();
     let fixture = fixture().policy(Policy::OIDC).at_issuer_and_url();
     let verifier = fixture.builder().events(TracingEvents).build().unwrap();
@@ -100,10 +100,10 @@ fn an_accepted_client_is_told_with_its_policy_and_whether_only_a_lax_audience_le
     assert_eq!(lines.len(), 2);
 }
 
-/// A server that evicts, as it is heard of when connecting to it.
+/// A warning about a server that evicts entries, found while connecting.
 #[cfg(all(unix, feature = "redis"))]
 #[tokio::test(flavor = "current_thread")]
-async fn warnings_are_warnings() {
+async fn warnings_have_the_level_warn() {
     let redis = crate::common::redis::Redis::with(&["--maxmemory-policy", "allkeys-lru"]).await;
     let lines = Lines::default();
     let guard = tracing::subscriber::set_default(lines.clone());
@@ -115,7 +115,7 @@ async fn warnings_are_warnings() {
 }
 
 #[test]
-fn key_sets_are_quiet_while_all_is_well_and_loud_when_not() {
+fn key_set_events_are_debug_or_warn() {
     let lines = Lines::default();
     let replies = Mutex::new(vec![
         (

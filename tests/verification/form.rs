@@ -1,4 +1,5 @@
-//! How a form is read: strictly where it concerns us, and not at all where it does not.
+//! How forms are read: strictly for the parameters that the verifier uses, and not at all for
+//! others.
 
 use crate::common::{CLIENT, Jwt, SIGNER, client_fault, fixture, form, key_set, now_or_never, verifier, verify};
 use proptest::prelude::*;
@@ -21,7 +22,7 @@ const HEAD: &str = "grant_type=client_credentials&client_assertion_type=\
     urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=@";
 
 #[test]
-fn what_is_equivalent_is_accepted() {
+fn equivalent_forms_are_accepted() {
     for body in [
         HEAD.to_owned(),
         HEAD.replace("%3A", ":"),
@@ -41,13 +42,13 @@ fn what_is_equivalent_is_accepted() {
 }
 
 #[test]
-fn an_assertion_may_be_escaped_needlessly() {
+fn needless_escapes_in_an_assertion_are_accepted() {
     let assertion = Jwt::new().signed().replace('.', "%2E").replace('e', "%65");
     assert_eq!(fault_of(&HEAD.replace('@', &assertion)), None);
 }
 
 #[test]
-fn an_escape_is_found_wherever_it_stands() {
+fn escapes_are_decoded_at_any_position() {
     for len in [0, 1, 14, 15, 16, 17, 30, 31, 32, 33, 34, 63, 64, 65, 200] {
         let id = |escape: &str| "x".repeat(len) + escape + "y";
         let client = Client::new(&id(" "), key_set(&[SIGNER.jwk()])).unwrap();
@@ -61,7 +62,7 @@ fn an_escape_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn what_does_not_decode_is_refused_where_we_read_it() {
+fn undecodable_parameters_are_refused_if_they_are_read() {
     for value in ["%", "%4", "%zz", "%+1", "%%", "a%", "%ff", "%c0%af", "%ed%a0%80", "x%80"] {
         for name in ["grant_type", "client_assertion_type", "client_assertion", "client_id"] {
             let body = format!("{name}={value}");
@@ -74,9 +75,10 @@ fn what_does_not_decode_is_refused_where_we_read_it() {
     }
 }
 
-/// Whether an assertion is text is only asked when it is refused, and is then the first thing that is wrong with it.
+/// Whether the assertion is UTF-8 is only checked when it is refused, and then takes precedence
+/// over every other fault.
 #[test]
-fn what_is_no_text_is_refused_for_that_whatever_else_is_wrong() {
+fn invalid_utf_8_takes_precedence_over_other_faults() {
     // \u{1} stands for a byte that is not UTF-8.
     let long = "x".repeat(20_000);
     for assertion in ["\u{1}", "a.b", "a.b.\u{1}", "a.b.c.\u{1}", "e30.e30.\u{1}", &format!("{long}\u{1}")] {
@@ -101,7 +103,7 @@ fn what_is_no_text_is_refused_for_that_whatever_else_is_wrong() {
 }
 
 #[test]
-fn a_parameter_of_the_standard_may_not_be_repeated() {
+fn standard_parameters_must_not_be_repeated() {
     let parameters = [
         ("client_assertion", Parameter::ClientAssertion),
         ("client_assertion_type", Parameter::ClientAssertionType),
@@ -116,7 +118,7 @@ fn a_parameter_of_the_standard_may_not_be_repeated() {
     ];
     for (name, parameter) in parameters {
         assert_eq!(parameter.name(), name);
-        // The second one is not looked at, and so may be anything.
+        // The second occurrence is not decoded, so it may have any value.
         for second in ["x", "", "%zz"] {
             for spelling in [
                 name.to_owned(),
@@ -150,7 +152,7 @@ fn an_empty_parameter_counts_as_missing() {
 }
 
 #[test]
-fn credentials_in_the_query_are_refused_however_they_are_written() {
+fn credentials_in_the_query_are_refused_in_any_spelling() {
     let body = form(&Jwt::new().signed());
     for query in ["client_assertion=x", "a=b&client_secret", "client%5fassertion=", "%63lient_secret=x"] {
         let request = TokenRequest::new(body.as_bytes()).with_query(query);
@@ -161,7 +163,7 @@ fn credentials_in_the_query_are_refused_however_they_are_written() {
 }
 
 #[test]
-fn one_mechanism_at_a_time() {
+fn only_one_authentication_mechanism_is_accepted() {
     let body = form(&Jwt::new().signed());
     let request = TokenRequest::new(body.as_bytes());
     let secret = body.clone() + "&client_secret=s";
@@ -205,15 +207,15 @@ fn the_query_is_bounded_like_the_form() {
 
 proptest! {
     #[test]
-    fn no_form_makes_it_panic(body: Vec<u8>, query: String, authorization: Vec<u8>) {
+    fn no_form_causes_a_panic(body: Vec<u8>, query: String, authorization: Vec<u8>) {
         let request = TokenRequest::new(&body).with_query(&query).with_authorization(&authorization);
         prop_assert!(now_or_never(verifier().verify(&request)).is_err());
     }
 
-    /// Where a lenient parser and ours both find parameters, they find the same: nobody can show us one value and the
-    /// handler another.
+    /// If a lenient parser and the verifier both find parameters, they find the same ones. A client
+    /// cannot show the verifier one value and the handler another.
     #[test]
-    fn the_handlers_parser_sees_what_we_saw(
+    fn handlers_parse_the_same_values_as_the_verifier(
         pairs in proptest::collection::vec(("(client_id|client_secret|x|scope|%63lient_id|client%5fid)", "[a-c%+0-9]{0,4}|[a-c]{28,36}(%2[5b]|[+])[a-c]{0,4}"), 0..5)
     ) {
         let extra: String = pairs.iter().map(|(name, value)| format!("&{name}={value}")).collect();

@@ -1,4 +1,5 @@
-//! What a handler can rely on and bind to: the client, how it proved itself, with which key, and what it claimed.
+//! What a handler can rely on and bind to: the client, how it authenticated, with which key, and
+//! its claims.
 
 use crate::common::{AUDIENCE, CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, form, key_set, verifier, verify};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -15,7 +16,7 @@ fn identity(jwt: &Jwt) -> ClientIdentity {
     verify(&verifier(), &form(&jwt.signed())).unwrap()
 }
 
-/// Of claims that are spelt out, `members` among them.
+/// Verifies an assertion whose claims are written out, with `members` among them.
 fn with_members(members: &str) -> ClientIdentity {
     let jwt = Jwt::new();
     let claims = serde_json::to_string(&jwt.claims).unwrap();
@@ -35,7 +36,7 @@ fn thumbprint(jwk: &Value) -> String {
 }
 
 #[test]
-fn the_thumbprint_of_a_key_is_that_of_rfc_7638() {
+fn thumbprints_match_rfc_7638() {
     // Section 3.1.
     let jwk = json!({
         "kty": "RSA",
@@ -48,7 +49,7 @@ fn the_thumbprint_of_a_key_is_that_of_rfc_7638() {
         "kid": "2011-04-29"
     });
     assert_eq!(thumbprint(&jwk), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
-    // Leading zeros make another text of the same numbers, and no other key.
+    // Leading zeros change the text but not the numbers, so it is the same key.
     let n = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
     let mut padded = jwk.clone();
     padded["n"] = json!(URL_SAFE_NO_PAD.encode([&[0, 0], n.as_slice()].concat()));
@@ -57,7 +58,7 @@ fn the_thumbprint_of_a_key_is_that_of_rfc_7638() {
 }
 
 #[test]
-fn the_thumbprints_that_standards_print_are_ours() {
+fn thumbprints_match_those_printed_in_standards() {
     let mut checked = 0;
     for vectors in [include_str!("../vectors/jws.json"), include_str!("../vectors/ml_dsa.json")] {
         let vectors: Vec<Value> = serde_json::from_str(vectors).unwrap();
@@ -69,9 +70,9 @@ fn the_thumbprints_that_standards_print_are_ours() {
     assert_eq!(checked, 4);
 }
 
-/// RFC 7638, section 3.2: only the required members.
+/// RFC 7638, section 3.2: only the required members count.
 #[test]
-fn other_members_do_not_change_a_thumbprint_and_the_key_itself_does() {
+fn a_thumbprint_depends_on_key_material_only() {
     for signer in [
         Signer::es256("a"),
         Signer::es512("a"),
@@ -90,7 +91,7 @@ fn other_members_do_not_change_a_thumbprint_and_the_key_itself_does() {
 }
 
 #[test]
-fn it_tells_who_it_is_and_how_it_was_proven() {
+fn an_identity_names_client_method_algorithm_and_key() {
     let secret = "0f8fad5b-d9cb-469f-a165-70867728950e";
     let signers = [
         Signer::es256("one"),
@@ -113,7 +114,7 @@ fn it_tells_who_it_is_and_how_it_was_proven() {
             assert_eq!(identity.algorithm().name(), signer.alg);
             assert_eq!((identity.method(), identity.policy()), (AuthMethod::PrivateKeyJwt, "ours"));
             assert_eq!(identity.method().to_string(), "private_key_jwt");
-            // The key's own, also where the assertion named none.
+            // The `kid` of the key, even if the assertion has none.
             assert_eq!((identity.key_id(), identity.key_thumbprint()), (Some("one"), Some(printed)));
         }
     }
@@ -126,8 +127,8 @@ fn it_tells_who_it_is_and_how_it_was_proven() {
 }
 
 #[test]
-fn the_hash_of_a_jti_is_sha_256_of_its_bytes_however_long_it_is() {
-    // Short ones are kept in place, up to 46 bytes.
+fn a_jti_hash_is_sha_256_of_its_bytes() {
+    // Up to 46 bytes are stored inline.
     for jti in
         ["x".to_owned(), "x".repeat(45), "x".repeat(46), "x".repeat(47), "x".repeat(256), "\u{e4}\"\\/".to_owned()]
     {
@@ -143,7 +144,7 @@ fn the_hash_of_a_jti_is_sha_256_of_its_bytes_however_long_it_is() {
 }
 
 #[test]
-fn moments_are_whole_seconds_rounded_down() {
+fn times_are_whole_seconds_rounded_down() {
     let jwt = Jwt::new().claim("iat", NOW as f64 - 1.5).claim("nbf", -7).claim("exp", NOW as f64 + 60.25);
     let identity = identity(&jwt);
     let claims = identity.claims();
@@ -177,14 +178,14 @@ fn the_audience_is_the_value_or_the_first_of_several() {
 }
 
 #[test]
-fn claims_that_we_do_not_know_are_handed_on_as_json() {
+fn unknown_claims_are_available_as_json() {
     assert_eq!(identity(&Jwt::new().claim("nbf", NOW)).claims().others().unwrap(), serde_json::Map::new());
     let extension = json!({"version": "1", "purposes": ["TREAT", null, -1.5e3], "\"": "\u{e9}\u{1F600}"});
     let claims = identity(&Jwt::new().claim("hl7-b2b", extension.clone()).claim("scope", "a b").claim("azp", false));
     let expected = json!({"hl7-b2b": extension, "scope": "a b", "azp": false});
     assert_eq!(Value::Object(claims.claims().others().unwrap()), expected);
 
-    // However they are spelt, ours are not among them.
+    // Known claims are not among them, however they are spelled.
     let spelt = with_members(r#""\u006ebf":1,"Iss":"x","aud ":1,"n\u0062f2":2,"":3"#);
     assert_eq!(Value::Object(spelt.claims().others().unwrap()), json!({"Iss": "x", "aud ": 1, "nbf2": 2, "": 3}));
     assert_eq!(spelt.claims().not_before(), Some(at(1)));
@@ -193,7 +194,7 @@ fn claims_that_we_do_not_know_are_handed_on_as_json() {
     let others = exact.claims().others().unwrap();
     assert_eq!((&others["n"], &others["m"]), (&json!(9_007_199_254_740_993_u64), &json!(i64::MIN)));
 
-    // `serde_json` takes such a member for JSON to be parsed in its turn, at any depth.
+    // `serde_json` treats such a member as JSON to be parsed again, at any depth.
     let claims = json!({"$serde_json::private::RawValue": "[]"});
     let jwt = Jwt::new().claim("x", claims);
     assert!(verify(&verifier(), &form(&jwt.signed())).is_err());
@@ -203,7 +204,7 @@ fn claims_that_we_do_not_know_are_handed_on_as_json() {
 }
 
 #[test]
-fn it_prints_neither_the_jti_nor_what_it_does_not_know() {
+fn debug_output_hides_jti_and_unknown_claims() {
     let jti = "8b2c51d4-never-shown";
     let long = format!("{jti}{}", "x".repeat(100));
     for jti in [jti, &long] {
@@ -217,7 +218,7 @@ fn it_prints_neither_the_jti_nor_what_it_does_not_know() {
 }
 
 #[test]
-fn identities_are_equal_if_everything_that_was_proven_is() {
+fn identities_are_equal_if_all_proven_values_are() {
     let one = identity(&Jwt::new().claim("jti", "one"));
     assert_eq!(one, one.clone());
     assert_eq!(one, identity(&Jwt::new().claim("jti", "one")));

@@ -1,5 +1,5 @@
-//! The verifier without HTTP: the form, the assertion, the signature, the identity that they prove, and the events that
-//! the operator sees.
+//! The verifier without HTTP: the form, the assertion, the signature, the resulting identity, and
+//! the events for the operator.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

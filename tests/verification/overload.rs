@@ -1,4 +1,5 @@
-//! The bound on concurrent signature checks: whom it refuses, with what, and that it refuses before the check.
+//! The bound on concurrent signature checks: which requests it refuses, how, and that it does so
+//! before the check.
 
 use std::convert::Infallible;
 
@@ -22,7 +23,7 @@ fn id(client: &str) -> ClientId {
     ClientId::new(client).unwrap()
 }
 
-/// A verifier of two clients that is bounded by `checks`, and the key of the other client.
+/// A verifier with two clients, bounded by `checks`, and the key of the second client.
 fn bounded(checks: &SignatureChecks) -> (Verifier, Signer) {
     let other = Signer::es384("key-2");
     let clients = [client(), Client::new(OTHER, key_set(&[other.jwk()])).unwrap()];
@@ -36,7 +37,7 @@ fn outcome(verifier: &Verifier, assertion: &str) -> Result<String, RejectionKind
 }
 
 #[test]
-fn as_many_run_as_the_bound_says_in_all_and_for_one_client() {
+fn checks_are_bounded_in_total_and_per_client() {
     let checks = SignatureChecks::at_once(3).unwrap().per_client(2).unwrap();
     let (verifier, other) = bounded(&checks);
     let ours = || outcome(&verifier, &Jwt::new().signed());
@@ -55,7 +56,7 @@ fn as_many_run_as_the_bound_says_in_all_and_for_one_client() {
 }
 
 #[test]
-fn it_refuses_before_the_signature_is_looked_at_and_spends_nothing() {
+fn overload_refuses_before_the_signature_and_spends_nothing() {
     let checks = SignatureChecks::at_once(1).unwrap();
     let (verifier, other) = bounded(&checks);
     let (good, forged) = (Jwt::new().signed(), Jwt::new().signed_by(&other));
@@ -68,7 +69,7 @@ fn it_refuses_before_the_signature_is_looked_at_and_spends_nothing() {
 }
 
 #[test]
-fn what_needs_no_signature_check_is_not_bounded() {
+fn requests_without_a_signature_check_are_not_bounded() {
     let checks = SignatureChecks::at_once(1).unwrap();
     let (verifier, _) = bounded(&checks);
     let spent = Jwt::new().signed();
@@ -80,7 +81,7 @@ fn what_needs_no_signature_check_is_not_bounded() {
 }
 
 #[test]
-fn a_check_ends_whatever_it_finds() {
+fn a_check_ends_with_any_outcome() {
     let checks = SignatureChecks::at_once(1).unwrap();
     let (verifier, other) = bounded(&checks);
     for _ in 0..3 {
@@ -91,7 +92,7 @@ fn a_check_ends_whatever_it_finds() {
 }
 
 #[test]
-fn verifiers_that_are_given_clones_are_bounded_together() {
+fn clones_share_one_bound() {
     let checks = SignatureChecks::at_once(1).unwrap();
     let ((first, _), (second, _)) = (bounded(&checks), bounded(&checks));
     let check = checks.clone().begin(&id("whoever")).unwrap();
@@ -105,7 +106,7 @@ fn verifiers_that_are_given_clones_are_bounded_together() {
 }
 
 #[test]
-fn the_answers_say_when_to_come_again() {
+fn overload_responses_have_retry_after() {
     let cases = [(1, StatusCode::SERVICE_UNAVAILABLE, "14"), (2, StatusCode::TOO_MANY_REQUESTS, "8")];
     for (at_once, status, grpc_status) in cases {
         let checks = SignatureChecks::at_once(at_once).unwrap().per_client(1).unwrap();
@@ -134,7 +135,7 @@ fn the_answers_say_when_to_come_again() {
 }
 
 #[test]
-fn bounds_that_make_no_sense_are_named() {
+fn invalid_bounds_are_named() {
     let cases = [
         (SignatureChecks::at_once(0), "signature_checks at_once: 0 is not allowed"),
         (SignatureChecks::at_once(1_025), "signature_checks at_once: 1025 is too large; use 1024 or less"),

@@ -1,5 +1,5 @@
-//! Clients that authenticate with a secret (`client_secret_jwt`): where it is allowed, how long a secret must be, and that no
-//! public key is ever taken for a secret nor a secret for a key.
+//! Clients that authenticate with a secret (`client_secret_jwt`): where it is allowed, how long a
+//! secret must be, and that public keys and secrets are never interchangeable.
 
 use crate::common::attempt::{Attempt, answer};
 use crate::common::{AUDIENCE, CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, outcome};
@@ -11,7 +11,7 @@ use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::secret::{ClientSecret, SecretError};
 use tower_client_assertion::{AuthMethod, ClientAssertionLayer, ClientIdentity, ConfigError, Setting, Verifier};
 
-/// The HMAC algorithms with the shortest secret that each may have (RFC 7518, section 3.2).
+/// The HMAC algorithms, each with its minimum length of a secret (RFC 7518, section 3.2).
 const MACS: [(&str, Algorithm, usize); 3] =
     [("HS256", Algorithm::HS256, 32), ("HS384", Algorithm::HS384, 48), ("HS512", Algorithm::HS512, 64)];
 
@@ -39,7 +39,7 @@ fn signed(verifier: &Verifier, signer: &Signer) -> Result<ClientIdentity, Client
 }
 
 #[test]
-fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
+fn each_profile_accepts_its_hmac_algorithms_only() {
     let key = secret(64);
     let table = [
         (Policy::REDOX, &["HS384"][..]),
@@ -49,7 +49,8 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
         (Policy::OIDC, &["HS256", "HS384", "HS512"]),
     ];
     for (policy, served) in table {
-        // A registry that tells its clients does not build where none can be served.
+        // If the registry lists its clients, a verifier that can accept none of them does not
+        // build.
         if served.is_empty() {
             let builder = fixture().policy(policy).clients([client(&key)]).at_issuer().builder();
             assert!(matches!(builder.build(), Err(ConfigError::UnmeetableAlgorithms { .. })));
@@ -65,7 +66,7 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
                 }
                 Err(fault) => {
                     assert!(!served.contains(&name), "{policy:?}");
-                    // An algorithm that is not allowed does not excuse from naming a key.
+                    // A `kid` is required even if the algorithm is not allowed.
                     assert_eq!(fault, ClientFault::KidMissing);
                     let named = jwt(&verifier, &SIGNER).header("alg", name).header("kid", "x").signed();
                     assert_eq!(outcome(&verifier, &named).map(|_| ()), Err(ClientFault::AlgorithmNotAllowed));
@@ -87,7 +88,7 @@ fn each_profile_serves_the_algorithms_of_the_table_and_smart_and_fapi_none() {
 }
 
 #[test]
-fn key_14_a_secret_serves_the_hashes_that_are_no_longer_than_it() {
+fn key_14_a_secret_is_at_least_as_long_as_the_hash() {
     for bytes in [0, 1, 31] {
         let error = ClientSecret::new(&secret(bytes)).unwrap_err();
         assert!(matches!(error, SecretError::TooShort { bytes: found, .. } if found == bytes));
@@ -107,9 +108,9 @@ fn key_14_a_secret_serves_the_hashes_that_are_no_longer_than_it() {
     }
 }
 
-/// OpenID Connect Core, section 9: its UTF-8 octets are the key.
+/// OpenID Connect Core, section 9: the key is the UTF-8 octets of the secret.
 #[test]
-fn a_secret_is_measured_and_used_in_octets() {
+fn secrets_are_used_as_utf_8_octets() {
     let umlauts = "\u{e4}".repeat(16);
     assert_eq!(umlauts.chars().count(), 16);
     let verifier = verifier(Policy::OIDC, client(&umlauts));
@@ -118,7 +119,7 @@ fn a_secret_is_measured_and_used_in_octets() {
 }
 
 #[test]
-fn sig_01_only_the_secret_of_the_client_signs() {
+fn sig_01_only_the_clients_secret_verifies() {
     let key = secret(64);
     let verifier = verifier(Policy::OIDC, client(&key));
     let others = [
@@ -134,7 +135,7 @@ fn sig_01_only_the_secret_of_the_client_signs() {
         let found = signed(&verifier, &Signer::secret("HS256", other.as_bytes())).map(|_| ());
         assert_eq!(found, Err(ClientFault::BadSignature), "{other}");
     }
-    // The tag of another algorithm, a shorter one and none.
+    // The tag of another algorithm, a shorter one, and none.
     let assertion = jwt(&verifier, &Signer::secret("HS256", b"")).header("alg", "HS256");
     let right = assertion.signed_by(&Signer::secret("HS256", key.as_bytes()));
     let (input, tag) = right.rsplit_once('.').unwrap();
@@ -151,9 +152,9 @@ fn base64_of(text: &str) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
 }
 
-/// What `e02` fears, from both sides.
+/// The attack of E02, from both sides.
 #[test]
-fn sig_04_key_02_a_client_with_keys_cannot_use_a_secret_nor_the_reverse() {
+fn sig_04_key_02_keys_and_secrets_are_never_interchangeable() {
     let key_client = crate::common::client();
     let with_keys = verifier(Policy::OIDC, key_client);
     let jwk = SIGNER.jwk();
@@ -174,9 +175,9 @@ fn sig_04_key_02_a_client_with_keys_cannot_use_a_secret_nor_the_reverse() {
     assert!(client(&secret(64)).signing_alg(Algorithm::ES384).is_err());
 }
 
-/// There is no key that a `kid` could name.
+/// A secret is not a key that a `kid` could name.
 #[test]
-fn a_kid_is_neither_needed_nor_looked_up() {
+fn clients_with_a_secret_need_no_kid() {
     let key = secret(64);
     let signer = Signer::secret("HS384", key.as_bytes());
     let verifier = verifier(Policy::REDOX, client(&key));
@@ -194,14 +195,14 @@ fn a_kid_is_neither_needed_nor_looked_up() {
         let jwt = kid.iter().fold(jwt(), |jwt, kid| jwt.header("kid", kid.clone()));
         assert_eq!(outcome(&verifier, &jwt.signed_by(&signer)).map(|_| ()), expected, "{kid:?}");
     }
-    // For whoever has keys, Redox still asks for it, and an algorithm that is not allowed excuses nobody.
+    // Clients with keys still need a `kid` in Redox, even if the algorithm is not allowed.
     let hs256 = Signer::secret("HS256", key.as_bytes());
     assert_eq!(signed(&verifier, &hs256).map(|_| ()), Err(ClientFault::KidMissing));
     assert_eq!(signed(&verifier, &SIGNER).map(|_| ()), Err(ClientFault::KidMissing));
 }
 
 #[test]
-fn a_client_with_a_secret_is_bound_by_all_other_rules() {
+fn clients_with_a_secret_follow_all_other_rules() {
     let key = secret(64);
     let layer = ClientAssertionLayer::new(verifier(Policy::OIDC, client(&key))).preserve_body_types();
     let signer: &'static Signer = Box::leak(Box::new(Signer::secret("HS256", key.as_bytes())));
@@ -218,7 +219,7 @@ fn a_client_with_a_secret_is_bound_by_all_other_rules() {
 }
 
 #[test]
-fn a_secret_is_good_until_the_second_at_which_it_expires() {
+fn secrets_expire_to_the_second() {
     let long = secret(64);
     for (expires_at, accepted) in [(NOW + 1, true), (NOW, false), (NOW - 1, false)] {
         let secret = ClientSecret::new(&long).unwrap().with_expiry(UnixTime::from_secs(expires_at));
@@ -240,7 +241,7 @@ fn jws_09_a_registered_algorithm_narrows_a_secret() {
 }
 
 #[test]
-fn nothing_that_prints_shows_a_secret() {
+fn debug_output_never_shows_a_secret() {
     let key = secret(48);
     let secret = ClientSecret::new(&key).unwrap();
     let verifier = verifier(Policy::OIDC, client(&key));

@@ -1,5 +1,6 @@
-//! Signatures: every algorithm accepts what its key has signed and nothing else, not a bit of it changed, however the
-//! signature is encoded or the header lies; checked against another JWT library and against published vectors.
+//! Signatures: each algorithm accepts what its key has signed and nothing else. A single changed
+//! bit, another encoding or a false header is refused. Checked against another JWT library and
+//! published vectors.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -49,7 +50,7 @@ impl Key {
         Self { alg, jwk: rsa_jwk(pair.public_key()), sign: Box::new(sign) }
     }
 
-    /// What an assertion of this key signs.
+    /// The signing input of an assertion by this key.
     fn input(&self) -> String {
         input(self.alg)
     }
@@ -65,12 +66,12 @@ fn rsa_jwk(public: &PublicKey) -> Value {
     json!({"kty": "RSA", "kid": KID, "n": encode(n), "e": encode(e)})
 }
 
-/// Making an RSA key takes long, so all six algorithms share one.
+/// Generating an RSA key takes long, so all six algorithms share one.
 static RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
 static OTHER_RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
 
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| keys(&RSA));
-/// Of the same types as [`KEYS`], one for one.
+/// Keys of the same types as [`KEYS`], in the same order.
 static OTHERS: LazyLock<Vec<Key>> = LazyLock::new(|| keys(&OTHER_RSA));
 
 fn keys(rsa: &'static LazyLock<RsaKeyPair>) -> Vec<Key> {
@@ -103,7 +104,7 @@ fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// The header and the claims of an assertion that is right in everything.
+/// The signing input of a valid assertion.
 fn input(alg: &str) -> String {
     let jwt = Jwt::new().header("alg", alg).header("kid", KID);
     let part = |object| encode(&serde_json::to_vec(object).unwrap());
@@ -114,7 +115,7 @@ fn verifier(jwk: &Value) -> Verifier {
     verifier_of(client_with(std::slice::from_ref(jwk)))
 }
 
-/// Whose policy allows every algorithm.
+/// A verifier whose policy allows every algorithm.
 fn verifier_of(client: Client) -> Verifier {
     fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).clients([client]).build()
 }
@@ -123,13 +124,13 @@ fn fault(verifier: &Verifier, assertion: &str) -> Option<ClientFault> {
     outcome(verifier, assertion).err()
 }
 
-/// What is said of this signature, raw, over this input.
+/// The outcome of this raw signature over this input.
 fn fault_of(verifier: &Verifier, input: &str, signature: &[u8]) -> Option<ClientFault> {
     fault(verifier, &format!("{input}.{}", encode(signature)))
 }
 
 #[test]
-fn an_assertion_by_the_right_key_is_accepted_under_each_algorithm() {
+fn each_algorithm_accepts_assertions_by_the_right_key() {
     for key in KEYS.iter() {
         let input = key.input();
         let assertion = format!("{input}.{}", encode(&(key.sign)(input.as_bytes())));
@@ -141,7 +142,7 @@ fn an_assertion_by_the_right_key_is_accepted_under_each_algorithm() {
 }
 
 #[test]
-fn a_key_of_the_same_type_that_did_not_sign_refuses() {
+fn another_key_of_the_same_type_does_not_verify() {
     for (key, other) in KEYS.iter().zip(OTHERS.iter()) {
         let input = key.input();
         let signature = (other.sign)(input.as_bytes());
@@ -188,7 +189,7 @@ fn a_header_or_claims_with_one_flipped_bit_are_refused() {
 }
 
 #[test]
-fn claims_that_stay_plausible_when_they_are_changed_are_refused_by_the_signature() {
+fn changed_plausible_claims_fail_the_signature() {
     for key in KEYS.iter() {
         let (verifier, input) = (verifier(&key.jwk), key.input());
         let signature = (key.sign)(input.as_bytes());
@@ -197,7 +198,7 @@ fn claims_that_stay_plausible_when_they_are_changed_are_refused_by_the_signature
         claims["jti"] = fresh_jti().into();
         let changed = format!("{header}.{}", encode(claims.to_string().as_bytes()));
         assert_eq!(fault_of(&verifier, &changed, &signature), Some(ClientFault::BadSignature), "{}", key.alg);
-        // The octets were signed, not what they mean.
+        // The signature covers the octets, not their meaning.
         let spaced = format!(" {}", String::from_utf8(decode(header)).unwrap());
         let spaced = format!("{}.{}", encode(spaced.as_bytes()), input.split_once('.').unwrap().1);
         assert_eq!(fault_of(&verifier, &spaced, &signature), Some(ClientFault::BadSignature), "{}", key.alg);
@@ -265,7 +266,8 @@ fn a_constant_signature_is_refused() {
     }
 }
 
-/// A DER `SEQUENCE` of two `INTEGER`s (RFC 3279, section 2.2.3), from their concatenation in fixed length.
+/// A DER `SEQUENCE` of two `INTEGER`s (RFC 3279, section 2.2.3), from their concatenation in fixed
+/// length.
 fn der(fixed: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
         let digits: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
@@ -279,7 +281,7 @@ fn der(fixed: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_ecdsa_signature_has_two_numbers_of_fixed_length_neither_of_them_zero() {
+fn ecdsa_signatures_are_two_fixed_length_nonzero_numbers() {
     for key in KEYS.iter().filter(|key| key.is_ecdsa()) {
         let (verifier, input) = (verifier(&key.jwk), key.input());
         let good = (key.sign)(input.as_bytes());
@@ -305,8 +307,9 @@ fn an_ecdsa_signature_has_two_numbers_of_fixed_length_neither_of_them_zero() {
 }
 
 #[test]
-fn an_ed25519_signature_whose_scalar_is_not_reduced_is_refused() {
-    // RFC 8032, section 5.1: the order of the group, 2^252 + 27742317777372353535851937790883648493.
+fn unreduced_ed25519_scalars_are_refused() {
+    // RFC 8032, section 5.1: the order of the group, 2^252 +
+    // 27742317777372353535851937790883648493.
     let order = [
         0xED, 0xD3, 0xF5, 0x5C, 0x1A, 0x63, 0x12, 0x58, 0xD6, 0x9C, 0xF7, 0xA2, 0xDE, 0xF9, 0xDE, 0x14, 0, 0, 0, 0, 0,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
@@ -331,7 +334,7 @@ fn an_ed25519_signature_whose_scalar_is_not_reduced_is_refused() {
 }
 
 #[test]
-fn an_rsa_signature_under_one_algorithm_is_refused_under_the_five_others() {
+fn rsa_signatures_are_bound_to_one_algorithm() {
     let verifier = verifier(&KEYS[0].jwk);
     for signed in &KEYS[..6] {
         for claimed in &KEYS[..6] {
@@ -344,7 +347,7 @@ fn an_rsa_signature_under_one_algorithm_is_refused_under_the_five_others() {
 }
 
 #[test]
-fn a_header_cannot_have_a_key_used_with_an_algorithm_of_another_type() {
+fn keys_are_never_used_with_algorithms_of_other_types() {
     let family = |alg: &str| match alg {
         "EdDSA" | "Ed25519" => "Ed25519".to_owned(),
         "ES256" | "ES384" | "ES512" | "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87" => alg.to_owned(),
@@ -370,7 +373,7 @@ fn a_header_cannot_have_a_key_used_with_an_algorithm_of_another_type() {
 }
 
 #[test]
-fn a_public_key_is_no_shared_secret_and_no_signature_is_no_algorithm() {
+fn public_keys_as_secrets_and_alg_none_are_refused() {
     for key in KEYS.iter() {
         let verifier = verifier(&key.jwk);
         let public = ["n", "x", "pub"].into_iter().find_map(|member| key.jwk.get(member)).unwrap().as_str().unwrap();
@@ -393,14 +396,14 @@ fn a_public_key_is_no_shared_secret_and_no_signature_is_no_algorithm() {
     }
 }
 
-/// The names of our algorithms that `jsonwebtoken` knows.
+/// The algorithm of this name, if `jsonwebtoken` knows it.
 fn known_to_jsonwebtoken(alg: &str) -> Option<jsonwebtoken::Algorithm> {
     alg.parse().ok()
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "another library's opinion is what is wanted here")]
-fn jsonwebtoken_accepts_what_our_keys_sign() {
+fn jsonwebtoken_accepts_our_signatures() {
     let mut known = 0;
     for (key, other) in KEYS.iter().zip(OTHERS.iter()) {
         let Some(algorithm) = known_to_jsonwebtoken(key.alg) else { continue };
@@ -464,17 +467,18 @@ fn ed25519_pair() -> (Vec<u8>, Value) {
     (pair.to_pkcs8().unwrap().as_ref().to_vec(), jwk)
 }
 
-/// The `RSAPrivateKey` (RFC 8017, appendix A.1.2) that a PKCS#8 envelope of [`RSA`] holds.
+/// The `RSAPrivateKey` (RFC 8017, appendix A.1.2) inside the PKCS#8 envelope of [`RSA`].
 fn rsa_der() -> Vec<u8> {
     let envelope: Pkcs8V1Der<'_> = RSA.as_der().unwrap();
-    // A sequence of a version, an algorithm of 15 octets and an octet string, of which the headers take 4, 3 and 4 octets.
+    // The envelope is a sequence of a version, an algorithm of 15 octets, and an octet string.
+    // Their headers take 4, 3 and 4 octets.
     let inner = &envelope.as_ref()[26..];
     assert!(RsaKeyPair::from_der(inner).is_ok());
     inner.to_vec()
 }
 
 #[test]
-fn assertions_that_jsonwebtoken_encodes_are_accepted() {
+fn assertions_signed_by_jsonwebtoken_are_accepted() {
     use jsonwebtoken::{Algorithm, EncodingKey, Header};
     let (p256, p256_jwk) = ec_pair(&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256");
     let (p384, p384_jwk) = ec_pair(&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384");
@@ -510,7 +514,7 @@ fn assert_usable(jwk: &Value, algorithm: Algorithm) {
     assert!(set.algorithms().contains(algorithm), "{jwk}");
 }
 
-/// A wrong signature under a usable key is an ordinary refusal, however odd the two are.
+/// A wrong signature for a usable key is an ordinary refusal, however unusual both are.
 fn assert_no_vector_is_accepted(jwk: &Value, alg: &str, signatures: impl Iterator<Item = Vec<u8>>) {
     let verifier = verifier(jwk);
     let input = input(alg);
@@ -520,7 +524,7 @@ fn assert_no_vector_is_accepted(jwk: &Value, alg: &str, signatures: impl Iterato
 }
 
 #[test]
-fn edge_case_keys_of_the_ecdsa_vectors_are_usable_and_their_odd_signatures_are_refused() {
+fn ecdsa_vector_keys_are_usable_and_bad_signatures_refused() {
     use ecdsa::TestName::{EcdsaSecp256r1Sha256P1363, EcdsaSecp384r1Sha384P1363, EcdsaSecp521r1Sha512P1363};
     let sets = [
         (EcdsaSecp256r1Sha256P1363, EllipticCurve::Secp256r1, "P-256", Algorithm::ES256),
@@ -542,7 +546,7 @@ fn edge_case_keys_of_the_ecdsa_vectors_are_usable_and_their_odd_signatures_are_r
 }
 
 #[test]
-fn keys_of_the_eddsa_vectors_are_usable_and_their_odd_signatures_are_refused() {
+fn eddsa_vector_keys_are_usable_and_bad_signatures_refused() {
     let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
     assert!(set.test_groups.len() > 50);
     for group in set.test_groups {
@@ -554,7 +558,7 @@ fn keys_of_the_eddsa_vectors_are_usable_and_their_odd_signatures_are_refused() {
 }
 
 #[test]
-fn keys_of_the_rsa_vectors_are_usable_and_their_odd_signatures_are_refused() {
+fn rsa_vector_keys_are_usable_and_bad_signatures_refused() {
     use rsa_pkcs1_verify::TestName::{Rsa2048Sha256, Rsa3072Sha384, Rsa4096Sha512, Rsa8192Sha256};
     for (name, alg) in
         [(Rsa2048Sha256, "RS256"), (Rsa3072Sha384, "RS384"), (Rsa4096Sha512, "RS512"), (Rsa8192Sha256, "RS256")]
@@ -583,7 +587,7 @@ fn keys_of_the_rsa_vectors_are_usable_and_their_odd_signatures_are_refused() {
     }
 }
 
-/// The file of JOSE vectors that goes by this name, if a directory of them is given.
+/// The file of JOSE vectors with this name, if a directory is given.
 fn jose_vectors(name: &str) -> Option<Value> {
     let directory = PathBuf::from(std::env::var_os("WYCHEPROOF_JOSE_DIR")?);
     let paths = [name.to_owned(), format!("wycheproof_{name}")].map(|name| directory.join(name));
@@ -610,7 +614,8 @@ fn no_jose_vector_panics_or_is_accepted() {
                 let Ok(client) = Client::new(CLIENT, keys) else { continue };
                 let verifier = verifier_of(client);
                 for jws in group["tests"].as_array().unwrap().iter().filter_map(|test| test["jws"].as_str()) {
-                    // Their payloads are no claims, so a valid signature does not help them either.
+                    // Their payloads are not claims, so they are refused even if the signature is
+                    // valid.
                     assert!(fault(&verifier, jws).is_some(), "{jws}");
                     judged += 1;
                 }

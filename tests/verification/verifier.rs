@@ -1,4 +1,5 @@
-//! The verifier without HTTP: configurations that do not build, ports that need time or fail, and what the operator is told.
+//! The verifier without HTTP: configurations that do not build, ports that are slow or fail, and
+//! what the operator is told.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +27,7 @@ fn without_audience(policy: Policy) -> VerifierBuilder {
 }
 
 #[test]
-fn a_configuration_that_makes_no_sense_does_not_build_and_says_why() {
+fn invalid_configurations_do_not_build_and_say_why() {
     let secs = Duration::from_secs;
     let set = |algorithms: &[Algorithm]| AlgorithmSet::of(algorithms);
     let limits = |limits| builder(Policy::REDOX).limits(limits);
@@ -70,7 +71,7 @@ fn a_configuration_that_makes_no_sense_does_not_build_and_says_why() {
 }
 
 #[test]
-fn the_boundaries_of_a_configuration_build() {
+fn configurations_at_their_limits_build() {
     let secs = Duration::from_secs;
     for builder in [
         builder(Policy::REDOX.dangerous().future_skew(secs(300)).dangerous().expiry_skew(secs(300))),
@@ -84,7 +85,7 @@ fn the_boundaries_of_a_configuration_build() {
 }
 
 #[test]
-fn policies_are_narrowed_to_the_second() {
+fn policies_can_be_narrowed_to_the_second() {
     let policy = Policy::REDOX.max_age(Duration::from_secs(60)).expiry_skew(Duration::ZERO).future_skew(Duration::ZERO);
     let verifier = builder(policy).build().unwrap();
     let cases = [("iat", NOW - 60, true), ("iat", NOW - 61, false), ("iat", NOW, true), ("iat", NOW + 1, false)];
@@ -96,7 +97,7 @@ fn policies_are_narrowed_to_the_second() {
 }
 
 #[test]
-fn each_direction_has_a_skew_of_its_own() {
+fn each_direction_has_its_own_skew() {
     let secs = Duration::from_secs;
     let policy = Policy::RFC7523.max_age(secs(60)).max_lifetime(secs(100)).future_skew(secs(5)).expiry_skew(secs(20));
     let verifier = fixture().policy(policy).at_issuer().build();
@@ -122,20 +123,20 @@ fn each_direction_has_a_skew_of_its_own() {
 }
 
 #[test]
-fn the_identity_tells_what_was_verified() {
+fn the_identity_describes_the_verification() {
     let verifier = verifier();
     let identity = verify(&verifier, &form(&Jwt::new().signed())).unwrap();
     assert_eq!(identity.client_id().as_str(), CLIENT);
     assert_eq!(identity.algorithm(), Algorithm::ES384);
     assert_eq!(identity.key_id(), Some("key-1"));
-    // The earlier of exp and iat + 300 s, plus 10 s of skew, plus one.
+    // The earlier of exp and iat + 300 s, plus 10 s of skew, plus one second.
     assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 311));
     let identity = verify(&verifier, &form(&Jwt::new().claim("exp", NOW + 60).signed())).unwrap();
     assert_eq!(identity.valid_until(), UnixTime::from_secs(NOW + 71));
 }
 
 #[test]
-fn a_clock_without_time_is_our_fault_but_junk_stays_the_clients() {
+fn an_unavailable_clock_is_a_server_fault_except_for_junk() {
     let time = clock();
     let verifier = fixture().clock(&time).build();
     time.stop();
@@ -144,7 +145,7 @@ fn a_clock_without_time_is_our_fault_but_junk_stays_the_clients() {
     assert_eq!(outcome(&verifier, "a.b").unwrap_err(), ClientFault::NotThreeParts);
 }
 
-/// A port whose answers wait for permits, and are errors while it is `broken`.
+/// A port whose answers wait for permits, and fail if it is `broken`.
 #[derive(Clone, Debug)]
 struct Slow {
     permits: Arc<Semaphore>,
@@ -191,7 +192,7 @@ fn slow(registry: &Slow, store: &Slow, time: ManualClock) -> Verifier {
 }
 
 #[tokio::test]
-async fn ports_that_need_time_are_waited_for() {
+async fn slow_ports_are_awaited() {
     let (registry, store) = (Slow::new(2), Slow::new(2));
     let verifier = slow(&registry, &store, clock());
     let body = form(&Jwt::new().signed());
@@ -203,7 +204,7 @@ async fn ports_that_need_time_are_waited_for() {
 }
 
 #[tokio::test]
-async fn an_assertion_that_expires_while_a_port_is_waited_for_is_refused() {
+async fn assertions_expiring_during_a_lookup_are_refused() {
     let (registry, store, time) = (Slow::new(0), Slow::new(9), clock());
     let verifier = slow(&registry, &store, time.clone());
     let body = form(&Jwt::new().signed());
@@ -216,9 +217,10 @@ async fn an_assertion_that_expires_while_a_port_is_waited_for_is_refused() {
     assert_eq!(store.calls.load(Ordering::SeqCst), 0);
 }
 
-/// A store that forgot an earlier use at its expiry, as it may, and answers just then, must not let the assertion in again.
+/// A store may drop an entry when it expires. If it answers just then, it must not let the
+/// assertion in a second time.
 #[tokio::test]
-async fn an_assertion_that_expires_while_the_store_is_waited_for_is_not_let_in_on_its_word() {
+async fn assertions_expiring_during_admission_are_refused() {
     for (advance, accepted) in [(310, true), (311, false)] {
         let (registry, store, time) = (Slow::new(9), Slow::new(0), clock());
         let verifier = slow(&registry, &store, time.clone());
@@ -235,7 +237,7 @@ async fn an_assertion_that_expires_while_the_store_is_waited_for_is_not_let_in_o
 }
 
 #[tokio::test]
-async fn a_clock_that_fails_while_the_store_is_waited_for_is_our_fault() {
+async fn a_clock_failing_during_admission_is_a_server_fault() {
     let (registry, store, time) = (Slow::new(9), Slow::new(0), clock());
     let verifier = slow(&registry, &store, time.clone());
     let body = form(&Jwt::new().signed());
@@ -248,7 +250,7 @@ async fn a_clock_that_fails_while_the_store_is_waited_for_is_our_fault() {
 }
 
 #[tokio::test]
-async fn dropping_a_verification_at_any_wait_leaves_nothing_behind() {
+async fn dropping_a_verification_at_any_wait_spends_nothing() {
     let body = form(&Jwt::new().signed());
     let request = TokenRequest::new(body.as_bytes());
     for (at_registry, at_store) in [(0, 9), (9, 0)] {
@@ -266,7 +268,7 @@ async fn dropping_a_verification_at_any_wait_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_port_that_fails_is_our_fault_and_its_cause_is_kept() {
+async fn port_failures_are_server_faults_with_their_cause() {
     let broken = Slow { broken: true, ..Slow::new(9) };
     let cases = [
         (slow(&broken, &Slow::new(9), clock()), ServerFault::Registry, false),
@@ -282,7 +284,7 @@ async fn a_port_that_fails_is_our_fault_and_its_cause_is_kept() {
 }
 
 #[test]
-fn a_registry_that_answers_with_another_client_is_not_believed() {
+fn a_registry_answering_with_another_client_is_a_server_fault() {
     #[derive(Debug)]
     struct Confused;
     impl ClientRegistry for Confused {
@@ -296,7 +298,7 @@ fn a_registry_that_answers_with_another_client_is_not_believed() {
 }
 
 #[test]
-fn a_full_replay_store_refuses_as_our_fault() {
+fn a_full_replay_store_is_a_server_fault() {
     let store = Arc::new(MemoryReplay::new(2).unwrap().per_client(1).unwrap());
     let verifier = fixture().replay(Arc::clone(&store)).build();
     assert!(verify(&verifier, &form(&Jwt::new().signed())).is_ok());
@@ -305,7 +307,7 @@ fn a_full_replay_store_refuses_as_our_fault() {
     assert_eq!(store.len(), 1);
 }
 
-/// Counts what it is asked; says that everything is fresh.
+/// Records the calls, and answers that everything is fresh.
 #[derive(Clone, Debug, Default)]
 struct Watched(Arc<Mutex<Vec<&'static str>>>);
 
@@ -329,7 +331,7 @@ impl ReplayStore for Watched {
 }
 
 #[test]
-fn junk_never_reaches_a_port_and_nothing_comes_after_the_insert() {
+fn junk_reaches_no_port_and_the_insert_comes_last() {
     let other = Signer::es384("key-1");
     let cases = [
         ("junk", "a.b.c".to_owned(), &[][..]),
@@ -348,7 +350,7 @@ fn junk_never_reaches_a_port_and_nothing_comes_after_the_insert() {
 }
 
 #[test]
-fn the_operator_is_told_of_every_claim_that_failed() {
+fn findings_list_every_failed_claim() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
     let sink = move |event: &Event<'_>| match event {
@@ -385,7 +387,7 @@ fn the_operator_is_told_of_every_claim_that_failed() {
 }
 
 #[test]
-fn nothing_that_prints_shows_an_assertion() {
+fn debug_output_hides_assertion_and_secret() {
     let assertion = Jwt::new().signed();
     let body = form(&assertion);
     let request = TokenRequest::new(body.as_bytes()).with_query("client_secret=hush");
@@ -398,7 +400,7 @@ fn nothing_that_prints_shows_an_assertion() {
 }
 
 #[test]
-fn a_duplicate_client_is_named() {
+fn duplicate_clients_are_named() {
     let error = FixedRegistry::new([client(), client()]).unwrap_err();
     assert!(matches!(&error, ClientError::Duplicate { client_id, .. } if client_id == CLIENT));
     let other = Client::new("clinic-8", key_set(&[SIGNER.jwk()])).unwrap();
