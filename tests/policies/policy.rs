@@ -262,7 +262,7 @@ fn invalid_settings_are_named_with_their_limit() {
         ),
         (
             Policy::RFC7523.dangerous().accept_typ(&["jwt", ""]),
-            "accept_typ: \"application/\" is not valid; use a media type such as JWT (policy rfc7523)",
+            "accept_typ: \"\" is not valid; use a media type such as JWT (policy rfc7523)",
         ),
         (
             Policy::FAPI2.future_skew(Duration::from_millis(10_500)),

@@ -563,7 +563,7 @@ fn debug_output_shows_counts_and_no_identifier() {
     let store = MemoryReplay::new(1_000).unwrap().per_client(10).unwrap();
     assert_eq!(admit(&store, ("secret-client", "secret-jti"), NOW + 10, NOW), FRESH);
     let text = format!("{store:?} {store:#?}");
-    assert!(text.contains("capacity: 1000, per_client: 10, live: 1"), "{text}");
+    assert!(text.contains("capacity: 1000, per_client: 10, len: 1"), "{text}");
     assert!(!text.contains("secret"), "{text}");
     let key = format!("{:?}", ReplayKey::new("clinic", "secret-jti"));
     assert!(key.contains("clinic") && !key.contains("secret"), "{key}");
