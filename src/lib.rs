@@ -198,7 +198,7 @@
 //! - `jwks-client` adds [`HyperFetch`], which fetches key sets over HTTP/1.1 and TLS with hyper and
 //!   rustls.
 //! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`KeySet`](keys::KeySet). It
-//!   fits one major version of `jsonwebtoken`, 11. With any other version, pass the JSON of the set
+//!   fits one major version of `jsonwebtoken`, 12. With any other version, pass the JSON of the set
 //!   to [`KeySet::parse`](keys::KeySet::parse).
 //!
 // A link to an item that is not compiled in would break: it leads to the list of features instead.
