@@ -54,7 +54,8 @@ impl Policy {
         if (least..=most).contains(&self.future_skew) {
             return Ok(());
         }
-        let why = format!("{} requires {least:?} to {most:?}, and it is {:?}", self.bounds.profile, self.future_skew);
+        let (profile, given) = (self.bounds.profile, self.future_skew.as_secs());
+        let why = format!("{profile} requires {least:?} to {most:?}, and it is {given}s");
         Err(self.outside_profile(Setting::FutureSkew, why))
     }
 

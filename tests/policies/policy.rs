@@ -423,12 +423,12 @@ fn an_audience_is_printable_ascii_without_spaces() {
 
 #[test]
 fn policy_names_are_unique_and_their_number_is_bounded() {
-    let sentence = "client_policy: there are two policies of the name \"rfc7523\"; give each its own with named()";
+    let sentence = "client_policy: two policies have the name \"rfc7523\"; give each a different name";
     assert_eq!(error(bare(Policy::RFC7523).issuer(ISSUER).client_policy(Policy::RFC7523.require_jti())), sentence);
     let both = bare(Policy::RFC7523.named("a")).issuer(ISSUER).client_policy(Policy::OIDC.named("b"));
     assert_eq!(
         error(both.client_policy(Policy::FAPI2.named("b"))),
-        "client_policy: there are two policies of the name \"b\"; give each its own with named()"
+        "client_policy: two policies have the name \"b\"; give each a different name"
     );
 
     const NAMES: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
@@ -438,5 +438,5 @@ fn policy_names_are_unique_and_their_number_is_bounded() {
     };
     assert_eq!(with(14).build().unwrap().policies().len(), 15);
     assert_eq!(with(15).build().unwrap().policies().len(), 16);
-    assert_eq!(error(with(16)), "client_policy (count): it is over 15; give 15 or less");
+    assert_eq!(error(with(16)), "client_policy: 16 is too large; use 15 or less");
 }

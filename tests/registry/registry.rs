@@ -169,7 +169,7 @@ fn a_registered_algorithm_narrows_those_of_the_keys() {
     assert_eq!(narrowed.algorithms(), AlgorithmSet::of(&[Algorithm::ES256]));
     assert_eq!(
         client.clone().signing_alg(Algorithm::RS384).unwrap_err().to_string(),
-        "token_endpoint_auth_signing_alg: the client \"a\" registered RS384, but what it has verifies ES256, ES384; register \
+        "token_endpoint_auth_signing_alg: the client \"a\" registered RS384, but its keys or secret can only verify ES256, ES384; register \
          one of these or another key"
     );
     assert_eq!(client.registered_scope(), None);

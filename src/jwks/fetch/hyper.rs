@@ -35,7 +35,7 @@ use crate::port::{BoxFuture, PortError};
 /// use tower_client_assertion::jwks::{HyperFetch, KeySetCache};
 ///
 /// let cache = KeySetCache::builder(HyperFetch::with_platform_roots()?).build()?;
-/// # Ok::<(), tower_client_assertion::jwks::FetcherError>(())
+/// # Ok::<(), tower_client_assertion::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct HyperFetch {
