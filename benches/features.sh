@@ -1,6 +1,6 @@
 #!/bin/sh
-# What each feature adds to a program that guards an endpoint: the size of its stripped executable, and the time of a clean
-# compile with everything it depends on, as a Markdown table. Takes some minutes, for everything is compiled each time.
+# Prints a Markdown table of what each feature adds to a program that guards an endpoint: crates, the size of its stripped
+# executable, and the time of a clean compile with all dependencies. Takes about eight minutes.
 set -eu
 crate=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d)
@@ -31,7 +31,7 @@ async fn main() {
 }
 RUST
 
-# manifest FEATURE...: of a program that uses the layer with these.
+# manifest FEATURES: writes the manifest of a program that uses the layer with these features.
 manifest() {
     cat > "$scratch/Cargo.toml" <<TOML
 [workspace]
