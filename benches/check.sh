@@ -1,54 +1,68 @@
 #!/bin/sh
-# Whether a request has become dearer: counts instructions with callgrind, and fails where they are more than 5 % over
+# Counts the instructions of requests with callgrind, and fails if a count has grown by more than 1 % over
 # benches/baseline.txt. Takes about a minute.
 #
 #   benches/check.sh            # compare
-#   benches/check.sh --rewrite  # take what is measured now for the baseline
+#   benches/check.sh --rewrite  # replace the baseline by what is measured now
 #
-# Accepted requests count what they take more than the bare signature check. Counts depend on the compiler and on the
-# versions of the dependencies: rewrite the baseline with those, in a commit that does nothing else.
+# For an accepted request, the instructions on top of the bare signature check count. All counts depend on the compiler and
+# on the versions in Cargo.lock: when these change, rewrite the baseline in a commit of its own.
 set -eu
 cd "$(dirname "$0")/.."
 . benches/support/callgrind.sh
 
 baseline=benches/baseline.txt
-calls=100
 
-# The hashes of maps are seeded at random, so the middle one of three counts.
+# The key of the replay store's hash is random in each process and decides how many entries a look compares. One process
+# varies by up to 0.3 %, the middle one of five by less than 0.1 %.
 middle() {
-    { "$@"; "$@"; "$@"; } | sort -n | sed -n 2p
+    for _ in 1 2 3 4 5; do each "$@"; done | sort -n | sed -n 3p
 }
 
-# over LESS MORE ALGORITHM COUNT: what the one takes more than the other
-over() {
-    less=$(each "$1" "$3" "$4")
-    more=$(each "$2" "$3" "$4")
-    echo $((more - less))
+# over_bare ALGORITHM COUNT
+over_bare() {
+    bare=$(each bare "$@")
+    layer=$(middle layer "$@")
+    echo "$1-over-bare $((layer - bare))"
 }
 
 measure() {
-    echo "ES256-over-bare $(middle over bare layer ES256 20)"
-    echo "RS256-over-bare $(middle over bare layer RS256 20)"
-    echo "HS256-over-bare $(middle over bare layer HS256 $calls)"
-    echo "wrong-audience $(middle each wrong-audience HS256 $calls)"
-    echo "expired $(middle each expired HS256 $calls)"
-    echo "junk-16k $(middle each junk-16k HS256 $calls)"
-    echo "pass-through-over-unguarded $(middle over unguarded pass-through HS256 $calls)"
+    over_bare ES256 50
+    over_bare RS256 100
+    over_bare HS256 200
+    for candidate in wrong-audience expired junk-16k; do
+        count=$(each "$candidate" HS256 100)
+        echo "$candidate $count"
+    done
+    unguarded=$(each unguarded HS256 100)
+    passed=$(each pass-through HS256 100)
+    echo "pass-through-over-unguarded $((passed - unguarded))"
+}
+
+# allowed WHAT COUNT: prints the largest count that passes. One percent of a request that passes through is too little for
+# the compiler's changes of mind.
+allowed() {
+    case $1 in
+        pass-through-*) echo $(($2 + 5)) ;;
+        *) echo $(($2 * 101 / 100)) ;;
+    esac
 }
 
 mint ES256 RS256 HS256
 if [ "${1:-}" = --rewrite ]; then
-    measure | tee "$baseline"
+    measure > "$scratch/now"
+    cat "$scratch/now" > "$baseline"
+    cat "$baseline"
     exit
 fi
 
-failed=0
 measure > "$scratch/now"
+failed=0
 while read -r what now; do
     before=$(sed -n "s/^$what //p" "$baseline")
-    [ -n "$before" ] || { echo "$what is not in $baseline: benches/check.sh --rewrite" >&2; exit 1; }
+    [ -n "$before" ] || { echo "$what: not in $baseline; run benches/check.sh --rewrite" >&2; exit 1; }
     verdict=ok
-    if [ $((now * 100)) -gt $((before * 105)) ]; then verdict="MORE THAN 5 % OVER" failed=1; fi
+    if [ "$now" -gt "$(allowed "$what" "$before")" ]; then verdict="MORE THAN ALLOWED" failed=1; fi
     echo "$what: $now instructions, baseline $before: $verdict"
 done < "$scratch/now"
 exit $failed

@@ -1,11 +1,10 @@
 #!/bin/sh
-# Counts the instructions of candidates of benches/layer.rs with callgrind, as a Markdown table.
+# Counts the instructions of the candidates of benches/layer.rs with callgrind, and prints them as a Markdown table.
 #
 #   benches/instructions.sh                       # all, in about three minutes
 #   benches/instructions.sh "bare layer" "ES256"  # these candidates, these algorithms
 #
-# Each candidate runs twice with the same setup, 200 and 400 times; the difference, divided by 200, is one call. The last
-# column is what a call takes more than one of the first candidate.
+# The last column is what a call takes more than one of the first candidate of its algorithm.
 set -eu
 cd "$(dirname "$0")/.."
 . benches/support/callgrind.sh

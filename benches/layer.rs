@@ -1,10 +1,10 @@
-//! What the layer costs on top of the signature check that it is there to make.
+//! What the layer costs on top of the signature check.
 //!
-//! - `cargo bench --bench layer` measures wall time, in about a minute.
-//! - `benches/instructions.sh` counts instructions, with this program under callgrind.
+//! - `cargo bench --bench layer` measures wall time, in about two minutes.
+//! - `benches/instructions.sh` counts instructions, by running this program under callgrind.
 //! - `cargo test --benches` runs everything once, to see that it still works.
 //!
-//! `benches/README.md` says how to read the numbers.
+//! `benches/README.md` explains how to read the numbers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -33,22 +33,23 @@ fn main() {
     }
 }
 
-/// Saves a pool of each of these algorithms, for counts that are to be compared. Cargo adds an option of its own.
+/// Saves a pool of each of these algorithms, so that several processes can use the same. Cargo adds an option of its own.
 fn mint(directory: &Path, names: &[&str]) {
     for name in names.iter().filter(|name| !name.starts_with("--")) {
         Pool::mint(name, SIZE).save(directory);
     }
 }
 
-/// Runs a candidate this often. The setup is the same for every count, and what is left over is never freed.
+/// Makes this many calls of a candidate to warm up, and as many again that callgrind counts. What is left over is never
+/// freed.
 fn run_exactly(candidate: Candidate, pool: &Pool, count: usize) {
-    let mut batch = candidate.batch(pool, SIZE);
+    let mut batch = candidate.batch(pool, 2 * count);
+    batch(count);
     counted(&mut batch, count);
     std::process::exit(0);
 }
 
-/// The function that `instructions.sh` tells callgrind to look at. The hashes of the setup are seeded at random, so that no
-/// two setups take quite the same number of instructions.
+/// The function that callgrind is told to count, by its name.
 #[inline(never)]
 fn counted(batch: &mut Batch, count: usize) {
     batch(count);
@@ -76,7 +77,7 @@ fn print_accepted(algorithm: &str, series: &[Series]) {
     }
 }
 
-/// Those that check no signature. What it takes to hand over and drop a request is the first, and part of all others.
+/// Prints the candidates that check no signature. The first only takes and drops a request, which is part of all others.
 fn print_cheap(series: &[Series]) {
     println!("\n| candidate | min ns | median ns | over the first |");
     println!("|---|--:|--:|--:|");

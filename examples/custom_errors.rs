@@ -1,15 +1,14 @@
-//! Refusals in a shape and in words of your own. Type
+//! Error responses in your own format and words: problem documents (RFC 9457).
 //!
 //! ```sh
 //! cargo run --example custom_errors
 //! ```
 //!
-//! and paste the `curl` line that it prints into another terminal; then paste it again, and read the refusal.
+//! Paste the `curl` line that it prints into another terminal. Paste it again to see a refusal.
+//! `quickstart_axum` shows how to serve.
 
-mod support;
+mod support; // Plays the client.
 
-use axum::routing::post;
-use axum::{Extension, Router};
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use serde_json::json;
@@ -18,10 +17,10 @@ use tower_client_assertion::registry::FixedRegistry;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind};
 use tower_client_assertion::render::{RenderRejection, Rfc6749};
 use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, Rejection, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, Policy, Rejection, Verifier};
 
-/// A problem document (RFC 9457) with the status and the headers that the standard renderer has for the fault, a challenge or
-/// a `Retry-After` say: those follow from the fault, whatever the body says of it.
+/// Keeps the status and the headers of the standard renderer, for example a challenge or `Retry-After`, because
+/// they follow from the fault. Replaces the body.
 struct Problems(Rfc6749);
 
 impl RenderRejection for Problems {
@@ -30,7 +29,7 @@ impl RenderRejection for Problems {
         let detail = match rejection.kind() {
             RejectionKind::Client(ClientFault::Replayed) => "Make a new assertion, with a new jti, for each request.",
             RejectionKind::Client(ClientFault::UnknownClient) => "Register your client first.",
-            // Its sentence says what was wrong in words of this crate, and nothing of what was sent.
+            // The sentence of this crate. It contains nothing that the client sent.
             RejectionKind::Client(fault) => return with_body(response, &fault.to_string()),
             _ => "Try again later.",
         };
@@ -53,15 +52,6 @@ async fn main() -> Result {
     let demo = Demo::new()?;
     let clients = FixedRegistry::new([demo.client()?])?;
     let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?).issuer(ISSUER).build()?;
-    let guard = ClientAssertionLayer::new(verifier).render(Problems(Rfc6749::default()));
-    let app = Router::new().route("/token", post(issue).layer(guard));
-
-    let listener = support::listen().await?;
-    demo.introduce(&listener)?;
-    axum::serve(listener, app).await?;
-    Ok(())
-}
-
-async fn issue(Extension(client): Extension<ClientIdentity>) -> String {
-    format!("a token for {}", client.client_id())
+    let layer = ClientAssertionLayer::new(verifier).render(Problems(Rfc6749::default()));
+    support::serve(&demo, layer).await
 }

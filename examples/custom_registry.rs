@@ -1,28 +1,27 @@
-//! Clients that live in a database, and are asked for when they come. Type
+//! Clients in a database, looked up for each request.
 //!
 //! ```sh
 //! cargo run --example custom_registry
 //! ```
 //!
-//! and paste the `curl` line that it prints into another terminal.
+//! Paste the `curl` line that it prints into another terminal. `quickstart_axum` shows how to serve,
+//! and `sqlite_store` has a registry on a SQL database.
 
-mod support;
+mod support; // Plays the client.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::routing::post;
-use axum::{Extension, Router};
 use support::{Demo, ISSUER, Result};
 use tokio::sync::{mpsc, oneshot};
 use tower_client_assertion::port::{Awaited, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, Client};
 use tower_client_assertion::replay::MemoryReplay;
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, Policy, Verifier};
 
 type Row = Option<Arc<Client>>;
 
-/// A connection to the database: a task of its own here, a pool of your driver's there.
+/// A connection to the database. Here it leads to a task; yours is the connection pool of a driver.
 #[derive(Debug)]
 struct Database(mpsc::Sender<(String, oneshot::Sender<Row>)>);
 
@@ -32,7 +31,7 @@ impl Database {
         let (queries, mut queried) = mpsc::channel::<(String, oneshot::Sender<Row>)>(64);
         tokio::spawn(async move {
             while let Some((id, answer)) = queried.recv().await {
-                // Whoever asked may have gone.
+                // The request may have been cancelled meanwhile.
                 let _ = answer.send(rows.get(&id).cloned());
             }
         });
@@ -40,9 +39,9 @@ impl Database {
     }
 }
 
-/// An error refuses the request as unavailable (503): it is never the client's fault. `None` is.
+/// `Ok(None)` refuses the request as one of an unknown client. `Err` answers 503: it is the server's fault.
 ///
-/// Parse keys when they are stored or cached, not here: a `Client` in an `Arc` is made once.
+/// Parse keys when you store or cache them, not in each request: an `Arc<Client>` is made once.
 impl AsyncClientRegistry for Database {
     async fn find(&self, client_id: &str) -> std::result::Result<Row, PortError> {
         let (answer, answered) = oneshot::channel();
@@ -56,15 +55,5 @@ async fn main() -> Result {
     let demo = Demo::new()?;
     let database = Database::open([demo.client()?]);
     let verifier = Verifier::builder(Policy::RFC7523, Awaited::new(database), MemoryReplay::new(1_000_000)?);
-    let guard = ClientAssertionLayer::new(verifier.issuer(ISSUER).build()?);
-    let app = Router::new().route("/token", post(issue).layer(guard));
-
-    let listener = support::listen().await?;
-    demo.introduce(&listener)?;
-    axum::serve(listener, app).await?;
-    Ok(())
-}
-
-async fn issue(Extension(client): Extension<ClientIdentity>) -> String {
-    format!("a token for {}", client.client_id())
+    support::serve(&demo, ClientAssertionLayer::new(verifier.issuer(ISSUER).build()?)).await
 }

@@ -1,12 +1,13 @@
-//! A token endpoint on hyper alone, over HTTP/1 and HTTP/2, that finishes what it has begun when it is stopped. Type
+//! A token endpoint on hyper without a framework, over HTTP/1 and HTTP/2.
 //!
 //! ```sh
 //! cargo run --example hyper_server
 //! ```
 //!
-//! and paste the `curl` line that it prints into another terminal. Stop it with Ctrl-C.
+//! Paste the `curl` line that it prints into another terminal. Ctrl-C stops the server after it has
+//! answered the requests that it has received.
 
-mod support;
+mod support; // Plays the client.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -31,19 +32,19 @@ async fn main() -> Result {
     let demo = Demo::new()?;
     let clients = FixedRegistry::new([demo.client()?])?;
     let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?).issuer(ISSUER).build()?;
-    // A bare service has one path for all; what is not the token endpoint passes untouched.
+    // One service answers all paths here. Requests for any path except this one pass the layer untouched.
     let service = ClientAssertionLayer::new(verifier).path("/token")?.layer(service_fn(answer));
 
     let listener = support::listen().await?;
     demo.introduce(&listener)?;
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // Without one, a client may take for ever to send the head of its request.
+    // Without a timer, hyper does not limit the time that a client takes to send the head of its request.
     server.http1().timer(TokioTimer::new());
     let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // Out of file descriptors, or a client that is gone: a moment later the next one may fare better.
+                // Out of file descriptors, or the client is gone: try again a moment later.
                 let Ok((stream, _)) = accepted else {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -62,7 +63,7 @@ async fn main() -> Result {
     Ok(())
 }
 
-/// The body is the one that came, or, of a token request, the same bytes from memory.
+/// Answers all paths. The layer has read the body of a token request and hands it on from memory.
 async fn answer(request: Request<RequestBody<Incoming>>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let Some(client) = request.extensions().get::<ClientIdentity>() else {
         let mut response = Response::default();

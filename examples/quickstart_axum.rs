@@ -1,12 +1,13 @@
-//! A token endpoint in axum. Type
+//! A token endpoint on axum.
 //!
 //! ```sh
 //! cargo run --example quickstart_axum --features axum
 //! ```
 //!
-//! and paste the `curl` line that it prints into another terminal; then paste it again, and be refused.
+//! Paste the `curl` line that it prints into another terminal. Paste it again to see a refusal: an
+//! assertion is accepted once. When copying this, drop `mod support`: it only plays the client.
 
-mod support;
+mod support; // Plays the client.
 
 use axum::extract::Form;
 use axum::http::header;
@@ -37,7 +38,7 @@ struct TokenForm {
     scope: Option<String>,
 }
 
-/// Called for proven clients only. The form is there as if nobody had read it.
+/// Runs only for authenticated clients. The layer leaves the form readable for extractors.
 async fn issue(client: ClientIdentity, Form(form): Form<TokenForm>) -> impl IntoResponse {
     let token = format!("a token for {}", client.client_id());
     let body = json!({"access_token": token, "token_type": "bearer", "expires_in": 300, "scope": form.scope});

@@ -1,13 +1,13 @@
-//! A token endpoint with every limit in its place. Type
+//! A token endpoint with rate limits outside and inside the layer, and a bound on signature checks.
 //!
 //! ```sh
 //! cargo run --example rate_limited
 //! ```
 //!
-//! and paste the `curl` line that it prints into another terminal. The second request from your address is refused for the
-//! assertion, the sixth for its haste.
+//! Paste the `curl` line that it prints into another terminal, six times within a second. The second
+//! request is refused as a replay, the sixth by the limit for your address.
 
-mod support;
+mod support; // Plays the client.
 
 use std::net::SocketAddr;
 
@@ -25,7 +25,7 @@ use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::KeyExtractor;
 use tower_governor::{GovernorError, GovernorLayer};
 
-/// Counts requests by the client that was proven to have sent them, from wherever.
+/// Counts requests by the authenticated client, whatever their address.
 #[derive(Clone)]
 struct ByClient;
 
@@ -44,7 +44,7 @@ async fn main() -> Result {
     let clients = FixedRegistry::new([demo.client()?])?;
     let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?)
         .issuer(ISSUER)
-        // At most four threads check signatures, and at most two for one client, whoever sends in its name.
+        // At most four signature checks at a time, at most two of them for one claimed client.
         .signature_checks(SignatureChecks::at_once(4)?.per_client(2)?)
         .build()?;
 
@@ -53,11 +53,11 @@ async fn main() -> Result {
     let by_address = by_address.ok_or("a limit by address is zero")?;
     let by_client = by_client.ok_or("a limit by client is zero")?;
     let limits = ServiceBuilder::new()
-        // Outside: what needs only an address, so that it costs next to nothing.
+        // Outside: limits that need only an address. They cost little and protect the layer.
         .layer(GovernorLayer::new(by_address))
-        // The governor insists on axum's response, which `preserve_body_types` leaves as it is.
+        // The governor requires axum's response type, which `preserve_body_types` keeps.
         .layer(ClientAssertionLayer::new(verifier).preserve_body_types())
-        // Inside: what needs to know the client, and what must not be held by those who are not yet known.
+        // Inside: limits that need the client, and slots that unauthenticated requests must not occupy.
         .layer(GovernorLayer::new(by_client))
         .layer(ConcurrencyLimitLayer::new(100));
     let app = Router::new().route("/token", post(issue)).route_layer(limits);

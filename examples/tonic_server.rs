@@ -1,12 +1,13 @@
-//! A gRPC service whose clients must authenticate, beside a token endpoint, on one port and with one verifier. Type
+//! A gRPC service with client authentication, and a token endpoint, on one port with one verifier.
 //!
 //! ```sh
 //! cargo run --example tonic_server
 //! ```
 //!
-//! and paste the `curl` line that it prints into another terminal, or the line for `grpc_health_probe` if you have that.
+//! Paste the `curl` line that it prints into another terminal, or, if you have it, the line for
+//! `grpc_health_probe`.
 
-mod support;
+mod support; // Plays the client.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ async fn main() -> Result {
 
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", ServingStatus::Serving).await;
-    // `named_layer`, so that tonic still knows the name of the service.
+    // `named_layer` keeps the service's name, by which tonic routes calls.
     let health = GrpcAssertionLayer::new(Arc::clone(&verifier)).named_layer(health);
     let token = Router::new().route("/token", post(issue).layer(ClientAssertionLayer::new(verifier)));
     let routes = Routes::from(token).add_service(health);
@@ -43,7 +44,7 @@ async fn main() -> Result {
         "grpc_health_probe -addr={address} -rpc-header=client-assertion-type:{JWT_BEARER} \
          -rpc-header=client-assertion:{assertion}"
     );
-    // HTTP/1 is for the token endpoint; gRPC needs HTTP/2.
+    // The token endpoint also answers over HTTP/1; gRPC needs HTTP/2.
     let server = Server::builder().accept_http1(true).add_routes(routes);
     server.serve_with_incoming(TcpIncoming::from(listener)).await?;
     Ok(())

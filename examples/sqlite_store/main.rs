@@ -1,12 +1,12 @@
 //! A replay store and a client registry on a SQL database, through sqlx with SQLite.
 //!
-//! ```text
+//! ```sh
 //! cargo run --example sqlite_store
 //! ```
 //!
-//! - `store.rs` and `registry.rs` are there to be copied. With another database, change the pool's type and the
-//!   placeholders; keep the unique key, and let it decide.
-//! - This file sees them at work: a client is registered, and sends one assertion twice.
+//! - Copy `store.rs` and `registry.rs`. For another database, change the type of the pool and the
+//!   placeholders. Keep the unique key: it decides what is a replay.
+//! - This file tries them out: it registers a client, which sends one assertion twice.
 
 mod registry;
 mod store;
@@ -29,14 +29,14 @@ const AUDIENCE: &str = "https://api.example.com/v2/auth/token";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A file, and not memory: that of a connection is gone with the connection, and pools replace theirs.
+    // A file: a database in memory disappears with its connection, and pools replace connections.
     let file = std::env::temp_dir().join(format!("sqlite_store-{}.db", std::process::id()));
     let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    // SQLite has one writer at a time. With one connection, the others wait here rather than fail there.
+    // SQLite allows one writer at a time. With a single connection, others wait for it and do not fail.
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     let registry = SqliteRegistry::create(pool.clone()).await?;
     let replay = SqliteReplay::create(pool.clone()).await?;
-    let now = SystemClock.now().ok_or("the clock stands before 1970")?;
+    let now = SystemClock.now().ok_or("the system clock is before 1970")?;
     replay.sweep(now).await?;
 
     let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING)?;
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The client's side: a token request with an assertion that was never used.
+/// Makes a token request with a new assertion. This is the client's side.
 fn form(private: &EncodingKey, now: u64) -> Result<String, Box<dyn Error>> {
     let header = Header { kid: Some("key-1".into()), ..Header::new(Algorithm::ES384) };
     let claims = json!({

@@ -7,12 +7,12 @@ use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::registry::{AsyncClientRegistry, Client};
 
-/// Clients in a table. Each request reads and parses a row; if that is too much, keep an `Arc<Client>` for a few seconds.
+/// A table of clients. Each request reads and parses a row. To avoid that, cache an `Arc<Client>` for a few seconds.
 #[derive(Debug)]
 pub(crate) struct SqliteRegistry(SqlitePool);
 
 impl SqliteRegistry {
-    /// Creates the table, if it is not there.
+    /// Creates the table unless it exists.
     pub(crate) async fn create(pool: SqlitePool) -> Result<Self, sqlx::Error> {
         let table = "CREATE TABLE IF NOT EXISTS clients (client_id TEXT PRIMARY KEY, jwks TEXT NOT NULL, scope TEXT NOT NULL) \
                      STRICT, WITHOUT ROWID";
@@ -20,7 +20,7 @@ impl SqliteRegistry {
         Ok(Self(pool))
     }
 
-    /// Registers a client with a JWK Set, or gives it another one.
+    /// Registers a client with a JWK Set, or replaces its registration.
     pub(crate) async fn register(&self, client_id: &str, jwks: &str, scope: &str) -> Result<(), sqlx::Error> {
         let upsert = "INSERT INTO clients (client_id, jwks, scope) VALUES (?, ?, ?) \
                       ON CONFLICT (client_id) DO UPDATE SET jwks = excluded.jwks, scope = excluded.scope";
@@ -29,7 +29,7 @@ impl SqliteRegistry {
 }
 
 impl AsyncClientRegistry for SqliteRegistry {
-    /// What is wrong with the database or with the row is our fault (503), and not the client's.
+    /// A failure of the database or a broken row is the server's fault (503), not the client's.
     async fn find(&self, client_id: &str) -> Result<Option<Arc<Client>>, PortError> {
         let select = sqlx::query_as::<_, (String, String)>("SELECT jwks, scope FROM clients WHERE client_id = ?");
         let row = select.bind(client_id).fetch_optional(&self.0).await.map_err(PortError::new)?;

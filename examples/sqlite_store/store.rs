@@ -1,17 +1,17 @@
-//! Single use by a unique key: insert or fail.
+//! Single use by a unique key: the second insert fails.
 
 use sqlx::SqlitePool;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, ReplayKey};
 
-/// Spent assertions in a table, kept for a minute longer than they could be accepted: clocks of several hosts differ, and that
-/// of one may be set back.
+/// A table of spent assertions. They are kept for a minute longer than they could be accepted, because the clocks of
+/// several hosts differ and a clock may be set back.
 #[derive(Debug)]
 pub(crate) struct SqliteReplay(SqlitePool);
 
 impl SqliteReplay {
-    /// Creates the table, if it is not there. Identifiers are blobs: no collation may take two of them for one.
+    /// Creates the table unless it exists. Identifiers are blobs, so that no collation can treat two of them as equal.
     pub(crate) async fn create(pool: SqlitePool) -> Result<Self, sqlx::Error> {
         let table = "CREATE TABLE IF NOT EXISTS spent (client_id BLOB, jti BLOB, until INTEGER, PRIMARY KEY (client_id, jti)) \
                      STRICT, WITHOUT ROWID";
@@ -20,28 +20,28 @@ impl SqliteReplay {
         Ok(Self(pool))
     }
 
-    /// Clears what has expired. Call it every minute or so.
+    /// Deletes expired entries. Call it about once a minute.
     pub(crate) async fn sweep(&self, now: UnixTime) -> Result<(), PortError> {
         let sweep = sqlx::query("DELETE FROM spent WHERE until <= ? - 60").bind(seconds(now)?);
         sweep.execute(&self.0).await.map(drop).map_err(PortError::new)
     }
 
-    async fn forget_expired(&self, key: ReplayKey<'_>, now: UnixTime) -> Result<(), PortError> {
-        let forget = sqlx::query("DELETE FROM spent WHERE client_id = ? AND jti = ? AND until <= ?")
+    async fn delete_expired(&self, key: ReplayKey<'_>, now: UnixTime) -> Result<(), PortError> {
+        let delete = sqlx::query("DELETE FROM spent WHERE client_id = ? AND jti = ? AND until <= ?")
             .bind(key.client_id().as_bytes())
             .bind(key.jti().as_bytes())
             .bind(seconds(now)?);
-        forget.execute(&self.0).await.map(drop).map_err(PortError::new)
+        delete.execute(&self.0).await.map(drop).map_err(PortError::new)
     }
 }
 
 impl AsyncReplayStore for SqliteReplay {
-    /// The unique key decides, and nothing else does: not a look before, and not a number of affected rows after.
+    /// Only the unique key decides. Neither a query before the insert nor the number of affected rows after it does.
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         if until <= now {
             return Err(PortError::new("the assertion expired before it could be recorded"));
         }
-        self.forget_expired(key, now).await?;
+        self.delete_expired(key, now).await?;
         let insert = sqlx::query("INSERT INTO spent (client_id, jti, until) VALUES (?, ?, ?)")
             .bind(key.client_id().as_bytes())
             .bind(key.jti().as_bytes())

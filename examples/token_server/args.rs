@@ -1,4 +1,4 @@
-//! The command line. Every refusal is one sentence that names the flag and what is expected.
+//! The command line. An error is one line: the flag, its value, and what was expected.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use tower_client_assertion::policy::{AudienceRule, Policy};
 
 use crate::app::Replay;
 
-/// What was asked for.
+/// The arguments of the server.
 #[derive(Debug)]
 pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
@@ -23,10 +23,10 @@ pub(crate) struct Args {
     pub(crate) allow_http_jwks: bool,
 }
 
-/// The flag that takes no value.
+/// The only flag without a value.
 const ALLOW_HTTP_JWKS: &str = "--allow-http-jwks";
 
-/// The flags that take a value, with what is expected of it.
+/// The flags that take a value, and what is expected as the value.
 const FLAGS: [(&str, &str); 7] = [
     ("--listen", "the IP:PORT to listen on, such as 127.0.0.1:8080"),
     ("--clients", "the path of a JSON array of RFC 7591 client metadata"),
@@ -38,7 +38,7 @@ const FLAGS: [(&str, &str); 7] = [
 ];
 
 impl Args {
-    /// `None` if the command line is empty.
+    /// Parses the command line. Returns `None` if it is empty.
     pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
         let mut given = Given::read(words)?;
         if given.values.is_empty() && !given.allow_http_jwks {
@@ -60,7 +60,7 @@ impl Args {
     }
 }
 
-/// What stands on the command line, unread.
+/// The values on the command line, as given.
 #[derive(Default)]
 struct Given {
     /// By flag.
@@ -81,31 +81,31 @@ impl Given {
             let (flag, expected) = known(&word)?;
             match words.next().transpose().map_err(not_text)? {
                 Some(value) if !value.starts_with("--") => given.values.entry(flag).or_default().push(value),
-                _ => return Err(format!("{flag}: the value is missing; expected {expected}")),
+                _ => return Err(format!("{flag}: no value: expected {expected}")),
             }
         }
         Ok(given)
     }
 
     fn several(&mut self, flag: &'static str) -> Result<Vec<String>, String> {
-        self.values.remove(flag).ok_or_else(|| format!("{flag} is missing; expected {}", expected_of(flag)))
+        self.values.remove(flag).ok_or_else(|| missing(flag))
     }
 
     fn optional(&mut self, flag: &'static str) -> Result<Option<String>, String> {
         match self.values.remove(flag) {
-            Some(values) if values.len() > 1 => Err(format!("{flag} is given {} times; expected once", values.len())),
+            Some(values) if values.len() > 1 => Err(format!("{flag}: given {} times: expected once", values.len())),
             values => Ok(values.into_iter().flatten().next()),
         }
     }
 
     fn required(&mut self, flag: &'static str) -> Result<String, String> {
-        self.optional(flag)?.ok_or_else(|| format!("{flag} is missing; expected {}", expected_of(flag)))
+        self.optional(flag)?.ok_or_else(|| missing(flag))
     }
 }
 
 fn known(word: &str) -> Result<(&'static str, &'static str), String> {
     let names = || FLAGS.map(|(flag, _)| flag).join(", ");
-    let unknown = || format!("{word}: there is no such flag; expected one of {}, {ALLOW_HTTP_JWKS}", names());
+    let unknown = || format!("{word}: unknown flag: expected one of {}, {ALLOW_HTTP_JWKS}", names());
     FLAGS.into_iter().find(|(flag, _)| *flag == word).ok_or_else(unknown)
 }
 
@@ -114,41 +114,47 @@ fn expected_of(flag: &str) -> &'static str {
 }
 
 fn not_text(word: OsString) -> String {
-    format!("{}: it is not UTF-8; expected flags and values in UTF-8", word.display())
+    format!("{}: not UTF-8: expected flags and values in UTF-8", word.display())
+}
+
+fn missing(flag: &str) -> String {
+    format!("{flag}: missing: expected {}", expected_of(flag))
+}
+
+fn invalid(flag: &str, value: &str) -> String {
+    format!("{flag}: {value:?}: expected {}", expected_of(flag))
 }
 
 fn listen(value: Option<String>) -> Result<SocketAddr, String> {
     let Some(value) = value else { return Ok(SocketAddr::from(([127, 0, 0, 1], 0))) };
-    value.parse().map_err(|_| format!("--listen: {value:?} is no address; expected {}", expected_of("--listen")))
+    value.parse().map_err(|_| invalid("--listen", &value))
 }
 
-/// RFC 8414, section 2; `http` is let pass because this server is tried out on loopback.
+/// RFC 8414, section 2. `http` is accepted as well, because this server is tried out on loopback.
 fn issuer(value: String) -> Result<String, String> {
     let scheme = value.starts_with("https://") || value.starts_with("http://");
     match scheme && !value.contains(['?', '#']) && value.parse::<Uri>().is_ok() {
         true => Ok(value),
-        false => Err(format!("--issuer: {value:?} will not do; expected {}", expected_of("--issuer"))),
+        false => Err(invalid("--issuer", &value)),
     }
 }
 
-/// The policy of a profile, and the URLs that it accepts in `aud` beside the issuer. This server issues tokens for the client
-/// credentials grant alone, whatever the profile leaves open.
+/// Returns the policy of a profile, and the URLs that it accepts in `aud` in addition to the issuer. This server issues
+/// tokens only for the client credentials grant.
 fn profiled(name: &str, urls: Result<Vec<String>, String>) -> Result<(Policy, Vec<String>), String> {
     let (policy, urls) = match name {
         "redox" => (Policy::REDOX, urls?),
         "smart" => (Policy::SMART_BACKEND_SERVICES, urls?),
-        // FAPI 2.0 accepts the issuer and nothing else.
+        // FAPI 2.0 accepts only the issuer.
         "fapi2" => (Policy::FAPI2, Vec::new()),
         "rfc7523" => (rfc7523(urls.is_ok()), urls.unwrap_or_default()),
         "oidc" => (Policy::OIDC, urls.unwrap_or_default()),
-        other => {
-            return Err(format!("--profile: there is no profile {other:?}; expected {}", expected_of("--profile")));
-        }
+        other => return Err(invalid("--profile", other)),
     };
     Ok((policy.grant_types(&["client_credentials"]), urls))
 }
 
-/// Whoever names URLs has clients that do not know the update of 2026 yet.
+/// A server with URLs has clients that do not follow RFC 10070 yet, which allows only the issuer.
 fn rfc7523(has_urls: bool) -> Policy {
     let policy = Policy::RFC7523.client_secret_jwt();
     if has_urls { policy.dangerous().audience(AudienceRule::IssuerOrUrls) } else { policy }
@@ -159,6 +165,7 @@ fn replay(value: Option<String>) -> Result<Replay, String> {
         None => Ok(Replay::Memory),
         Some(name) if name == "memory" => Ok(Replay::Memory),
         Some(url) if url.starts_with("redis://") || url.starts_with("rediss://") => Ok(Replay::Redis(url)),
-        Some(_) => Err(format!("--replay: there is no such store; expected {}", expected_of("--replay"))),
+        // The value is not repeated: it may be a URL with a password.
+        Some(_) => Err(format!("--replay: unknown store: expected {}", expected_of("--replay"))),
     }
 }

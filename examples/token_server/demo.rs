@@ -1,89 +1,40 @@
-//! The client's side: a key pair, its public half registered, and assertions signed with the private one.
+//! The client's side of the demo: requests that are printed as they go over the wire.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower_client_assertion::JWT_BEARER;
-use tower_client_assertion::clock::{Clock as _, SystemClock};
-use tower_client_assertion::keys::KeySet;
-use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::registry::FixedRegistry;
 
-use crate::app::{TOKEN_PATH, random_text};
-use crate::log;
+use crate::app::TOKEN_PATH;
+use crate::log::log;
+use crate::support::{Demo, Result};
 
-const CLIENT_ID: &str = "demo-client";
-const KEY_ID: &str = "demo-key";
 const SCOPE: &str = "system/Patient.rs";
 
-/// A client with a key that lives as long as this program.
-pub(crate) struct DemoClient {
-    private_key: EncodingKey,
-    public_key: Vec<u8>,
-    audience: String,
+/// Registers the client and its scope.
+pub(crate) fn register(client: &Demo) -> Result<FixedRegistry> {
+    Ok(FixedRegistry::new([client.client()?.scope(SCOPE)])?)
 }
 
-impl DemoClient {
-    /// A client of the token endpoint `audience`.
-    pub(crate) fn generate(audience: &str) -> Result<Self, String> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map_err(failed)?;
-        let private_key = EncodingKey::from_ec_der(pair.to_pkcs8v1().map_err(failed)?.as_ref());
-        Ok(Self { private_key, public_key: pair.public_key().as_ref().to_vec(), audience: audience.to_owned() })
-    }
-
-    /// What the server knows of it.
-    pub(crate) fn register(&self) -> Result<FixedRegistry, String> {
-        // An uncompressed point: 4, then x and y (SEC 1, section 2.3.3).
-        let (_, point) = self.public_key.split_first().ok_or("the public key is empty")?;
-        let (x, y) = point.split_at(point.len() / 2);
-        let encode = |coordinate| URL_SAFE_NO_PAD.encode(coordinate);
-        let jwks =
-            json!({"keys": [{"kty": "EC", "crv": "P-384", "kid": KEY_ID, "x": encode(x), "y": encode(y)}]}).to_string();
-        let keys = KeySet::parse(jwks.as_bytes()).map_err(failed)?;
-        let client = Client::new(CLIENT_ID, keys).map_err(failed)?;
-        FixedRegistry::new([client.scope(SCOPE)]).map_err(failed)
-    }
-
-    /// Sends an assertion twice, and leaves another one to be sent by hand.
-    pub(crate) async fn show(&self, server: SocketAddr) -> Result<(), String> {
-        let assertion = self.assertion()?;
-        log("\nA client authenticates:\n");
-        exchange(server, &assertion).await?;
-        log("\nSomebody who overheard the assertion sends it again:\n");
-        exchange(server, &assertion).await?;
-        log("\nNow you. This assertion is good for five minutes, and for one request; send it twice and see.\n");
-        log(&curl(server, &self.assertion()?));
-        log("\nPress Ctrl-C to stop the server.");
-        Ok(())
-    }
-
-    /// An assertion that was never used (RFC 7523, section 3).
-    fn assertion(&self) -> Result<String, String> {
-        let now = SystemClock.now().ok_or("the clock stands before 1970")?.as_secs();
-        let mut header = Header::new(Algorithm::ES384);
-        header.kid = Some(KEY_ID.to_owned());
-        let claims = json!({
-            "iss": CLIENT_ID,
-            "sub": CLIENT_ID,
-            "aud": self.audience,
-            "jti": random_text().map_err(failed)?,
-            "iat": now,
-            "exp": now + 300,
-        });
-        jsonwebtoken::encode(&header, &claims, &self.private_key).map_err(failed)
-    }
+/// Sends one assertion twice, and prints a `curl` line with another one.
+pub(crate) async fn show(client: &Demo, server: SocketAddr) -> Result {
+    let assertion = client.assertion()?;
+    log("\nA client authenticates:\n");
+    exchange(server, &assertion).await?;
+    log("\nAn eavesdropper sends the same assertion again:\n");
+    exchange(server, &assertion).await?;
+    log("\nNow try it yourself. This assertion is valid for five minutes and for one request; send it twice.\n");
+    log(&curl(server, &client.assertion()?));
+    log("\nPress Ctrl-C to stop the server.");
+    Ok(())
 }
 
-/// A request over a socket of its own, as it goes over the wire, and its response.
-async fn exchange(server: SocketAddr, assertion: &str) -> Result<(), String> {
+/// Sends a request over a new connection, and prints it and the response.
+async fn exchange(server: SocketAddr, assertion: &str) -> Result {
     let request = request(server, assertion);
-    let response = send(server, &request).await.map_err(failed)?;
+    let response = send(server, &request).await.map_err(|error| format!("the demo failed: {error}"))?;
     print("> ", &request.replace(assertion, &shortened(assertion)));
     print("< ", &response);
     Ok(())
@@ -104,7 +55,7 @@ fn request(server: SocketAddr, assertion: &str) -> String {
     )
 }
 
-/// None of these values has a character that a form would have to encode: a colon and a slash may stand for themselves.
+/// No value has a character that needs escaping in a form; a colon and a slash do not.
 fn parameters(assertion: &str) -> [(&'static str, &str); 4] {
     [
         ("grant_type", "client_credentials"),
@@ -122,7 +73,7 @@ async fn send(server: SocketAddr, request: &str) -> std::io::Result<String> {
     Ok(response)
 }
 
-/// A terminal is a place where secrets are read over shoulders and copied into tickets.
+/// Terminals are read by others and copied into tickets, so the printed assertion is not a usable one.
 fn shortened(assertion: &str) -> String {
     let start: String = assertion.chars().take(16).collect();
     format!("{start}...")
@@ -138,8 +89,4 @@ fn curl(server: SocketAddr, assertion: &str) -> String {
     let parameters =
         parameters(assertion).into_iter().map(|(name, value)| format!(" --data-urlencode '{name}={value}'"));
     format!("curl -i http://{server}{TOKEN_PATH}{}", parameters.collect::<String>())
-}
-
-fn failed(error: impl Display) -> String {
-    format!("the demo failed: {error}")
 }

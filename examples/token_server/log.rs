@@ -1,0 +1,54 @@
+//! Lines on stderr: what the layer reports, and what is wrong with the configuration.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+
+use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
+
+/// Unlike `eprintln!`, this does not panic when stderr is closed: no request should fail because of its log line.
+pub(crate) fn log(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Describes an error in the configuration, after the flag that it comes from.
+pub(crate) fn about(flag: &str, error: &dyn Error) -> String {
+    format!("{flag}: {error}{}", cause(error, ": "))
+}
+
+pub(crate) fn log_event(event: &Event<'_>) {
+    match event {
+        Event::Accepted(identity) => {
+            let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
+            log(&format!("accepted {}, {}{lax}", identity.client_id(), identity.algorithm()));
+        }
+        Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
+        Event::Warning(warning) => log(&format!("warning: {warning}")),
+        Event::KeySet(event) => log(&describe_key_set(event)),
+        // The enum is non-exhaustive.
+        _ => {}
+    }
+}
+
+fn describe_key_set(event: &KeySetEvent<'_>) -> String {
+    let cause = match event.news() {
+        KeySetNews::Failed { error, .. } => cause(error, "; "),
+        _ => String::new(),
+    };
+    format!("key set of {:?} at {}: {event}{cause}", event.client_id(), event.url())
+}
+
+/// The response names the first fault. The log names all of them.
+fn describe(refused: &Refused<'_>) -> String {
+    let claimed = refused.claimed_client().map_or_else(|| "an unidentified client".to_owned(), |id| id.to_string());
+    let key = refused.key_id().map(|kid| format!(", kid {kid}")).unwrap_or_default();
+    let proven = if refused.rejection().is_proven() { "" } else { " (unproven)" };
+    let findings: Vec<_> = refused.findings().iter().map(ToString::to_string).collect();
+    match findings[..] {
+        [] => format!("{claimed}{key}{proven}: {}{}", refused.rejection(), cause(refused.rejection(), "; ")),
+        _ => format!("{claimed}{key}{proven}: {}", findings.join("; ")),
+    }
+}
+
+fn cause(error: &dyn Error, separator: &str) -> String {
+    error.source().map(|cause| format!("{separator}{cause}")).unwrap_or_default()
+}
