@@ -114,7 +114,7 @@ fn key_sets(args: &Args) -> std::result::Result<KeySetCache, ConfigError> {
         false => AddressGuard::default(),
     };
     // A container may have no roots of the platform.
-    let fetch = HyperFetch::with_platform_roots().or_else(|_| HyperFetch::with_webpki_roots())?;
+    let fetch = HyperFetch::with_platform_roots().unwrap_or_else(|_| HyperFetch::with_webpki_roots());
     let builder = KeySetCache::builder(fetch).guard(guard).events(log::log_event);
     let builder = if args.policy.name() == "smart" { builder.smart() } else { builder };
     Ok(builder.build()?)

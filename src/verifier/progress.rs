@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use super::signature::PendingIdentity;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
-use crate::jwks::Keys;
+use crate::jwks::KeysResult;
 use crate::port::BoxFuture;
 use crate::registry::{Client, Found};
 use crate::rejection::Rejection;
@@ -26,7 +26,7 @@ pub(crate) enum Progress {
 pub(super) struct PortAnswers {
     pub(super) client: Option<Found>,
     /// Keys that were fetched for this request. It does not ask for newer ones.
-    pub(super) keys: Option<Keys>,
+    pub(super) keys: Option<KeysResult>,
 }
 
 /// Why the steps end without an identity.
@@ -59,7 +59,7 @@ where
 /// A question that a port has not answered yet.
 pub(crate) enum Waiting {
     Client(BoxFuture<Found>),
-    Keys(Arc<Client>, BoxFuture<Keys>),
+    Keys(Arc<Client>, BoxFuture<KeysResult>),
     /// Whether there are newer keys than those by which the request is about to be refused.
     NewerKeys(Box<PendingRefusal>, BoxFuture<Option<Arc<KeySet>>>),
     Admission(Option<PendingIdentity>, BoxFuture<AdmitResult>),
@@ -75,7 +75,7 @@ pub(crate) struct PendingRefusal {
 /// What a port has answered, with what the verification needs to go on.
 pub(crate) enum PortAnswer {
     Client(Found),
-    Keys(Arc<Client>, Keys),
+    Keys(Arc<Client>, KeysResult),
     NewerKeys(PendingRefusal, Option<Arc<KeySet>>),
     Admission(PendingIdentity, AdmitResult),
 }

@@ -19,7 +19,7 @@ use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::KeySet;
-use crate::jwks::{Keys, KeysUnavailable};
+use crate::jwks::{KeysResult, KeysUnavailable};
 use crate::policy::Policy;
 use crate::port::{Answer, PortError};
 use crate::registry::{Client, Found};
@@ -48,7 +48,7 @@ impl Verifier {
         }
     }
 
-    fn run_with_keys(&self, request: &TokenRequest<'_>, client: Arc<Client>, keys: Keys) -> Progress {
+    fn run_with_keys(&self, request: &TokenRequest<'_>, client: Arc<Client>, keys: KeysResult) -> Progress {
         self.run(request, PortAnswers { client: Some(Ok(Some(client))), keys: Some(keys) })
     }
 
@@ -83,7 +83,7 @@ impl Verifier {
         plausible: PlausibleAssertion<'_>,
         client: &Arc<Client>,
         policy: PolicyIndex,
-        fetched: Option<Keys>,
+        fetched: Option<KeysResult>,
         now: UnixTime,
     ) -> Result<ClientIdentity, Stop> {
         // Client.
@@ -125,7 +125,12 @@ impl Verifier {
     }
 
     /// Returns the keys of a client that publishes them at a URL.
-    fn keys_of(&self, client: &Arc<Client>, fetched: Option<Keys>, now: UnixTime) -> Result<Option<Arc<KeySet>>, Stop> {
+    fn keys_of(
+        &self,
+        client: &Arc<Client>,
+        fetched: Option<KeysResult>,
+        now: UnixTime,
+    ) -> Result<Option<Arc<KeySet>>, Stop> {
         let Some(source) = client.key_source() else { return Ok(None) };
         match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
             Answer::Ready(keys) => Ok(Some(keys.map_err(no_keys)?)),
@@ -208,7 +213,7 @@ impl Verifier {
 
 fn no_keys(unavailable: KeysUnavailable) -> Rejection {
     let cause = PortError::new(unavailable.error().clone());
-    match unavailable.is_ours() {
+    match unavailable.is_server_fault() {
         true => Rejection::unavailable(ServerFault::KeySetFetch, cause),
         false => Rejection::because(ClientFault::KeySetUnavailable, cause),
     }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, Keys, Prefetched,
+    AddressGuard, FetchError, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult, Prefetched,
     UrlError,
 };
 use tower_client_assertion::port::{Answer, PortError};
@@ -118,24 +118,30 @@ fn at(secs: u64) -> UnixTime {
 }
 
 /// The `kid`s, or the error and who is at fault.
-fn said(keys: Keys) -> Result<Vec<String>, String> {
+fn said(keys: KeysResult) -> Result<Vec<String>, String> {
     let kids = |key: &tower_client_assertion::keys::VerificationKey| key.key_id().unwrap().to_owned();
     keys.map(|keys| keys.iter().map(kids).collect())
-        .map_err(|error| format!("{}{}", if error.is_ours() { "ours: " } else { "" }, error.error()))
+        .map_err(|error| format!("{}{}", if error.is_server_fault() { "ours: " } else { "" }, error.error()))
 }
 
 #[track_caller]
-fn assert_kids(keys: Keys, kids: &[&str]) {
+fn assert_kids(keys: KeysResult, kids: &[&str]) {
     assert_eq!(said(keys).unwrap(), kids);
 }
 
 /// The keys without any wait, as for requests while they are fresh.
 #[track_caller]
-fn at_once(source: &KeySource, now: UnixTime) -> Keys {
+fn at_once(source: &KeySource, now: UnixTime) -> KeysResult {
     match source.keys(now) {
         Answer::Ready(keys) => keys,
         Answer::Pending(_) => panic!("expected to have an answer at once"),
     }
+}
+
+/// How many sources are ready after a prefetch, and how many failed.
+async fn prefetched(cache: &KeySetCache) -> (usize, usize) {
+    let Prefetched { ready, failed, .. } = cache.prefetch(at(0)).await;
+    (ready, failed)
 }
 
 /// Runs all tasks that are ready.
@@ -470,7 +476,7 @@ async fn a_hanging_fetch_times_out_and_delays_no_other() {
     let started = tokio::time::Instant::now();
     assert_kids(quick.keys(at(0)).get().await, &["a"]);
     assert_eq!(started.elapsed(), Duration::ZERO);
-    assert_eq!(said(hanging.get().await).unwrap_err(), "the answer did not come in time");
+    assert_eq!(said(hanging.get().await).unwrap_err(), "the response was not complete in time");
     let taken = started.elapsed();
     assert!(taken >= Duration::from_secs(3) && taken < Duration::from_millis(3_100), "{taken:?}");
 }
@@ -551,7 +557,7 @@ async fn fetches_queue_and_a_long_queue_is_a_server_fault() {
     for answer in hanging {
         errors.push(said(answer.get().await).unwrap_err());
     }
-    let late = "the answer did not come in time";
+    let late = "the response was not complete in time";
     assert_eq!(errors, [late, late, "ours: too many key sets are being fetched"]);
     script.then_keys(&["c"]);
     assert_kids(source(&cache, "fifth").keys(at(3)).get().await, &["c"]);
@@ -577,7 +583,11 @@ async fn a_hanging_host_blocks_only_its_own_fetches() {
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
     for answer in slow {
-        assert_eq!(said(answer.get().await).unwrap_err(), "the answer did not come in time", "and it is not our fault");
+        assert_eq!(
+            said(answer.get().await).unwrap_err(),
+            "the response was not complete in time",
+            "and it is not our fault"
+        );
     }
 }
 
@@ -663,11 +673,11 @@ async fn waiters_of_an_invalidated_client_get_later_keys() {
 #[tokio::test]
 async fn our_network_is_blamed_after_several_silent_hosts() {
     let script = Script::default();
-    let cache = script.builder().our_fault_when_silent(NonZeroUsize::new(2).unwrap()).build().unwrap();
+    let cache = script.builder().blame_own_network_after(NonZeroUsize::new(2).unwrap()).build().unwrap();
     let at_host =
         |host: &str| cache.source("clinic-7", &JwksUrl::parse(&format!("https://{host}/keys")).unwrap()).unwrap();
     let silent = || Err(FetchError::Unreachable(PortError::new("no route")));
-    let blamed = |keys: Keys| keys.unwrap_err().is_ours();
+    let blamed = |keys: KeysResult| keys.unwrap_err().is_server_fault();
     script.then(silent());
     assert!(!blamed(at_host("a.example").keys(at(0)).get().await));
     script.then(silent());
@@ -689,7 +699,7 @@ async fn a_silent_host_is_the_clients_fault_by_default() {
     for host in ["a.example", "b.example", "c.example"] {
         script.then(Err(FetchError::Unreachable(PortError::new("no route"))));
         let source = cache.source("clinic-7", &JwksUrl::parse(&format!("https://{host}/")).unwrap()).unwrap();
-        assert!(!source.keys(at(0)).get().await.unwrap_err().is_ours());
+        assert!(!source.keys(at(0)).get().await.unwrap_err().is_server_fault());
     }
 }
 
@@ -754,7 +764,7 @@ async fn prefetching_fetches_missing_sets_a_few_at_a_time() {
     script.then_keys(&["a"]);
     assert_kids(sources[0].keys(at(0)).get().await, &["a"]);
     script.then_keys(&["a"]).then(status(500)).then_keys(&["a"]).then_keys(&["a"]);
-    assert_eq!(cache.prefetch(at(0)).await, Prefetched { ready: 4, failed: 1 });
+    assert_eq!(prefetched(&cache).await, (4, 1));
     assert_eq!(script.fetches(), 5);
     let states: Vec<_> = sources.iter().map(|source| source.state()).collect();
     assert_eq!(states.iter().filter(|state| state.last_error().is_some()).count(), 1);
@@ -768,7 +778,7 @@ async fn prefetching_does_not_time_out_in_its_own_queue() {
     };
     let cache = KeySetCache::builder(fetch).max_fetches(2).build().unwrap();
     let _sources: Vec<_> = (0..8).map(|index| source(&cache, &format!("client-{index}"))).collect();
-    assert_eq!(cache.prefetch(at(0)).await, Prefetched { ready: 8, failed: 0 });
+    assert_eq!(prefetched(&cache).await, (8, 0));
 }
 
 #[tokio::test]

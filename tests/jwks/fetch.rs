@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, FetcherError, HyperFetch, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, Keys,
+    AddressGuard, FetchError, FetcherError, HyperFetch, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult,
 };
 use tower_client_assertion::keys::KeySetError;
 
@@ -28,14 +28,14 @@ fn loopback() -> AddressGuard {
 }
 
 fn builder() -> KeySetCacheBuilder {
-    KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(loopback())
+    KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(loopback())
 }
 
 fn source(builder: KeySetCacheBuilder, url: &str) -> KeySource {
     builder.build().unwrap().source("clinic-7", &JwksUrl::parse(url).unwrap()).unwrap()
 }
 
-async fn fetched(reply: Reply) -> Keys {
+async fn fetched(reply: Reply) -> KeysResult {
     let server = KeyServer::start(reply).await;
     source(builder(), &server.url()).keys(at(0)).get().await
 }
@@ -44,7 +44,7 @@ async fn refused(reply: Reply) -> FetchError {
     fetched(reply).await.unwrap_err().error().clone()
 }
 
-fn kids(keys: Keys) -> Vec<String> {
+fn kids(keys: KeysResult) -> Vec<String> {
     keys.unwrap().iter().map(|key| key.key_id().unwrap().to_owned()).collect()
 }
 
@@ -112,11 +112,11 @@ async fn responses_that_are_not_key_sets_are_refused() {
         (Reply::status("500 Internal Server Error"), "the server answered with the status 500"),
         (Reply::status("204 No Content"), "the server answered with the status 204"),
         (Reply::status("404 Not Found"), "the server answered with the status 404"),
-        (Reply::json("<html>"), "the answer is not well-formed JSON of at most 16 levels"),
+        (Reply::json("<html>"), "the response is not well-formed JSON of at most 16 levels"),
         (Reply::json("{}"), "the JWK Set is not a JSON object with one array named keys"),
         (
             Reply::with_headers("content-type: text/html\r\n", b"{\"keys\":[]}"),
-            "the content type of the answer is not that of JSON",
+            "the content type of the response is not JSON",
         ),
         (Reply::Bytes(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()), "the server could not be reached"),
         (Reply::Bytes(Vec::new()), "the server could not be reached"),
@@ -217,14 +217,14 @@ async fn e42_loopback_is_refused_under_any_name() {
     let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), "::ffff:127.0.0.1".parse().unwrap()]) };
     for host in ["localhost", "clinic.example"] {
         let url = format!("http://{host}:{port}/keys");
-        let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(resolve);
+        let fetch = HyperFetch::with_webpki_roots().resolver(resolve);
         let guarded = KeySetCache::builder(fetch.clone()).guard(AddressGuard::default().allow_http());
         let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
         assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
-        assert!(!error.is_ours());
+        assert!(!error.is_server_fault());
         assert_eq!(server.connections(), 0);
     }
-    let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(resolve);
+    let fetch = HyperFetch::with_webpki_roots().resolver(resolve);
     let allowed = AddressGuard::default().allow_http().allow_host("clinic.example").unwrap();
     let source = source(KeySetCache::builder(fetch).guard(allowed), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
@@ -234,8 +234,7 @@ async fn e42_loopback_is_refused_under_any_name() {
 async fn e42_addresses_from_the_system_resolver_are_judged() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let url = format!("http://localhost:{}/keys", server.address.port());
-    let guarded =
-        KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(AddressGuard::default().allow_http());
+    let guarded = KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(AddressGuard::default().allow_http());
     let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
     assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
     assert_eq!(server.connections(), 0);
@@ -254,7 +253,7 @@ async fn e42_the_judged_address_is_the_one_connected_to() {
         async move { Ok(vec![IpAddr::V4(address)]) }
     };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
-    let fetch = HyperFetch::with_webpki_roots().unwrap().resolver(rebinding);
+    let fetch = HyperFetch::with_webpki_roots().resolver(rebinding);
     let source = source(KeySetCache::builder(fetch).guard(guard), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     assert_eq!(asked.load(Ordering::SeqCst), 1, "a name is looked up once for each fetch");
@@ -272,7 +271,7 @@ async fn e42_refused_addresses_are_skipped() {
     let other = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let resolve = |_: &str| async { Ok(vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]) };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
-    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap().resolver(resolve)).guard(guard);
+    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve)).guard(guard);
     let source = source(builder, &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     let accepted = tokio_test::task::spawn(other.accept()).poll().is_ready();
@@ -293,8 +292,7 @@ async fn unresolved_names_and_closed_ports_are_unreachable() {
         ("http://none.example/", "no such name"),
         (&closed, "refused"),
     ] {
-        let builder =
-            KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap().resolver(resolve)).guard(loopback());
+        let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve)).guard(loopback());
         let error = source(builder, url).keys(at(0)).get().await.unwrap_err();
         let FetchError::Unreachable(found) = error.error() else { panic!("{}", error.error()) };
         assert!(found.to_string().contains(cause), "{found}");
@@ -321,7 +319,7 @@ fn tls(name: &str) -> (Vec<u8>, TlsAcceptor) {
 }
 
 /// Fetches `https://clinic.example` from a server on loopback.
-async fn over_tls(port: u16, fetch: HyperFetch) -> Keys {
+async fn over_tls(port: u16, fetch: HyperFetch) -> KeysResult {
     let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) };
     let guard = AddressGuard::default().allow_range("127.0.0.1").unwrap();
     let builder = KeySetCache::builder(fetch.resolver(resolve)).guard(guard);
@@ -340,11 +338,11 @@ async fn the_tls_certificate_must_match_the_host() {
     for (server, fetch) in [
         (&misnamed, HyperFetch::with_roots([&*other_root]).unwrap()),
         (&server, HyperFetch::with_roots([&*other_root]).unwrap()),
-        (&server, HyperFetch::with_webpki_roots().unwrap()),
+        (&server, HyperFetch::with_webpki_roots()),
     ] {
         let error = over_tls(server.address.port(), fetch).await.unwrap_err();
         assert!(matches!(error.error(), FetchError::Tls(_)), "{}", error.error());
-        assert!(!error.is_ours());
+        assert!(!error.is_server_fault());
     }
     assert_eq!((server.fetches(), misnamed.fetches()), (1, 0), "no request is sent to whom it is not meant for");
 }

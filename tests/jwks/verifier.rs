@@ -31,7 +31,7 @@ fn loopback() -> AddressGuard {
 }
 
 fn cache_builder() -> KeySetCacheBuilder {
-    KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).guard(loopback())
+    KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(loopback())
 }
 
 fn cache() -> KeySetCache {
@@ -206,7 +206,7 @@ async fn err_09_an_unreachable_key_set_is_the_clients_fault() {
     for (reply, cause) in [
         (Reply::status("404 Not Found"), "the server answered with the status 404"),
         (Reply::status("500 Oops"), "the server answered with the status 500"),
-        (Reply::json("garbage"), "the answer is not well-formed JSON of at most 16 levels"),
+        (Reply::json("garbage"), "the response is not well-formed JSON of at most 16 levels"),
         (Reply::Bytes(Vec::new()), "the server could not be reached"),
     ] {
         let server = KeyServer::start(reply).await;
@@ -231,7 +231,7 @@ async fn a_broken_server_network_is_503_if_configured() {
     for configured in [false, true] {
         let builder = KeySetCache::builder(silent);
         let hosts = NonZeroUsize::new(2).unwrap();
-        let cache = if configured { builder.our_fault_when_silent(hosts) } else { builder }.build().unwrap();
+        let cache = if configured { builder.blame_own_network_after(hosts) } else { builder }.build().unwrap();
         let of_host = |id: &str, host: &str| client(id, &format!("https://{host}/"), &cache);
         let clients = [of_host(CLIENT, "a.example"), of_host("other", "b.example")];
         let registry = Arc::new(FixedRegistry::new(clients).unwrap());
@@ -407,8 +407,8 @@ async fn a_reload_keeps_the_keys_of_unchanged_clients() {
 #[test]
 fn invalid_jwks_uris_are_reported_by_member() {
     for (url, why) in [
-        (json!("https://me:secret@clinic.example/"), "it has a user name or a password; leave them out"),
-        (json!("https://clinic.example/#keys"), "it has a fragment; leave it out"),
+        (json!("https://me:secret@clinic.example/"), "it has a user name or a password; remove them"),
+        (json!("https://clinic.example/#keys"), "it has a fragment; remove it"),
         (json!("ftp://clinic.example/"), "its scheme is not https"),
         (json!("http://clinic.example/"), "its scheme is http, which is not allowed; use https"),
         (json!("clinic.example"), "it is not an absolute URL; write https://host/path"),
@@ -424,7 +424,7 @@ fn invalid_jwks_uris_are_reported_by_member() {
         (json!(7), "it is not a string"),
     ] {
         let file = TempFile::new(json!([{"client_id": "odd", "jwks_uri": url}]).to_string());
-        let cache = KeySetCache::builder(HyperFetch::with_webpki_roots().unwrap()).build().unwrap();
+        let cache = KeySetCache::builder(HyperFetch::with_webpki_roots()).build().unwrap();
         let registry = FileRegistry::load_with(file.path(), &cache).unwrap();
         let problem = &registry.problems()[0];
         assert_eq!(problem.to_string(), format!("client 0 (\"odd\"): jwks_uri: {why}"));

@@ -1,49 +1,60 @@
-//! Whether a source may be fetched, by what came of it before.
+//! Whether a source may be fetched, given how its earlier fetches ended.
 
-use tokio::sync::watch;
+use std::time::Duration;
 
 use super::fetched::DISORDER;
-use super::flight::Landed;
+use super::running::RunningFetch;
+use super::settings::Settings;
 use crate::clock::UnixTime;
 use crate::jwks::fetch::FetchError;
 
 #[derive(Default)]
 pub(super) struct Control {
-    /// The fetch that is under way.
-    pub(super) flight: Option<watch::Receiver<Option<Landed>>>,
-    /// Counts the invalidations: a fetch that began before one must not land after it.
+    pub(super) running: Option<RunningFetch>,
+    /// Counts the invalidations. A fetch that started before one must not record its result after it.
     pub(super) generation: u64,
     pub(super) last_attempt: Option<UnixTime>,
-    /// When newer keys were last fetched because some assertion did not fit those that were there.
+    /// The last fetch that an assertion caused because it did not fit fresh keys.
     pub(super) last_demand: Option<UnixTime>,
-    pub(super) paused_until: u64,
+    pub(super) paused_until: Option<UnixTime>,
     pub(super) failures: u32,
     pub(super) last_error: Option<FetchError>,
     pub(super) stale_reported: bool,
 }
 
 impl Control {
-    /// A clock that was moved back ends a pause: how much of it is left, nobody knows.
-    pub(super) fn is_paused(&self, now: u64) -> bool {
-        let pause = self.paused_until.saturating_sub(self.last_attempt.map_or(0, UnixTime::as_secs));
-        is_within(self.last_attempt, pause, now)
+    /// Setting the clock back ends a pause: the remaining time is unknown.
+    pub(super) fn is_paused(&self, now: UnixTime) -> bool {
+        match (self.last_attempt, self.paused_until) {
+            (Some(attempt), Some(until)) => is_within(attempt, until - attempt, now),
+            _ => false,
+        }
     }
 
-    pub(super) fn is_cooling_down(&self, cooldown: u64, now: u64) -> bool {
-        is_within(self.last_demand, cooldown, now)
+    pub(super) fn is_cooling_down(&self, cooldown: Duration, now: UnixTime) -> bool {
+        self.last_demand.is_some_and(|demand| is_within(demand, cooldown, now))
     }
 
-    /// All but the demand is forgotten: who can have a fetch succeed shall not be able to have another at once.
-    pub(super) fn succeed(&mut self) {
+    /// Resets everything that failures have left, but not `last_demand`: a successful fetch does not
+    /// end the cool-down.
+    pub(super) fn record_success(&mut self) {
         let Self { generation, last_attempt, last_demand, .. } = *self;
         *self = Self { generation, last_attempt, last_demand, ..Self::default() };
     }
 
-    pub(super) fn fail(&mut self, error: &FetchError, paused_until: u64) {
-        self.flight = None;
-        self.paused_until = paused_until;
+    /// Returns the pause before the next attempt.
+    pub(super) fn record_failure(&mut self, error: &FetchError, now: UnixTime, settings: &Settings) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let pause = match error {
+            // The client's server was not asked, so the next request may try again.
+            FetchError::Busy | FetchError::NoRuntime => Duration::ZERO,
+            _ => settings.pause(self.failures),
+        };
+        self.running = None;
+        self.paused_until = Some(now + pause);
         self.last_error = Some(error.clone());
         self.stale_reported = false;
+        pause
     }
 
     pub(super) fn invalidate(&mut self) {
@@ -51,8 +62,7 @@ impl Control {
     }
 }
 
-/// Whether `now` is within so many seconds after `then`.
-fn is_within(then: Option<UnixTime>, seconds: u64, now: u64) -> bool {
-    let then = then.map(UnixTime::as_secs);
-    then.is_some_and(|then| then <= now.saturating_add(DISORDER) && now < then.saturating_add(seconds))
+/// Whether `now` is less than `length` after `start`.
+fn is_within(start: UnixTime, length: Duration, now: UnixTime) -> bool {
+    start <= now + DISORDER && now < start + length
 }

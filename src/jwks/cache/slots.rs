@@ -1,4 +1,5 @@
-//! How many fetches are under way: in all, and at one host, so that one which hangs cannot take the turns of the others.
+//! Bounds on concurrent fetches: in total, and per host, so that a host that hangs cannot use up
+//! the slots of the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,8 +12,8 @@ use crate::jwks::fetch::FetchError;
 use crate::lock::lock;
 
 pub(super) struct Slots {
-    all: Semaphore,
-    at_host: usize,
+    total: Semaphore,
+    per_host: usize,
     hosts: Mutex<Hosts>,
 }
 
@@ -22,37 +23,37 @@ struct Hosts {
     prune_at: usize,
 }
 
-/// Leave to fetch.
+/// The permission for one fetch.
 pub(super) struct Slot<'s> {
     _at_host: OwnedSemaphorePermit,
-    _of_all: SemaphorePermit<'s>,
+    _in_total: SemaphorePermit<'s>,
 }
 
 impl Slots {
-    pub(super) fn new(all: usize, at_host: usize) -> Self {
-        let all = Semaphore::new(all.min(Semaphore::MAX_PERMITS));
-        Self { all, at_host: at_host.min(Semaphore::MAX_PERMITS), hosts: Mutex::default() }
+    pub(super) fn new(total: usize, per_host: usize) -> Self {
+        let total = Semaphore::new(total.min(Semaphore::MAX_PERMITS));
+        Self { total, per_host: per_host.min(Semaphore::MAX_PERMITS), hosts: Mutex::default() }
     }
 
-    /// Waits for a turn, first at the host: those who wait there keep no one else waiting. That there was none is the host's
-    /// fault, or else ours.
-    pub(super) async fn take(&self, host: &str, time: Duration) -> Result<Slot<'_>, FetchError> {
-        let at_host = self.at(host);
-        let mut is_at_host = false;
+    /// Waits for a slot, first at the host: a fetch that waits there holds no slot that another host
+    /// could use. Running out of time there is the host's fault; afterwards it is the server's.
+    pub(super) async fn acquire(&self, host: &str, time: Duration) -> Result<Slot<'_>, FetchError> {
+        let at_host = self.of_host(host);
+        let mut has_host_slot = false;
         let both = async {
             let at_host = at_host.acquire_owned().await;
-            is_at_host = true;
-            (at_host, self.all.acquire().await)
+            has_host_slot = true;
+            (at_host, self.total.acquire().await)
         };
         let taken = timeout(time, both).await;
         match taken {
-            Ok((Ok(_at_host), Ok(_of_all))) => Ok(Slot { _at_host, _of_all }),
-            _ if is_at_host => Err(FetchError::Busy),
+            Ok((Ok(_at_host), Ok(_in_total))) => Ok(Slot { _at_host, _in_total }),
+            _ if has_host_slot => Err(FetchError::Busy),
             _ => Err(FetchError::Timeout),
         }
     }
 
-    fn at(&self, host: &str) -> Arc<Semaphore> {
+    fn of_host(&self, host: &str) -> Arc<Semaphore> {
         let mut hosts = lock(&self.hosts);
         if let Some(slots) = hosts.slots.get(host) {
             return Arc::clone(slots);
@@ -61,7 +62,7 @@ impl Slots {
             hosts.slots.retain(|_, slots| Arc::strong_count(slots) > 1);
             hosts.prune_at = hosts.slots.len() * 2 + 64;
         }
-        let slots = Arc::new(Semaphore::new(self.at_host));
+        let slots = Arc::new(Semaphore::new(self.per_host));
         hosts.slots.insert(host.into(), Arc::clone(&slots));
         slots
     }

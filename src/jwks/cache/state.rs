@@ -1,13 +1,12 @@
-//! What is known of a source, for whoever runs the endpoint.
+//! What is known about a source, for operators.
 
 use std::sync::Arc;
 
 use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
-use crate::jwks::fetch::FetchError;
-use crate::jwks::fetch::JwksUrl;
+use crate::jwks::fetch::{FetchError, JwksUrl};
 
-/// What is known of a source, for whoever runs the endpoint.
+/// What is known about a [`KeySource`](crate::jwks::KeySource), for operators.
 #[derive(Clone, Debug)]
 pub struct SourceState {
     pub(super) client_id: Box<str>,
@@ -23,52 +22,54 @@ pub struct SourceState {
 }
 
 impl SourceState {
-    /// The client whose keys these are.
+    /// Returns the client whose keys these are.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// Where they are fetched from.
+    /// Returns the URL from which the keys are fetched.
     pub fn url(&self) -> &JwksUrl {
         &self.url
     }
 
-    /// The keys that were fetched last, fresh or not, each with its `kid`; and those that were skipped, each with the reason.
+    /// Returns the keys that were fetched last, fresh or stale. The set also lists the skipped keys,
+    /// each with the reason.
     pub fn keys(&self) -> Option<&KeySet> {
         self.keys.as_deref()
     }
 
-    /// When the fetch of these keys began.
+    /// Returns when the fetch of these keys started.
     pub fn fetched_at(&self) -> Option<UnixTime> {
         self.fetched_at
     }
 
-    /// From when on the keys are stale.
+    /// Returns when the keys become stale.
     pub fn fresh_until(&self) -> Option<UnixTime> {
         self.fresh_until
     }
 
-    /// From when on a request causes a fetch: ahead of time, or after a failure. `None` if the next one does.
+    /// Returns the time from which a request causes a fetch: ahead of staleness, or after the pause
+    /// that follows a failure. `None` if the next request does.
     pub fn next_refresh(&self) -> Option<UnixTime> {
         self.next_refresh
     }
 
-    /// When the last fetch began, whether it succeeded or not.
+    /// Returns when the last fetch started, whether or not it succeeded.
     pub fn last_attempt(&self) -> Option<UnixTime> {
         self.last_attempt
     }
 
-    /// Why the last fetch failed; `None` if it succeeded.
+    /// Returns why the last fetch failed, or `None` if it succeeded.
     pub fn last_error(&self) -> Option<&FetchError> {
         self.last_error.as_ref()
     }
 
-    /// How many fetches have failed in a row.
+    /// Returns how many fetches have failed in a row.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Whether a fetch is under way.
+    /// Returns whether a fetch is running.
     pub fn is_fetching(&self) -> bool {
         self.fetching
     }

@@ -1,60 +1,62 @@
-//! Why a key set could not be had, and whose fault that is.
+//! Why a fetch brought no key set, and who is at fault.
 
 use std::error::Error;
 use std::fmt;
 
-use super::guard::RefusedAddress;
+use super::address::RefusedAddress;
 use crate::jose::keys::KeySetError;
 use crate::port::PortError;
 
-/// Why a fetch brought no key set.
+/// The reason why a fetch brought no key set.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// Nobody answered: the name does not resolve, no connection came about, or it broke off.
+    /// There was no response: the name does not resolve, no connection was made, or it broke off.
     Unreachable(PortError),
-    /// The server could not prove with TLS to be the one that was asked for.
+    /// The TLS connection failed, for example because the certificate is not trusted.
     Tls(PortError),
-    /// The host has no address that may be connected to.
+    /// The host has no address that the [guard](crate::jwks::AddressGuard) allows.
     Address(RefusedAddress),
-    /// The answer was not complete in time.
+    /// The response was not complete in time.
     Timeout,
-    /// The status of the answer is not 200. Redirects are not followed.
+    /// The status of the response is not 200. Redirects are not followed.
     Status(u16),
-    /// The answer says that it is something other than JSON.
+    /// The content type of the response rules out JSON.
     ContentType,
-    /// The answer is compressed, which nobody has asked for.
+    /// The response is compressed, although the request did not allow that.
     ContentEncoding,
-    /// The answer is not JSON, has a member twice, or is nested deeper than 16 levels.
+    /// The response is not JSON, has a duplicate member, or is nested deeper than 16 levels.
     Malformed,
-    /// The answer is no JWK Set within the limits.
+    /// The response is not a JWK Set within the limits.
     KeySet(KeySetError),
-    /// As many fetches as are allowed at a time were under way, and there was no turn for this one. Our fault.
+    /// The maximum number of fetches was running, and none ended in time. The server's fault.
     Busy,
-    /// There is no Tokio runtime to fetch in. Our fault.
+    /// There is no Tokio runtime to fetch in. The server's fault.
     NoRuntime,
-    /// The fetch ended without a result: it panicked, or its runtime was shut down. Our fault.
+    /// The fetch ended without a result: it panicked, or its runtime was shut down. The server's
+    /// fault.
     Aborted,
 }
 
 impl FetchError {
-    /// Whether it is certainly our fault and not that of the client's server.
-    pub fn is_ours(&self) -> bool {
+    /// Returns whether the authorization server is certainly at fault, and not the host that serves
+    /// the key set.
+    pub fn is_server_fault(&self) -> bool {
         matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted)
     }
 
     /// Whether the client says that it has no keys any more (RFC 9110, sections 15.5.5 and 15.5.11).
-    pub(crate) fn revokes(&self) -> bool {
+    pub(in crate::jwks) fn revokes(&self) -> bool {
         matches!(self, Self::Status(404 | 410))
     }
 
-    /// Whether nothing came back, which may as well be the fault of our own network.
-    pub(crate) fn is_silence(&self) -> bool {
+    /// Whether nothing came back, so that the server's own network may be at fault as well.
+    pub(in crate::jwks) fn is_silence(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Timeout)
     }
 
     /// Whether the host was reached.
-    pub(crate) fn is_answer(&self) -> bool {
+    pub(in crate::jwks) fn is_response(&self) -> bool {
         matches!(self, Self::Status(_) | Self::ContentType | Self::ContentEncoding | Self::Malformed | Self::KeySet(_))
     }
 }
@@ -63,13 +65,13 @@ impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(_) => f.write_str("the server could not be reached"),
-            Self::Tls(_) => f.write_str("the server could not prove its name by TLS"),
+            Self::Tls(_) => f.write_str("the TLS connection to the server failed"),
             Self::Address(refused) => refused.fmt(f),
-            Self::Timeout => f.write_str("the answer did not come in time"),
+            Self::Timeout => f.write_str("the response was not complete in time"),
             Self::Status(status) => write!(f, "the server answered with the status {status}"),
-            Self::ContentType => f.write_str("the content type of the answer is not that of JSON"),
-            Self::ContentEncoding => f.write_str("the answer is compressed"),
-            Self::Malformed => f.write_str("the answer is not well-formed JSON of at most 16 levels"),
+            Self::ContentType => f.write_str("the content type of the response is not JSON"),
+            Self::ContentEncoding => f.write_str("the response is compressed"),
+            Self::Malformed => f.write_str("the response is not well-formed JSON of at most 16 levels"),
             Self::KeySet(error) => error.fmt(f),
             Self::Busy => f.write_str("too many key sets are being fetched"),
             Self::NoRuntime => f.write_str("there is no Tokio runtime to fetch the key set in"),
@@ -96,37 +98,5 @@ impl From<RefusedAddress> for FetchError {
 impl From<KeySetError> for FetchError {
     fn from(error: KeySetError) -> Self {
         Self::KeySet(error)
-    }
-}
-
-/// A source has no keys that may be used: none were ever fetched, or they are gone or too old.
-#[derive(Clone, Debug)]
-pub struct KeysUnavailable {
-    pub(crate) error: FetchError,
-    pub(crate) ours: bool,
-}
-
-impl KeysUnavailable {
-    /// How the last fetch failed.
-    pub fn error(&self) -> &FetchError {
-        &self.error
-    }
-
-    /// Whether it is our fault, so that the client is told to come again (503), and not the fault of the client, whose
-    /// server did not deliver.
-    pub fn is_ours(&self) -> bool {
-        self.ours
-    }
-}
-
-impl fmt::Display for KeysUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client's key set could not be retrieved")
-    }
-}
-
-impl Error for KeysUnavailable {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
     }
 }

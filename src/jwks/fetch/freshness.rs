@@ -1,57 +1,58 @@
-//! For how long an answer may be used, from its headers alone (RFC 9111, sections 4.2 and 5.2.2). No clock, and no state.
+//! How long a response may be used, by its headers alone (RFC 9111, sections 4.2 and 5.2.2).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName};
 
 use crate::clock::UnixTime;
 
-/// For how many seconds from `now` the sender lets its answer be used; `None` if it says nothing of that.
-pub(in crate::jwks) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
+/// How long from `now` the response may be used; `None` if its headers do not tell.
+pub(in crate::jwks) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     let lifetime = cache_control(headers).or_else(|| expires(headers, now))?;
     Some(lifetime.saturating_sub(age(headers)))
 }
 
-/// The shortest of the times that are named. Nobody is served from here but the client itself, and still `s-maxage` counts:
-/// SMART forbids to keep keys for longer than the client has said, and does not say where.
-fn cache_control(headers: &HeaderMap) -> Option<u64> {
+/// The shortest of the lifetimes that are given. `s-maxage` counts although this cache is not a
+/// shared one: SMART forbids keeping keys for longer than the client has announced, and does not
+/// name the directive.
+fn cache_control(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(directive).min()
 }
 
-fn directive(text: &str) -> Option<u64> {
+fn directive(text: &str) -> Option<Duration> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     match name.trim().to_ascii_lowercase().as_str() {
-        "no-store" | "no-cache" => Some(0),
-        "max-age" | "s-maxage" => Some(seconds(value.trim().trim_matches('"')).unwrap_or(0)),
+        "no-store" | "no-cache" => Some(Duration::ZERO),
+        // A value that is not a number makes the response stale (RFC 9111, section 4.2.1).
+        "max-age" | "s-maxage" => Some(seconds(value.trim().trim_matches('"')).unwrap_or_default()),
         _ => None,
     }
 }
 
-/// A number that is too large is as good as for ever (RFC 9111, section 1.2.2). What is no number makes the answer stale
-/// (section 4.2.1).
-fn seconds(text: &str) -> Option<u64> {
+/// A number that is too large counts as infinite (RFC 9111, section 1.2.2).
+fn seconds(text: &str) -> Option<Duration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(u64::MAX))
+    digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
-/// A date that cannot be read has passed (RFC 9111, section 5.3).
-fn expires(headers: &HeaderMap, now: UnixTime) -> Option<u64> {
+/// An unreadable date counts as past (RFC 9111, section 5.3).
+fn expires(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     headers.get(EXPIRES)?;
-    let from = date(headers, DATE).unwrap_or(now.as_secs());
-    Some(date(headers, EXPIRES).map_or(0, |until| until.saturating_sub(from)))
+    let from = date(headers, DATE).unwrap_or(now);
+    Some(date(headers, EXPIRES).map_or(Duration::ZERO, |until| until - from))
 }
 
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
-    let date: SystemTime = httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?;
-    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<UnixTime> {
+    UnixTime::try_from(httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?).ok()
 }
 
-/// How long the answer has lain in caches on its way here (RFC 9111, section 5.1); the longest, should there be several.
-fn age(headers: &HeaderMap) -> u64 {
+/// The time that the response has spent in caches on its way (RFC 9111, section 5.1); the longest if
+/// there are several.
+fn age(headers: &HeaderMap) -> Duration {
     let values = headers.get_all(AGE).iter().filter_map(|value| value.to_str().ok());
-    values.filter_map(|value| seconds(value.trim())).max().unwrap_or(0)
+    values.filter_map(|value| seconds(value.trim())).max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -60,18 +61,18 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-    /// The lifetime under headers written as `name: value` lines.
-    fn said(lines: &str) -> Option<u64> {
+    /// The lifetime in seconds by headers that are written as `name: value` lines.
+    fn announced(lines: &str) -> Option<u64> {
         let mut headers = HeaderMap::new();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(':').unwrap();
             headers.append(name.parse::<HeaderName>().unwrap(), value.trim().parse().unwrap());
         }
-        lifetime(&headers, NOW)
+        lifetime(&headers, NOW).map(|lifetime| lifetime.as_secs())
     }
 
     #[test]
-    fn cache_control_is_read_as_rfc_9111_says() {
+    fn cache_control_is_read_as_in_rfc_9111() {
         for (value, expected) in [
             ("max-age=600", Some(600)),
             ("MAX-AGE=600", Some(600)),
@@ -96,25 +97,25 @@ mod tests {
             ("x-max-age=600", None),
             ("", None),
         ] {
-            assert_eq!(said(&format!("cache-control: {value}")), expected, "{value}");
+            assert_eq!(announced(&format!("cache-control: {value}")), expected, "{value}");
         }
-        assert_eq!(said("cache-control: max-age=600\ncache-control: no-cache"), Some(0), "two lines are one list");
-        assert_eq!(said(""), None);
+        assert_eq!(announced("cache-control: max-age=600\ncache-control: no-cache"), Some(0), "two lines are one list");
+        assert_eq!(announced(""), None);
     }
 
     #[test]
-    fn age_is_taken_off() {
+    fn age_is_subtracted() {
         for (age, expected) in
             [("0", 600), ("1", 599), ("599", 1), ("600", 0), ("601", 0), ("99999999999999999999", 0), ("old", 600)]
         {
-            assert_eq!(said(&format!("cache-control: max-age=600\nage: {age}")), Some(expected), "{age}");
+            assert_eq!(announced(&format!("cache-control: max-age=600\nage: {age}")), Some(expected), "{age}");
         }
-        assert_eq!(said("cache-control: max-age=600\nage: 1\nage: 500"), Some(100));
-        assert_eq!(said("age: 100"), None);
+        assert_eq!(announced("cache-control: max-age=600\nage: 1\nage: 500"), Some(100));
+        assert_eq!(announced("age: 100"), None);
     }
 
     #[test]
-    fn expires_counts_from_date_and_only_where_cache_control_is_silent() {
+    fn expires_counts_from_date_unless_cache_control_is_given() {
         // NOW is Tue, 14 Nov 2023 22:13:20 GMT.
         let ten_past = "expires: Tue, 14 Nov 2023 22:23:20 GMT";
         for (lines, expected) in [
@@ -131,7 +132,7 @@ mod tests {
             ("expires: -1".to_owned(), Some(0)),
             ("expires: Tue, 14 Nov 1933 22:23:20 GMT".to_owned(), Some(0)),
         ] {
-            assert_eq!(said(&lines), expected, "{lines}");
+            assert_eq!(announced(&lines), expected, "{lines}");
         }
     }
 }

@@ -1,16 +1,33 @@
 //! The guarded fetch of one document.
+//!
+//! A URL and bounds go to a fetcher, which users can replace. Its response comes back, is checked
+//! against the bounds once more, and is read into keys. Nothing here is kept between two fetches:
+//! that is the job of the [cache](super::cache), which this room must not know.
 
-pub(super) mod answer;
-pub(super) mod error;
+mod address;
+mod config_error;
+#[cfg(feature = "jwks-client")]
+mod connector;
+mod error;
 pub(super) mod freshness;
 mod guard;
 #[cfg(feature = "jwks-client")]
 mod hyper;
+mod request;
+#[cfg(feature = "jwks-client")]
+mod resolve;
+pub(super) mod response;
 mod url;
 
-pub(in crate::jwks) use answer::collect;
-pub use error::{FetchError, KeysUnavailable};
-pub use guard::{AddressGuard, RefusedAddress};
+pub use address::RefusedAddress;
+pub use config_error::AddressError;
 #[cfg(feature = "jwks-client")]
-pub use hyper::{HyperFetch, Resolve};
+pub use config_error::FetcherError;
+pub use error::FetchError;
+pub use guard::AddressGuard;
+#[cfg(feature = "jwks-client")]
+pub use hyper::HyperFetch;
+pub use request::{JwksFetch, JwksRequest};
+#[cfg(feature = "jwks-client")]
+pub use resolve::Resolve;
 pub use url::{JwksUrl, UrlError};

@@ -3,11 +3,13 @@
 use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use http::Uri;
 
-use super::guard::RefusedAddress;
+use super::address::RefusedAddress;
+use crate::setting::debug_is_display;
 
 /// The URL of a client's key set: `jwks_uri` (RFC 7591, section 2). Cheap to clone.
 ///
@@ -17,7 +19,8 @@ use super::guard::RefusedAddress;
 /// let url = JwksUrl::parse("https://clinic.example/keys")?;
 /// assert_eq!(url.host(), "clinic.example");
 ///
-/// assert_eq!(JwksUrl::parse("https://me:secret@clinic.example/keys"), Err(UrlError::UserInfo));
+/// let with_user = JwksUrl::parse("https://me@clinic.example/keys");
+/// assert_eq!(with_user, Err(UrlError::UserInfo));
 /// # Ok::<(), UrlError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,20 +34,20 @@ struct Parts {
 }
 
 impl JwksUrl {
-    /// The longest URL: 2048 bytes.
+    /// The maximum length of a URL: 2048 bytes.
     pub const MAX_LEN: usize = 2048;
 
-    /// Reads an absolute `https` or `http` URL. Whether plain `http` is allowed is for the
-    /// [`AddressGuard`](super::AddressGuard) to say.
+    /// Parses an absolute `https` or `http` URL. The [`AddressGuard`](crate::jwks::AddressGuard) decides
+    /// later whether plain `http` is allowed.
     ///
     /// # Errors
     ///
-    /// It is no such URL, is too long, or has a user name, a password or a fragment.
+    /// The text is not such a URL, is too long, or has a user name, a password or a fragment.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.len() > Self::MAX_LEN {
             return Err(UrlError::TooLong);
         }
-        // The parser drops fragments without a word.
+        // The parser would drop a fragment silently.
         if text.contains('#') {
             return Err(UrlError::Fragment);
         }
@@ -64,28 +67,42 @@ impl JwksUrl {
         Ok(Self(Arc::new(Parts { text: text.into(), uri, host })))
     }
 
-    /// The URL as it was registered, byte for byte.
+    /// Returns the URL as it was registered, byte for byte.
     pub fn as_str(&self) -> &str {
         &self.0.text
     }
 
-    /// The URL, parsed.
+    /// Returns the parsed URL.
     pub fn uri(&self) -> &Uri {
         &self.0.uri
     }
 
-    /// Its host in lower case, without the brackets around an IPv6 address.
+    /// Returns the host in lower case, without the brackets around an IPv6 address.
     pub fn host(&self) -> &str {
         &self.0.host
     }
 
-    pub(crate) fn is_https(&self) -> bool {
+    pub(super) fn is_https(&self) -> bool {
         self.0.uri.scheme_str() == Some("https")
     }
 
-    /// The address that the host is, where it is no name.
-    pub(crate) fn address(&self) -> Option<IpAddr> {
+    /// Returns the host's address if the host is written as one.
+    pub(super) fn address(&self) -> Option<IpAddr> {
         self.0.host.parse().ok()
+    }
+}
+
+impl FromStr for JwksUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        Self::parse(text)
+    }
+}
+
+impl AsRef<str> for JwksUrl {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 
@@ -104,9 +121,9 @@ fn plain_host(host: &str) -> Option<Box<str>> {
     known.then(|| host.to_ascii_lowercase().into())
 }
 
-/// Letters, digits, hyphens and underscores between periods. A name that ends in a number is none: resolvers take `127.1`,
-/// `2130706433` and `0x7f.1` for addresses.
-pub(crate) fn is_host_name(host: &str) -> bool {
+/// Whether `host` consists of letters, digits, hyphens and underscores between periods, and does not
+/// end in a number: resolvers read `127.1`, `2130706433` and `0x7f.1` as addresses.
+pub(super) fn is_host_name(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
     let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
@@ -119,8 +136,8 @@ pub(crate) fn is_host_name(host: &str) -> bool {
     host.len() <= 253 && labels.clone().all(is_label) && labels.next_back().is_some_and(|last| !is_number(last))
 }
 
-/// Why a URL cannot be one of a key set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The reason why a text cannot be the URL of a key set.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UrlError {
     /// Not an absolute URL.
@@ -129,15 +146,16 @@ pub enum UrlError {
     TooLong,
     /// Neither `https` nor `http`.
     Scheme,
-    /// `http`, which nobody has allowed.
+    /// `http`, which the [`AddressGuard`](crate::jwks::AddressGuard) does not allow.
     PlainHttp,
-    /// A user name or a password, which would be sent to whoever answers.
+    /// A user name or a password, which would be sent to any server that answers.
     UserInfo,
-    /// A fragment, which is never sent, so that the URL says more than it does.
+    /// A fragment. It is never sent, so it can only be a mistake.
     Fragment,
-    /// No host, one that is neither a name nor an address in its usual form, or a port out of range.
+    /// No host, a host that is neither a name nor an address in its usual form, or a port out of
+    /// range.
     Host,
-    /// A host that is an address which may not be connected to.
+    /// A host that is written as an address that the [`AddressGuard`](crate::jwks::AddressGuard) refuses.
     Address(RefusedAddress),
 }
 
@@ -148,8 +166,8 @@ impl fmt::Display for UrlError {
             Self::TooLong => write!(f, "it is longer than {} bytes", JwksUrl::MAX_LEN),
             Self::Scheme => f.write_str("its scheme is not https"),
             Self::PlainHttp => f.write_str("its scheme is http, which is not allowed; use https"),
-            Self::UserInfo => f.write_str("it has a user name or a password; leave them out"),
-            Self::Fragment => f.write_str("it has a fragment; leave it out"),
+            Self::UserInfo => f.write_str("it has a user name or a password; remove them"),
+            Self::Fragment => f.write_str("it has a fragment; remove it"),
             Self::Host => f.write_str("its host is neither a name nor a plain address, or its port is out of range"),
             Self::Address(refused) => write!(f, "{refused}; allow the host or its range if it is one of yours"),
         }
@@ -157,3 +175,5 @@ impl fmt::Display for UrlError {
 }
 
 impl Error for UrlError {}
+
+debug_is_display!(UrlError);

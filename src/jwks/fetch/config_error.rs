@@ -1,12 +1,11 @@
-//! What can be wrong with the configuration of key sets by URL.
+//! What can be wrong with the configuration of fetching.
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
-use crate::setting::{SettingError, debug_is_display};
+use crate::setting::debug_is_display;
 
-/// A host or a range that an [`AddressGuard`](super::AddressGuard) cannot allow.
+/// The reason why an [`AddressGuard`](crate::jwks::AddressGuard) does not accept a host or a range.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressError {
@@ -43,7 +42,7 @@ impl Error for AddressError {}
 
 debug_is_display!(AddressError);
 
-/// Root certificates that a [`HyperFetch`](super::HyperFetch) cannot use.
+/// The reason why a [`HyperFetch`](crate::jwks::HyperFetch) does not accept its root certificates.
 #[cfg(feature = "jwks-client")]
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,15 +53,9 @@ pub enum FetcherError {
         /// Why there is none.
         why: String,
     },
-    /// A root certificate is not one.
+    /// A root certificate is not valid.
     #[non_exhaustive]
     InvalidRootCertificate {
-        /// What rustls reported.
-        why: String,
-    },
-    /// The TLS client cannot be configured.
-    #[non_exhaustive]
-    Tls {
         /// What rustls reported.
         why: String,
     },
@@ -80,7 +73,6 @@ impl fmt::Display for FetcherError {
             Self::InvalidRootCertificate { why } => {
                 write!(f, "root certificates: one is not valid ({why}); give each as one certificate in DER")
             }
-            Self::Tls { why } => write!(f, "TLS: the client cannot be configured ({why})"),
         }
     }
 }
@@ -90,41 +82,3 @@ impl Error for FetcherError {}
 
 #[cfg(feature = "jwks-client")]
 debug_is_display!(FetcherError);
-
-/// Settings with which a [`KeySetCache`](super::KeySetCache) does not build.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeySetCacheError {
-    /// A setting has a value that it cannot have.
-    Setting(SettingError),
-    /// The longest freshness is shorter than the shortest.
-    #[non_exhaustive]
-    FreshnessReversed {
-        /// The shortest freshness.
-        shortest: Duration,
-        /// The longest freshness.
-        longest: Duration,
-    },
-}
-
-impl fmt::Display for KeySetCacheError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setting(error) => error.fmt(f),
-            Self::FreshnessReversed { shortest, longest } => write!(
-                f,
-                "fresh_between: the longest freshness, {longest:?}, is shorter than the shortest, {shortest:?}; swap them"
-            ),
-        }
-    }
-}
-
-impl Error for KeySetCacheError {}
-
-impl From<SettingError> for KeySetCacheError {
-    fn from(error: SettingError) -> Self {
-        Self::Setting(error)
-    }
-}
-
-debug_is_display!(KeySetCacheError);

@@ -1,4 +1,4 @@
-//! The answer to a fetch, read: within its limits, and into keys.
+//! Reads the response to a fetch: within its limits, and into keys.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,11 +13,11 @@ use crate::jose::json::{self, Visit};
 use crate::jose::keys::{KeySet, KeySetError};
 use crate::port::PortError;
 
-/// What is more deeply nested is no JWK Set: the deepest member of one, `x5c`, is at the fourth level.
+/// A JWK Set needs four levels: its deepest member is `x5c`. Deeper documents are refused unread.
 const MAX_DEPTH: usize = 16;
 
-/// Reads a body, counting as it comes. Headers that rule the body out are judged before.
-pub(in crate::jwks) async fn collect<B>(response: Response<B>, limit: usize) -> Result<Response<Bytes>, FetchError>
+/// Reads a body of at most `limit` bytes. A status or header that rules it out is judged first.
+pub(super) async fn collect<B>(response: Response<B>, limit: usize) -> Result<Response<Bytes>, FetchError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -37,7 +37,7 @@ where
             return Err(too_long);
         }
         read.extend_from_slice(&data);
-        // A body that always has another empty frame must not keep the timeout from its turn.
+        // An endless supply of empty frames must not keep the task from being timed out.
         if data.is_empty() {
             tokio::task::yield_now().await;
         }
@@ -45,7 +45,7 @@ where
     Ok(Response::from_parts(head, read.freeze()))
 }
 
-/// Judges the whole answer once more, whoever has fetched it.
+/// Reads the keys of a response. Every limit is checked again, since users can write the fetcher.
 pub(in crate::jwks) fn parse(
     response: &Response<Bytes>,
     max_bytes: usize,
@@ -75,7 +75,8 @@ fn judge_head(status: StatusCode, headers: &HeaderMap) -> Result<(), FetchError>
     }
 }
 
-/// JSON by any name, and what servers say of files of which they know nothing. Somebody's error page is neither.
+/// Accepts JSON under any name, and the types that servers give to files they do not know. An HTML
+/// error page has neither.
 fn may_be_json(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let json = ["application/json", "text/json", "application/octet-stream", "binary/octet-stream", "text/plain", ""];

@@ -1,0 +1,86 @@
+//! A running fetch, and the requests that wait for it.
+
+use std::future::Future;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::fetched::FetchedKeys;
+use super::outcome::FetchOutcome;
+use crate::jwks::fetch::FetchError;
+
+/// What a [`FetchTask`] fetches, and where it records the result.
+pub(super) trait FetchJob: Send + Sync + 'static {
+    fn fetch(&self) -> impl Future<Output = Result<FetchedKeys, FetchError>> + Send;
+
+    fn record(self, result: Result<FetchedKeys, FetchError>) -> FetchOutcome;
+}
+
+/// A fetch that others can wait for. Dropping it does not end the fetch.
+#[derive(Clone)]
+pub(super) struct RunningFetch(watch::Receiver<Option<FetchOutcome>>);
+
+impl RunningFetch {
+    pub(super) async fn outcome(mut self) -> FetchOutcome {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(FetchOutcome::Failed),
+            // Cannot happen: a task sends its outcome before it drops the sender.
+            Err(_) => FetchOutcome::Failed,
+        }
+    }
+}
+
+/// The task of one fetch. It always records a result, even if it panics or is dropped.
+#[must_use = "a task runs once it is spawned"]
+pub(super) struct FetchTask<J: FetchJob>(Option<Started<J>>);
+
+struct Started<J> {
+    job: J,
+    sender: watch::Sender<Option<FetchOutcome>>,
+}
+
+impl<J: FetchJob> FetchTask<J> {
+    pub(super) fn new(job: J) -> (RunningFetch, Self) {
+        let (sender, receiver) = watch::channel(None);
+        (RunningFetch(receiver), Self(Some(Started { job, sender })))
+    }
+
+    /// Call this without holding a lock: a runtime that is shutting down drops the task right here,
+    /// and dropping it records a failure.
+    pub(super) fn spawn(self) {
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(self.run())),
+            Err(_) => self.finish(Err(FetchError::NoRuntime)),
+        }
+    }
+
+    async fn run(self) {
+        let result = match &self.0 {
+            Some(started) => started.job.fetch().await,
+            None => return,
+        };
+        self.finish(result);
+    }
+
+    fn finish(mut self, result: Result<FetchedKeys, FetchError>) {
+        if let Some(started) = self.0.take() {
+            started.finish(result);
+        }
+    }
+}
+
+impl<J: FetchJob> Drop for FetchTask<J> {
+    fn drop(&mut self) {
+        if let Some(started) = self.0.take() {
+            started.finish(Err(FetchError::Aborted));
+        }
+    }
+}
+
+impl<J: FetchJob> Started<J> {
+    fn finish(self, result: Result<FetchedKeys, FetchError>) {
+        let outcome = self.job.record(result);
+        // An error only means that no request waits any more.
+        let _ = self.sender.send(Some(outcome));
+    }
+}

@@ -1,0 +1,85 @@
+//! What all sources of a cache share: the fetcher, the settings, the bounds, and the suspicion that
+//! the server's own network is down.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use tokio::time::timeout;
+
+use super::fetched::FetchedKeys;
+use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
+use super::record::SourceRecord;
+use super::settings::Settings;
+use super::slots::Slots;
+use super::table::Table;
+use crate::clock::UnixTime;
+use crate::jwks::fetch::{FetchError, JwksFetch, JwksRequest, JwksUrl, freshness, response};
+use crate::lock::lock;
+
+pub(super) struct Shared {
+    fetch: Box<dyn JwksFetch>,
+    observer: Option<Box<dyn KeySetObserver>>,
+    pub(super) settings: Settings,
+    pub(super) table: Mutex<Table>,
+    slots: Slots,
+    /// The hosts that have not responded since any host last did.
+    silent: Mutex<HashSet<Box<str>>>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        fetch: Box<dyn JwksFetch>,
+        observer: Option<Box<dyn KeySetObserver>>,
+        settings: Settings,
+    ) -> Self {
+        let slots = Slots::new(settings.max_fetches, settings.max_fetches_per_host);
+        let (table, silent) = (Mutex::default(), Mutex::default());
+        Self { fetch, observer, settings, table, slots, silent }
+    }
+
+    /// Performs one fetch, from the wait for a slot to the parsed keys.
+    pub(super) async fn fetch(&self, url: &JwksUrl, now: UnixTime) -> Result<FetchedKeys, FetchError> {
+        let fetched = self.attempt(url, now).await;
+        let mut silent = lock(&self.silent);
+        match &fetched {
+            Err(error) if error.is_silence() => {
+                if silent.len() < self.settings.silent_hosts.map_or(0, usize::from) {
+                    silent.insert(url.host().into());
+                }
+            }
+            Ok(_) => silent.clear(),
+            Err(error) if error.is_response() => silent.clear(),
+            Err(_) => {}
+        }
+        fetched
+    }
+
+    async fn attempt(&self, url: &JwksUrl, now: UnixTime) -> Result<FetchedKeys, FetchError> {
+        let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
+        let request = JwksRequest::new(url.clone(), max_bytes, Arc::clone(&self.settings.guard));
+        let _slot = self.slots.acquire(url.host(), time).await?;
+        let response = timeout(time, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
+        let keys = response::parse(&response, max_bytes, max_keys)?;
+        let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));
+        Ok(FetchedKeys::new(keys, response.body().len(), now, fresh_for))
+    }
+
+    /// Whether the silence of a host counts as a fault of the server's own network.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.settings.silent_hosts.is_some_and(|hosts| lock(&self.silent).len() >= hosts.get())
+    }
+
+    pub(super) fn keep(&self, record: &Arc<SourceRecord>, weight: usize) {
+        lock(&self.table).keep(record, weight, self.settings.max_sets, self.settings.max_memory);
+    }
+
+    pub(super) fn remove(&self, record: &Arc<SourceRecord>) {
+        lock(&self.table).remove(record);
+    }
+
+    pub(super) fn report(&self, record: &SourceRecord, news: KeySetNews<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.observe(KeySetEvent::new(record.client_id(), record.url().as_str(), news));
+        }
+    }
+}
