@@ -237,6 +237,7 @@ pub mod replay;
 mod config;
 mod endpoint;
 mod lock;
+mod name;
 pub mod rejection;
 mod setting;
 mod text;
@@ -245,7 +246,7 @@ pub mod manual;
 
 pub use config::ConfigError;
 pub use endpoint::Endpoint;
-pub use identity::{AuthMethod, ClientId, ClientIdentity, VerifiedClaims};
+pub use identity::{AuthMethod, ClientId, ClientIdentity, InvalidClientId, VerifiedClaims};
 pub use jose::{keys, secret};
 pub use layer::{
     BodyMode, BufferedBody, ClientAssertion, ClientAssertionLayer, PreservedBodies, RebuiltBodies, RequestBody,

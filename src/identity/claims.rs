@@ -1,6 +1,6 @@
-//! The claims of an assertion, once they are proven: typed where we know them, as JSON where we do not.
+//! The claims of a verified assertion: typed if this crate knows them, as JSON otherwise.
 //!
-//! An ordinary assertion has nothing here that would need memory of its own. Only claims that we do not know do.
+//! The claims of an ordinary assertion need no allocation. Only unknown claims and a long `jti` do.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::jose::digest::sha256;
 
 /// The claims of a verified assertion. Its `iss` and `sub` are the [client's id](crate::ClientIdentity::client_id).
 ///
-/// A claim is the client's own word: that it said so is proven, and nothing else.
+/// A claim is the client's own statement. It is proven that the client made it, and nothing more.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedClaims {
     pub(crate) audience: Arc<str>,
@@ -20,18 +20,18 @@ pub struct VerifiedClaims {
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) not_before: Option<UnixTime>,
     pub(crate) expires_at: Option<UnixTime>,
-    /// All of them, where there are others than these.
+    /// The text of all claims, if there are others than these.
     pub(crate) with_others: Option<Arc<str>>,
 }
 
 impl VerifiedClaims {
-    /// The value of `aud`, or the first of several: the issuer or one of the configured URLs.
+    /// Returns the value of `aud`, or the first of several: the issuer or one of the configured URLs.
     pub fn audience(&self) -> &str {
         &self.audience
     }
 
-    /// SHA-256 of the `jti`, if there is one: the same for the same assertion on every node, and of no use to whoever reads
-    /// it in a log.
+    /// Returns the SHA-256 hash of the `jti`, if there is one. It is the same on every node, and safe to log:
+    /// it is of no use for a replay.
     pub fn jti_hash(&self) -> Option<[u8; 32]> {
         self.jti.as_ref().map(|jti| sha256(jti.as_bytes()))
     }
@@ -40,27 +40,28 @@ impl VerifiedClaims {
         self.jti.as_ref().is_some_and(|own| own.as_bytes() == jti.as_bytes())
     }
 
-    /// `iat`, in whole seconds, rounded down.
+    /// Returns `iat`, in whole seconds, rounded down.
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.issued_at
     }
 
-    /// `nbf`, in whole seconds, rounded down.
+    /// Returns `nbf`, in whole seconds, rounded down.
     pub fn not_before(&self) -> Option<UnixTime> {
         self.not_before
     }
 
-    /// `exp`, in whole seconds, rounded down. Clock skew is not in it, as it is in
-    /// [`valid_until`](crate::ClientIdentity::valid_until).
+    /// Returns `exp`, in whole seconds, rounded down. Unlike
+    /// [`valid_until`](crate::ClientIdentity::valid_until), it does not include the clock skew.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.expires_at
     }
 
-    /// The claims besides `iss`, `sub`, `aud`, `jti`, `iat`, `nbf` and `exp`, as JSON. They are parsed at each call.
+    /// Returns all claims other than `iss`, `sub`, `aud`, `jti`, `iat`, `nbf` and `exp`, as JSON. Each call
+    /// parses them.
     ///
     /// # Errors
     ///
-    /// One of them is a number that `serde_json` cannot hold, such as `1e400`.
+    /// A claim has a number that `serde_json` cannot represent, such as `1e400`.
     pub fn others(&self) -> serde_json::Result<Map<String, Value>> {
         let text = self.with_others.as_deref().unwrap_or("{}");
         let mut claims: Map<String, Value> = serde_json::from_str(text)?;
@@ -69,7 +70,7 @@ impl VerifiedClaims {
     }
 }
 
-/// The `jti` itself is not printed, nor are claims that we do not know.
+/// Shows neither the `jti` nor unknown claims.
 impl fmt::Debug for VerifiedClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("VerifiedClaims");
@@ -78,7 +79,7 @@ impl fmt::Debug for VerifiedClaims {
     }
 }
 
-/// A `jti`, in place if it is as short as nearly all are.
+/// A `jti`, stored inline unless it is unusually long.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Jti {
     Short { len: u8, bytes: [u8; Self::SHORT] },
@@ -86,14 +87,14 @@ pub(crate) enum Jti {
 }
 
 impl Jti {
-    /// Room for a UUID, or for 256 bits in base64url.
+    /// Enough for a UUID, or for 256 bits in base64url.
     const SHORT: usize = 46;
 
     pub(crate) fn new(jti: &str) -> Self {
         let mut bytes = [0; Self::SHORT];
         match (bytes.get_mut(..jti.len()), u8::try_from(jti.len())) {
-            (Some(room), Ok(len)) => {
-                room.copy_from_slice(jti.as_bytes());
+            (Some(place), Ok(len)) => {
+                place.copy_from_slice(jti.as_bytes());
                 Self::Short { len, bytes }
             }
             _ => Self::Long(Arc::from(jti)),

@@ -1,78 +1,35 @@
 //! Who the client was proven to be.
+//!
+//! The verifier puts a verified assertion in, and a handler takes a [`ClientIdentity`] out. This room
+//! knows algorithms and times. It must not know policies, registries or HTTP.
 
 pub(crate) mod claims;
+mod client_id;
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::KeyId;
-use crate::text::is_printable_ascii;
+use crate::name::Name;
 
 pub use claims::VerifiedClaims;
+pub use client_id::{ClientId, InvalidClientId};
 
-/// The identifier of a client (RFC 6749, section 2.2): printable ASCII (appendix A.1), not empty. Cheap to clone.
-///
-/// Identifiers are compared byte for byte, without any normalisation.
-///
-/// ```
-/// use tower_client_assertion::ClientId;
-///
-/// assert_eq!(ClientId::new("clinic-7").unwrap().as_str(), "clinic-7");
-/// assert!(ClientId::new("").is_none());
-/// assert!(ClientId::new("clinic\n7").is_none());
-/// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(Arc<str>);
-
-impl ClientId {
-    /// The identifier `id`, or `None` if it is empty or has a character outside `%x20-7E`.
-    pub fn new(id: &str) -> Option<Self> {
-        Self::is_valid(id).then(|| Self(Arc::from(id)))
-    }
-
-    pub(crate) fn is_valid(id: &str) -> bool {
-        !id.is_empty() && is_printable_ascii(id)
-    }
-
-    /// The identifier as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for ClientId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How a client authenticated (RFC 7591, section 2, `token_endpoint_auth_method`).
+/// How a client authenticated (RFC 7591, section 2, `token_endpoint_auth_method`). Displays as the
+/// registered name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthMethod {
-    /// With a private key, of which it registered the public half.
+    /// With a private key. The client registered its public key.
     PrivateKeyJwt,
-    /// With a secret that it shares with us.
+    /// With a secret that the client shares with the server.
     ClientSecretJwt,
 }
 
 impl AuthMethod {
-    /// The registered name.
+    /// Returns the registered name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PrivateKeyJwt => "private_key_jwt",
@@ -91,70 +48,87 @@ impl fmt::Display for AuthMethod {
     }
 }
 
-/// The verified identity of the client that sent a request, and what else its assertion proved.
+/// The verified identity of the client that sent a request, and what its assertion proved.
 ///
-/// Only a [`Verifier`](crate::Verifier) makes one, after the signature was checked and the assertion was recorded as spent.
-/// The layer puts it into the request's extensions; a handler that finds one there may rely on it. Cheap to clone.
+/// Only a [`Verifier`](crate::Verifier) creates one, after it has checked the signature and recorded the
+/// assertion as spent. The layer puts it into the extensions of the request, where a handler can rely on
+/// it. Cheap to clone.
+///
+/// ```
+/// use tower_client_assertion::ClientIdentity;
+///
+/// fn greeting(request: &http::Request<()>) -> String {
+///     match request.extensions().get::<ClientIdentity>() {
+///         Some(client) => format!("hello {}, by {}", client.client_id(), client.method()),
+///         None => "hello stranger".to_owned(),
+///     }
+/// }
+/// # assert_eq!(greeting(&http::Request::new(())), "hello stranger");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientIdentity {
     pub(crate) client_id: ClientId,
     pub(crate) algorithm: Algorithm,
     pub(crate) key: Option<Arc<KeyId>>,
-    pub(crate) policy: &'static str,
+    pub(crate) policy: Name,
     pub(crate) lax_audience: bool,
     pub(crate) valid_until: UnixTime,
     pub(crate) claims: VerifiedClaims,
 }
 
 impl ClientIdentity {
-    /// The client: the `iss` and `sub` of its assertion, and the id under which it is registered.
+    /// Returns the id of the client: the `iss` and `sub` of its assertion, and the id that it is
+    /// registered under.
     ///
-    /// An authorization server that also has users must keep client identifiers apart from user identifiers, lest one pass
-    /// for the other (RFC 9700, section 4.15).
+    /// An authorization server that also has users must keep client identifiers apart from user
+    /// identifiers, so that a client cannot pass for a user (RFC 9700, section 4.15).
     pub fn client_id(&self) -> &ClientId {
         &self.client_id
     }
 
-    /// How it authenticated.
+    /// Returns how the client authenticated.
     pub fn method(&self) -> AuthMethod {
         AuthMethod::of(self.algorithm)
     }
 
-    /// The algorithm of the signature that was verified.
+    /// Returns the algorithm of the verified signature.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The `kid` of the key that verified the signature, if there was a key and it has one.
+    /// Returns the `kid` of the key that verified the signature. It is `None` for a secret and for a key
+    /// without `kid`.
     pub fn key_id(&self) -> Option<&str> {
         self.key.as_ref()?.kid.as_deref()
     }
 
-    /// The JWK thumbprint of the key that verified the signature, with SHA-256 (RFC 7638, section 3); `None` for a secret.
-    /// Encode it as base64url to bind a token to the key.
+    /// Returns the JWK thumbprint, with SHA-256 (RFC 7638, section 3), of the key that verified the
+    /// signature. It is `None` for a secret. Encode it as base64url to bind a token to the key.
     pub fn key_thumbprint(&self) -> Option<[u8; 32]> {
         self.key.as_ref().map(|key| key.thumbprint)
     }
 
-    /// The name of the [policy](crate::Policy::name) that accepted the assertion.
-    pub fn policy(&self) -> &'static str {
-        self.policy
+    /// Returns the [name](crate::Policy::name) of the policy that accepted the assertion.
+    pub fn policy(&self) -> &str {
+        &self.policy
     }
 
-    /// Whether the assertion was accepted only because its policy lets more pass than the issuer as the sole value, as RFC 7523
-    /// has it since 2026. When no client needs that any more, the policy can be tightened to
-    /// [`sole_issuer`](crate::Policy::sole_issuer). Never where the profile itself has
-    /// nothing but [URLs](crate::policy::AudienceRule::Urls), as Redox's and SMART's.
+    /// Returns whether the assertion was accepted only because its policy accepts more in `aud` than the
+    /// issuer as the sole value, which RFC 10070 requires.
+    ///
+    /// Once no client depends on this any more, tighten the policy with
+    /// [`sole_issuer`](crate::Policy::sole_issuer). It is always `false` under profiles that accept nothing
+    /// but [URLs](crate::policy::AudienceRule::Urls), such as those of Redox and SMART.
     pub fn has_lax_audience(&self) -> bool {
         self.lax_audience
     }
 
-    /// From this moment on the assertion cannot be accepted any more, clock skew included.
+    /// Returns the time from which on the assertion cannot be accepted any more, clock skew included.
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
     }
 
-    /// The claims of the assertion.
+    /// Returns the claims of the assertion.
     pub fn claims(&self) -> &VerifiedClaims {
         &self.claims
     }

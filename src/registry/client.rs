@@ -98,7 +98,7 @@ impl Client {
     }
 
     fn of(id: &str, credential: Credential) -> Result<Self, ClientError> {
-        let id = ClientId::new(id).ok_or_else(|| ClientError::InvalidId { client_id: id.to_owned() })?;
+        let id = ClientId::new(id)?;
         Ok(Self::with(id, credential))
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::identity::InvalidClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jwks::UrlError;
 use crate::setting::debug_is_display;
@@ -54,6 +55,12 @@ pub enum ClientError {
         /// What is wrong with the URL.
         error: UrlError,
     },
+}
+
+impl From<InvalidClientId> for ClientError {
+    fn from(invalid: InvalidClientId) -> Self {
+        Self::InvalidId { client_id: invalid.client_id().to_owned() }
+    }
 }
 
 impl fmt::Display for ClientError {

@@ -243,7 +243,7 @@ impl Loaded {
             Ok(id) => id,
             Err(fault) => return self.problems.push(problem(None, fault)),
         };
-        let Some(client_id) = ClientId::new(&id) else {
+        let Ok(client_id) = ClientId::new(&id) else {
             let why = "it is empty or not printable ASCII (RFC 6749, appendix A.1)".to_owned();
             return self.problems.push(problem(Some(id), ("client_id", why)));
         };

@@ -59,14 +59,18 @@ fn jwt(client: &str) -> Jwt {
 }
 
 /// The policy that accepted it and whether the audience was lax, or the fault.
-type Outcome = Result<(&'static str, bool), RejectionKind>;
+type Outcome = Result<(String, bool), RejectionKind>;
 
 fn outcome(verifier: &Verifier, signer: &Signer, jwt: &Jwt) -> Outcome {
     let jwt = jwt.clone().header("alg", signer.alg).header("kid", signer.kid);
     let outcome = verify(verifier, &form(&jwt.signed_by(signer)));
     outcome
-        .map(|identity| (identity.policy(), identity.has_lax_audience()))
+        .map(|identity| (identity.policy().to_owned(), identity.has_lax_audience()))
         .map_err(|rejection| rejection.kind().clone())
+}
+
+fn accepted(policy: &str, lax_audience: bool) -> Outcome {
+    Ok((policy.to_owned(), lax_audience))
 }
 
 fn claim(claim: Claim, fault: ClaimFault) -> Outcome {
@@ -78,9 +82,9 @@ fn each_client_is_judged_by_its_own_policy() {
     use ClaimFault::{Future, Missing, Unexpected};
     type Row = (&'static str, fn(Jwt) -> Jwt, [Outcome; 3]);
     let not_allowed = || Err(RejectionKind::Client(ClientFault::AlgorithmNotAllowed));
-    let strict = || Ok(("rfc7523", false));
-    let legacy = |lax| Ok(("legacy", lax));
-    let secret = || Ok(("secret", false));
+    let strict = || accepted("rfc7523", false);
+    let legacy = |lax| accepted("legacy", lax);
+    let secret = || accepted("secret", false);
     // What is sent; the outcome for the strict client, the legacy client and the client with a
     // secret.
     let table: Vec<Row> = vec![
@@ -295,7 +299,7 @@ fn an_unknown_policy_name_is_a_server_fault() {
         let cause = format!("the client is registered under the policy {name:?}, which the verifier does not have");
         assert_eq!(rejection.source().unwrap().to_string(), cause);
     }
-    assert_eq!(outcome(&verifier, &SIGNER, &jwt("d")), Ok(("legacy", false)));
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("d")), accepted("legacy", false));
 
     let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
     let (status, body) = answer(&layer, &Attempt::of(&SIGNER, jwt("a")));
@@ -356,16 +360,16 @@ fn a_file_names_the_policy_of_a_client_and_its_secret() {
 
     let verifier = builder_of(registry, [STRICT, LEGACY, SECRET]).build().unwrap();
     let url = |client| jwt(client).claim("aud", AUDIENCE);
-    assert_eq!(outcome(&verifier, &SIGNER, &jwt("strict")), Ok(("rfc7523", false)));
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("strict")), accepted("rfc7523", false));
     assert_eq!(outcome(&verifier, &SIGNER, &url("strict")), claim(Claim::Aud, ClaimFault::Unexpected));
-    assert_eq!(outcome(&verifier, &SIGNER, &url("legacy")), Ok(("legacy", true)));
-    assert_eq!(outcome(&verifier, &SIGNER, &jwt("both")), Ok(("rfc7523", false)));
+    assert_eq!(outcome(&verifier, &SIGNER, &url("legacy")), accepted("legacy", true));
+    assert_eq!(outcome(&verifier, &SIGNER, &jwt("both")), accepted("rfc7523", false));
     let ours = Err(RejectionKind::Server(ServerFault::Registry));
     assert_eq!(outcome(&verifier, &SIGNER, &jwt("mistyped")), ours);
     let no_key = Err(RejectionKind::Client(ClientFault::NoKey));
     assert_eq!(outcome(&verifier, &SIGNER, &jwt("no name")), no_key);
     let typed = |client| jwt(client).header("typ", "private+jwt");
-    assert_eq!(outcome(&verifier, &HS256, &typed("secret")), Ok(("secret", false)));
+    assert_eq!(outcome(&verifier, &HS256, &typed("secret")), accepted("secret", false));
     // They are judged by their own policy and refused because they have no key. The client did not
     // use the wrong method.
     for client in ["short", "too long a hash"] {
