@@ -8,7 +8,7 @@
 //! To implement a port with ordinary `async fn` methods, implement the `Async` twin of its trait
 //! and wrap the value in [`Awaited`].
 //!
-//! The verifier bounds every wait, so a port need not have a timeout of its own. Dropping a future
+//! The verifier bounds every wait, so a port needs no timeout. Dropping a future
 //! must leave nothing half done: that is how a timeout, or a client that hangs up, ends a wait.
 
 use std::error::Error;

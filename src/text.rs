@@ -13,7 +13,7 @@ pub(crate) fn is_printable_ascii(text: &str) -> bool {
     text.bytes().fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E))
 }
 
-/// Whether `text` has a control character. Printable ASCII is recognised first, since it is fastest.
+/// Whether `text` has a control character. Printable ASCII is recognised first: that is fastest.
 pub(crate) fn has_control(text: &str) -> bool {
     !is_printable_ascii(text) && text.chars().any(char::is_control)
 }

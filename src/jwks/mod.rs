@@ -1,7 +1,7 @@
 //! Keys by URL: a client's `jwks_uri`, fetched within limits and kept fresh.
 //!
-//! A [`KeySetCache`] fetches through a [`JwksFetch`] and keeps the results. For each client and URL it
-//! hands out a [`KeySource`], whose keys verify the client's assertions. `HyperFetch` (feature
+//! A [`KeySetCache`] fetches through a [`JwksFetch`] and keeps the results. For each client and URL
+//! it hands out a [`KeySource`], whose keys verify the client's assertions. `HyperFetch` (feature
 //! `jwks-client`) is an HTTP client made for this. An `async` closure around your own client works
 //! as well:
 //!
@@ -55,22 +55,22 @@
 //!
 //! - A request needs keys, and there are none or only stale ones. The request waits. All requests
 //!   for the same source share one fetch.
-//! - A request meets keys that will soon be stale. The fetch runs in the background, and the request
-//!   does not wait.
+//! - A request meets keys that will soon be stale. The fetch runs in the background, and the
+//!   request does not wait.
 //! - An assertion names a `kid` that is not in the set, or does not verify under the key that it
 //!   names: the client may have just changed its keys. This happens at most once in each cool-down
 //!   of a source, since any sender can write any `kid`.
 //!
-//! A fetch continues when the requests that wait for it go away. After a failure comes a pause, which
-//! doubles with each further one. Nothing is fetched for a client that no assertion has named,
-//! unless it is [prefetched](KeySetCache::prefetch).
+//! A fetch continues when the requests that wait for it go away. Each failure is followed by a
+//! pause, which doubles from one failure to the next. Nothing is fetched for a client that no
+//! assertion has named, unless it is [prefetched](KeySetCache::prefetch).
 //!
 //! # What replaces what
 //!
-//! A new set replaces the old one as a whole. While fetches fail, the old set stays in use for a day
-//! (see [`stale_for`](KeySetCacheBuilder::stale_for)), which is reported. The statuses 404 and 410
-//! end it immediately. A failure of the client's server counts as the client's fault, not as the
-//! authorization server's.
+//! A new set replaces the old one as a whole. While fetches fail, the old set stays in use for a
+//! day (see [`stale_for`](KeySetCacheBuilder::stale_for)), which is reported. The statuses 404 and
+//! 410 end it immediately. A failure of the client's server counts as the client's fault, not as
+//! the authorization server's.
 //!
 //! # Inside
 //!

@@ -959,10 +959,7 @@ fn urls_refused_by_the_guard_get_no_source() {
     };
     for (url, expected) in [
         ("http://clinic.example/keys", "its scheme is http, which is not allowed; use https"),
-        (
-            "https://127.0.0.1/keys",
-            "the address 127.0.0.1 is loopback; allow the host or its range if it is one of yours",
-        ),
+        ("https://127.0.0.1/keys", "the address 127.0.0.1 is loopback; allow the host or its range if it is yours"),
         ("https://[::1]/keys", "the address ::1 is loopback; "),
         ("https://[::ffff:10.0.0.1]/keys", "the address 10.0.0.1 is private; "),
     ] {

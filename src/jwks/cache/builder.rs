@@ -37,8 +37,8 @@ impl KeySetCacheBuilder {
         self.fresh_between(Duration::ZERO, longest).stale_for(Duration::ZERO)
     }
 
-    /// Sets the shortest and the longest time for which a set is fresh, whatever the client's server
-    /// announces. Default: 60 s and 1 h.
+    /// Sets bounds on the time for which a set is fresh. They limit the lifetime that the client's
+    /// server announces. Default: 60 s and 1 h.
     ///
     /// A client whose server forbids caching is asked at most once a second, even if the shortest
     /// time is zero.
@@ -53,8 +53,8 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets the minimum time between two fetches of one source that are caused by an assertion: by a
-    /// `kid` that is not in the set, or by a signature that does not verify. Default: 30 s.
+    /// Sets the minimum time between two fetches of one source that are caused by an assertion: by
+    /// a `kid` that is not in the set, or by a signature that does not verify. Default: 30 s.
     pub fn cooldown(mut self, time: Duration) -> Self {
         self.settings.cooldown = time;
         self
@@ -121,18 +121,17 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets the maximum number of concurrent fetches from one host, so that a slow host does not hold
-    /// up the others. Default: 32.
+    /// Sets the maximum number of concurrent fetches from one host, so that a slow host does not
+    /// hold up the others. Default: 32.
     pub fn max_fetches_per_host(mut self, fetches: usize) -> Self {
         self.settings.max_fetches_per_host = fetches;
         self
     }
 
-    /// Blames the server's own network once this many different hosts in a row have not responded.
-    /// Default: the client is always blamed.
+    /// Blames the authorization server's own network once this many different hosts in a row have
+    /// not responded. Default: the client is always blamed.
     ///
-    /// Requests that need keys are then answered with 503 instead of `invalid_client`, until any
-    /// host responds.
+    /// A request whose keys cannot be fetched is then answered with 503, until any host responds.
     pub fn blame_own_network_after(mut self, hosts: NonZeroUsize) -> Self {
         self.settings.silent_hosts = Some(hosts);
         self
@@ -156,8 +155,8 @@ impl KeySetCacheBuilder {
     ///
     /// # Errors
     ///
-    /// A time or a size that must be positive is zero, a time is not in whole seconds, or the longest
-    /// freshness is shorter than the shortest.
+    /// A time or a size that must be positive is zero, a time is not in whole seconds, or the
+    /// longest freshness is shorter than the shortest.
     pub fn build(self) -> Result<KeySetCache, KeySetCacheError> {
         self.settings.check()?;
         Ok(KeySetCache(Arc::new(Shared::new(self.fetch, self.observer, self.settings))))

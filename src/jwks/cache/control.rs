@@ -11,7 +11,8 @@ use crate::jwks::fetch::FetchError;
 #[derive(Default)]
 pub(super) struct Control {
     pub(super) running: Option<RunningFetch>,
-    /// Counts the invalidations. A fetch that started before one must not record its result after it.
+    /// Counts the invalidations. A fetch that started before one must not record its result after
+    /// it.
     pub(super) generation: u64,
     pub(super) last_attempt: Option<UnixTime>,
     /// The last fetch that an assertion caused because it did not fit fresh keys.
@@ -35,7 +36,7 @@ impl Control {
         self.last_demand.is_some_and(|demand| is_within(demand, cooldown, now))
     }
 
-    /// Resets everything that failures have left, but not `last_demand`: a successful fetch does not
+    /// Drops everything that failures have left. Keeps `last_demand`: a successful fetch does not
     /// end the cool-down.
     pub(super) fn record_success(&mut self) {
         let Self { generation, last_attempt, last_demand, .. } = *self;

@@ -63,8 +63,8 @@ impl KeySetCache {
         KeySetCacheBuilder::new(fetch)
     }
 
-    /// Returns the source of this client's keys at `url`, which is the existing one if there is one.
-    /// Fetches nothing yet.
+    /// Returns the source of this client's keys at `url`, which is the existing one if there is
+    /// one. Fetches nothing yet.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl KeySetCache {
     }
 
     /// Drops the keys of a client immediately, from all its URLs. The next request fetches them
-    /// anew, and a fetch that is running does not bring the old ones back. Returns the number of the
-    /// client's sources.
+    /// again, and a fetch that is running does not bring the old ones back. Returns the number of
+    /// the client's sources.
     pub fn invalidate(&self, client_id: &str) -> usize {
         let sources = self.sources().into_iter().filter(|source| source.client_id() == client_id);
         sources.map(|source| source.invalidate()).count()

@@ -1,4 +1,4 @@
-//! What a cache reports, and to whom: the sources of an endpoint's events about key sets.
+//! What a cache reports, and the trait that receives it.
 
 use std::fmt;
 use std::time::Duration;

@@ -35,10 +35,11 @@ impl Slots {
         Self { total, per_host: per_host.min(Semaphore::MAX_PERMITS), hosts: Mutex::default() }
     }
 
-    /// Waits for a slot, first at the host: a fetch that waits there holds no slot that another host
-    /// could use. Running out of time there is the host's fault; afterwards it is the server's.
+    /// Waits for a slot, first at the host: a fetch that waits there holds no slot that another
+    /// host could use. Running out of time there is the host's fault; afterwards it is the
+    /// server's.
     pub(super) async fn acquire(&self, host: &str, time: Duration) -> Result<Slot<'_>, FetchError> {
-        let at_host = self.of_host(host);
+        let at_host = self.host_slots(host);
         let mut has_host_slot = false;
         let both = async {
             let at_host = at_host.acquire_owned().await;
@@ -53,7 +54,7 @@ impl Slots {
         }
     }
 
-    fn of_host(&self, host: &str) -> Arc<Semaphore> {
+    fn host_slots(&self, host: &str) -> Arc<Semaphore> {
         let mut hosts = lock(&self.hosts);
         if let Some(slots) = hosts.slots.get(host) {
             return Arc::clone(slots);

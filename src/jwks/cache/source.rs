@@ -45,8 +45,8 @@ impl KeySource {
         self.record.url()
     }
 
-    /// Returns the keys: immediately if they are fresh, otherwise when a fetch has ended. A fetch that
-    /// is already running is shared.
+    /// Returns the keys: immediately if they are fresh, otherwise when a fetch has ended. A fetch
+    /// that is already running is shared.
     ///
     /// The future may be dropped at any time. The fetch then goes on for others that wait. It is a
     /// task of the Tokio runtime in which this method is called.
@@ -64,8 +64,8 @@ impl KeySource {
         }
     }
 
-    /// Returns keys that are newer than `seen`, for an assertion whose key is missing from `seen` or
-    /// does not verify it. `None` if there are none, or if a fetch would come too soon after the
+    /// Returns keys that are newer than `seen`, for an assertion whose key is missing from `seen`
+    /// or does not verify it. `None` if there are none, or if a fetch would come too soon after the
     /// last one.
     pub fn newer(&self, seen: &Arc<KeySet>, now: UnixTime) -> Answer<Option<Arc<KeySet>>> {
         self.record.touch(now);

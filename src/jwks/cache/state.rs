@@ -32,8 +32,8 @@ impl SourceState {
         &self.url
     }
 
-    /// Returns the keys that were fetched last, fresh or stale. The set also lists the skipped keys,
-    /// each with the reason.
+    /// Returns the keys that were fetched last, fresh or stale. The set also lists the skipped
+    /// keys, each with the reason.
     pub fn keys(&self) -> Option<&KeySet> {
         self.keys.as_deref()
     }

@@ -18,8 +18,8 @@ type Name = (Box<str>, Box<str>);
 pub(super) struct Table {
     /// By client and URL. A source lives while a registered client or `kept` holds it.
     by_name: HashMap<Name, Weak<SourceRecord>>,
-    /// The sources that have been fetched. They outlive the clients of a registry that creates its
-    /// clients anew for each request.
+    /// The sources that have been fetched. They outlive the clients of a registry that builds a
+    /// client for each request.
     kept: Vec<Kept>,
     weight: usize,
     /// Where the next eviction starts to compare.
@@ -51,8 +51,8 @@ impl Table {
         self.by_name.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Keeps `record` with keys of this weight, and drops the keys of others until all are within the
-    /// bounds.
+    /// Keeps `record` with keys of this weight, and drops the keys of others until all are within
+    /// the bounds.
     pub(super) fn keep(&mut self, record: &Arc<SourceRecord>, weight: usize, max_sets: usize, max_weight: usize) {
         self.remove(record);
         let weight = weight + EMPTY_WEIGHT;

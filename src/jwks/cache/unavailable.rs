@@ -18,8 +18,8 @@ impl KeysUnavailable {
         &self.error
     }
 
-    /// Returns whether the authorization server is at fault, so that the client is told to try again
-    /// (503). Otherwise the client is, whose own server did not deliver the keys.
+    /// Returns whether the authorization server is at fault, so that the client is told to try
+    /// again (503). Otherwise the client is, whose own server did not deliver the keys.
     pub fn is_server_fault(&self) -> bool {
         self.is_server_fault
     }

@@ -70,8 +70,8 @@ const PROTOCOLS: &str = "is reserved for protocols";
 const TUNNEL: &str = "belongs to a tunnelling range";
 const UNSPECIFIED: &str = "is unspecified";
 
-/// The IANA special-purpose registry of IPv4 (RFC 6890), multicast, and a metadata address that lies
-/// among public ones.
+/// The IANA special-purpose registry of IPv4 (RFC 6890), multicast, and a metadata address that
+/// lies among public ones.
 const REFUSED_V4: &[(Ipv4Net, &str)] = &[
     (v4(0, 0, 0, 0, 8), UNSPECIFIED),
     (v4(10, 0, 0, 0, 8), PRIVATE),

@@ -45,7 +45,8 @@ impl FetchError {
         matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted)
     }
 
-    /// Whether the client says that it has no keys any more (RFC 9110, sections 15.5.5 and 15.5.11).
+    /// Whether the client says that it has no keys any more (RFC 9110, sections 15.5.5 and
+    /// 15.5.11).
     pub(in crate::jwks) fn revokes(&self) -> bool {
         matches!(self, Self::Status(404 | 410))
     }

@@ -48,8 +48,8 @@ fn date(headers: &HeaderMap, name: HeaderName) -> Option<UnixTime> {
     UnixTime::try_from(httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?).ok()
 }
 
-/// The time that the response has spent in caches on its way (RFC 9111, section 5.1); the longest if
-/// there are several.
+/// The time that the response has spent in caches on its way (RFC 9111, section 5.1); the longest
+/// if there are several.
 fn age(headers: &HeaderMap) -> Duration {
     let values = headers.get_all(AGE).iter().filter_map(|value| value.to_str().ok());
     values.filter_map(|value| seconds(value.trim())).max().unwrap_or_default()

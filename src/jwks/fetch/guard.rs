@@ -16,7 +16,7 @@ use super::url::{JwksUrl, UrlError, is_host_name};
 
 /// Which hosts and addresses key sets may be fetched from.
 ///
-/// The default allows public addresses over `https`. Allow hosts of your own network by name or by
+/// The default allows public addresses over `https`. Allow hosts of a private network by name or by
 /// range:
 ///
 /// ```
@@ -45,7 +45,7 @@ pub struct AddressGuard {
 }
 
 impl AddressGuard {
-    /// Allows a host, whatever its name resolves to. The whole name is compared, ignoring case; a
+    /// Allows a host at any address. The whole name is compared, ignoring case; a
     /// subdomain is another host.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! An HTTP client for key sets: no redirects, no proxies, no cookies, no compression, no connection
 //! that is kept.
 //!
-//! It brings its own connector, so that the address that the guard has judged is the address that it
-//! connects to. The connector judges hosts that are written as an address as well, for which no
+//! It brings its own connector, so that the address that the guard has judged is the address that
+//! it connects to. The connector judges hosts that are written as an address as well, for which no
 //! resolver is called.
 
 use std::error::Error;
@@ -68,8 +68,8 @@ impl HyperFetch {
         Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
     }
 
-    /// Returns a client that trusts only these root certificates, each in DER, for example those of a
-    /// private network.
+    /// Returns a client that trusts only these root certificates, each in DER, for example those of
+    /// a private network.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl HyperFetch {
         Ok(Self::trusting(roots))
     }
 
-    #[expect(clippy::expect_used, reason = "fails only for a provider without cipher suites, whatever the input")]
+    #[expect(clippy::expect_used, reason = "depends on the provider alone, never on input")]
     fn trusting(roots: RootCertStore) -> Self {
         // The provider is named because the default of the process may be missing or another one.
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -104,7 +104,7 @@ impl HyperFetch {
     }
 
     /// Returns a client for one fetch, since its guard comes with the request.
-    fn client(&self, request: &JwksRequest) -> Client<HttpsConnector<GuardedConnector>, NoBody> {
+    fn client(&self, request: &JwksRequest) -> Client<HttpsConnector<GuardedConnector>, EmptyBody> {
         let connector = GuardedConnector { request: request.clone(), resolve: Arc::clone(&self.resolve) };
         let https = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http().enable_http1();
         let mut builder = Client::builder(TokioExecutor::new());
@@ -155,9 +155,9 @@ impl fmt::Debug for HyperFetch {
 
 /// The empty body of a GET.
 #[derive(Default)]
-struct NoBody;
+struct EmptyBody;
 
-impl Body for NoBody {
+impl Body for EmptyBody {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 

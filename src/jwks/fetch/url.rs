@@ -37,8 +37,8 @@ impl JwksUrl {
     /// The maximum length of a URL: 2048 bytes.
     pub const MAX_LEN: usize = 2048;
 
-    /// Parses an absolute `https` or `http` URL. The [`AddressGuard`](crate::jwks::AddressGuard) decides
-    /// later whether plain `http` is allowed.
+    /// Parses an absolute `https` or `http` URL. The [`AddressGuard`](crate::jwks::AddressGuard)
+    /// decides later whether plain `http` is allowed.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ fn plain_host(host: &str) -> Option<Box<str>> {
     known.then(|| host.to_ascii_lowercase().into())
 }
 
-/// Whether `host` consists of letters, digits, hyphens and underscores between periods, and does not
-/// end in a number: resolvers read `127.1`, `2130706433` and `0x7f.1` as addresses.
+/// Whether `host` consists of letters, digits, hyphens and underscores between periods, and does
+/// not end in a number: resolvers read `127.1`, `2130706433` and `0x7f.1` as addresses.
 pub(super) fn is_host_name(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
@@ -155,7 +155,8 @@ pub enum UrlError {
     /// No host, a host that is neither a name nor an address in its usual form, or a port out of
     /// range.
     Host,
-    /// A host that is written as an address that the [`AddressGuard`](crate::jwks::AddressGuard) refuses.
+    /// A host that is written as an address that the [`AddressGuard`](crate::jwks::AddressGuard)
+    /// refuses.
     Address(RefusedAddress),
 }
 
@@ -169,7 +170,7 @@ impl fmt::Display for UrlError {
             Self::UserInfo => f.write_str("it has a user name or a password; remove them"),
             Self::Fragment => f.write_str("it has a fragment; remove it"),
             Self::Host => f.write_str("its host is neither a name nor a plain address, or its port is out of range"),
-            Self::Address(refused) => write!(f, "{refused}; allow the host or its range if it is one of yours"),
+            Self::Address(refused) => write!(f, "{refused}; allow the host or its range if it is yours"),
         }
     }
 }
