@@ -97,7 +97,7 @@ fn print_fixed(clients: usize, signers: &[Signer]) {
 }
 
 fn verifier(registry: impl ClientRegistry) -> Verifier {
-    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[Algorithm::EdDSA]));
+    let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[Algorithm::EdDSA]));
     let builder = Verifier::builder(policy, registry, MemoryReplay::new(4_000_000).unwrap());
     builder.audience(AUDIENCE).clock(clock()).build().unwrap()
 }

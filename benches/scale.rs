@@ -162,7 +162,7 @@ impl Setting {
     }
 
     fn service(&self) -> ClientAssertion<Inner> {
-        let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[Algorithm::EdDSA]));
+        let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[Algorithm::EdDSA]));
         let verifier = Verifier::builder(policy, Unlisted(Arc::clone(&self.registry)), Arc::clone(&self.replay));
         let verifier = verifier.audience(AUDIENCE).clock(clock()).build().unwrap();
         ClientAssertionLayer::new(verifier).path("/token").unwrap().layer(Inner(()))

@@ -1,14 +1,16 @@
-//! A name that costs nothing to pass on.
+//! Names that are either part of the program or come from a configuration.
+//!
+//! A [`Policy`](crate::Policy) can be a constant, so its names must be possible in constants. It can also
+//! come from a file, so they must be possible to own.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A name from the code or from configuration. A clone never allocates.
+/// A name. A clone never allocates: the name of a policy is cloned into every identity.
 #[derive(Clone)]
 pub(crate) enum Name {
     Static(&'static str),
-    #[allow(dead_code, reason = "for policies that are named by configuration")]
     Shared(Arc<str>),
 }
 
@@ -34,5 +36,42 @@ impl Eq for Name {}
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+/// A list of names.
+#[derive(Clone)]
+pub(crate) enum Names {
+    Static(&'static [&'static str]),
+    Shared(Arc<[Box<str>]>),
+}
+
+impl Names {
+    pub(crate) fn shared<N: Into<Box<str>>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::Shared(names.into_iter().map(Into::into).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (fixed, shared): (&[&str], &[Box<str>]) = match self {
+            Self::Static(names) => (names, &[]),
+            Self::Shared(names) => (&[], names),
+        };
+        fixed.iter().copied().chain(shared.iter().map(|name| &**name))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }

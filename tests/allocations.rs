@@ -47,7 +47,7 @@ fn verifier(signer: &Signer) -> Verifier {
         true => Client::with_secret(CLIENT, ClientSecret::new(SECRET).unwrap()),
         false => Client::new(CLIENT, key_set(&[signer.jwk()])),
     };
-    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[algorithm]));
+    let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[algorithm]));
     fixture().policy(policy).clients([client.unwrap()]).build()
 }
 

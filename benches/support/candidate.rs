@@ -261,7 +261,7 @@ fn client_by_url(pool: &Pool) -> Client {
 
 fn verifier(pool: &Pool, client: Client) -> Verifier {
     let algorithm = Algorithm::from_name(pool.algorithm()).unwrap();
-    let policy = Policy::REDOX.algorithms(AlgorithmSet::of(&[algorithm]));
+    let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[algorithm]));
     let verifier = Verifier::builder(policy, FixedRegistry::new([client]).unwrap(), used_replay_store());
     verifier.audience(AUDIENCE).clock(clock()).build().unwrap()
 }

@@ -151,12 +151,12 @@ fn profiled(name: &str, urls: Result<Vec<String>, String>) -> Result<(Policy, Ve
         "oidc" => (Policy::OIDC, urls.unwrap_or_default()),
         other => return Err(invalid("--profile", other)),
     };
-    Ok((policy.grant_types(&["client_credentials"]), urls))
+    Ok((policy.with_grant_types(&["client_credentials"]), urls))
 }
 
 /// A server with URLs has clients that do not follow RFC 10070 yet, which allows only the issuer.
 fn rfc7523(has_urls: bool) -> Policy {
-    let policy = Policy::RFC7523.client_secret_jwt();
+    let policy = Policy::RFC7523.allow_client_secret_jwt();
     if has_urls { policy.dangerous().audience(AudienceRule::IssuerOrUrls) } else { policy }
 }
 

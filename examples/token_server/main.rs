@@ -140,7 +140,7 @@ fn report_unusable(registry: &FileRegistry, policy: &Policy) {
     for problem in registry.problems() {
         log(&problem.to_string());
     }
-    let (allowed, profile) = (policy.allowed_algorithms(), policy.name());
+    let (allowed, profile) = (policy.algorithms(), policy.name());
     for client in registry.clients() {
         let (id, usable) = (client.id(), client.algorithms());
         // A client without any algorithm is among the problems above.

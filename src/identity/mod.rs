@@ -117,8 +117,8 @@ impl ClientIdentity {
     /// issuer as the sole value, which RFC 10070 requires.
     ///
     /// Once no client depends on this any more, tighten the policy with
-    /// [`sole_issuer`](crate::Policy::sole_issuer). It is always `false` under profiles that accept nothing
-    /// but [URLs](crate::policy::AudienceRule::Urls), such as those of Redox and SMART.
+    /// [`require_sole_issuer`](crate::Policy::require_sole_issuer). It is always `false` under profiles that
+    /// accept nothing but [URLs](crate::policy::AudienceRule::Urls), such as those of Redox and SMART.
     pub fn has_lax_audience(&self) -> bool {
         self.lax_audience
     }

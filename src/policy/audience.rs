@@ -1,26 +1,32 @@
-//! Whom an assertion must address.
+//! What `aud` must contain.
 
 use std::sync::Arc;
 
-/// Whom `aud` must name: us, and nobody else, for whoever else is named could use the assertion here.
+/// What `aud` must contain. Only the server's own names are accepted: any other audience could replay the
+/// assertion here.
 ///
-/// Us is the [issuer](crate::VerifierBuilder::issuer), the configured [URLs](crate::VerifierBuilder::audience), or both.
-/// Values are compared byte for byte: no trailing slash, port or case is forgiven (RFC 7519, section 2).
+/// The names are the [issuer](crate::VerifierBuilder::issuer) and the configured
+/// [URLs](crate::VerifierBuilder::audience). They are compared byte for byte, so a trailing slash, a port
+/// or the case makes a difference (RFC 7519, section 2).
 ///
-/// The rules that know URLs are the weaker ones: an authorization server that a client also uses can publish the URL of ours
-/// as its own token endpoint, and so come by assertions that are good here. That is why RFC 7523 was amended in 2026.
+/// The rules that accept URLs are weaker. Another authorization server that a client also uses can
+/// publish this server's URL as its own token endpoint, and so obtain assertions that are valid here. RFC
+/// 10070 therefore amends RFC 7523.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AudienceRule {
     /// The issuer, as a JSON string (FAPI 2.0 Security Profile, section 5.3.2.1, item 8).
     IssuerString,
-    /// The issuer as the sole value: a string, or an array of that one member (the 2026 update of RFC 7523, section 3).
+    /// The issuer as the sole value: a string, or an array with that one member (RFC 10070, which updates
+    /// RFC 7523, section 3).
     SoleIssuer,
-    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API). In another profile the identity
+    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API). If a policy
+    /// that is based on another profile uses this rule, the identity
     /// [says so](crate::ClientIdentity::has_lax_audience).
     Urls,
-    /// The issuer or one of the URLs, or an array of nothing but them (OpenID Connect Core with errata set 2, section 9).
-    /// Where the issuer alone would not have done, the identity says so too.
+    /// The issuer or one of the URLs, or an array of nothing but them (OpenID Connect Core with errata set
+    /// 2, section 9). If the value is not the issuer alone, the identity
+    /// [says so](crate::ClientIdentity::has_lax_audience).
     IssuerOrUrls,
 }
 
@@ -29,7 +35,11 @@ impl AudienceRule {
         !matches!(self, Self::Urls)
     }
 
-    /// What the value must be like, for a reader.
+    pub(crate) const fn knows_urls(self) -> bool {
+        matches!(self, Self::Urls | Self::IssuerOrUrls)
+    }
+
+    /// Returns the form that the value must have, to complete a sentence.
     pub(crate) const fn form(self) -> &'static str {
         match self {
             Self::IssuerString => ", as a string",
@@ -37,13 +47,9 @@ impl AudienceRule {
             Self::Urls | Self::IssuerOrUrls => "",
         }
     }
-
-    pub(crate) const fn knows_urls(self) -> bool {
-        matches!(self, Self::Urls | Self::IssuerOrUrls)
-    }
 }
 
-/// Who we are, as configured.
+/// The configured names of this server.
 #[derive(Debug, Default)]
 pub(crate) struct Audiences {
     pub(crate) issuer: Option<Arc<str>>,
@@ -51,14 +57,14 @@ pub(crate) struct Audiences {
 }
 
 impl Audiences {
-    /// Who of us a single value names under `rule`.
+    /// Returns the name that a value of `aud` equals, if `rule` accepts that name.
     pub(crate) fn named(&self, rule: AudienceRule, given: &str) -> Option<&Arc<str>> {
         let issuer = self.issuer.iter().filter(|_| rule.knows_issuer());
         let urls = self.urls.iter().filter(|_| rule.knows_urls());
         issuer.chain(urls).find(|ours| ***ours == *given)
     }
 
-    /// What `rule` accepts, for a reader.
+    /// Returns the names that `rule` accepts, for a message.
     pub(crate) fn describe(&self, rule: AudienceRule) -> String {
         let issuer = self.issuer.as_deref().filter(|_| rule.knows_issuer());
         let urls = self.urls.iter().map(|url| &**url).filter(|_| rule.knows_urls());

@@ -24,7 +24,7 @@ impl Policy {
     }
 
     fn owned_name(&self) -> String {
-        self.name.to_owned()
+        String::from(&*self.name)
     }
 
     fn contradiction(&self, one: Setting, other: Setting, why: &'static str) -> PolicyError {
@@ -50,7 +50,7 @@ impl Policy {
     }
 
     fn check_future_skew(&self) -> Result<(), PolicyError> {
-        let (least, most) = self.bounds.future_skew;
+        let (least, most) = self.bounds.future_skew_range;
         if (least..=most).contains(&self.future_skew) {
             return Ok(());
         }
@@ -59,7 +59,7 @@ impl Policy {
         Err(self.outside_profile(Setting::FutureSkew, why))
     }
 
-    /// Every assertion must end some time, or the replay store would have to record it forever.
+    /// Every assertion must expire, or the replay store would have to remember it forever.
     fn check_lifetime(&self) -> Result<(), PolicyError> {
         let by_age = self.iat == Presence::Required && self.max_age.is_some();
         let by_expiry = self.exp == Presence::Required && self.max_lifetime.is_some();
@@ -75,10 +75,9 @@ impl Policy {
 
     /// The bounds of a profile can be narrowed here; [`dangerous`](Self::dangerous) removes them.
     fn check_times_of_profile(&self) -> Result<(), PolicyError> {
-        let [future, expiry] = self.bounds.skews;
         let times = [
-            (Setting::FutureSkew, Some(self.future_skew), future),
-            (Setting::ExpirySkew, Some(self.expiry_skew), expiry),
+            (Setting::FutureSkew, Some(self.future_skew), self.bounds.future_skew),
+            (Setting::ExpirySkew, Some(self.expiry_skew), self.bounds.expiry_skew),
             (Setting::MaxAge, self.max_age, self.bounds.max_age),
             (Setting::MaxLifetime, self.max_lifetime, self.bounds.max_lifetime),
         ];
@@ -109,7 +108,7 @@ impl Policy {
         if foreign.is_empty() {
             return Ok(());
         }
-        let why = format!("{profile} does not allow {foreign}; remove it, or start from another profile");
+        let why = format!("{profile} does not allow {foreign}; allow fewer, or start from another profile");
         Err(self.outside_profile(Setting::Algorithms, why))
     }
 
@@ -134,17 +133,16 @@ impl Policy {
     }
 
     fn check_types(&self) -> Result<(), PolicyError> {
-        let invalid = |typ: &&&str| is_media_type(typ, "");
-        if let Some(typ) = self.typ_accepted.iter().find(invalid) {
-            let (setting, value) = (Setting::AcceptTyp, (*typ).to_owned());
+        if let Some(typ) = self.accepted_typ.iter().find(|typ| is_media_type(typ, "")) {
+            let (setting, value) = (Setting::AcceptTyp, typ.to_owned());
             let error = SettingError::InvalidText { setting, value, expected: "a media type such as JWT" };
             return Err(PolicyError::Setting { policy: self.owned_name(), error });
         }
-        let foreign = |typ: &&&str| FOREIGN_TYPES.iter().any(|foreign| is_media_type(typ, foreign));
-        if let Some(typ) = self.typ_accepted.iter().find(foreign) {
-            return Err(PolicyError::ForeignTyp { policy: self.owned_name(), typ: (*typ).to_owned() });
+        let foreign = |typ: &&str| FOREIGN_TYPES.iter().any(|foreign| is_media_type(typ, foreign));
+        if let Some(typ) = self.accepted_typ.iter().find(foreign) {
+            return Err(PolicyError::ForeignTyp { policy: self.owned_name(), typ: typ.to_owned() });
         }
-        if self.typ_accepted.is_empty() && self.typ == Presence::Required {
+        if self.accepted_typ.is_empty() && self.typ == Presence::Required {
             let why = "a type is required, and none is accepted; accept one, or do not require it";
             return Err(self.contradiction(Setting::AcceptTyp, Setting::RequireTyp, why));
         }
@@ -152,8 +150,8 @@ impl Policy {
     }
 
     fn check_grant_types(&self) -> Result<(), PolicyError> {
-        match self.grant_types {
-            Some([]) => Err(PolicyError::NoGrantTypes { policy: self.owned_name() }),
+        match &self.grant_types {
+            Some(names) if names.is_empty() => Err(PolicyError::NoGrantTypes { policy: self.owned_name() }),
             _ => Ok(()),
         }
     }

@@ -1,120 +1,150 @@
-//! What loosens a policy, apart from what narrows it, so that neither is done by mistake.
+//! What loosens a policy. It is apart from what narrows one, so that neither happens by mistake.
 
+use std::mem::{self, ManuallyDrop};
 use std::time::Duration;
 
 use super::{AudienceRule, Policy, Presence};
+use crate::name::Names;
 
-/// Makes a [`Policy`] accept more than its profile does: each method is a risk that somebody should have weighed.
+/// Makes a [`Policy`] accept more than its profile. Weigh the risk that each method names.
 ///
 /// ```
 /// use tower_client_assertion::Policy;
 /// use tower_client_assertion::policy::AudienceRule;
 ///
-/// // Clients that still put the URL of the token endpoint into `aud`.
-/// const POLICY: Policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls);
+/// // For clients that still put the URL of the token endpoint into `aud`.
+/// const POLICY: Policy = Policy::RFC7523
+///     .dangerous()
+///     .audience(AudienceRule::IssuerOrUrls);
 /// # let _ = POLICY;
 /// ```
+// Without `ManuallyDrop`, the methods could not be constant: moving the policy out would leave
+// something to destroy. A value that is dropped unused leaks the owned names of its policy.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct DangerousPolicy(pub(super) Policy);
+pub struct DangerousPolicy(pub(super) ManuallyDrop<Policy>);
 
 impl DangerousPolicy {
-    /// Accepts the audiences of `rule`. An assertion with the `typ` `client-authentication+jwt` keeps asking for the sole
-    /// issuer in [`RFC7523`](Policy::RFC7523) and [`OIDC`](Policy::OIDC).
-    ///
-    /// The risk: an authorization server that names our token endpoint as its own comes by assertions that are good here.
-    pub const fn audience(mut self, rule: AudienceRule) -> Policy {
-        self.0.audience = rule;
-        self.0
+    const fn into_policy(self) -> Policy {
+        ManuallyDrop::into_inner(self.0)
     }
 
-    /// Accepts these values of `typ`, besides an absent one where that is accepted. Values are media types, whose case and
-    /// `application/` prefix do not matter (RFC 7515, section 4.1.9). The types of other JWTs, `at+jwt` for instance, cannot
-    /// be among them.
+    /// Accepts the audiences of `rule`. Based on [`RFC7523`](Policy::RFC7523) and [`OIDC`](Policy::OIDC),
+    /// an assertion with the `typ` `client-authentication+jwt` still needs the issuer as the sole value.
+    ///
+    /// The risk: another authorization server that names this token endpoint as its own can obtain
+    /// assertions that are valid here.
+    pub const fn audience(self, rule: AudienceRule) -> Policy {
+        let mut policy = self.into_policy();
+        policy.audience = rule;
+        policy
+    }
+
+    /// Accepts these values of `typ`, and no `typ` where the policy does not require one. The values are
+    /// media types: their case and an `application/` prefix do not matter (RFC 7515, section 4.1.9). The
+    /// types of other kinds of JWT, for example `at+jwt`, are never accepted.
     ///
     /// The risk: a JWT that was made for another purpose passes for an assertion (RFC 8725, section 2.8).
-    pub const fn accept_typ(mut self, typ: &'static [&'static str]) -> Policy {
-        self.0.typ_accepted = typ;
-        self.0
+    pub const fn accept_typ(self, typ: &'static [&'static str]) -> Policy {
+        let mut policy = self.into_policy();
+        mem::forget(mem::replace(&mut policy.accepted_typ, Names::Static(typ)));
+        policy
     }
 
-    /// Accepts an assertion without a `kid` header parameter, if its client has but one key for its algorithm.
+    /// Accepts values of `typ` like [`accept_typ`](Self::accept_typ), for values that are read from a
+    /// configuration.
     ///
-    /// The risk: clients that cannot be told to rotate their keys.
-    pub const fn optional_kid(mut self) -> Policy {
-        self.0.kid = Presence::Optional;
-        self.0
+    /// The risk: as for [`accept_typ`](Self::accept_typ).
+    pub fn accept_owned_typ<N: Into<Box<str>>>(self, typ: impl IntoIterator<Item = N>) -> Policy {
+        Policy { accepted_typ: Names::shared(typ), ..self.into_policy() }
     }
 
-    /// Tries as many keys of one `kid`.
+    /// Accepts assertions without a `kid` header parameter, if their client has only one key for the
+    /// algorithm.
     ///
-    /// The risk: each costs a signature check, also of an assertion that is forged.
-    pub const fn key_trials(mut self, count: usize) -> Policy {
-        self.0.key_trials = count;
-        self.0.bounds.key_trials = usize::MAX;
-        self.0
+    /// The risk: such clients cannot rotate their keys without an interruption.
+    pub const fn optional_kid(self) -> Policy {
+        let mut policy = self.into_policy();
+        policy.kid = Presence::Optional;
+        policy
     }
 
-    /// Accepts an assertion without a `jti` claim.
+    /// Tries up to `count` keys that share a `kid`.
     ///
-    /// The risk: without one, whoever overhears the assertion can use it until it expires.
-    pub const fn optional_jti(mut self) -> Policy {
-        self.0.jti = Presence::Optional;
-        self.0
+    /// The risk: each trial costs a signature check, for forged assertions too.
+    pub const fn key_trials(self, count: usize) -> Policy {
+        let mut policy = self.into_policy();
+        policy.key_trials = count;
+        policy.bounds.key_trials = usize::MAX;
+        policy
     }
 
-    /// Accepts an assertion without an `iat` claim.
+    /// Accepts assertions without a `jti` claim.
     ///
-    /// The risk: its age is unknown, so nothing but `exp` ends it.
-    pub const fn optional_iat(mut self) -> Policy {
-        self.0.iat = Presence::Optional;
-        self.0
+    /// The risk: an attacker who intercepts such an assertion can use it until it expires.
+    pub const fn optional_jti(self) -> Policy {
+        let mut policy = self.into_policy();
+        policy.jti = Presence::Optional;
+        policy
     }
 
-    /// Accepts an assertion without an `exp` claim.
+    /// Accepts assertions without an `iat` claim.
     ///
-    /// The risk: nothing but the age of `iat` ends it, and the client does not say when.
-    pub const fn optional_exp(mut self) -> Policy {
-        self.0.exp = Presence::Optional;
-        self.0
+    /// The risk: the age of such an assertion is unknown, so only `exp` ends it.
+    pub const fn optional_iat(self) -> Policy {
+        let mut policy = self.into_policy();
+        policy.iat = Presence::Optional;
+        policy
     }
 
-    /// Takes a client's clock that is as far ahead of ours as this, at most 300 s (RFC 7519, section 4.1.4: "no more than a few
-    /// minutes"). FAPI 2.0's 60 s stay the most.
+    /// Accepts assertions without an `exp` claim.
     ///
-    /// The risk: whoever comes by a client's key for a moment can sign assertions for later.
-    pub const fn future_skew(mut self, skew: Duration) -> Policy {
-        let [_, expiry] = self.0.bounds.skews;
-        self.0.future_skew = skew;
-        self.0.bounds.skews = [None, expiry];
-        self.0
+    /// The risk: only the age of `iat` ends such an assertion, so its client cannot make it expire sooner.
+    pub const fn optional_exp(self) -> Policy {
+        let mut policy = self.into_policy();
+        policy.exp = Presence::Optional;
+        policy
     }
 
-    /// Takes a client's clock that is as far behind ours as this, at most 300 s.
+    /// Allows a client's clock to run ahead of the server's by up to this much, at most 300 s (RFC 7519,
+    /// section 4.1.4: "no more than a few minutes"). In FAPI 2.0 the limit stays 60 s.
     ///
-    /// The risk: an assertion is good for so much longer than it says.
-    pub const fn expiry_skew(mut self, skew: Duration) -> Policy {
-        let [future, _] = self.0.bounds.skews;
-        self.0.expiry_skew = skew;
-        self.0.bounds.skews = [future, None];
-        self.0
+    /// The risk: an attacker who can use a client's key for a moment can sign assertions for later.
+    pub const fn future_skew(self, skew: Duration) -> Policy {
+        let mut policy = self.into_policy();
+        policy.future_skew = skew;
+        policy.bounds.future_skew = None;
+        policy
     }
 
-    /// Accepts an `iat` as old as this, or of any age.
+    /// Allows a client's clock to run behind the server's by up to this much, at most 300 s.
     ///
-    /// The risk: an assertion that was overheard long ago is still good, and must be remembered for as long.
-    pub const fn max_age(mut self, max_age: Option<Duration>) -> Policy {
-        self.0.max_age = max_age;
-        self.0.bounds.max_age = None;
-        self.0
+    /// The risk: assertions stay valid this much longer than they say.
+    pub const fn expiry_skew(self, skew: Duration) -> Policy {
+        let mut policy = self.into_policy();
+        policy.expiry_skew = skew;
+        policy.bounds.expiry_skew = None;
+        policy
     }
 
-    /// Accepts an `exp` as far ahead as this, or as far as the client likes.
+    /// Accepts an `iat` as old as this, at most one day. `None` accepts any age.
+    ///
+    /// The risk: an assertion that was intercepted long ago is still valid, and the replay store must
+    /// record assertions for that long.
+    pub const fn max_age(self, max_age: Option<Duration>) -> Policy {
+        let mut policy = self.into_policy();
+        policy.max_age = max_age;
+        policy.bounds.max_age = None;
+        policy
+    }
+
+    /// Accepts an `exp` as far in the future as this, at most one day. `None` accepts any.
     ///
     /// The risk: as for [`max_age`](Self::max_age).
-    pub const fn max_lifetime(mut self, max_lifetime: Option<Duration>) -> Policy {
-        self.0.max_lifetime = max_lifetime;
-        self.0.bounds.max_lifetime = None;
-        self.0
+    pub const fn max_lifetime(self, max_lifetime: Option<Duration>) -> Policy {
+        let mut policy = self.into_policy();
+        policy.max_lifetime = max_lifetime;
+        policy.bounds.max_lifetime = None;
+        policy
     }
 }

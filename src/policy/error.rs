@@ -68,7 +68,7 @@ impl fmt::Display for PolicyError {
                 write!(f, "{one} and {other} of the policy {policy} contradict each other: {why}")
             }
             Self::OutsideProfile { policy, setting, why } => {
-                write!(f, "{setting} of the policy {policy} is outside its profile: {why}")
+                write!(f, "{setting}: the policy {policy} does not fit its profile: {why}")
             }
             Self::ForeignTyp { policy, typ } => write!(
                 f,

@@ -1,13 +1,14 @@
 //! How large the parts of a request may be.
 
-/// How large the parts of a request may be before they are looked into any further. None of these has a source in a
-/// specification; they keep an attacker's requests cheap.
+/// How large the parts of a request may be before they are processed any further. No specification has
+/// these values; they keep an attacker's requests cheap. Zero is refused when the verifier is built.
 ///
 /// ```
 /// use tower_client_assertion::policy::Limits;
 ///
-/// let limits = Limits::default().assertion(8 * 1024).jti(64);
-/// # let _ = limits;
+/// let limits = Limits::default().with_assertion(8 * 1024).with_jti(64);
+/// assert_eq!(limits.jti(), 64);
+/// assert_eq!(limits.kid(), 256);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -22,54 +23,35 @@ pub struct Limits {
     pub(crate) audiences: usize,
 }
 
-impl Limits {
-    /// The form's parameters, counted. Default: 100.
-    pub const fn parameters(mut self, count: usize) -> Self {
-        self.parameters = count;
-        self
-    }
+/// A setter and a getter for each limit.
+macro_rules! limits {
+    ($($limit:ident, $setter:ident: $what:literal;)+) => {
+        impl Limits {
+            $(
+                #[doc = concat!("Sets the maximum ", $what)]
+                pub const fn $setter(mut self, limit: usize) -> Self {
+                    self.$limit = limit;
+                    self
+                }
 
-    /// The assertion, in bytes as it was sent. Default: 16 KiB.
-    pub const fn assertion(mut self, bytes: usize) -> Self {
-        self.assertion = bytes;
-        self
-    }
+                #[doc = concat!("Returns the maximum ", $what)]
+                pub const fn $limit(&self) -> usize {
+                    self.$limit
+                }
+            )+
+        }
+    };
+}
 
-    /// The decoded JOSE header, in bytes. Default: 4 KiB.
-    pub const fn header(mut self, bytes: usize) -> Self {
-        self.header = bytes;
-        self
-    }
-
-    /// The nesting of the header and of the claims, in levels. Default: 16. At most 64.
-    pub const fn json_depth(mut self, levels: usize) -> Self {
-        self.json_depth = levels;
-        self
-    }
-
-    /// The `kid` header parameter, in bytes. Default: 256.
-    pub const fn kid(mut self, bytes: usize) -> Self {
-        self.kid = bytes;
-        self
-    }
-
-    /// The `jti` claim, in bytes. Default: 256.
-    pub const fn jti(mut self, bytes: usize) -> Self {
-        self.jti = bytes;
-        self
-    }
-
-    /// The `iss` claim, which is the client's id, in bytes. Default: 512.
-    pub const fn client_id(mut self, bytes: usize) -> Self {
-        self.client_id = bytes;
-        self
-    }
-
-    /// The members of an `aud` array, counted. Default: 8.
-    pub const fn audiences(mut self, count: usize) -> Self {
-        self.audiences = count;
-        self
-    }
+limits! {
+    parameters, with_parameters: "number of form parameters. Default: 100.";
+    assertion, with_assertion: "size of the assertion as it was sent, in bytes. Default: 16 KiB.";
+    header, with_header: "size of the decoded JOSE header, in bytes. Default: 4 KiB.";
+    json_depth, with_json_depth: "nesting of the header and of the claims, in levels. Default: 16. At most 64.";
+    kid, with_kid: "length of the `kid` header parameter, in bytes. Default: 256.";
+    jti, with_jti: "length of the `jti` claim, in bytes. Default: 256.";
+    client_id, with_client_id: "length of the `iss` claim, which is the client id, in bytes. Default: 512.";
+    audiences, with_audiences: "number of members of an `aud` array. Default: 8.";
 }
 
 impl Default for Limits {

@@ -1,7 +1,13 @@
-//! What an assertion must be like, as data: the rules of a profile, and the limits that hold in all of them.
+//! The rules that an assertion must meet, as data.
 //!
-//! A [`Policy`] decides nothing by itself; it is the row of a table that the checks read, and an auditor may. The
-//! [profiles](crate::manual::profiles) page has the whole table.
+//! A [`Policy`] is one row of rules. Five are predefined, the profiles: [`Policy::REDOX`],
+//! [`Policy::SMART_BACKEND_SERVICES`], [`Policy::RFC7523`], [`Policy::FAPI2`] and [`Policy::OIDC`]. The
+//! [profiles](crate::manual::profiles) page compares them. [`Limits`] bound the size of what a client
+//! sends, under every policy.
+//!
+//! A policy decides nothing by itself. The [verifier](crate::Verifier) reads its rules, and an auditor
+//! can: there is a getter for each. Whether the rules make sense together is judged when a verifier is
+//! built.
 
 mod audience;
 mod check;
@@ -9,6 +15,7 @@ mod dangerous;
 mod error;
 mod limits;
 mod profiles;
+mod setters;
 
 use std::time::Duration;
 
@@ -19,24 +26,30 @@ pub use dangerous::DangerousPolicy;
 pub use error::PolicyError;
 pub use limits::Limits;
 
-/// Whether something must be there.
+use crate::name::{Name, Names};
+
+/// Whether a parameter or a claim must be present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
     Required,
-    /// May be absent; what is present must still be right.
+    /// It may be absent. If it is present, it must be right.
     Optional,
 }
 
-/// What to make of a `jku` header parameter, which never supplies a key.
+/// What a `jku` header parameter means. It never supplies a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeySetUrl {
+pub(crate) enum JkuRule {
     /// It must be the URL that the client registered (SMART App Launch 2.2, key retrieval).
     Registered,
-    /// It is not looked at.
+    /// It is ignored.
     Ignored,
 }
 
-/// The vocabulary of the answers to a refused client, unless the layer is given another [renderer](crate::render).
+/// The vocabulary of error responses, unless the layer has a [renderer](crate::render) of its own.
+///
+/// It is part of the policy although nothing here renders: a vendor's profile includes the error texts
+/// of its documentation, and a layer that was given nothing but a verifier must use them. The layer
+/// maps it to a renderer, so this room needs none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wording {
     /// [`Redox`](crate::render::Redox)
@@ -45,57 +58,71 @@ pub(crate) enum Wording {
     Rfc6749,
 }
 
-/// What a profile does not let itself be configured out of.
+/// The bounds that a profile sets to its own configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bounds {
     pub(crate) profile: &'static str,
+    /// No other algorithms can be allowed.
     pub(crate) algorithms: AlgorithmSet,
     /// At least one of these must be allowed, if there are any.
     pub(crate) one_of: AlgorithmSet,
+    /// The range that the specification prescribes for the future skew. It holds even behind
+    /// [`dangerous`](Policy::dangerous).
+    pub(crate) future_skew_range: (Duration, Duration),
+    /// This and the following are the largest values that need no [`dangerous`](Policy::dangerous). A
+    /// method there removes the bound.
     pub(crate) key_trials: usize,
-    /// The least and the most that the specification allows.
-    pub(crate) future_skew: (Duration, Duration),
-    /// The most that goes without [`dangerous`](Policy::dangerous): the future skew, and that of expiry.
-    pub(crate) skews: [Option<Duration>; 2],
+    pub(crate) future_skew: Option<Duration>,
+    pub(crate) expiry_skew: Option<Duration>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
 }
 
-/// The rules of a profile, which a client's assertion must keep.
+/// The rules that a client's assertion must meet.
 ///
-/// Start from a profile and narrow it, or set what it leaves to the deployment: algorithms and grant types. What would loosen
-/// it stands behind [`dangerous`](Self::dangerous):
+/// Start from a profile and narrow it, or set what it leaves to the deployment: algorithms and grant
+/// types. Everything that loosens a profile is behind [`dangerous`](Self::dangerous):
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, Policy};
+/// use tower_client_assertion::policy::{
+///     Algorithm, AlgorithmSet, AudienceRule, Policy,
+/// };
 ///
 /// const STRICT: Policy = Policy::RFC7523
-///     .algorithms(AlgorithmSet::of(&[Algorithm::ES256, Algorithm::Ed25519]))
-///     .max_lifetime(Duration::from_secs(120))
+///     .with_algorithms(AlgorithmSet::of(&[Algorithm::ES256, Algorithm::Ed25519]))
+///     .with_max_lifetime(Duration::from_secs(120))
 ///     .require_jti();
 ///
-/// const LEGACY: Policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).named("legacy");
+/// const LEGACY: Policy = Policy::RFC7523
+///     .dangerous()
+///     .audience(AudienceRule::IssuerOrUrls)
+///     .with_name("legacy");
 ///
 /// assert_eq!((STRICT.name(), LEGACY.name()), ("rfc7523", "legacy"));
+/// assert!(STRICT.requires_jti() && !LEGACY.requires_jti());
 /// ```
 ///
-/// Whether the rules make sense together is found when the [`Verifier`](crate::Verifier) is built. One verifier may serve
-/// clients under several policies: see [`client_policy`](crate::VerifierBuilder::client_policy).
+/// The setters work in constants. For names that are read from a configuration there are
+/// [`with_owned_name`](Self::with_owned_name), [`with_owned_grant_types`](Self::with_owned_grant_types)
+/// and [`accept_owned_typ`](DangerousPolicy::accept_owned_typ).
+///
+/// A policy whose rules make no sense, each by itself or together, is refused when the
+/// [`Verifier`](crate::Verifier) is built. One verifier can serve clients under several policies: see
+/// [`client_policy`](crate::VerifierBuilder::client_policy).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Policy {
-    pub(crate) name: &'static str,
-    /// `None`: whatever the handler serves.
-    pub(crate) grant_types: Option<&'static [&'static str]>,
+    pub(crate) name: Name,
+    /// `None`: the handler decides.
+    pub(crate) grant_types: Option<Names>,
     pub(crate) algorithms: AlgorithmSet,
     pub(crate) kid: Presence,
     pub(crate) key_trials: usize,
-    pub(crate) jku: KeySetUrl,
+    pub(crate) jku: JkuRule,
     pub(crate) typ: Presence,
-    pub(crate) typ_accepted: &'static [&'static str],
+    pub(crate) accepted_typ: Names,
     pub(crate) audience: AudienceRule,
-    /// Whether `client-authentication+jwt` asks for the sole issuer, whatever `audience` would let pass.
     pub(crate) strict_by_typ: bool,
     pub(crate) jti: Presence,
     pub(crate) iat: Presence,
@@ -108,135 +135,110 @@ pub struct Policy {
     pub(crate) bounds: Bounds,
 }
 
+/// The rules, for an auditor.
 impl Policy {
-    /// The name by which [clients](crate::registry::Client::policy) refer to the policy, and by which a
-    /// [`ClientIdentity`](crate::ClientIdentity) tells which one accepted it. Default: that of the profile.
-    pub const fn name(&self) -> &'static str {
-        self.name
+    /// Returns the name by which [clients](crate::registry::Client::with_policy) refer to the policy. A
+    /// [`ClientIdentity`](crate::ClientIdentity::policy) has the name of the policy that accepted it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// The algorithms that are allowed.
-    pub const fn allowed_algorithms(&self) -> AlgorithmSet {
+    /// Returns the name of the profile that the policy is based on.
+    pub const fn profile(&self) -> &'static str {
+        self.bounds.profile
+    }
+
+    /// Returns the permitted grant types, or `None` if the handler decides.
+    pub fn grant_types(&self) -> Option<impl Iterator<Item = &str>> {
+        self.grant_types.as_ref().map(Names::iter)
+    }
+
+    /// Returns the allowed algorithms.
+    pub const fn algorithms(&self) -> AlgorithmSet {
         self.algorithms
     }
 
-    /// Gives the policy a name of its own.
-    pub const fn named(mut self, name: &'static str) -> Self {
-        self.name = name;
-        self
+    /// Returns whether a `kid` header parameter is required, except from clients that sign with a secret.
+    pub const fn requires_kid(&self) -> bool {
+        self.kid.is_required()
     }
 
-    /// Permits these grant types and no others at the token endpoint (RFC 6749, section 5.2); names are compared byte for byte.
-    pub const fn grant_types(mut self, grant_types: &'static [&'static str]) -> Self {
-        self.grant_types = Some(grant_types);
-        self
+    /// Returns how many keys that share a `kid` are tried.
+    pub const fn key_trials(&self) -> usize {
+        self.key_trials
     }
 
-    /// Leaves the `grant_type` to the handler, also when it is missing.
-    pub const fn any_grant_type(mut self) -> Self {
-        self.grant_types = None;
-        self
+    /// Returns whether a `jku` header parameter must be the key set URL that the client registered. If
+    /// not, it is ignored.
+    pub const fn checks_jku(&self) -> bool {
+        matches!(self.jku, JkuRule::Registered)
     }
 
-    /// Allows these algorithms and no others (RFC 8725, section 3.1). FAPI 2.0 has a list of its own and takes only members
-    /// of it.
-    pub const fn algorithms(mut self, algorithms: AlgorithmSet) -> Self {
-        self.algorithms = algorithms;
-        self
+    /// Returns whether a `typ` header parameter is required.
+    pub const fn requires_typ(&self) -> bool {
+        self.typ.is_required()
     }
 
-    /// Allows HS256, HS384 and HS512 besides, for clients that are registered with a
-    /// [secret](crate::secret::ClientSecret): `client_secret_jwt` (OpenID Connect Core, section 9). SMART Backend Services
-    /// and FAPI 2.0 do not have it, so a policy of theirs does not build with it.
-    pub const fn client_secret_jwt(mut self) -> Self {
-        self.algorithms = self.algorithms.union(AlgorithmSet::MAC);
-        self
+    /// Returns the accepted values of a `typ` header parameter.
+    pub fn accepted_typ(&self) -> impl Iterator<Item = &str> {
+        self.accepted_typ.iter()
     }
 
-    /// Refuses an assertion without a `kid` header parameter, unless it is signed with a secret.
-    pub const fn require_kid(mut self) -> Self {
-        self.kid = Presence::Required;
-        self
+    /// Returns what `aud` must contain.
+    pub const fn audience(&self) -> AudienceRule {
+        self.audience
     }
 
-    /// How many keys of one `kid` that fit the algorithm are tried, in the order of the key set: FAPI 2.0, section 5.4.3,
-    /// allows a set to have several. With 1, a second such key makes the assertion ambiguous and refused. At most what the
-    /// profile has.
-    pub const fn key_trials(mut self, count: usize) -> Self {
-        self.key_trials = count;
-        self
+    /// Returns whether an assertion with the `typ` `client-authentication+jwt` needs the issuer as the
+    /// sole value of `aud` (RFC 10070), even if [`audience`](Self::audience) accepts more.
+    pub const fn requires_sole_issuer_by_typ(&self) -> bool {
+        self.strict_by_typ
     }
 
-    /// Refuses an assertion without a `typ` header parameter (RFC 8725, section 3.11).
-    pub const fn require_typ(mut self) -> Self {
-        self.typ = Presence::Required;
-        self
+    /// Returns whether a `jti` claim is required.
+    pub const fn requires_jti(&self) -> bool {
+        self.jti.is_required()
     }
 
-    /// Accepts only the issuer identifier as the sole value of `aud`, as RFC 7523 does since 2026: as a string, or as an array of
-    /// that one member.
-    pub const fn sole_issuer(mut self) -> Self {
-        self.audience = AudienceRule::SoleIssuer;
-        self
+    /// Returns whether an `iat` claim is required.
+    pub const fn requires_iat(&self) -> bool {
+        self.iat.is_required()
     }
 
-    /// Accepts only the issuer identifier as a JSON string in `aud`, and no array, as FAPI 2.0 does (section 5.3.2.1).
-    pub const fn issuer_as_string(mut self) -> Self {
-        self.audience = AudienceRule::IssuerString;
-        self
+    /// Returns whether an `exp` claim is required.
+    pub const fn requires_exp(&self) -> bool {
+        self.exp.is_required()
     }
 
-    /// Refuses an assertion without a `jti` claim, so that each is good for one use.
-    pub const fn require_jti(mut self) -> Self {
-        self.jti = Presence::Required;
-        self
+    /// Returns how far `iat` may lie in the past, without the skew. `None` means no bound.
+    pub const fn max_age(&self) -> Option<Duration> {
+        self.max_age
     }
 
-    /// Refuses an assertion without an `iat` claim.
-    pub const fn require_iat(mut self) -> Self {
-        self.iat = Presence::Required;
-        self
+    /// Returns how far `exp` may lie in the future, without the skew. `None` means no bound.
+    pub const fn max_lifetime(&self) -> Option<Duration> {
+        self.max_lifetime
     }
 
-    /// Refuses an assertion without an `exp` claim (RFC 7523, section 3, item 4).
-    pub const fn require_exp(mut self) -> Self {
-        self.exp = Presence::Required;
-        self
+    /// Returns how far a client's clock may run ahead of the server's.
+    pub const fn future_skew(&self) -> Duration {
+        self.future_skew
     }
 
-    /// Refuses an assertion whose `iat` lies further back than this, [skew](Self::expiry_skew) added (RFC 7523, section 3,
-    /// item 6). At most what the profile has, and a day.
-    pub const fn max_age(mut self, max_age: Duration) -> Self {
-        self.max_age = Some(max_age);
-        self
+    /// Returns how far a client's clock may run behind the server's.
+    pub const fn expiry_skew(&self) -> Duration {
+        self.expiry_skew
     }
+}
 
-    /// Refuses an assertion whose `exp` lies further ahead than this, [skew](Self::future_skew) added (RFC 7523, section 3,
-    /// item 4). At most what the profile has, and a day.
-    pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.max_lifetime = Some(max_lifetime);
-        self
-    }
-
-    /// How far a client's clock may be ahead of ours: allowed for `iat` and `nbf`, and added to the
-    /// [maximum lifetime](Self::max_lifetime). At most what the profile has; in FAPI 2.0, 10 s to 60 s.
-    pub const fn future_skew(mut self, skew: Duration) -> Self {
-        self.future_skew = skew;
-        self
-    }
-
-    /// How far a client's clock may be behind ours: allowed for `exp` and for the age of `iat`. At most what the profile has.
-    pub const fn expiry_skew(mut self, skew: Duration) -> Self {
-        self.expiry_skew = skew;
-        self
-    }
-
-    /// What makes the policy accept more than its profile does.
-    pub const fn dangerous(self) -> DangerousPolicy {
-        DangerousPolicy(self)
-    }
-
+impl Policy {
     pub(crate) fn permits_grant_type(&self, given: &[u8]) -> bool {
-        self.grant_types.is_none_or(|permitted| permitted.iter().any(|name| name.as_bytes() == given))
+        self.grant_types.as_ref().is_none_or(|permitted| permitted.iter().any(|name| name.as_bytes() == given))
+    }
+}
+
+impl Presence {
+    const fn is_required(self) -> bool {
+        matches!(self, Self::Required)
     }
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::Algorithm::{ES256, ES384, Ed25519, EdDSA, HS384, PS256, RS256, RS384};
-use super::{Algorithm, AlgorithmSet, AudienceRule, Bounds, KeySetUrl, Policy, Presence, Wording};
+use super::{Algorithm, AlgorithmSet, AudienceRule, Bounds, JkuRule, Policy, Presence, Wording};
+use crate::name::{Name, Names};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -34,14 +35,14 @@ pub(super) const FOREIGN_TYPES: [&str; 14] = [
 
 /// What is common to most profiles: RFC 7523 with its update of 2026, its times those of our choice.
 const BASE: Policy = Policy {
-    name: "rfc7523",
+    name: Name::Static("rfc7523"),
     grant_types: None,
     algorithms: AlgorithmSet::of(&[RS256, PS256, ES256, ES384, EdDSA, Ed25519]),
     kid: Presence::Optional,
     key_trials: 4,
-    jku: KeySetUrl::Registered,
+    jku: JkuRule::Registered,
     typ: Presence::Optional,
-    typ_accepted: &["client-authentication+jwt", "jwt"],
+    accepted_typ: Names::Static(&["client-authentication+jwt", "jwt"]),
     audience: AudienceRule::SoleIssuer,
     strict_by_typ: true,
     jti: Presence::Optional,
@@ -57,8 +58,9 @@ const BASE: Policy = Policy {
         algorithms: AlgorithmSet::of(&Algorithm::ALL),
         one_of: AlgorithmSet::EMPTY,
         key_trials: 4,
-        future_skew: ANY_SKEW,
-        skews: [Some(secs(30)), Some(secs(30))],
+        future_skew_range: ANY_SKEW,
+        future_skew: Some(secs(30)),
+        expiry_skew: Some(secs(30)),
         max_age: None,
         max_lifetime: Some(secs(3600)),
     },
@@ -84,12 +86,12 @@ impl Policy {
     /// | clock skew | 10 s, for the past and for the future | Redox |
     /// | refusals | 400 `invalid_request`, in Redox's own words | Redox; the status is ours |
     pub const REDOX: Self = Self {
-        name: "redox",
-        grant_types: Some(&["client_credentials"]),
+        name: Name::Static("redox"),
+        grant_types: Some(Names::Static(&["client_credentials"])),
         algorithms: AlgorithmSet::of(&[RS384, ES384, HS384]),
         kid: Presence::Required,
         key_trials: 1,
-        typ_accepted: &["jwt"],
+        accepted_typ: Names::Static(&["jwt"]),
         audience: AudienceRule::Urls,
         strict_by_typ: false,
         jti: Presence::Required,
@@ -103,7 +105,8 @@ impl Policy {
         bounds: Bounds {
             profile: "redox",
             key_trials: 1,
-            skews: [Some(secs(10)), Some(secs(10))],
+            future_skew: Some(secs(10)),
+            expiry_skew: Some(secs(10)),
             max_age: Some(secs(300)),
             max_lifetime: None,
             ..BASE.bounds
@@ -117,7 +120,7 @@ impl Policy {
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
-    /// | `grant_type` | `client_credentials`; see [`any_grant_type`](Self::any_grant_type) for app launch | SMART, Backend Services |
+    /// | `grant_type` | `client_credentials`; see [`allow_any_grant_type`](Self::allow_any_grant_type) for app launch | SMART, Backend Services |
     /// | algorithms | RS384, ES384; others may be added, and one of these must stay | SMART, asymmetric authentication |
     /// | `kid` | required; exactly one usable key of this `kid` and algorithm | SMART, JWT header; key retrieval, step 3 |
     /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval, step 1 |
@@ -131,8 +134,8 @@ impl Policy {
     /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | SMART, Backend Services; RFC 7521, section 4.2.1 |
     pub const SMART_BACKEND_SERVICES: Self = Self {
-        name: "smart",
-        grant_types: Some(&["client_credentials"]),
+        name: Name::Static("smart"),
+        grant_types: Some(Names::Static(&["client_credentials"])),
         algorithms: AlgorithmSet::of(&[RS384, ES384]),
         kid: Presence::Required,
         key_trials: 1,
@@ -158,7 +161,7 @@ impl Policy {
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`client_secret_jwt`](Self::client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); the others are ours |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`allow_client_secret_jwt`](Self::allow_client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); the others are ours |
     /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | OpenID Connect Core, section 10.1; the trials are ours |
     /// | `jku` | may be absent; else the registered key set URL | RFC 8725, section 3.10 |
     /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026; RFC 8725, section 3.11 |
@@ -190,7 +193,7 @@ impl Policy {
     /// | clock skew | 10 s; for the future 10 s to 60 s | FAPI, section 5.3.2.1, item 13; for the past ours |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const FAPI2: Self = Self {
-        name: "fapi2",
+        name: Name::Static("fapi2"),
         algorithms: AlgorithmSet::of(&[PS256, ES256, EdDSA, Ed25519]),
         audience: AudienceRule::IssuerString,
         jti: Presence::Required,
@@ -200,8 +203,9 @@ impl Policy {
         bounds: Bounds {
             profile: "fapi2",
             algorithms: AlgorithmSet::of(&[PS256, ES256, EdDSA, Ed25519]),
-            future_skew: (secs(10), secs(60)),
-            skews: [Some(secs(60)), Some(secs(10))],
+            future_skew_range: (secs(10), secs(60)),
+            future_skew: Some(secs(60)),
+            expiry_skew: Some(secs(10)),
             max_lifetime: Some(secs(300)),
             ..BASE.bounds
         },
@@ -220,16 +224,16 @@ impl Policy {
     /// | `jku` | not looked at | RFC 8725, section 3.10 |
     /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026 of RFC 7523; RFC 8725, section 3.11 |
     /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
-    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`issuer_as_string`](Self::issuer_as_string) for the draft of errata set 3 | OpenID Connect Core, section 9; the update of 2026 of RFC 7523 |
+    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`require_issuer_string`](Self::require_issuer_string) for the draft of errata set 3 | OpenID Connect Core, section 9; the update of 2026 of RFC 7523 |
     /// | `jti` | required; single use for each client | OpenID Connect Core, section 9 |
     /// | `exp` | required; at most an hour ahead, and the skew | OpenID Connect Core, section 9; the hour is ours |
     /// | `iat`, `nbf` | may be absent; must hold where they are present | OpenID Connect Core, section 9; RFC 7519, sections 4.1.5 and 4.1.6; `iat` in the future is ours |
     /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const OIDC: Self = Self {
-        name: "oidc",
+        name: Name::Static("oidc"),
         algorithms: BASE.algorithms.union(AlgorithmSet::MAC),
-        jku: KeySetUrl::Ignored,
+        jku: JkuRule::Ignored,
         audience: AudienceRule::IssuerOrUrls,
         jti: Presence::Required,
         bounds: Bounds { profile: "oidc", ..BASE.bounds },

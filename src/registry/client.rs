@@ -125,7 +125,7 @@ impl Client {
         Err(ClientError::SigningAlg { client_id, algorithm, usable })
     }
 
-    /// Judges this client by the verifier's policy of this [name](crate::Policy::named), and not by its first: see
+    /// Judges this client by the verifier's policy of this [name](crate::Policy::with_name), and not by its first: see
     /// [`client_policy`](crate::VerifierBuilder::client_policy). Where the verifier has no such policy, the client is refused as
     /// unavailable (503): somebody mistyped, and it was not the client.
     #[must_use]

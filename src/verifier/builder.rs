@@ -72,7 +72,7 @@ impl VerifierBuilder {
     /// # let keys = || KeySet::parse(br#"{"keys":[
     /// #     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
     /// # ]}"#).unwrap();
-    /// const LEGACY: Policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).named("legacy");
+    /// const LEGACY: Policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).with_name("legacy");
     ///
     /// let build = |clients| {
     ///     Verifier::builder(Policy::RFC7523, FixedRegistry::new(clients)?, MemoryReplay::new(100_000)?)

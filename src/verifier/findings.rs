@@ -33,7 +33,7 @@ fn expected(claim: Claim, header: &Header<'_>, rules: &Rules<'_>) -> String {
             let rule = rules.audience_rule(header);
             format!("nothing but {}{}", audiences.describe(rule), rule.form())
         }
-        Claim::Typ => policy.typ_accepted.join(" or "),
+        Claim::Typ => policy.accepted_typ().collect::<Vec<_>>().join(" or "),
         Claim::Iat => {
             let earliest = policy.max_age.map(|age| now.saturating_sub(age.as_secs().saturating_add(expiry)));
             seconds(earliest.map(|earliest| format!("from {earliest}")), Some(now.saturating_add(future)))

@@ -10,7 +10,7 @@ use crate::identity::ClientId;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json;
 use crate::jose::media_type::is_media_type;
-use crate::policy::{AudienceRule, Audiences, KeySetUrl, Limits, Policy, Presence};
+use crate::policy::{AudienceRule, Audiences, JkuRule, Limits, Policy, Presence};
 use crate::rejection::{ClaimFault, ClientFault};
 use crate::text::has_control;
 
@@ -66,7 +66,7 @@ impl<'v> Rules<'v> {
     /// registered (SMART App Launch 2.2, key retrieval).
     pub(super) fn check_jku(&self, header: &Header<'_>, registered: Option<&str>) -> Result<(), ClientFault> {
         let allowed = match &header.jku {
-            _ if self.policy.jku == KeySetUrl::Ignored => true,
+            _ if self.policy.jku == JkuRule::Ignored => true,
             Field::Absent => true,
             Field::WrongType => false,
             Field::Is(jku) => registered == Some(&**jku),
@@ -76,7 +76,7 @@ impl<'v> Rules<'v> {
 
     /// An explicit type of another kind of JWT is always refused (RFC 8725, section 3.11).
     pub(super) fn check_typ(&self, header: &Header<'_>) -> Result<(), ClaimFault> {
-        let accepted = |typ: &str| self.policy.typ_accepted.iter().any(|expected| is_media_type(typ, expected));
+        let accepted = |typ: &str| self.policy.accepted_typ.iter().any(|expected| is_media_type(typ, expected));
         match &header.typ {
             Field::Is(typ) if accepted(typ) => Ok(()),
             Field::Is(_) => Err(ClaimFault::Unexpected),

@@ -4,7 +4,6 @@ use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::VerificationKey;
-use crate::name::Name;
 use crate::port::PortError;
 use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};
@@ -63,7 +62,7 @@ impl<'a> SignedAssertion<'a> {
             client_id: self.client.id().clone(),
             algorithm: self.bound.algorithm,
             key: self.key.map(VerificationKey::shared_id),
-            policy: Name::Static(self.bound.rules.policy.name()),
+            policy: self.bound.rules.policy.name.clone(),
             lax_audience: self.bound.has_lax_audience(),
             valid_until: self.bound.valid_until,
             claims: self.bound.claims(),

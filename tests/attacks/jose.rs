@@ -197,7 +197,7 @@ fn e10_dates_are_numbers_that_a_double_can_hold() {
 
 #[test]
 fn e11_now_must_be_before_exp_to_the_fraction() {
-    let layer = layer_of(Policy::RFC7523.expiry_skew(std::time::Duration::ZERO), &[SIGNER.jwk()]);
+    let layer = layer_of(Policy::RFC7523.with_expiry_skew(std::time::Duration::ZERO), &[SIGNER.jwk()]);
     let now = NOW as f64;
     for (exp, accepted) in [(now, false), (now - 0.001, false), (now + 0.5, true), (now + 1.0, true)] {
         assert_eq!(

@@ -178,7 +178,7 @@ fn key_18_smart_accepts_rs384_and_es384() {
 
 #[test]
 fn sig_02_sig_03_signatures_have_the_length_of_their_algorithm() {
-    let all = Policy::RFC7523.algorithms(AlgorithmSet::ASYMMETRIC);
+    let all = Policy::RFC7523.with_algorithms(AlgorithmSet::ASYMMETRIC);
     let signers = [Signer::es256("one"), Signer::es384("one"), Signer::es512("one"), Signer::rsa("PS256", "one")];
     for signer in signers {
         let verifier = strict().policy(all.clone()).keys(&[signer.jwk()]).build();

@@ -481,7 +481,7 @@ fn rs384_is_accepted_as_well_as_es384() {
     assert_eq!((identity.client_id().as_str(), identity.algorithm()), ("lab-1", Algorithm::RS384));
     assert_eq!(identity.key_id(), Some("rsa-1"));
     let allowed = AlgorithmSet::of(&[Algorithm::RS384, Algorithm::ES384, Algorithm::HS384]);
-    assert_eq!(Policy::REDOX.allowed_algorithms(), allowed);
+    assert_eq!(Policy::REDOX.algorithms(), allowed);
 }
 
 #[test]

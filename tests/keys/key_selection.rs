@@ -16,7 +16,7 @@ static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("RS256", "one"));
 
 fn verifier(policy: Policy, keys: &[Value]) -> Verifier {
     let fixture = fixture().policy(policy).keys(keys).at_issuer_and_url();
-    fixture.builder().client_policy(Policy::OIDC.named("second")).build().unwrap()
+    fixture.builder().client_policy(Policy::OIDC.with_name("second")).build().unwrap()
 }
 
 /// The `kid` of the key that verified it, or the fault.
@@ -87,7 +87,7 @@ fn key_06_up_to_four_keys_of_one_kid_are_tried_in_order() {
         (Policy::FAPI2, 4),
         (Policy::OIDC, 4),
         (Policy::RFC7523, 4),
-        (Policy::FAPI2.key_trials(2), 2),
+        (Policy::FAPI2.with_key_trials(2), 2),
         (Policy::FAPI2.dangerous().key_trials(5), 5),
         (Policy::FAPI2.dangerous().key_trials(usize::MAX), 6),
     ];
@@ -108,7 +108,7 @@ fn key_06_keys_of_other_types_use_up_no_trial() {
     let [first, second, ..] = &*KEYS;
     let odd =
         [P384.jwk(), ED25519.jwk(), RSA.jwk(), jwk(second, json!({"use": "enc"})), jwk(second, json!({"kty": "x"}))];
-    let verifier = verifier(Policy::FAPI2.key_trials(1), &[&odd[..], &[first.jwk()]].concat());
+    let verifier = verifier(Policy::FAPI2.with_key_trials(1), &[&odd[..], &[first.jwk()]].concat());
     assert_eq!(outcome(&verifier, first, Some("one")), Ok(Some("one".into())));
     assert_eq!(outcome(&verifier, &ED25519, Some("one")), Ok(Some("one".into())));
 }
@@ -126,7 +126,7 @@ fn key_05_smart_requires_exactly_one_key_per_kid_and_type() {
         ("the same twice", vec![P384.jwk(), P384.jwk()], Err(ClientFault::AmbiguousKey)),
         ("none of the type", vec![first.jwk(), RSA.jwk()], Err(ClientFault::NoKey)),
     ];
-    for policy in [Policy::SMART_BACKEND_SERVICES, Policy::RFC7523.key_trials(1)] {
+    for policy in [Policy::SMART_BACKEND_SERVICES, Policy::RFC7523.with_key_trials(1)] {
         for (name, keys, expected) in &table {
             assert_eq!(outcome(&verifier(policy.clone(), keys), &P384, Some("one")), *expected, "{name}");
         }
@@ -139,7 +139,7 @@ fn key_05_smart_requires_exactly_one_key_per_kid_and_type() {
 /// one algorithm.
 #[test]
 fn key_08_key_13_a_key_is_used_with_its_alg_only() {
-    let all = Policy::RFC7523.algorithms(AlgorithmSet::ASYMMETRIC);
+    let all = Policy::RFC7523.with_algorithms(AlgorithmSet::ASYMMETRIC);
     let signers = [Signer::rsa("PS256", "one"), Signer::ed25519("Ed25519", "one")];
     let table = [
         (&signers[0], json!({}), Ok(())),

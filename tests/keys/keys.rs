@@ -740,7 +740,7 @@ mod from_jsonwebtoken {
 }
 
 fn verifier(jwks: &[Value]) -> Verifier {
-    fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).keys(jwks).build()
+    fixture().policy(Policy::REDOX.with_algorithms(AlgorithmSet::of(&Algorithm::ALL))).keys(jwks).build()
 }
 
 /// The outcome of an assertion of this signer with this `kid`, for a client with these keys.

@@ -18,7 +18,7 @@ const RULES: [AudienceRule; 4] =
 
 /// A verifier with an issuer and two URLs. Its second policy uses those that the first does not.
 fn verifier(policy: Policy) -> Verifier {
-    let other = Policy::OIDC.named("unused");
+    let other = Policy::OIDC.with_name("unused");
     fixture().policy(policy).at_issuer_and_url().builder().audience(ALIAS).client_policy(other).build().unwrap()
 }
 
@@ -123,7 +123,7 @@ fn an_escaped_spelling_is_the_same_bytes() {
 #[test]
 fn the_number_of_values_is_bounded_by_the_limit() {
     for limit in [1, 2, 3] {
-        let limits = Limits::default().audiences(limit);
+        let limits = Limits::default().with_audiences(limit);
         let verifier = fixture().policy(Policy::SMART_BACKEND_SERVICES).builder().limits(limits).build().unwrap();
         for count in [limit - 1, limit, limit + 1] {
             let found = outcome(&verifier, &Jwt::new().claim("aud", json!(vec![URL; count]))).map(|_| ());
@@ -172,7 +172,7 @@ fn an_explicit_typ_requires_the_sole_issuer() {
 
 #[test]
 fn a_rule_stricter_than_sole_issuer_stays_strict() {
-    let verifier = verifier(Policy::OIDC.issuer_as_string());
+    let verifier = verifier(Policy::OIDC.require_issuer_string());
     let jwt = Jwt::new().header("typ", "client-authentication+jwt");
     assert!(outcome(&verifier, &jwt.clone().claim("aud", ISSUER)).is_ok());
     let malformed = Err(ClientFault::Claim(Claim::Aud, ClaimFault::Malformed));

@@ -17,17 +17,17 @@ use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertionLayer, ConfigError, Verifier, VerifierBuilder};
 
 /// The issuer only, with a `jti` and a `typ`, and a short lifetime.
-const STRICT: Policy = Policy::RFC7523.require_jti().require_typ().max_lifetime(Duration::from_secs(300));
+const STRICT: Policy = Policy::RFC7523.require_jti().require_typ().with_max_lifetime(Duration::from_secs(300));
 
 /// For clients that still send the URL and have no `jti`.
 const LEGACY: Policy = Policy::RFC7523
-    .algorithms(AlgorithmSet::of(&[Algorithm::ES384, Algorithm::RS512]))
+    .with_algorithms(AlgorithmSet::of(&[Algorithm::ES384, Algorithm::RS512]))
     .dangerous()
     .audience(AudienceRule::IssuerOrUrls)
-    .named("legacy");
+    .with_name("legacy");
 
 const SECRET: Policy =
-    Policy::RFC7523.algorithms(AlgorithmSet::MAC).dangerous().accept_typ(&["private+jwt"]).named("secret");
+    Policy::RFC7523.with_algorithms(AlgorithmSet::MAC).dangerous().accept_typ(&["private+jwt"]).with_name("secret");
 
 const KEY: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
@@ -232,7 +232,7 @@ fn findings_are_those_of_the_clients_policy() {
         }
     };
     let registry = FixedRegistry::new([clients().remove(0).policy("strict")]).unwrap();
-    let policies = [LEGACY, SECRET, STRICT.named("strict")];
+    let policies = [LEGACY, SECRET, STRICT.with_name("strict")];
     let verifier = builder_of(registry, policies).events(events).build().unwrap();
     let jwt = jwt("strict").claim("aud", AUDIENCE).without_header("typ");
     assert_eq!(outcome(&verifier, &SIGNER, &jwt), claim(Claim::Aud, ClaimFault::Unexpected));
@@ -247,8 +247,8 @@ fn findings_are_those_of_the_clients_policy() {
 
 #[test]
 fn grant_types_follow_the_client_and_wording_the_first_policy() {
-    let first = Policy::RFC7523.grant_types(&["client_credentials"]);
-    let second = Policy::REDOX.named("redox").grant_types(&["password"]);
+    let first = Policy::RFC7523.with_grant_types(&["client_credentials"]);
+    let second = Policy::REDOX.with_name("redox").with_grant_types(&["password"]);
     let client = |id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap();
     let registry = FixedRegistry::new([client("clinic-7").policy("redox"), client("clinic-8")]).unwrap();
     let verifier = builder_of(registry, [first, second, SECRET]).build().unwrap();

@@ -27,13 +27,13 @@ fn meta_01_metadata_matches_each_profile() {
     let only = |algorithms: &[Algorithm]| AlgorithmSet::of(algorithms);
     let table = [
         (Policy::REDOX, both, "RS384 ES384 HS384"),
-        (Policy::REDOX.algorithms(only(&[Algorithm::ES384])), keys, "ES384"),
+        (Policy::REDOX.with_algorithms(only(&[Algorithm::ES384])), keys, "ES384"),
         (Policy::SMART_BACKEND_SERVICES, keys, "RS384 ES384"),
         (Policy::RFC7523, keys, "RS256 PS256 ES256 ES384 EdDSA Ed25519"),
-        (Policy::RFC7523.client_secret_jwt(), both, "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
-        (Policy::RFC7523.algorithms(AlgorithmSet::MAC), &["client_secret_jwt"], "HS256 HS384 HS512"),
+        (Policy::RFC7523.allow_client_secret_jwt(), both, "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
+        (Policy::RFC7523.with_algorithms(AlgorithmSet::MAC), &["client_secret_jwt"], "HS256 HS384 HS512"),
         (
-            Policy::RFC7523.algorithms(only(&[Algorithm::MlDsa87, Algorithm::ES512, Algorithm::MlDsa44])),
+            Policy::RFC7523.with_algorithms(only(&[Algorithm::MlDsa87, Algorithm::ES512, Algorithm::MlDsa44])),
             keys,
             "ES512 ML-DSA-44 ML-DSA-87",
         ),
@@ -41,7 +41,7 @@ fn meta_01_metadata_matches_each_profile() {
         (Policy::OIDC, both, "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
     ];
     for (policy, methods, algorithms) in table {
-        let enforced = policy.allowed_algorithms();
+        let enforced = policy.algorithms();
         let metadata = metadata(policy.clone());
         let expected = json!({
             "token_endpoint_auth_methods_supported": methods,
@@ -117,9 +117,9 @@ fn foreign_methods_are_added_once_without_algorithms() {
 
 #[test]
 fn metadata_covers_all_policies() {
-    let old = Policy::RFC7523.algorithms(AlgorithmSet::of(&[Algorithm::RS512])).dangerous();
-    let old = old.audience(AudienceRule::IssuerOrUrls).named("old");
-    let secret = Policy::RFC7523.algorithms(AlgorithmSet::of(&[Algorithm::HS512])).named("secret");
+    let old = Policy::RFC7523.with_algorithms(AlgorithmSet::of(&[Algorithm::RS512])).dangerous();
+    let old = old.audience(AudienceRule::IssuerOrUrls).with_name("old");
+    let secret = Policy::RFC7523.with_algorithms(AlgorithmSet::of(&[Algorithm::HS512])).with_name("secret");
     let verifier = builder(Policy::FAPI2).audience(AUDIENCE).client_policy(secret).client_policy(old).build().unwrap();
     let expected = json!({
         "token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_jwt"],

@@ -20,7 +20,7 @@ fn bare(policy: Policy) -> VerifierBuilder {
 
 /// With an issuer and a URL. The second policy uses those that the first does not.
 fn builder(policy: Policy) -> VerifierBuilder {
-    bare(policy).issuer(ISSUER).audience(AUDIENCE).client_policy(Policy::OIDC.named("second"))
+    bare(policy).issuer(ISSUER).audience(AUDIENCE).client_policy(Policy::OIDC.with_name("second"))
 }
 
 fn error(builder: VerifierBuilder) -> String {
@@ -30,7 +30,7 @@ fn error(builder: VerifierBuilder) -> String {
 #[test]
 fn every_profile_builds_unchanged() {
     for policy in PROFILES {
-        let name = policy.name();
+        let name = policy.name().to_owned();
         assert_eq!(builder(policy).build().unwrap().policies()[0].name(), name);
     }
 }
@@ -44,107 +44,107 @@ fn contradictions_name_both_settings_and_the_fix() {
                         max_age";
     let cases: Vec<(Policy, String)> = vec![
         (
-            fapi2().client_secret_jwt(),
-            "algorithms of the policy fapi2 is outside its profile: fapi2 does not allow HS256, HS384, HS512; remove \
+            fapi2().allow_client_secret_jwt(),
+            "algorithms: the policy fapi2 does not fit its profile: fapi2 does not allow HS256, HS384, HS512; remove \
              it, or start from another profile"
                 .into(),
         ),
         (
-            fapi2().algorithms(set(&[Algorithm::HS256])),
-            "algorithms of the policy fapi2 is outside its profile: fapi2 does not allow HS256; remove it, or start \
+            fapi2().with_algorithms(set(&[Algorithm::HS256])),
+            "algorithms: the policy fapi2 does not fit its profile: fapi2 does not allow HS256; allow fewer, or start \
              from another profile"
                 .into(),
         ),
         (
-            fapi2().algorithms(set(&[Algorithm::PS256, Algorithm::RS256])).named("ours"),
-            "algorithms of the policy ours is outside its profile: fapi2 does not allow RS256; remove it, or start \
+            fapi2().with_algorithms(set(&[Algorithm::PS256, Algorithm::RS256])).with_name("ours"),
+            "algorithms: the policy ours does not fit its profile: fapi2 does not allow RS256; allow fewer, or start \
              from another profile"
                 .into(),
         ),
         (
-            fapi2().algorithms(set(&[Algorithm::ES384])),
-            "algorithms of the policy fapi2 is outside its profile: fapi2 does not allow ES384; remove it, or start \
+            fapi2().with_algorithms(set(&[Algorithm::ES384])),
+            "algorithms: the policy fapi2 does not fit its profile: fapi2 does not allow ES384; allow fewer, or start \
              from another profile"
                 .into(),
         ),
         (
-            smart().client_secret_jwt(),
-            "algorithms of the policy smart is outside its profile: smart does not allow HS256, HS384, HS512; remove \
+            smart().allow_client_secret_jwt(),
+            "algorithms: the policy smart does not fit its profile: smart does not allow HS256, HS384, HS512; remove \
              it, or start from another profile"
                 .into(),
         ),
         (
-            fapi2().future_skew(secs(9)),
-            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 9s".into(),
+            fapi2().with_future_skew(secs(9)),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 9s".into(),
         ),
         (
-            fapi2().future_skew(secs(0)),
-            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 0s".into(),
+            fapi2().with_future_skew(secs(0)),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 0s".into(),
         ),
         (
-            fapi2().future_skew(secs(61)),
-            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
+            fapi2().with_future_skew(secs(61)),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
         ),
         (
             fapi2().dangerous().future_skew(secs(61)),
-            "future_skew of the policy fapi2 is outside its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
         ),
         (
-            fapi2().expiry_skew(secs(11)),
-            "expiry_skew of the policy fapi2 is outside its profile: 11s is more than the 10s of fapi2; shorten it, \
+            fapi2().with_expiry_skew(secs(11)),
+            "expiry_skew: the policy fapi2 does not fit its profile: 11s is more than the 10s of fapi2; shorten it, \
              or set it through dangerous()"
                 .into(),
         ),
         (
-            smart().future_skew(secs(31)),
-            "future_skew of the policy smart is outside its profile: 31s is more than the 30s of smart; shorten it, \
+            smart().with_future_skew(secs(31)),
+            "future_skew: the policy smart does not fit its profile: 31s is more than the 30s of smart; shorten it, \
              or set it through dangerous()"
                 .into(),
         ),
         (
-            smart().algorithms(AlgorithmSet::of(&[Algorithm::ES256])),
-            "algorithms of the policy smart is outside its profile: smart requires at least one of RS384, ES384; \
+            smart().with_algorithms(AlgorithmSet::of(&[Algorithm::ES256])),
+            "algorithms: the policy smart does not fit its profile: smart requires at least one of RS384, ES384; \
              allow one of these too"
                 .into(),
         ),
         (
-            smart().max_lifetime(secs(301)),
-            "max_lifetime of the policy smart is outside its profile: 301s is more than the 300s of smart; shorten \
+            smart().with_max_lifetime(secs(301)),
+            "max_lifetime: the policy smart does not fit its profile: 301s is more than the 300s of smart; shorten \
              it, or set it through dangerous()"
                 .into(),
         ),
         (
-            fapi2().max_lifetime(secs(301)),
-            "max_lifetime of the policy fapi2 is outside its profile: 301s is more than the 300s of fapi2; shorten \
+            fapi2().with_max_lifetime(secs(301)),
+            "max_lifetime: the policy fapi2 does not fit its profile: 301s is more than the 300s of fapi2; shorten \
              it, or set it through dangerous()"
                 .into(),
         ),
         (
-            Policy::RFC7523.max_lifetime(secs(3601)),
-            "max_lifetime of the policy rfc7523 is outside its profile: 3601s is more than the 3600s of rfc7523; \
+            Policy::RFC7523.with_max_lifetime(secs(3601)),
+            "max_lifetime: the policy rfc7523 does not fit its profile: 3601s is more than the 3600s of rfc7523; \
              shorten it, or set it through dangerous()"
                 .into(),
         ),
         (
-            Policy::OIDC.max_lifetime(secs(3601)),
-            "max_lifetime of the policy oidc is outside its profile: 3601s is more than the 3600s of oidc; shorten \
+            Policy::OIDC.with_max_lifetime(secs(3601)),
+            "max_lifetime: the policy oidc does not fit its profile: 3601s is more than the 3600s of oidc; shorten \
              it, or set it through dangerous()"
                 .into(),
         ),
         (
-            Policy::REDOX.max_age(secs(301)),
-            "max_age of the policy redox is outside its profile: 301s is more than the 300s of redox; shorten it, or \
+            Policy::REDOX.with_max_age(secs(301)),
+            "max_age: the policy redox does not fit its profile: 301s is more than the 300s of redox; shorten it, or \
              set it through dangerous()"
                 .into(),
         ),
         (
-            Policy::RFC7523.key_trials(0),
+            Policy::RFC7523.with_key_trials(0),
             "optional_kid and key_trials of the policy rfc7523 contradict each other: without a kid a key must be \
              tried, and no trial is allowed; allow at least one"
                 .into(),
         ),
         (
-            smart().dangerous().optional_kid().key_trials(0),
+            smart().dangerous().optional_kid().with_key_trials(0),
             "optional_kid and key_trials of the policy smart contradict each other: without a kid a key must be \
              tried, and no trial is allowed; allow at least one"
                 .into(),
@@ -156,20 +156,20 @@ fn contradictions_name_both_settings_and_the_fix() {
                 .into(),
         ),
         (
-            Policy::FAPI2.key_trials(5),
-            "key_trials of the policy fapi2 is outside its profile: 5 is more than the 4 of fapi2; lower it, or set \
+            Policy::FAPI2.with_key_trials(5),
+            "key_trials: the policy fapi2 does not fit its profile: 5 is more than the 4 of fapi2; lower it, or set \
              it through dangerous()"
                 .into(),
         ),
         (
-            smart().key_trials(2),
-            "key_trials of the policy smart is outside its profile: 2 is more than the 1 of smart; lower it, or set \
+            smart().with_key_trials(2),
+            "key_trials: the policy smart does not fit its profile: 2 is more than the 1 of smart; lower it, or set \
              it through dangerous()"
                 .into(),
         ),
         (
-            Policy::REDOX.key_trials(2),
-            "key_trials of the policy redox is outside its profile: 2 is more than the 1 of redox; lower it, or set \
+            Policy::REDOX.with_key_trials(2),
+            "key_trials: the policy redox does not fit its profile: 2 is more than the 1 of redox; lower it, or set \
              it through dangerous()"
                 .into(),
         ),
@@ -196,7 +196,7 @@ fn contradictions_name_both_settings_and_the_fix() {
             format!("max_lifetime and max_age of the policy rfc7523 contradict each other: {nothing_ends}"),
         ),
         (
-            Policy::RFC7523.max_age(secs(60)).dangerous().max_lifetime(None),
+            Policy::RFC7523.with_max_age(secs(60)).dangerous().max_lifetime(None),
             format!("max_lifetime and max_age of the policy rfc7523 contradict each other: {nothing_ends}"),
         ),
         (
@@ -204,7 +204,7 @@ fn contradictions_name_both_settings_and_the_fix() {
             format!("optional_exp and max_age of the policy rfc7523 contradict each other: {nothing_ends}"),
         ),
         (
-            Policy::RFC7523.max_age(secs(60)).dangerous().optional_exp(),
+            Policy::RFC7523.with_max_age(secs(60)).dangerous().optional_exp(),
             format!("optional_exp and max_age of the policy rfc7523 contradict each other: {nothing_ends}"),
         ),
         (
@@ -227,7 +227,7 @@ fn contradictions_name_both_settings_and_the_fix() {
         assert!(contradicts, "{sentence}");
         assert_eq!(error(builder(policy.clone())), sentence);
         // Also as one of several.
-        assert_eq!(error(builder(Policy::OIDC.named("first")).client_policy(policy)), sentence);
+        assert_eq!(error(builder(Policy::OIDC.with_name("first")).client_policy(policy)), sentence);
     }
 }
 
@@ -235,27 +235,30 @@ fn contradictions_name_both_settings_and_the_fix() {
 fn invalid_settings_are_named_with_their_limit() {
     let cases = [
         (
-            Policy::RFC7523.algorithms(AlgorithmSet::EMPTY),
+            Policy::RFC7523.with_algorithms(AlgorithmSet::EMPTY),
             "algorithms: the policy rfc7523 allows none; allow at least one",
         ),
-        (Policy::RFC7523.grant_types(&[]), "grant_types: the policy rfc7523 permits none; permit at least one"),
-        (Policy::REDOX.key_trials(0), "key_trials: 0 is not allowed; use a positive value (policy redox)"),
+        (Policy::RFC7523.with_grant_types(&[]), "grant_types: the policy rfc7523 permits none; permit at least one"),
+        (Policy::REDOX.with_key_trials(0), "key_trials: 0 is not allowed; use a positive value (policy redox)"),
         (
-            Policy::SMART_BACKEND_SERVICES.max_lifetime(secs(0)),
+            Policy::SMART_BACKEND_SERVICES.with_max_lifetime(secs(0)),
             "max_lifetime: 0 is not allowed; use a positive value (policy smart)",
         ),
-        (Policy::RFC7523.max_age(secs(0)), "max_age: 0 is not allowed; use a positive value (policy rfc7523)"),
+        (Policy::RFC7523.with_max_age(secs(0)), "max_age: 0 is not allowed; use a positive value (policy rfc7523)"),
         (
-            Policy::RFC7523.max_lifetime(Duration::from_millis(1500)),
+            Policy::RFC7523.with_max_lifetime(Duration::from_millis(1500)),
             "max_lifetime: 1.5s has a fraction of a second; use whole seconds (policy rfc7523)",
         ),
         (
             Policy::OIDC.dangerous().max_lifetime(Some(secs(86_401))),
             "max_lifetime: 86401s is too long; use 86400s or less (policy oidc)",
         ),
-        (Policy::RFC7523.max_age(secs(86_401)), "max_age: 86401s is too long; use 86400s or less (policy rfc7523)"),
-        (Policy::OIDC.future_skew(secs(301)), "future_skew: 301s is too long; use 300s or less (policy oidc)"),
-        (Policy::FAPI2.expiry_skew(secs(301)), "expiry_skew: 301s is too long; use 300s or less (policy fapi2)"),
+        (
+            Policy::RFC7523.with_max_age(secs(86_401)),
+            "max_age: 86401s is too long; use 86400s or less (policy rfc7523)",
+        ),
+        (Policy::OIDC.with_future_skew(secs(301)), "future_skew: 301s is too long; use 300s or less (policy oidc)"),
+        (Policy::FAPI2.with_expiry_skew(secs(301)), "expiry_skew: 301s is too long; use 300s or less (policy fapi2)"),
         (
             Policy::RFC7523.dangerous().accept_typ(&["application/"]),
             "accept_typ: \"application/\" is not valid; use a media type such as JWT (policy rfc7523)",
@@ -265,7 +268,7 @@ fn invalid_settings_are_named_with_their_limit() {
             "accept_typ: \"\" is not valid; use a media type such as JWT (policy rfc7523)",
         ),
         (
-            Policy::FAPI2.future_skew(Duration::from_millis(10_500)),
+            Policy::FAPI2.with_future_skew(Duration::from_millis(10_500)),
             "future_skew: 10.5s has a fraction of a second; use whole seconds (policy fapi2)",
         ),
     ];
@@ -277,41 +280,41 @@ fn invalid_settings_are_named_with_their_limit() {
 #[test]
 fn settings_at_their_limits_build() {
     for policy in [
-        Policy::FAPI2.future_skew(secs(10)),
-        Policy::FAPI2.future_skew(secs(60)),
-        Policy::FAPI2.expiry_skew(secs(0)),
-        Policy::FAPI2.expiry_skew(secs(10)),
+        Policy::FAPI2.with_future_skew(secs(10)),
+        Policy::FAPI2.with_future_skew(secs(60)),
+        Policy::FAPI2.with_expiry_skew(secs(0)),
+        Policy::FAPI2.with_expiry_skew(secs(10)),
         Policy::FAPI2.dangerous().expiry_skew(secs(300)),
         Policy::FAPI2.dangerous().future_skew(secs(60)),
-        Policy::REDOX.future_skew(secs(10)).expiry_skew(secs(10)),
-        Policy::FAPI2.max_lifetime(secs(300)),
+        Policy::REDOX.with_future_skew(secs(10)).with_expiry_skew(secs(10)),
+        Policy::FAPI2.with_max_lifetime(secs(300)),
         Policy::FAPI2.dangerous().max_lifetime(Some(secs(301))),
-        Policy::FAPI2.algorithms(AlgorithmSet::of(&[Algorithm::Ed25519])),
-        Policy::SMART_BACKEND_SERVICES.max_lifetime(secs(300)),
+        Policy::FAPI2.with_algorithms(AlgorithmSet::of(&[Algorithm::Ed25519])),
+        Policy::SMART_BACKEND_SERVICES.with_max_lifetime(secs(300)),
         Policy::SMART_BACKEND_SERVICES.dangerous().max_lifetime(Some(secs(301))),
-        Policy::SMART_BACKEND_SERVICES.algorithms(AlgorithmSet::ASYMMETRIC),
-        Policy::SMART_BACKEND_SERVICES.max_lifetime(secs(1)),
-        Policy::RFC7523.max_lifetime(secs(3600)),
-        Policy::RFC7523.future_skew(secs(0)).expiry_skew(secs(0)),
-        Policy::RFC7523.future_skew(secs(30)).expiry_skew(secs(30)),
+        Policy::SMART_BACKEND_SERVICES.with_algorithms(AlgorithmSet::ASYMMETRIC),
+        Policy::SMART_BACKEND_SERVICES.with_max_lifetime(secs(1)),
+        Policy::RFC7523.with_max_lifetime(secs(3600)),
+        Policy::RFC7523.with_future_skew(secs(0)).with_expiry_skew(secs(0)),
+        Policy::RFC7523.with_future_skew(secs(30)).with_expiry_skew(secs(30)),
         Policy::RFC7523.dangerous().future_skew(secs(300)).dangerous().expiry_skew(secs(300)),
-        Policy::RFC7523.client_secret_jwt(),
-        Policy::RFC7523.key_trials(1),
-        Policy::RFC7523.key_trials(4),
+        Policy::RFC7523.allow_client_secret_jwt(),
+        Policy::RFC7523.with_key_trials(1),
+        Policy::RFC7523.with_key_trials(4),
         Policy::RFC7523.dangerous().key_trials(5),
-        Policy::SMART_BACKEND_SERVICES.key_trials(1),
+        Policy::SMART_BACKEND_SERVICES.with_key_trials(1),
         Policy::SMART_BACKEND_SERVICES.dangerous().key_trials(2),
-        Policy::RFC7523.max_age(secs(86_400)),
+        Policy::RFC7523.with_max_age(secs(86_400)),
         Policy::RFC7523.dangerous().max_lifetime(Some(secs(86_400))),
-        Policy::RFC7523.require_iat().max_age(secs(60)).dangerous().optional_exp(),
-        Policy::RFC7523.require_iat().max_age(secs(60)).dangerous().max_lifetime(None),
+        Policy::RFC7523.require_iat().with_max_age(secs(60)).dangerous().optional_exp(),
+        Policy::RFC7523.require_iat().with_max_age(secs(60)).dangerous().max_lifetime(None),
         Policy::RFC7523.dangerous().accept_typ(&[]),
         Policy::RFC7523.dangerous().accept_typ(&["at+jwt2", "bat+jwt"]),
-        Policy::OIDC.issuer_as_string(),
-        Policy::REDOX.max_age(secs(300)),
-        Policy::REDOX.client_secret_jwt(),
-        Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL)),
-        Policy::REDOX.grant_types(&["x"]),
+        Policy::OIDC.require_issuer_string(),
+        Policy::REDOX.with_max_age(secs(300)),
+        Policy::REDOX.allow_client_secret_jwt(),
+        Policy::REDOX.with_algorithms(AlgorithmSet::of(&Algorithm::ALL)),
+        Policy::REDOX.with_grant_types(&["x"]),
     ] {
         let outcome = builder(policy.clone()).build();
         assert!(outcome.is_ok(), "{policy:?}: {}", outcome.unwrap_err());
@@ -341,7 +344,10 @@ fn a_policy_needs_the_addresses_it_accepts() {
         (Policy::RFC7523, [Some(no_issuer("rfc7523")), None, Some(unused.into()), Some(unused.into())]),
         (Policy::FAPI2, [Some(no_issuer("fapi2")), None, Some(unused.into()), Some(unused.into())]),
         (Policy::OIDC, [Some(no_issuer("oidc")), None, Some(no_issuer("oidc")), None]),
-        (Policy::OIDC.issuer_as_string(), [Some(no_issuer("oidc")), None, Some(unused.into()), Some(unused.into())]),
+        (
+            Policy::OIDC.require_issuer_string(),
+            [Some(no_issuer("oidc")), None, Some(unused.into()), Some(unused.into())],
+        ),
         (lax(), [Some(no_issuer("rfc7523")), None, Some(no_issuer("rfc7523")), None]),
         // Its clients may ask for the issuer by `typ`.
         (urls(), [Some(no_issuer("rfc7523")), Some(no_audience("rfc7523")), Some(no_issuer("rfc7523")), None]),
@@ -425,16 +431,16 @@ fn an_audience_is_printable_ascii_without_spaces() {
 fn policy_names_are_unique_and_their_number_is_bounded() {
     let sentence = "client_policy: two policies have the name \"rfc7523\"; give each a different name";
     assert_eq!(error(bare(Policy::RFC7523).issuer(ISSUER).client_policy(Policy::RFC7523.require_jti())), sentence);
-    let both = bare(Policy::RFC7523.named("a")).issuer(ISSUER).client_policy(Policy::OIDC.named("b"));
+    let both = bare(Policy::RFC7523.with_name("a")).issuer(ISSUER).client_policy(Policy::OIDC.with_name("b"));
     assert_eq!(
-        error(both.client_policy(Policy::FAPI2.named("b"))),
+        error(both.client_policy(Policy::FAPI2.with_name("b"))),
         "client_policy: two policies have the name \"b\"; give each a different name"
     );
 
     const NAMES: [&str; 16] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"];
     let with = |count: usize| {
-        let first = bare(Policy::RFC7523.named("first")).issuer(ISSUER);
-        NAMES[..count].iter().fold(first, |builder, name| builder.client_policy(Policy::RFC7523.named(name)))
+        let first = bare(Policy::RFC7523.with_name("first")).issuer(ISSUER);
+        NAMES[..count].iter().fold(first, |builder, name| builder.client_policy(Policy::RFC7523.with_name(name)))
     };
     assert_eq!(with(14).build().unwrap().policies().len(), 15);
     assert_eq!(with(15).build().unwrap().policies().len(), 16);

@@ -13,13 +13,13 @@ use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry, Fo
 use tower_client_assertion::{Verifier, VerifierBuilder};
 
 const POLICIES: [Policy; 7] = [
-    Policy::REDOX.any_grant_type(),
-    Policy::SMART_BACKEND_SERVICES.any_grant_type(),
+    Policy::REDOX.allow_any_grant_type(),
+    Policy::SMART_BACKEND_SERVICES.allow_any_grant_type(),
     Policy::RFC7523,
     Policy::FAPI2,
     Policy::OIDC,
-    Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).named("lax"),
-    Policy::RFC7523.require_kid().require_typ().require_jti().require_iat().named("strict"),
+    Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).with_name("lax"),
+    Policy::RFC7523.require_kid().require_typ().require_jti().require_iat().with_name("strict"),
 ];
 
 static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::es256("key-1"));

@@ -81,7 +81,7 @@ fn find(registry: &impl ClientRegistry, client_id: &str) -> Option<Arc<Client>> 
 }
 
 fn verifier(registry: impl ClientRegistry + 'static) -> Verifier {
-    fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).registry(registry).build()
+    fixture().policy(Policy::REDOX.with_algorithms(AlgorithmSet::of(&Algorithm::ALL))).registry(registry).build()
 }
 
 fn outcome(verifier: &Verifier, signer: &Signer, client_id: &str) -> Result<(), ClientFault> {

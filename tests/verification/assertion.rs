@@ -161,7 +161,7 @@ fn lengths_are_bounded() {
     };
     for len in [2_000, 2_046, 2_048, 2_049, 2_050, 4_096, 10_000] {
         let assertion = padded(len);
-        let limit = |bytes| Limits::default().assertion(bytes);
+        let limit = |bytes| Limits::default().with_assertion(bytes);
         assert_eq!(fault_within(limit(assertion.len() - 1), &assertion), Some(ClientFault::AssertionTooLong), "{len}");
         assert_eq!(fault_within(limit(assertion.len()), &assertion), None, "{len}");
     }

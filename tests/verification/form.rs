@@ -188,7 +188,7 @@ fn only_one_authentication_mechanism_is_accepted() {
 #[test]
 fn the_number_of_parameters_is_bounded() {
     for (limit, extra, refused) in [(100, 96, false), (100, 97, false), (100, 98, true), (4, 1, false), (4, 2, true)] {
-        let verifier = fixture().builder().limits(Limits::default().parameters(limit)).build().unwrap();
+        let verifier = fixture().builder().limits(Limits::default().with_parameters(limit)).build().unwrap();
         let body = form(&Jwt::new().signed()) + &"&a".repeat(extra);
         let expected = refused.then_some(ClientFault::TooManyParameters);
         assert_eq!(fault(&verifier, &TokenRequest::new(body.as_bytes())), expected, "{limit}, {extra}");

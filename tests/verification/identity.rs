@@ -100,7 +100,7 @@ fn an_identity_names_client_method_algorithm_and_key() {
         Signer::ed25519("Ed25519", "one"),
         Signer::ml_dsa("ML-DSA-65", "one"),
     ];
-    let policy = Policy::RFC7523.algorithms(AlgorithmSet::of(&Algorithm::ALL)).named("ours");
+    let policy = Policy::RFC7523.with_algorithms(AlgorithmSet::of(&Algorithm::ALL)).with_name("ours");
     let verifier = |client: Client| fixture().policy(policy.clone()).clients([client]).at_issuer().build();
     for signer in &signers {
         let keys = key_set(&[signer.jwk()]);

@@ -43,9 +43,9 @@ fn each_profile_accepts_its_hmac_algorithms_only() {
     let key = secret(64);
     let table = [
         (Policy::REDOX, &["HS384"][..]),
-        (Policy::REDOX.client_secret_jwt(), &["HS256", "HS384", "HS512"]),
+        (Policy::REDOX.allow_client_secret_jwt(), &["HS256", "HS384", "HS512"]),
         (Policy::RFC7523, &[]),
-        (Policy::RFC7523.client_secret_jwt(), &["HS256", "HS384", "HS512"]),
+        (Policy::RFC7523.allow_client_secret_jwt(), &["HS256", "HS384", "HS512"]),
         (Policy::OIDC, &["HS256", "HS384", "HS512"]),
     ];
     for (policy, served) in table {
@@ -75,9 +75,9 @@ fn each_profile_accepts_its_hmac_algorithms_only() {
         }
     }
     for policy in [Policy::SMART_BACKEND_SERVICES, Policy::FAPI2] {
-        assert!(policy.allowed_algorithms().intersection(AlgorithmSet::MAC).is_empty());
+        assert!(policy.algorithms().intersection(AlgorithmSet::MAC).is_empty());
         for (_, algorithm, _) in MACS {
-            let policy = policy.clone().algorithms(policy.allowed_algorithms().union(AlgorithmSet::of(&[algorithm])));
+            let policy = policy.clone().with_algorithms(policy.algorithms().union(AlgorithmSet::of(&[algorithm])));
             let builder = fixture().policy(policy).clients([client(&key)]).at_issuer().builder();
             let error = builder.build().unwrap_err();
             let outside =
@@ -166,7 +166,7 @@ fn sig_04_key_02_keys_and_secrets_are_never_interchangeable() {
         }
     }
     let with_secret = verifier(Policy::OIDC, client(&secret(64)));
-    let asymmetric = AlgorithmSet::ASYMMETRIC.intersection(Policy::OIDC.allowed_algorithms());
+    let asymmetric = AlgorithmSet::ASYMMETRIC.intersection(Policy::OIDC.algorithms());
     for algorithm in asymmetric.iter() {
         let jwt = jwt(&with_secret, &SIGNER).header("alg", algorithm.name()).signed();
         assert_eq!(outcome(&with_secret, &jwt).map(|_| ()), Err(ClientFault::MethodNotRegistered), "{algorithm}");

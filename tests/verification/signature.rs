@@ -117,7 +117,7 @@ fn verifier(jwk: &Value) -> Verifier {
 
 /// A verifier whose policy allows every algorithm.
 fn verifier_of(client: Client) -> Verifier {
-    fixture().policy(Policy::REDOX.algorithms(AlgorithmSet::of(&Algorithm::ALL))).clients([client]).build()
+    fixture().policy(Policy::REDOX.with_algorithms(AlgorithmSet::of(&Algorithm::ALL))).clients([client]).build()
 }
 
 fn fault(verifier: &Verifier, assertion: &str) -> Option<ClientFault> {

@@ -39,30 +39,30 @@ fn invalid_configurations_do_not_build_and_say_why() {
             "audience: \"https://\u{e4}\"",
         ),
         (without_audience(Policy::REDOX).audience("https://a b"), "audience: \"https://a b\""),
-        (builder(Policy::REDOX.future_skew(secs(301))), "future_skew: 301s is too long; use 300s or less"),
-        (builder(Policy::REDOX.expiry_skew(secs(301))), "expiry_skew: 301s is too long; use 300s or less"),
-        (builder(Policy::REDOX.future_skew(Duration::from_millis(9_500))), "future_skew: 9.5s has a fraction"),
-        (builder(Policy::REDOX.expiry_skew(Duration::from_millis(9_500))), "expiry_skew: 9.5s has a fraction"),
-        (builder(Policy::REDOX.max_age(Duration::from_nanos(1))), "max_age: 1ns has a fraction"),
-        (builder(Policy::REDOX.max_age(Duration::ZERO)), "max_age: 0 is not allowed"),
+        (builder(Policy::REDOX.with_future_skew(secs(301))), "future_skew: 301s is too long; use 300s or less"),
+        (builder(Policy::REDOX.with_expiry_skew(secs(301))), "expiry_skew: 301s is too long; use 300s or less"),
+        (builder(Policy::REDOX.with_future_skew(Duration::from_millis(9_500))), "future_skew: 9.5s has a fraction"),
+        (builder(Policy::REDOX.with_expiry_skew(Duration::from_millis(9_500))), "expiry_skew: 9.5s has a fraction"),
+        (builder(Policy::REDOX.with_max_age(Duration::from_nanos(1))), "max_age: 1ns has a fraction"),
+        (builder(Policy::REDOX.with_max_age(Duration::ZERO)), "max_age: 0 is not allowed"),
         (
             builder(Policy::REDOX.dangerous().max_age(Some(secs(86_401)))),
             "max_age: 86401s is too long; use 86400s or less",
         ),
-        (builder(Policy::REDOX.algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy redox allows none"),
+        (builder(Policy::REDOX.with_algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy redox allows none"),
         (
-            builder(Policy::REDOX.algorithms(set(&[Algorithm::RS384, Algorithm::PS256]))),
+            builder(Policy::REDOX.with_algorithms(set(&[Algorithm::RS384, Algorithm::PS256]))),
             "algorithms: allowed are RS384, PS256, but registered clients can only use ES384",
         ),
-        (limits(Limits::default().parameters(0)), "limit parameters: 0 is not allowed"),
-        (limits(Limits::default().assertion(0)), "limit assertion: 0 is not allowed"),
-        (limits(Limits::default().header(0)), "limit header: 0 is not allowed"),
-        (limits(Limits::default().json_depth(0)), "limit json_depth: 0 is not allowed"),
-        (limits(Limits::default().json_depth(65)), "limit json_depth: 65 is too large; use 64 or less"),
-        (limits(Limits::default().kid(0)), "limit kid: 0 is not allowed"),
-        (limits(Limits::default().jti(0)), "limit jti: 0 is not allowed"),
-        (limits(Limits::default().client_id(0)), "limit client_id: 0 is not allowed"),
-        (limits(Limits::default().audiences(0)), "limit audiences: 0 is not allowed"),
+        (limits(Limits::default().with_parameters(0)), "limit parameters: 0 is not allowed"),
+        (limits(Limits::default().with_assertion(0)), "limit assertion: 0 is not allowed"),
+        (limits(Limits::default().with_header(0)), "limit header: 0 is not allowed"),
+        (limits(Limits::default().with_json_depth(0)), "limit json_depth: 0 is not allowed"),
+        (limits(Limits::default().with_json_depth(65)), "limit json_depth: 65 is too large; use 64 or less"),
+        (limits(Limits::default().with_kid(0)), "limit kid: 0 is not allowed"),
+        (limits(Limits::default().with_jti(0)), "limit jti: 0 is not allowed"),
+        (limits(Limits::default().with_client_id(0)), "limit client_id: 0 is not allowed"),
+        (limits(Limits::default().with_audiences(0)), "limit audiences: 0 is not allowed"),
     ];
     for (builder, message) in cases {
         let error = builder.build().unwrap_err().to_string();
@@ -76,8 +76,8 @@ fn configurations_at_their_limits_build() {
     for builder in [
         builder(Policy::REDOX.dangerous().future_skew(secs(300)).dangerous().expiry_skew(secs(300))),
         builder(Policy::REDOX.dangerous().max_age(Some(secs(86_400)))),
-        builder(Policy::REDOX.future_skew(Duration::ZERO).expiry_skew(Duration::ZERO).max_age(secs(1))),
-        builder(Policy::REDOX).limits(Limits::default().json_depth(64)),
+        builder(Policy::REDOX.with_future_skew(Duration::ZERO).with_expiry_skew(Duration::ZERO).with_max_age(secs(1))),
+        builder(Policy::REDOX).limits(Limits::default().with_json_depth(64)),
         fixture().clients([]).builder(),
     ] {
         assert!(builder.build().is_ok());
@@ -86,7 +86,10 @@ fn configurations_at_their_limits_build() {
 
 #[test]
 fn policies_can_be_narrowed_to_the_second() {
-    let policy = Policy::REDOX.max_age(Duration::from_secs(60)).expiry_skew(Duration::ZERO).future_skew(Duration::ZERO);
+    let policy = Policy::REDOX
+        .with_max_age(Duration::from_secs(60))
+        .with_expiry_skew(Duration::ZERO)
+        .with_future_skew(Duration::ZERO);
     let verifier = builder(policy).build().unwrap();
     let cases = [("iat", NOW - 60, true), ("iat", NOW - 61, false), ("iat", NOW, true), ("iat", NOW + 1, false)];
     let more = [("exp", NOW + 1, true), ("exp", NOW, false), ("nbf", NOW, true), ("nbf", NOW + 1, false)];
@@ -99,7 +102,11 @@ fn policies_can_be_narrowed_to_the_second() {
 #[test]
 fn each_direction_has_its_own_skew() {
     let secs = Duration::from_secs;
-    let policy = Policy::RFC7523.max_age(secs(60)).max_lifetime(secs(100)).future_skew(secs(5)).expiry_skew(secs(20));
+    let policy = Policy::RFC7523
+        .with_max_age(secs(60))
+        .with_max_lifetime(secs(100))
+        .with_future_skew(secs(5))
+        .with_expiry_skew(secs(20));
     let verifier = fixture().policy(policy).at_issuer().build();
     let cases = [
         ("iat", NOW - 81, false),
