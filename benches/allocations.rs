@@ -1,7 +1,8 @@
-//! What a request takes from the Rust heap: `cargo bench --bench allocations`.
+//! Allocations of a request from the Rust heap: `cargo bench --bench allocations`.
 //!
-//! It stands apart from the timing, because linking `allocation-counter` replaces the allocator. What the C library
-//! allocates for its big numbers is not seen. Building the request is not counted; dropping it allocates nothing.
+//! It is separate from the timing because `allocation-counter` replaces the allocator. Allocations
+//! inside the C library are not seen. Building the request is not counted; dropping it allocates
+//! nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -13,7 +14,8 @@ use allocation_counter::measure;
 use support::candidate::Candidate;
 use support::pool::{ALGORITHMS, Pool};
 
-/// Requests of each candidate. The median is what a request costs, the most what one costs during which the replay store grows.
+/// Requests of each candidate. The median is the cost of an ordinary request, the maximum that of a
+/// request during which the replay store grows.
 const REQUESTS: usize = 64;
 
 fn main() {

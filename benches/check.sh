@@ -6,7 +6,7 @@
 #   benches/check.sh --rewrite  # replace the baseline by what is measured now
 #
 # For an accepted request, the instructions on top of the bare signature check count. All counts depend on the compiler and
-# on the versions in Cargo.lock: when these change, rewrite the baseline in a commit of its own.
+# on the versions in Cargo.lock: when these change, rewrite the baseline in a separate commit.
 set -eu
 cd "$(dirname "$0")/.."
 . benches/support/callgrind.sh

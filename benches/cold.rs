@@ -1,8 +1,10 @@
-//! What is paid before the first request, or beside the requests: `cargo bench --bench cold`, in about two minutes.
+//! What is paid before the first request, and during a reload: `cargo bench --bench cold`, in about
+//! two minutes.
 //!
-//! A million clients are registered, by the program and by a file; the file is read again while requests are served, and the
-//! longest of them is compared with the longest without. What made it long is told apart: what the request did itself, what it
-//! waited for, and what the scheduler took. `benches/features.sh` has the sizes and times of compiling.
+//! A million clients are registered, by the program and by a file. The file is read again while
+//! requests are served, and the longest requests are compared with the longest ones without a
+//! reload, by cause: the work of the request itself, waiting, and the scheduler. `benches/features.sh`
+//! measures sizes and compile times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -25,9 +27,9 @@ use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, Fix
 use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::{Policy, TokenRequest, Verifier};
 
-/// Keys that the clients share. Each client has a parsed one of its own all the same.
+/// Different keys. Clients share them, but each client parses its own.
 const KEYS: usize = 100;
-/// Requests after which the scheduler is asked whether any of them has blocked.
+/// Requests after which the scheduler is asked whether one of them has blocked.
 const WATCHED: usize = 16;
 
 fn main() {
@@ -61,7 +63,7 @@ fn print_key_sets() {
         ("RS256", &|| Signer::rsa("RS256", "key-1")),
     ];
     for (name, signer) in kinds {
-        // Two signers are enough: a key is parsed whether it is known or not.
+        // Two signers are enough: a repeated key is parsed again.
         let signers = [signer(), signer()];
         let jwks: Vec<Value> = (0..KEYS).map(|number| numbered(&signers[number % 2], number)).collect();
         let text = json!({"keys": jwks}).to_string();
@@ -129,7 +131,7 @@ fn print_file(clients: usize, signers: &[Signer], reloads: usize) {
     std::fs::remove_file(path).unwrap();
 }
 
-/// A file of clients, of which each registered a scope that tells which version of it this is.
+/// Writes a file of clients. The scope of each is its version.
 fn metadata(clients: usize, signers: &[Signer], version: impl Fn(usize) -> usize) -> String {
     let texts: Vec<_> = signers.iter().map(|signer| json!({"keys": [signer.jwk()]}).to_string()).collect();
     let mut all = String::from("[");
@@ -140,13 +142,14 @@ fn metadata(clients: usize, signers: &[Signer], version: impl Fn(usize) -> usize
     all + "]"
 }
 
-/// How long requests took, and what the longest waits among them were due to.
+/// How long requests took, and the causes of the longest waits.
 #[derive(Default)]
 struct Served {
     times: Vec<Duration>,
-    /// The most processor time of a request: what it did itself, in the kernel too.
+    /// The most processor time of a request, including the kernel's work for it.
     own: Duration,
-    /// The longest that a request was without a processor: because it had blocked, perhaps, and because others had it.
+    /// The longest time that a request was without a processor: perhaps because it had blocked, and
+    /// because other threads had the processor.
     blocked: Duration,
     interrupted: Duration,
 }
@@ -196,7 +199,7 @@ impl Served {
         for form in &forms {
             let start = processor_time();
             let (outcome, time) = timed(|| now_or_never(verifier.verify(&TokenRequest::new(form.as_bytes()))));
-            // What happens between the two clocks is not the request's.
+            // The two clocks are not read at the same moment.
             let own = (processor_time() - start).min(time);
             outcome.unwrap();
             self.times.push(time);

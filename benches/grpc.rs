@@ -1,5 +1,5 @@
-//! What the layer costs a gRPC call that is none of its business: tonic's health service, called through its routes without a
-//! socket, with the layer of a token route around them and without.
+//! What the layer costs a gRPC call that it does not guard: tonic's health service, called through
+//! its routes without a socket, with and without the layer of a token endpoint around them.
 //!
 //! - `cargo bench --bench grpc` measures, in a few seconds.
 //! - `cargo test --bench grpc` runs everything once, to see that it still works.
@@ -39,7 +39,7 @@ fn main() {
     println!("| with it | {with:.0} | {:.3} |", with / without);
 }
 
-/// Nanoseconds for each of so many calls.
+/// Returns the nanoseconds of one call, the mean of `calls`.
 fn time<S, B>(service: &mut S, calls: u32) -> f64
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: std::fmt::Debug>,
@@ -47,7 +47,7 @@ where
 {
     let start = Instant::now();
     for _ in 0..calls {
-        // An empty message: not compressed, of no length.
+        // An empty message: a flag for compression, and a length of zero.
         let request = Request::post("/grpc.health.v1.Health/Check").header("content-type", "application/grpc");
         let request = request.body(Full::from(Bytes::from_static(&[0; 5]))).unwrap();
         let response = now_or_never(service.call(request)).unwrap();

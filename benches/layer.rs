@@ -33,15 +33,16 @@ fn main() {
     }
 }
 
-/// Saves a pool of each of these algorithms, so that several processes can use the same. Cargo adds an option of its own.
+/// Saves a pool of each of these algorithms, so that several processes can use the same. Cargo adds
+/// its own option.
 fn mint(directory: &Path, names: &[&str]) {
     for name in names.iter().filter(|name| !name.starts_with("--")) {
         Pool::mint(name, SIZE).save(directory);
     }
 }
 
-/// Makes this many calls of a candidate to warm up, and as many again that callgrind counts. What is left over is never
-/// freed.
+/// Makes this many calls of a candidate to warm up, and as many again that callgrind counts. What
+/// is left over is never freed.
 fn run_exactly(candidate: Candidate, pool: &Pool, count: usize) {
     let mut batch = candidate.batch(pool, 2 * count);
     batch(count);
@@ -77,7 +78,8 @@ fn print_accepted(algorithm: &str, series: &[Series]) {
     }
 }
 
-/// Prints the candidates that check no signature. The first only takes and drops a request, which is part of all others.
+/// Prints the candidates that check no signature. The first only takes and drops a request, which
+/// is part of all others.
 fn print_cheap(series: &[Series]) {
     println!("\n| candidate | min ns | median ns | over the first |");
     println!("|---|--:|--:|--:|");

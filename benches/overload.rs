@@ -1,12 +1,13 @@
-//! What a flood of well-formed assertions with bad signatures does to everybody else, with and without a bound on concurrent
-//! signature checks.
+//! What a flood of well-formed assertions with bad signatures does to other requests, with and
+//! without a bound on concurrent signature checks.
 //!
 //! - `cargo bench --bench overload` measures, in about half a minute.
 //! - `cargo test --bench overload` runs everything once, to see that it still works.
 //!
-//! A runtime of two threads serves sixty-four senders who have another request ready whenever one was answered, all in the name
-//! of one client and signed with a stranger's key. Meanwhile another client authenticates, again and again, and somebody asks
-//! for something that takes no time at all. The rounds of the three settings take turns.
+//! A runtime with two threads serves sixty-four senders. Each has its next request ready when one
+//! is answered, in the name of one client and signed with another key. Meanwhile an honest client
+//! authenticates again and again, and a task that does nothing asks to run. The rounds of the three
+//! settings take turns.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -34,7 +35,7 @@ const HONEST: &str = "clinic-8";
 const THREADS: usize = 2;
 const SENDERS: usize = 64;
 
-/// Who floods, and whether there is a bound.
+/// Whether there is a flood, and whether checks are bounded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Setting {
     Quiet,
@@ -56,7 +57,7 @@ impl Setting {
 
 type Endpoint = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Infallible>;
 
-/// What came of a setting, over all its rounds.
+/// The results of a setting, over all rounds.
 #[derive(Default)]
 struct Measured {
     honest: Vec<Duration>,
@@ -73,14 +74,15 @@ fn main() {
     let mut measured = Setting::ALL.map(|_| Measured::default());
     for _ in 0..rounds {
         for (setting, measured) in Setting::ALL.into_iter().zip(&mut measured) {
-            // Not on one of its threads: what they spawn themselves jumps the queue.
+            // From outside of the runtime: tasks spawned by its threads would jump the queue.
             runtime.block_on(round(setting, requests)).add_to(measured);
         }
     }
     print(&mut measured);
 }
 
-/// An endpoint with a client that is impersonated and one that is not, and the latter's key.
+/// Builds an endpoint with an impersonated client and an honest one. Returns it with the honest
+/// client's key.
 fn endpoint(setting: Setting) -> (Endpoint, Signer) {
     let honest = Signer::es384("key-2");
     let clients = [client(), Client::new(HONEST, key_set(&[honest.jwk()])).unwrap()];
@@ -139,7 +141,7 @@ struct Flood {
 }
 
 impl Flood {
-    /// A stranger's signature under the name of a client.
+    /// Sends assertions in the name of a client, signed with another key, until the flood is over.
     async fn send_on(self: Arc<Self>, endpoint: Endpoint) {
         let stranger = Signer::es384("key-1");
         let form = Bytes::from(form(&Jwt::by(&stranger, CLIENT).signed_by(&stranger)));
@@ -164,7 +166,7 @@ impl Measured {
     }
 }
 
-/// The value below which this share of them lies, in microseconds.
+/// Returns the quantile in microseconds.
 fn quantile(times: &mut [Duration], share: f64) -> f64 {
     times.sort();
     times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6

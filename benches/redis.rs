@@ -1,7 +1,7 @@
-//! What single use across a fleet adds to a request: the time of an insert into Redis on this machine, at several numbers
-//! of requests at the same time, and what replays cost that this node has seen.
+//! What single use across a fleet adds to a request: the time of an insert into Redis on this
+//! machine at several levels of concurrency, and of a replay that this node has seen before.
 //!
-//! `cargo bench --features redis --bench redis`, in about half a minute. It starts servers of its own.
+//! `cargo bench --features redis --bench redis`, in about half a minute. It starts its own servers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -17,13 +17,15 @@ use common::redis::{Redis, until};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::replay::{Admission, MemoryReplay, RedisReplay, ReplayKey, ReplayStore, TieredReplay};
 
-const AT_ONCE: [usize; 3] = [1, 32, 128];
+const CONCURRENCY: [usize; 3] = [1, 32, 128];
 
-/// How much is run: inserts of a round, and rounds. The candidates take turns.
+/// How much is run.
 #[derive(Clone, Copy)]
 struct Effort {
+    /// In each round.
     inserts: usize,
     rounds: usize,
+    /// In Redis, when its memory is measured.
     entries: usize,
 }
 
@@ -34,15 +36,15 @@ impl Effort {
 
 type Store = Arc<dyn ReplayStore>;
 
-/// One candidate at one number of requests at the same time.
+/// One candidate at one level of concurrency.
 struct Series {
     name: &'static str,
-    at_once: usize,
+    concurrency: usize,
     store: Store,
-    /// Whether it is shown the same assertions in every round.
+    /// Whether it gets the same assertions in every round.
     replays: bool,
     nanos: Vec<u64>,
-    /// Of all rounds.
+    /// Of all rounds together.
     wall: Duration,
 }
 
@@ -61,8 +63,8 @@ async fn main() {
         }
         all.reverse();
     }
-    all.sort_by_key(|series| (series.name, series.at_once));
-    println!("| store | at once | p50 us | p99 us | a second |");
+    all.sort_by_key(|series| (series.name, series.concurrency));
+    println!("| store | concurrent | p50 µs | p99 µs | a second |");
     println!("|---|--:|--:|--:|--:|");
     for series in &mut all {
         report(series);
@@ -70,7 +72,7 @@ async fn main() {
     memory(&redis, effort).await;
 }
 
-/// Deadlines that a busy machine does not meet by accident.
+/// Connects with timeouts that a busy machine does not exceed by accident.
 async fn connect(redis: &Redis, wait: bool) -> RedisReplay {
     let builder = redis.builder().command_timeout(Duration::from_secs(30));
     let builder = if wait { builder.wait_replicas(1, Duration::from_secs(10)) } else { builder };
@@ -79,7 +81,7 @@ async fn connect(redis: &Redis, wait: bool) -> RedisReplay {
 
 async fn candidates(redis: &Redis, replicated: &Redis) -> Vec<Series> {
     let mut all = Vec::new();
-    for at_once in AT_ONCE {
+    for concurrency in CONCURRENCY {
         let memory: Store = Arc::new(MemoryReplay::new(10_000_000).unwrap());
         let shared: Store = Arc::new(connect(redis, false).await);
         let waiting: Store = Arc::new(connect(replicated, true).await);
@@ -88,8 +90,14 @@ async fn candidates(redis: &Redis, replicated: &Redis) -> Vec<Series> {
             let store: Store = Arc::new(TieredReplay::new(local, connect(redis, false).await));
             store
         };
-        let series =
-            |name, store, replays| Series { name, at_once, store, replays, nanos: Vec::new(), wall: Duration::ZERO };
+        let series = |name, store, replays| Series {
+            name,
+            concurrency,
+            store,
+            replays,
+            nanos: Vec::new(),
+            wall: Duration::ZERO,
+        };
         all.push(series("memory", memory, false));
         all.push(series("redis", Arc::clone(&shared), false));
         all.push(series("redis, replay", shared, true));
@@ -101,9 +109,9 @@ async fn candidates(redis: &Redis, replicated: &Redis) -> Vec<Series> {
 }
 
 async fn run(series: &mut Series, round: usize, effort: Effort) {
-    let name = format!("{} {}", series.name, series.at_once);
+    let name = format!("{} {}", series.name, series.concurrency);
     if series.replays {
-        // What is replayed has been seen before.
+        // The first insert, which is not measured.
         let prepared = insert_all(series, &format!("{name} again"), effort.inserts).await;
         assert!(round == 0 || prepared.admissions == [0, effort.inserts]);
     }
@@ -118,7 +126,7 @@ async fn run(series: &mut Series, round: usize, effort: Effort) {
 struct Done {
     nanos: Vec<u64>,
     wall: Duration,
-    /// Fresh ones, and replayed ones.
+    /// Fresh and replayed.
     admissions: [usize; 2],
 }
 
@@ -127,7 +135,7 @@ async fn insert_all(series: &Series, prefix: &str, count: usize) -> Done {
     let prefix: Arc<str> = prefix.into();
     let start = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..series.at_once {
+    for _ in 0..series.concurrency {
         workers.spawn(insert_some(Arc::clone(&series.store), Arc::clone(&next), Arc::clone(&prefix), count));
     }
     let mut done = Done { nanos: Vec::with_capacity(count), wall: Duration::ZERO, admissions: [0, 0] };
@@ -151,7 +159,7 @@ async fn insert_some(store: Store, next: Arc<AtomicUsize>, prefix: Arc<str>, cou
         let jti = format!("{prefix} {number}");
         let client = ["clinic-7", "clinic-8", "clinic-9", "clinic-10"][number % 4];
         let start = Instant::now();
-        // As the verifier does: a look first.
+        // A look first, as in the verifier.
         let key = ReplayKey::new(client, &jti);
         let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 310));
         let admission = match store.seen(key, now) {
@@ -167,10 +175,10 @@ fn report(series: &mut Series) {
     series.nanos.sort_unstable();
     let at = |percent: usize| series.nanos[(series.nanos.len() - 1) * percent / 100] as f64 / 1_000.0;
     let rate = series.nanos.len() as f64 / series.wall.as_secs_f64();
-    println!("| {} | {} | {:.1} | {:.1} | {rate:.0} |", series.name, series.at_once, at(50), at(99));
+    println!("| {} | {} | {:.1} | {:.1} | {rate:.0} |", series.name, series.concurrency, at(50), at(99));
 }
 
-/// What the server holds for an entry, with its table and the allocator's losses.
+/// Prints the server's memory for an entry, including its table and the allocator's overhead.
 async fn memory(redis: &Redis, effort: Effort) {
     assert_eq!(redis.ask("FLUSHALL").await, "OK");
     let used = async || {
@@ -181,7 +189,7 @@ async fn memory(redis: &Redis, effort: Effort) {
     let before = used().await;
     let store: Store = Arc::new(connect(redis, false).await);
     let series =
-        Series { name: "memory", at_once: 128, store, replays: false, nanos: Vec::new(), wall: Duration::ZERO };
+        Series { name: "memory", concurrency: 128, store, replays: false, nanos: Vec::new(), wall: Duration::ZERO };
     let mut entries = 0;
     println!("\n| live entries | bytes each |");
     println!("|--:|--:|");

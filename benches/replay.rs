@@ -1,7 +1,9 @@
-//! The replay store in memory, at the sizes for which it is made: `cargo bench --bench replay`, in about two minutes.
+//! The replay store in memory, at the sizes that it is made for: `cargo bench --bench replay`, in
+//! about two minutes.
 //!
-//! Memory is counted by the allocator and as the kernel sees it. A machine that is shared takes the processor away now and
-//! then, which looks like a pause: inserts during which that happened, as the scheduler tells, are listed apart.
+//! Memory is measured by the allocator and by the kernel. A shared machine takes the processor away
+//! now and then, which looks like a pause. Inserts during which that happened, according to the
+//! scheduler, are listed separately.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -23,11 +25,11 @@ const NOW: u64 = 1_700_000_000;
 const LIFETIME: u64 = 300;
 /// Clients that take turns.
 const CLIENTS: usize = 1_000;
-/// What an entry takes of the store, as measured here.
+/// The size of an entry in the store, as measured here.
 const ENTRY_BYTES: usize = 29;
 /// Operations that are timed together.
 const BLOCK: usize = 64;
-/// Inserts after which the scheduler is asked whether it has interrupted them.
+/// Inserts after which the scheduler is asked whether it has interrupted one of them.
 const WATCHED: usize = 1_024;
 
 fn main() {
@@ -47,7 +49,7 @@ fn row(size: usize, what: &str, measured: impl std::fmt::Display) {
     println!("| {size} | {what} | {measured} |");
 }
 
-/// An entry's client and `jti`, written before the clock runs.
+/// The client and the `jti` of an entry, made before the clock runs.
 #[derive(Clone)]
 struct Key {
     client: String,
@@ -72,7 +74,7 @@ impl Key {
     }
 }
 
-/// When the entry of this number comes, if there are `size` of them in a lifetime.
+/// Returns when the entry of this number is inserted, if there are `size` in a lifetime.
 fn second(number: usize, size: usize) -> u64 {
     NOW + number as u64 * LIFETIME / size as u64
 }
@@ -100,7 +102,8 @@ fn print_memory(size: usize) {
 
     let mut most = filled.bytes_current;
     let mut current = most;
-    // In steady work as many expire as come, and what has expired lies about for a while.
+    // In steady work as many entries expire as are inserted, and expired ones keep their slots for
+    // a while.
     for tenth in 0..20 {
         let numbers = size + tenth * size / 10..size + (tenth + 1) * size / 10;
         current += measure(|| numbers.for_each(|number| admit(&store, number, size))).bytes_current;
@@ -137,8 +140,9 @@ fn print_times(size: usize) {
     row(size, "look that does not find, median", looks(BLOCK, false));
 }
 
-/// What a look cannot do without: one line, out of as many as hold the entries, that no cache has. Each place depends on what was
-/// read before, so that the processor cannot go ahead.
+/// Measures the least that a look costs: a read of one line that is in no cache, from as much
+/// memory as the entries take. Each address depends on the read before, so that the processor
+/// cannot look ahead.
 fn print_floor(size: usize) {
     let lines = vec![[1_u64; 8]; size * ENTRY_BYTES / 64];
     let mut place = 0_u64;
@@ -163,7 +167,7 @@ fn keys(numbers: std::ops::Range<usize>) -> Vec<Key> {
     numbers.map(Key::of).collect()
 }
 
-/// Nanoseconds for each of these keys.
+/// Returns the nanoseconds of one call, the mean over these keys.
 fn time(keys: &[Key], mut each: impl FnMut(&Key, usize)) -> f64 {
     let start = Instant::now();
     keys.iter().enumerate().for_each(|(number, key)| each(key, number));
@@ -179,7 +183,7 @@ fn nanoseconds(all: f64) -> String {
     format!("{all:.0} ns")
 }
 
-/// The longest that a single insert took: if the scheduler left the thread alone, and if not.
+/// The longest time of a single insert, without and with an interruption by the scheduler.
 #[derive(Default)]
 struct Worst {
     undisturbed: Duration,
@@ -222,12 +226,12 @@ fn print_pauses(size: usize) {
     Worst::of(size..2 * size, steady).print(size, "longest insert, as many expire as come");
     let later = second(2 * size, size) + LIFETIME;
     let after = |key: &Key, _| key.admit(&store, later + LIFETIME, later);
-    Worst::of(2 * size..3 * size, after).print(size, "longest insert, all has expired at once");
+    Worst::of(2 * size..3 * size, after).print(size, "longest insert, everything has just expired");
 
     let full = MemoryReplay::new(size).unwrap();
     (0..size).for_each(|number| Key::of(number).admit(&full, NOW + LIFETIME, NOW));
     let after = |key: &Key, _| key.admit(&full, NOW + 2 * LIFETIME, NOW + LIFETIME);
-    Worst::of(size..2 * size, after).print(size, "longest insert, all of a full store has expired at once");
+    Worst::of(size..2 * size, after).print(size, "longest insert, everything in a full store has just expired");
 }
 
 fn print_threads(size: usize) {
@@ -253,7 +257,7 @@ fn print_threads(size: usize) {
     row(size, "two threads against one, inserts a second", format!("{median:.2} ({least:.2} to {most:.2})"));
 }
 
-/// Inserts a second, of as many threads as there are batches.
+/// Returns the inserts per second of all threads, one for each batch.
 fn throughput(store: &MemoryReplay, batches: &[Vec<Key>]) -> f64 {
     let start = Barrier::new(batches.len() + 1);
     std::thread::scope(|scope| {

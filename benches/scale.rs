@@ -1,8 +1,10 @@
-//! Whether an accepted request costs more the more there is: clients, keys of a client, spent assertions. `cargo bench
-//! --bench scale`, in about two minutes, of which most go into making a million clients and ten million entries.
+//! Whether an accepted request costs more with more clients, keys of a client, or spent assertions:
+//! `cargo bench --bench scale`, in about two minutes. Most of them pass in setting up a million
+//! clients and ten million entries.
 //!
-//! Every request comes from another client, as far as there are so many, and every combination is measured in every round,
-//! so that none has the caches for itself: this is what a request costs that comes now and then, not in a hot loop.
+//! Consecutive requests come from different clients, and every combination is measured in every
+//! round, so none has the caches for itself. This is the cost of a request that comes now and then,
+//! not of one in a hot loop.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -95,8 +97,8 @@ fn settings(sizes: &Sizes, signers: &[Signer]) -> Vec<Setting> {
     settings
 }
 
-/// So many clients. Some of them sign requests, each with a key of its own and with `keys` registered; the others are there
-/// to be passed by.
+/// Registers `clients` clients. Those that sign requests have their own key and `keys` registered
+/// keys. The others only have to be passed over.
 fn registry(clients: usize, keys: usize, signers: &[Signer]) -> FixedRegistry {
     let others: Vec<_> = (1..keys).map(other_key).collect();
     let step = step(clients, signers);
@@ -110,7 +112,7 @@ fn registry(clients: usize, keys: usize, signers: &[Signer]) -> FixedRegistry {
     FixedRegistry::new((0..clients).map(client)).unwrap()
 }
 
-/// Those that sign are spread evenly over all.
+/// Returns the distance between clients that sign. They are spread evenly.
 fn step(clients: usize, signers: &[Signer]) -> usize {
     (clients / signers.len()).max(1)
 }
@@ -137,7 +139,7 @@ fn filled(live: usize) -> MemoryReplay {
 }
 
 impl Setting {
-    /// Nanoseconds for each request of a batch.
+    /// Returns the nanoseconds of one request, the mean of a batch.
     fn time(&self, batch: usize, index: usize, signers: &[Signer]) -> f64 {
         let requests: Vec<_> = (0..CALLS).map(|call| self.request(batch * CALLS + call, index, signers)).collect();
         let mut service = self.service();
@@ -150,7 +152,8 @@ impl Setting {
         start.elapsed().as_nanos() as f64 / CALLS as f64
     }
 
-    /// The settings share their replay stores, so each has `jti`s of its own.
+    /// Makes a request. Its `jti` is different in each setting, because settings share replay
+    /// stores.
     fn request(&self, number: usize, index: usize, signers: &[Signer]) -> Request<Full<Bytes>> {
         let signer = number % self.clients.min(signers.len());
         let jti = format!("0f8fad5b-d9cb-469f-{index:04x}-{number:012x}");
@@ -169,7 +172,7 @@ impl Setting {
     }
 }
 
-/// A registry whose clients need not all be looked at to build a verifier.
+/// A registry that does not list its clients, so that building a verifier does not look at each.
 #[derive(Debug)]
 struct Unlisted(Arc<FixedRegistry>);
 
@@ -179,7 +182,7 @@ impl ClientRegistry for Unlisted {
     }
 }
 
-/// The bare check of as many signatures, by keys of which each is used once.
+/// Returns the nanoseconds of a bare check, the mean of a batch. Each key is used once.
 fn time_bare(batch: &[Signer]) -> f64 {
     let inputs: Vec<_> = batch
         .iter()

@@ -19,8 +19,8 @@ use tower_client_assertion::render::{RenderRejection, Rfc6749};
 use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::{ClientAssertionLayer, Policy, Rejection, Verifier};
 
-/// Keeps the status and the headers of the standard renderer, for example a challenge or `Retry-After`, because
-/// they follow from the fault. Replaces the body.
+/// Keeps the status and the headers of the standard renderer, for example a challenge or
+/// `Retry-After`, because they follow from the fault. Replaces the body.
 struct Problems(Rfc6749);
 
 impl RenderRejection for Problems {

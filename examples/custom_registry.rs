@@ -4,8 +4,8 @@
 //! cargo run --example custom_registry
 //! ```
 //!
-//! Paste the `curl` line that it prints into another terminal. `quickstart_axum` shows how to serve,
-//! and `sqlite_store` has a registry on a SQL database.
+//! Paste the `curl` line that it prints into another terminal. `quickstart_axum` shows how to
+//! serve, and `sqlite_store` has a registry on a SQL database.
 
 mod support; // Plays the client.
 
@@ -39,7 +39,8 @@ impl Database {
     }
 }
 
-/// `Ok(None)` refuses the request as one of an unknown client. `Err` answers 503: it is the server's fault.
+/// `Ok(None)` refuses the request as one of an unknown client. `Err` answers 503: it is the
+/// server's fault.
 ///
 /// Parse keys when you store or cache them, not in each request: an `Arc<Client>` is made once.
 impl AsyncClientRegistry for Database {

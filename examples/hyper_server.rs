@@ -32,13 +32,15 @@ async fn main() -> Result {
     let demo = Demo::new()?;
     let clients = FixedRegistry::new([demo.client()?])?;
     let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?).issuer(ISSUER).build()?;
-    // One service answers all paths here. Requests for any path except this one pass the layer untouched.
+    // One service answers all paths here. Requests for any path except this one pass the layer
+    // untouched.
     let service = ClientAssertionLayer::new(verifier).path("/token")?.layer(service_fn(answer));
 
     let listener = support::listen().await?;
     demo.introduce(&listener)?;
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // Without a timer, hyper does not limit the time that a client takes to send the head of its request.
+    // Without a timer, hyper does not limit the time that a client takes to send the head of its
+    // request.
     server.http1().timer(TokioTimer::new());
     let graceful = GracefulShutdown::new();
     loop {

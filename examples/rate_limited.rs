@@ -4,8 +4,8 @@
 //! cargo run --example rate_limited
 //! ```
 //!
-//! Paste the `curl` line that it prints into another terminal, six times within a second. The second
-//! request is refused as a replay, the sixth by the limit for your address.
+//! Paste the `curl` line that it prints into another terminal, six times within a second. The
+//! second request is refused as a replay, the sixth by the limit for your address.
 
 mod support; // Plays the client.
 
@@ -25,7 +25,7 @@ use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::KeyExtractor;
 use tower_governor::{GovernorError, GovernorLayer};
 
-/// Counts requests by the authenticated client, whatever their address.
+/// Counts requests by the authenticated client, from any address.
 #[derive(Clone)]
 struct ByClient;
 
@@ -57,7 +57,8 @@ async fn main() -> Result {
         .layer(GovernorLayer::new(by_address))
         // The governor requires axum's response type, which `preserve_body_types` keeps.
         .layer(ClientAssertionLayer::new(verifier).preserve_body_types())
-        // Inside: limits that need the client, and slots that unauthenticated requests must not occupy.
+        // Inside: limits that need the client, and slots that unauthenticated requests must not
+        // occupy.
         .layer(GovernorLayer::new(by_client))
         .layer(ConcurrencyLimitLayer::new(100));
     let app = Router::new().route("/token", post(issue)).route_layer(limits);

@@ -1,4 +1,5 @@
-//! What is measured: the bare signature check, what others do with it, the layer, and the requests that it refuses.
+//! The candidates: the bare signature check, what others do with it, the layer, and the requests
+//! that the layer refuses.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -30,7 +31,7 @@ use super::pool::{Pool, SECRET};
 use super::refusal::REFUSALS;
 use crate::common::{AUDIENCE, CLIENT, NOW, clock, form, key_set, now_or_never};
 
-/// Something that is measured.
+/// One thing to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Candidate {
     Bare,
@@ -39,21 +40,23 @@ pub(crate) enum Candidate {
     Layer,
     Unguarded,
     PassThrough,
-    /// By its place in [`REFUSALS`].
+    /// The index in [`REFUSALS`].
     Refused(usize),
-    /// What it takes longer than a replay otherwise is what it takes to get at keys by URL.
+    /// A replay by a client with keys by URL. Its difference from a replay is the cost of finding
+    /// such keys.
     ReplayedByUrl,
 }
 
 impl Candidate {
-    /// Those that check a signature. The first is what the others are compared with.
+    /// Returns the candidates that check a signature. The others are compared with the first.
     pub(crate) fn accepted(pool: &Pool) -> impl Iterator<Item = Self> {
         let known = pool.algorithm() != "ML-DSA-44";
         let all = [Self::Bare, Self::Jsonwebtoken, Self::Verifier, Self::Layer];
         all.into_iter().filter(move |candidate| known || *candidate != Self::Jsonwebtoken)
     }
 
-    /// Those that do not. The first is the inner service without any layer: what it takes to hand over and drop a request.
+    /// Returns the candidates that check no signature. The first is the inner service without a
+    /// layer: the cost of handing over and dropping a request.
     pub(crate) fn cheap() -> impl Iterator<Item = Self> {
         let refused = (0..REFUSALS.len()).map(Self::Refused).chain([Self::ReplayedByUrl]);
         [Self::Unguarded, Self::PassThrough].into_iter().chain(refused)
@@ -78,7 +81,7 @@ impl Candidate {
         }
     }
 
-    /// How its requests are refused, if they are.
+    /// Returns the reason for which its requests are refused, if they are.
     fn refusal(self) -> Option<RejectionKind> {
         match self {
             Self::Refused(index) => Some(RejectionKind::Client(REFUSALS[index].fault.clone())),
@@ -103,7 +106,7 @@ impl Candidate {
         bodies(pool, count).into_iter().map(request).collect()
     }
 
-    /// Runs one request and sees that it ends as it should.
+    /// Runs one request and asserts its outcome.
     pub(crate) fn check(self, pool: &Pool) {
         if self.refusal().is_none() {
             return self.batch(pool, 1)(1);
@@ -114,7 +117,7 @@ impl Candidate {
         assert_eq!(kind, self.refusal().as_ref(), "{self:?}");
     }
 
-    /// Prepares this many calls, and a verifier of their own.
+    /// Prepares `count` calls and a new verifier for them.
     pub(crate) fn batch(self, pool: &Pool, count: usize) -> Batch {
         match self {
             Self::Bare => bare(pool, count),
@@ -141,12 +144,12 @@ impl Candidate {
     }
 }
 
-/// Every accepted request needs an assertion of its own.
+/// Returns forms with different assertions, since each is accepted once.
 fn bodies(pool: &Pool, count: usize) -> Vec<Bytes> {
     pool.good[..count].iter().map(|good| form(good).into()).collect()
 }
 
-/// The layer. To be shown a replay, it has seen the assertion before.
+/// Returns the layer. If a replay is to be refused, it has seen the assertion before.
 fn used(pool: &Pool, candidate: Candidate) -> ClientAssertion<Inner> {
     let client = if candidate == Candidate::ReplayedByUrl { client_by_url(pool) } else { client(pool) };
     let mut service = guarded(pool, client);
@@ -156,7 +159,7 @@ fn used(pool: &Pool, candidate: Candidate) -> ClientAssertion<Inner> {
     service
 }
 
-/// Makes the next calls, as many as it is told. What it holds is freed with it and not before, outside of any measurement.
+/// Makes the given number of calls. What it holds is freed with it, outside of any measurement.
 pub(crate) type Batch = Box<dyn FnMut(usize)>;
 
 fn batch<T: 'static>(inputs: Vec<T>, mut succeeds: impl FnMut(T) -> bool + 'static) -> Batch {
@@ -213,9 +216,9 @@ impl Key {
     }
 }
 
-/// The claims as an application would take them from `jsonwebtoken`.
+/// The claims as an application would read them with `jsonwebtoken`.
 #[derive(Debug, serde::Deserialize)]
-#[expect(dead_code, reason = "only that they are read matters")]
+#[expect(dead_code, reason = "they only have to be read")]
 struct Claims {
     iss: String,
     sub: String,
@@ -225,8 +228,8 @@ struct Claims {
     exp: u64,
 }
 
-/// `jsonwebtoken::decode` alone: no form, no registry, no replay store.
-#[expect(clippy::disallowed_methods, reason = "it is here to be measured")]
+/// Measures `jsonwebtoken::decode` alone: no form, no registry, no replay store.
+#[expect(clippy::disallowed_methods, reason = "it is the candidate")]
 fn jsonwebtoken(pool: &Pool, count: usize) -> Batch {
     let key = match &pool.jwk {
         Some(jwk) => jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(jwk.clone()).unwrap()).unwrap(),
@@ -248,7 +251,7 @@ fn client(pool: &Pool) -> Client {
     .unwrap()
 }
 
-/// The same client with the same keys, fetched already.
+/// Returns the same client with the same key, already fetched from a URL.
 fn client_by_url(pool: &Pool) -> Client {
     let document = json!({"keys": [pool.jwk.as_ref().unwrap()]}).to_string();
     let fetch = move |_: JwksRequest| ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(document.clone()))));
@@ -266,8 +269,9 @@ fn verifier(pool: &Pool, client: Client) -> Verifier {
     verifier.audience(AUDIENCE).clock(clock()).build().unwrap()
 }
 
-/// A store in the midst of its work, of two shards that were rebuilt not long ago and will not be soon: with more of them, it
-/// would depend on the key of the hash when one is. What rebuilding costs on average is in benches/replay.rs.
+/// Returns a store in the middle of its work. Its two shards were rebuilt recently and will not be
+/// rebuilt soon. With more shards, the key of the hash would decide when one is rebuilt.
+/// `benches/replay.rs` measures the average cost of rebuilding.
 fn used_replay_store() -> MemoryReplay {
     let store = MemoryReplay::new(12_000).unwrap().per_client(12_000).unwrap();
     let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 300));

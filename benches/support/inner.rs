@@ -1,4 +1,4 @@
-//! The service behind the layer: it does nothing, so that nothing but the layer is measured.
+//! The service behind the layer. It does nothing, so that only the layer is measured.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -10,7 +10,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::Service;
 
-/// Drops the request and answers with an empty response. What it holds is cloned with it: a counter, say.
+/// Drops the request and answers with an empty response. `C` is cloned with it, for example a
+/// counter.
 #[derive(Clone, Debug)]
 pub(crate) struct Inner<C = ()>(pub(crate) C);
 
@@ -23,7 +24,7 @@ impl<B, C> Service<Request<B>> for Inner<C> {
         Poll::Ready(Ok(()))
     }
 
-    // In every candidate alike: else one would be measured with a call more than the other.
+    // Always inlined: otherwise some candidates would be measured with one call more than others.
     #[inline(always)]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         drop(black_box(request));

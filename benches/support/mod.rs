@@ -1,5 +1,5 @@
-//! What the benchmarks share: [`pool`] makes the assertions, [`candidate`] what is run with them, [`inner`] what it is run
-//! around, [`refusal`] what is refused, [`timing`] the rounds.
+//! What the benchmarks share: [`pool`] signs assertions, [`candidate`] runs them, [`inner`] is the
+//! service behind the layer, [`refusal`] lists refused requests, [`timing`] runs the rounds.
 
 // Each benchmark uses a part of this.
 #![allow(dead_code)]

@@ -1,15 +1,15 @@
-//! Line plots, as SVG that any browser shows.
+//! Line plots as SVG.
 
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 830.0;
 const HEIGHT: f64 = 420.0;
-/// Where the axes begin and end.
+/// The ends of the axes.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 520.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 360.0;
-/// Told apart by the colour-blind too (Okabe and Ito).
+/// Distinguishable for colour-blind readers as well (Okabe and Ito).
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"];
 
 /// A plot over a logarithmic horizontal axis.
@@ -17,9 +17,9 @@ pub(crate) struct Plot {
     pub(crate) title: String,
     pub(crate) across: String,
     pub(crate) up: String,
-    /// Whether the vertical axis is logarithmic too. Otherwise it begins at zero.
+    /// Whether the vertical axis is logarithmic as well. Otherwise it begins at zero.
     pub(crate) logarithmic: bool,
-    /// What is written under which value.
+    /// Values on the horizontal axis and their labels.
     pub(crate) marks: Vec<(f64, String)>,
     pub(crate) lines: Vec<Line>,
 }
@@ -101,7 +101,7 @@ impl Plot {
         BOTTOM - (BOTTOM - TOP) * (scale(value) - first) / (last - first)
     }
 
-    /// Round numbers, the first below all values or zero, the last above all.
+    /// Returns round numbers. The first is zero or below all values, the last above all values.
     fn up_marks(&self) -> Vec<f64> {
         let values = || self.lines.iter().flat_map(|line| line.points.iter().map(|(_, y)| *y));
         let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
@@ -120,5 +120,5 @@ impl Plot {
     }
 }
 
-/// Where the plots are kept, seen from the manifest of whoever makes them.
+/// The directory of the plots, relative to the manifest of the program that makes them.
 const PLOTS: &str = crate::PLOTS;

@@ -1,7 +1,7 @@
 //! Assertions that are signed beforehand, so that signing is never measured.
 //!
-//! A pool can be saved and loaded again. Elliptic curve checks take a different number of steps for each key and signature,
-//! so instruction counts can only be compared if all of them are of the same pool.
+//! A pool can be saved and loaded. Elliptic-curve checks take a different number of steps for each
+//! key and signature, so instruction counts can only be compared if they come from one pool.
 
 use std::path::Path;
 
@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 
 use crate::common::{CLIENT, Jwt, Signer};
 
-/// The longest batch that a pool serves: every accepted request needs a `jti` of its own.
+/// The longest batch. Each accepted request needs a different `jti`.
 pub(crate) const SIZE: usize = 512;
 
-/// What is measured, by name: that of the algorithm, and of the size of its key where there are two.
+/// The algorithms that are measured. Where two sizes of key are, the name includes the size.
 pub(crate) const ALGORITHMS: [&str; 9] =
     ["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS384-4096", "PS256", "HS256", "ML-DSA-44"];
 
-/// The secret of the client that signs with one.
+/// The secret for HS256.
 pub(crate) const SECRET: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-/// One algorithm's key and assertions.
+/// The key and the assertions of one algorithm.
 #[derive(serde::Deserialize, serde::Serialize)]
 pub(crate) struct Pool {
     pub(crate) name: String,
-    /// None where the key is [`SECRET`].
+    /// `None` if the key is [`SECRET`].
     pub(crate) jwk: Option<Value>,
     pub(crate) good: Vec<String>,
 }
@@ -35,7 +35,7 @@ impl Pool {
         Self { name: name.to_owned(), jwk: (name != "HS256").then(|| signer.jwk()), good }
     }
 
-    /// The JOSE name.
+    /// Returns the algorithm's name in JOSE.
     pub(crate) fn algorithm(&self) -> &str {
         self.name.strip_suffix("-4096").unwrap_or(&self.name)
     }
@@ -64,8 +64,8 @@ fn signer(name: &str) -> Signer {
     }
 }
 
-/// An ordinary assertion: its `jti` has the length of a UUID, and its `exp` lies in the future of `jsonwebtoken` too, which
-/// cannot be given a clock.
+/// Makes an ordinary assertion. Its `jti` has the length of a UUID. Its `exp` is also in the future
+/// of the system clock, which `jsonwebtoken` uses.
 fn jwt(signer: &Signer, number: usize) -> Jwt {
     let jti = format!("0f8fad5b-d9cb-469f-a165-{number:012x}");
     Jwt::by(signer, CLIENT).claim("jti", jti).claim("exp", 4_000_000_000_u64)

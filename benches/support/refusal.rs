@@ -1,5 +1,6 @@
-//! Requests that are refused before a signature is checked, one for each reason, in the order in which reasons are looked
-//! for. None of them is signed: that they are refused for what they are here for shows that nobody looked.
+//! Requests that are refused before the signature check, one for each reason, in the order of the
+//! checks. None of them has a valid signature, so each of these refusals shows that the signature was
+//! not checked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +14,7 @@ use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, Paramete
 use super::pool::Pool;
 use crate::common::{NOW, form};
 
-/// One of them.
+/// A kind of request that is refused.
 pub(crate) struct Refusal {
     pub(crate) name: &'static str,
     pub(crate) fault: ClientFault,
@@ -21,12 +22,13 @@ pub(crate) struct Refusal {
 }
 
 enum Make {
-    /// What the head says of a form that is right.
+    /// Changes the head of a valid request.
     Head(fn(Builder) -> Builder),
+    /// Changes a valid form.
     Body(fn(&str) -> String),
-    /// A right form with this in the place of an assertion.
+    /// Replaces the assertion in a valid form.
     Assertion(fn(&str) -> String),
-    /// Changes the header and the claims of a right assertion.
+    /// Changes the header and the claims of a valid assertion.
     Parts(fn(&mut Map<String, Value>, &mut Map<String, Value>)),
 }
 
@@ -133,11 +135,11 @@ impl Refusal {
             Parts(change) => form(&changed(good, change)),
         };
         let mut request = Request::post("/token").header(header::HOST, "api.example.com");
-        if let Head(say) = self.make {
-            request = say(request);
+        if let Head(change) = self.make {
+            request = change(request);
         }
-        let said = |name| request.headers_ref().is_some_and(|headers| headers.contains_key(name));
-        let (typed, sized) = (said(header::CONTENT_TYPE), said(header::CONTENT_LENGTH));
+        let has = |name| request.headers_ref().is_some_and(|headers| headers.contains_key(name));
+        let (typed, sized) = (has(header::CONTENT_TYPE), has(header::CONTENT_LENGTH));
         if !typed {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
@@ -152,7 +154,7 @@ fn set(object: &mut Map<String, Value>, name: &str, value: Value) {
     object.insert(name.to_owned(), value);
 }
 
-/// Letters that are no parameter, and the same in every run.
+/// Returns letters without a separator, the same in every run.
 fn noise(len: u64) -> String {
     let letter = |number: u64| char::from(b'a' + (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8 % 26);
     (0..len).map(letter).collect()

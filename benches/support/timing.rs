@@ -1,7 +1,8 @@
 //! Wall time in interleaved rounds.
 //!
-//! A machine that is shared, or that changes its clock, is slow for seconds at a time. So every candidate runs once in every
-//! round, in one order and then in the other: a slow phase hits all of them alike, and ratios hold.
+//! A shared machine, or one that changes its clock, is slow for seconds at a time. Every candidate
+//! runs once in each round, in one order and then in the reverse order, so that a slow phase
+//! affects all of them alike and ratios hold.
 
 use std::time::Instant;
 
@@ -12,9 +13,9 @@ use super::pool::Pool;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
-    /// Calls of a candidate in a round that are timed, together.
+    /// Calls of a candidate in a round, timed together.
     pub(crate) calls: usize,
-    /// Calls before them that are not.
+    /// Calls before them that are not timed.
     pub(crate) warm_up: usize,
 }
 
@@ -23,7 +24,7 @@ impl Effort {
     pub(crate) const SMOKE: Self = Self { rounds: 1, calls: 2, warm_up: 1 };
 }
 
-/// The nanoseconds a call that one candidate took, one number for each round.
+/// The nanoseconds of one call of a candidate, a number for each round.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) candidate: Candidate,

@@ -32,7 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A file: a database in memory disappears with its connection, and pools replace connections.
     let file = std::env::temp_dir().join(format!("sqlite_store-{}.db", std::process::id()));
     let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    // SQLite allows one writer at a time. With a single connection, others wait for it and do not fail.
+    // SQLite allows one writer at a time. With a single connection, others wait for it and do not
+    // fail.
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     let registry = SqliteRegistry::create(pool.clone()).await?;
     let replay = SqliteReplay::create(pool.clone()).await?;

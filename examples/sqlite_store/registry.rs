@@ -7,7 +7,8 @@ use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::registry::{AsyncClientRegistry, Client};
 
-/// A table of clients. Each request reads and parses a row. To avoid that, cache an `Arc<Client>` for a few seconds.
+/// A table of clients. Each request reads and parses a row. To avoid that, cache an `Arc<Client>`
+/// for a few seconds.
 #[derive(Debug)]
 pub(crate) struct SqliteRegistry(SqlitePool);
 

@@ -5,13 +5,14 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, ReplayKey};
 
-/// A table of spent assertions. They are kept for a minute longer than they could be accepted, because the clocks of
-/// several hosts differ and a clock may be set back.
+/// A table of spent assertions. They are kept for a minute longer than they could be accepted,
+/// because the clocks of several hosts differ and a clock may be set back.
 #[derive(Debug)]
 pub(crate) struct SqliteReplay(SqlitePool);
 
 impl SqliteReplay {
-    /// Creates the table unless it exists. Identifiers are blobs, so that no collation can treat two of them as equal.
+    /// Creates the table unless it exists. Identifiers are blobs, so that no collation can treat
+    /// two of them as equal.
     pub(crate) async fn create(pool: SqlitePool) -> Result<Self, sqlx::Error> {
         let table = "CREATE TABLE IF NOT EXISTS spent (client_id BLOB, jti BLOB, until INTEGER, PRIMARY KEY (client_id, jti)) \
                      STRICT, WITHOUT ROWID";
@@ -36,7 +37,7 @@ impl SqliteReplay {
 }
 
 impl AsyncReplayStore for SqliteReplay {
-    /// Only the unique key decides. Neither a query before the insert nor the number of affected rows after it does.
+    /// Lets the unique key alone decide: no query before the insert, no count of affected rows after.
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         if until <= now {
             return Err(PortError::new("the assertion expired before it could be recorded"));

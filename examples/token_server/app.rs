@@ -1,4 +1,5 @@
-//! The layer in front of the token endpoint, and the metadata that tells clients how to authenticate.
+//! The layer in front of the token endpoint, and the metadata that tells clients how to
+//! authenticate.
 
 use std::sync::Arc;
 
@@ -63,7 +64,8 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
     let layer = with_error_uri(ClientAssertionLayer::new(verifier), &settings)?;
     let shared = Arc::new(Shared { registry: settings.registry, metadata });
     Ok(Router::new()
-        // On the method router, so that the layer covers every method and every spelling of the path.
+        // On the method router, so that the layer covers every method and every spelling of the
+        // path.
         .route(TOKEN_PATH, post(token::issue_token).layer(layer))
         .route(METADATA_PATH, get(show_metadata))
         .with_state(shared))

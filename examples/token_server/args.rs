@@ -139,8 +139,8 @@ fn issuer(value: String) -> Result<String, String> {
     }
 }
 
-/// Returns the policy of a profile, and the URLs that it accepts in `aud` in addition to the issuer. This server issues
-/// tokens only for the client credentials grant.
+/// Returns the policy of a profile, and the URLs that it accepts in `aud` in addition to the
+/// issuer. This server issues tokens only for the client credentials grant.
 fn profiled(name: &str, urls: Result<Vec<String>, String>) -> Result<(Policy, Vec<String>), String> {
     let (policy, urls) = match name {
         "redox" => (Policy::REDOX, urls?),

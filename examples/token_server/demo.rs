@@ -73,7 +73,7 @@ async fn send(server: SocketAddr, request: &str) -> std::io::Result<String> {
     Ok(response)
 }
 
-/// Terminals are read by others and copied into tickets, so the printed assertion is not a usable one.
+/// Shortens an assertion for printing. Terminal output is often copied into tickets.
 fn shortened(assertion: &str) -> String {
     let start: String = assertion.chars().take(16).collect();
     format!("{start}...")

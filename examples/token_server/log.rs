@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 
 use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
 
-/// Unlike `eprintln!`, this does not panic when stderr is closed: no request should fail because of its log line.
+/// Unlike `eprintln!`, this does not panic when stderr is closed: no request should fail because of
+/// its log line.
 pub(crate) fn log(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

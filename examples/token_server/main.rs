@@ -10,7 +10,8 @@
 //!
 //! ```sh
 //! cargo run --example token_server -- --clients clients.json \
-//!     --issuer https://api.example.com --audience https://api.example.com/v2/auth/token
+//!     --issuer https://api.example.com \
+//!     --audience https://api.example.com/v2/auth/token
 //! ```
 //!
 //! Clients ask for tokens at `POST /v2/auth/token`. Metadata (RFC 8414) is at
@@ -27,12 +28,13 @@
 //! | `--error-uri URL` | a page about refusals, sent with each |
 //! | `--allow-http-jwks` | a `jwks_uri` may be plain `http` and on loopback |
 //!
-//! The profile decides about `aud`: `redox` and `smart` accept the `--audience` URLs, `fapi2` only the
-//! issuer, `oidc` both. `rfc7523` accepts only the issuer, unless there is an `--audience`, which loosens it
-//! (`dangerous()`).
+//! The profile decides about `aud`: `redox` and `smart` accept the `--audience` URLs, `fapi2` only
+//! the issuer, `oidc` both. `rfc7523` accepts only the issuer, unless there is an `--audience`,
+//! which loosens it (`dangerous()`).
 //!
-//! The only line on stdout is `listening on http://IP:PORT`; everything else goes to stderr. On SIGTERM and
-//! SIGINT the server answers the requests in flight and stops. It exits with 2 if it cannot start.
+//! The only line on stdout is `listening on http://IP:PORT`; everything else goes to stderr. On
+//! SIGTERM and SIGINT the server answers the requests in flight and stops. It exits with 2 if it
+//! cannot start.
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
@@ -107,7 +109,8 @@ async fn serve_file(args: Args) -> Result<Server> {
     Ok(server)
 }
 
-/// Key sets come from public addresses over TLS, unless the server and its clients are tried out on one machine.
+/// Key sets come from public addresses over TLS, unless the server and its clients are tried out on
+/// one machine.
 fn key_sets(args: &Args) -> std::result::Result<KeySetCache, ConfigError> {
     let guard = match args.allow_http_jwks {
         true => AddressGuard::default().allow_http().allow_range("127.0.0.0/8")?.allow_range("::1")?,

@@ -33,7 +33,8 @@ impl Server {
 
     pub(crate) fn start(listener: TcpListener, app: Router) -> Result<Self> {
         let start = || {
-            // Before the address is announced: a signal that came in between would kill the process.
+            // Before the address is announced: a signal that came in between would kill the
+            // process.
             let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
             let address = listener.local_addr()?;
             let stop = Arc::new(Notify::new());

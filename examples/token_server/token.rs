@@ -29,7 +29,8 @@ struct Token {
     scope: Option<String>,
 }
 
-/// Issues a token. Only the layer provides the identity: without the layer, axum answers 500 before this runs.
+/// Issues a token. Only the layer provides the identity: without the layer, axum answers 500 before
+/// this runs.
 pub(crate) async fn issue_token(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<ClientIdentity>,
@@ -52,8 +53,8 @@ async fn registered_scope(registry: &dyn ClientRegistry, id: &ClientId) -> Resul
     Ok(client.registered_scope().map(str::to_owned))
 }
 
-/// Returns the part of the requested scope that the client registered, or all of it if the client registered no scope. A real
-/// server grants only what is registered.
+/// Returns the part of the requested scope that the client registered, or all of it if the client
+/// registered no scope. A real server grants only what is registered.
 fn granted(requested: &str, registered: Option<&str>) -> Result<Option<String>, TokenError> {
     let may = |scope: &&str| registered.is_none_or(|registered| registered.split(' ').any(|one| one == *scope));
     // RFC 6749, section 3.3.

@@ -1,4 +1,5 @@
-//! The load: a closed loop over connections that are kept alive, and what it sees of the server's process.
+//! The load: a closed loop over connections that are kept alive, and measurements of the server's
+//! process.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
-/// A server in a process of its own, on the first processor. It stops when this is dropped.
+/// A server in a separate process, on the first processor. It stops when this is dropped.
 pub(crate) struct Server {
     child: Child,
     input: Option<ChildStdin>,
@@ -40,7 +41,7 @@ impl Server {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).expect("this benchmark needs Linux")
     }
 
-    /// Processor time so far, in the kernel's hundredths of a second.
+    /// Returns the processor time so far. The kernel counts hundredths of a second.
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = self.read("stat");
         let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -54,7 +55,8 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Sends these requests over so many connections, each of which waits for an answer before it sends the next.
+    /// Sends these requests over `connections` connections. Each waits for an answer before it
+    /// sends the next request.
     pub(crate) fn load(&self, requests: &[Vec<u8>], connections: usize, status: &str) -> Run {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let before = self.processor_time();
@@ -70,7 +72,7 @@ impl Drop for Server {
     }
 }
 
-/// What a load has seen.
+/// The measurements of a load.
 pub(crate) struct Run {
     pub(crate) took: Duration,
     pub(crate) latencies: Vec<Duration>,
@@ -118,7 +120,7 @@ async fn converse(
         let mut len = 0;
         while !is_whole(&buffer[..len]) {
             let read = stream.read(&mut buffer[len..]).await.unwrap();
-            assert!(read > 0, "the server has hung up");
+            assert!(read > 0, "the server closed the connection");
             len += read;
         }
         latencies.push(start.elapsed());
@@ -127,7 +129,7 @@ async fn converse(
     latencies
 }
 
-/// Whether a whole response is there: the servers all tell its length.
+/// Returns whether the response is complete. All servers send its length.
 fn is_whole(bytes: &[u8]) -> bool {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
     let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();

@@ -1,8 +1,10 @@
-//! Token endpoints that authenticate clients by signed JWT, and a load for them, over loopback HTTP.
+//! Token endpoints that authenticate clients by signed JWT, and a load for them, over loopback
+//! HTTP.
 //!
-//! `taskset -c 1 cargo run --release` compares all of them, in about five minutes; each server runs by itself on the first
-//! processor, the load on the second. With `--smoke` it only sees that everything works, with `--flood` it compares refusals
-//! alone. It makes a bounded number of requests, and servers stop when the load that has started them does.
+//! `taskset -c 1 cargo run --release` compares all of them, in about five minutes. Each server runs
+//! alone on the first processor, and the load on the second. `--smoke` only checks that everything
+//! works. `--flood` compares only refusals. The number of requests is bounded, and a server stops
+//! when the load that started it does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -15,9 +17,9 @@ mod servers;
 
 use std::path::Path;
 
-/// Where the plots are kept, seen from here.
+/// The directory of the plots, relative to this package.
 const PLOTS: &str = "../plots";
-/// The issuer identifier of the authorization server, whom assertions must address.
+/// The issuer identifier of the authorization server, which assertions must have in `aud`.
 const ISSUER: &str = "https://as.example.com";
 
 fn main() {

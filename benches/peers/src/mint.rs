@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// The only client, by the name that it is registered under.
+/// The id of the only client.
 pub(crate) const CLIENT: &str = "clinic-7";
 const KEY: &str = "key-1";
 
@@ -23,7 +23,7 @@ impl Signer {
         Self::Es256(Box::new(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()))
     }
 
-    /// With a key of 2048 bits.
+    /// Generates a key of 2048 bits.
     pub(crate) fn rs256() -> Self {
         Self::Rs256(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()))
     }
@@ -50,7 +50,7 @@ impl Signer {
         }
     }
 
-    /// Assertions that are good for five minutes, for as long as the strictest of the peers lets them be.
+    /// Signs assertions that are valid for five minutes, the longest time that all peers accept.
     pub(crate) fn mint(&self, audience: &str, count: usize) -> Vec<String> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let header = json!({"alg": self.algorithm(), "kid": KEY, "typ": "JWT"});

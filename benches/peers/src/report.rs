@@ -1,4 +1,4 @@
-//! What is compared with what, in which order, and how it is told.
+//! The comparisons: their order, and their tables and plots.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) const FULL: Effort = Effort { rounds: 5, requests: [1_500, 6_000], fl
 pub(crate) const SMOKE: Effort = Effort { rounds: 1, requests: [20, 100], flood: 200 };
 const CONNECTIONS: usize = 32;
 
-/// A place for the public key that the servers read, removed in the end.
+/// A file with the public key for the servers, removed at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -68,8 +68,8 @@ fn request(assertion: &String) -> Vec<u8> {
     format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// For every server: its runs over one connection, and over many. Every server is started anew in every round, and the order
-/// is reversed in every other.
+/// Returns, for each server, its runs over one connection and over many. Each round starts every
+/// server again, and every other round reverses the order.
 fn rounds(effort: &Effort, jwk: &Path, good: &[Vec<u8>]) -> [[Vec<Run>; 2]; KINDS.len()] {
     let mut seen: [[Vec<Run>; 2]; KINDS.len()] = Default::default();
     let (alone, together) = good.split_at(effort.requests[0]);
@@ -84,7 +84,7 @@ fn rounds(effort: &Effort, jwk: &Path, good: &[Vec<u8>]) -> [[Vec<Run>; 2]; KIND
     seen
 }
 
-/// The rate is that of the median round, the processor time that of all, and so are the latencies.
+/// Prints the rate of the median round, and the processor time and the latencies of all rounds.
 fn print(algorithm: &str, kind: &str, connections: usize, runs: &[Run]) {
     let sorted = latencies(runs);
     let at = |share| micros(percentile(&sorted, share));
@@ -101,7 +101,7 @@ fn rate(runs: &[Run]) -> f64 {
     rates[rates.len() / 2]
 }
 
-/// Microseconds of the server's processor for each request.
+/// Returns the server's processor time for a request, in microseconds.
 fn cpu(runs: &[Run]) -> f64 {
     let requests: usize = runs.iter().map(|run| run.latencies.len()).sum();
     micros(runs.iter().map(|run| run.processor).sum()) / requests as f64
@@ -121,7 +121,8 @@ fn micros(time: Duration) -> f64 {
     time.as_nanos() as f64 / 1e3
 }
 
-/// Latencies by how rare they are: one in two, in ten, in a hundred, in a thousand took longer.
+/// Plots latencies by how rare they are: one in two, in ten, in a hundred, in a thousand took
+/// longer.
 fn plot(seen: &[[Vec<Run>; 2]]) {
     let lines = KINDS.iter().zip(seen).map(|(kind, runs)| {
         let sorted = latencies(&runs[1]);
@@ -141,7 +142,7 @@ fn plot(seen: &[[Vec<Run>; 2]]) {
     plot.save("latency.svg");
 }
 
-/// Requests with a valid signature that address somebody else, against handlers that get the same.
+/// Compares refusals of requests with a valid signature and another server's audience.
 pub(crate) fn flood(effort: &Effort) {
     let signer = Signer::es256();
     let key = Scratch::with(&signer);

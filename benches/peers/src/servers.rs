@@ -1,4 +1,4 @@
-//! The servers. All answer the same, so that what they do with the assertion is the only difference.
+//! The servers. All give the same answers, so they differ only in what they do with the assertion.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -36,7 +36,7 @@ use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, Reque
 use crate::ISSUER;
 use crate::mint::CLIENT;
 
-/// Every server, by the name under which it is reported.
+/// The servers, by the names in the report.
 pub(crate) const KINDS: [&str; 7] = [
     "empty handler (axum)",
     "this layer (axum)",
@@ -47,8 +47,9 @@ pub(crate) const KINDS: [&str; 7] = [
     "`oauth-as` (axum)",
 ];
 
-/// What a flood is sent to, and the status that it must be answered with: a server of which nothing is asked, and on each stack
-/// this layer beside a handler that reads the body and gives the very answer that the layer gives.
+/// The servers that get a flood, and the status that they must answer with: one that checks
+/// nothing, and on each stack this layer and a handler that reads the body and gives the layer's
+/// answer.
 pub(crate) const FLOODED: [(&str, &str); 5] = [
     ("empty handler (axum)", "200"),
     ("handler with the same answer (axum)", "400"),
@@ -141,7 +142,8 @@ fn router(kind: &str, jwk: &Value) -> Router {
     }
 }
 
-/// Two peers want different backends of `jsonwebtoken` in one program, so it must be told.
+/// Chooses the backend of `jsonwebtoken`. It cannot choose itself, because peers bring different
+/// ones into this program.
 fn install(provider: &'static CryptoProvider) {
     assert!(provider.install_default().is_ok());
 }
@@ -152,7 +154,7 @@ const ANSWER: Answer = (StatusCode::OK, [(header::CONTENT_TYPE, "application/jso
 const REFUSAL: Answer =
     (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, "application/json")], r#"{"error":"invalid_client"}"#);
 
-/// What this layer answers to an assertion that addresses somebody else.
+/// The layer's answer to an assertion with another server's audience.
 const WRONG_AUDIENCE: (StatusCode, [(header::HeaderName, &str); 3], &str) = (
     StatusCode::BAD_REQUEST,
     [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],
@@ -166,7 +168,7 @@ fn layer(jwk: &Value) -> ClientAssertionLayer {
     ClientAssertionLayer::new(verifier.issuer(ISSUER).build().unwrap())
 }
 
-/// How a peer authenticates: the client of an assertion, and its `jti`.
+/// A peer's verification. It returns the client of an assertion and its `jti`.
 trait Peer: Send + Sync + 'static {
     fn authenticate(&self, assertion: &str) -> Option<(String, String)>;
 }
@@ -178,7 +180,7 @@ struct TokenForm {
     client_assertion: String,
 }
 
-/// The handler around each of the peers, and what it remembers.
+/// The state of the handler around each peer, with the assertions that were spent.
 struct Endpoint<P> {
     peer: P,
     spent: Mutex<HashSet<(String, String)>>,
@@ -198,8 +200,8 @@ async fn token<P: Peer>(State(endpoint): State<Arc<Endpoint<P>>>, Form(form): Fo
     if endpoint.spent.lock().unwrap().insert(spent) { ANSWER } else { REFUSAL }
 }
 
-/// What a careful engineer writes in an afternoon: the key that the header means, `decode` with everything that it can check,
-/// and what it cannot.
+/// What a careful engineer writes in an afternoon: it looks up the key that the header names, calls
+/// `decode` with everything that it can check, and checks the rest.
 struct ByHand {
     keys: HashMap<String, (String, Algorithm, DecodingKey)>,
 }
