@@ -1,6 +1,8 @@
 //! What each fault looks like on the wire in the standard vocabulary and in the opaque one, and
 //! that texts use only the characters that RFC 6749 allows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use tower_client_assertion::Rejection;
 use tower_client_assertion::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
@@ -201,4 +203,25 @@ fn configured_texts_are_validated() {
     let renderer = Rfc6749::default().error_uri("https://docs.example/#e").unwrap();
     let (_, body) = json_of(&renderer, &Rejection::from(F::Replayed));
     assert_eq!(body["error_uri"], "https://docs.example/#e");
+}
+
+/// The table of error responses in the README has exactly the texts of the Redox vocabulary.
+#[test]
+fn the_readmes_table_has_the_texts_of_redox() {
+    let lines = include_str!("../../README.md").lines().skip_while(|line| !line.starts_with("| `error_description` |"));
+    let cells = lines.skip(2).map_while(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let listed: BTreeSet<_> = cells.map(|cell| if cell == "*(empty)*" { "" } else { cell.trim_matches('`') }).collect();
+    assert!(listed.len() > 15, "the README has no such table");
+    let text = |renderer: &dyn RenderRejection, fault: &F| {
+        let (_, body) = json_of(renderer, &Rejection::from(fault.clone()));
+        body["error_description"].as_str().unwrap().to_owned()
+    };
+    let texts: BTreeMap<_, _> =
+        client_faults().map(|fault| (text(&Redox::default(), &fault), text(&Rfc6749::default(), &fault))).collect();
+    for listed in &listed {
+        assert!(texts.contains_key(*listed), "{listed:?} is the text of no fault");
+    }
+    for (redox, _) in texts.iter().filter(|(redox, standard)| redox != standard) {
+        assert!(listed.contains(redox.as_str()), "{redox:?} is not in the README");
+    }
 }

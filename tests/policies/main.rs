@@ -12,3 +12,4 @@ mod metadata;
 mod policy;
 mod policy_agreement;
 mod profiles;
+mod tables;

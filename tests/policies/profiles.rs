@@ -15,19 +15,19 @@ use tower_client_assertion::{ClientAssertionLayer, PreservedBodies};
 static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::es256("key-1"));
 
 /// What a valid assertion of a profile looks like, and where its boundaries lie.
-struct Profile {
-    policy: Policy,
-    signer: &'static LazyLock<Signer>,
-    aud: &'static str,
+pub(crate) struct Profile {
+    pub(crate) policy: Policy,
+    pub(crate) signer: &'static LazyLock<Signer>,
+    pub(crate) aud: &'static str,
     /// The longest accepted `aud` array with our name only.
     most_audiences: usize,
-    expiry: u64,
-    future: u64,
+    pub(crate) expiry: u64,
+    pub(crate) future: u64,
     /// How far ahead `exp` may lie, without the skew.
-    life: Option<u64>,
+    pub(crate) life: Option<u64>,
 }
 
-const PROFILES: [Profile; 5] = [
+pub(crate) const PROFILES: [Profile; 5] = [
     Profile {
         policy: Policy::REDOX,
         signer: &SIGNER,
@@ -76,7 +76,7 @@ const PROFILES: [Profile; 5] = [
 ];
 
 impl Profile {
-    fn fixture(&self) -> Fixture {
+    pub(crate) fn fixture(&self) -> Fixture {
         let fixture = fixture().policy(self.policy.clone()).keys(&[self.signer.jwk()]);
         if self.aud == AUDIENCE { fixture.at_issuer_and_url() } else { fixture.at_issuer() }
     }
@@ -85,16 +85,16 @@ impl Profile {
         self.fixture().policy(policy).layer()
     }
 
-    fn layer(&self) -> ClientAssertionLayer<PreservedBodies> {
+    pub(crate) fn layer(&self) -> ClientAssertionLayer<PreservedBodies> {
         self.layer_of(self.policy.clone())
     }
 
-    fn attempt(&self) -> Attempt {
+    pub(crate) fn attempt(&self) -> Attempt {
         Attempt::of(self.signer, Jwt::by(self.signer, CLIENT).claim("aud", self.aud))
     }
 
     /// The status and the body of a refusal in this profile.
-    fn refusal(&self, (redox, standard): Told) -> (u16, Value) {
+    pub(crate) fn refusal(&self, (redox, standard): Told) -> (u16, Value) {
         let (error, text) =
             if self.policy.name() == "redox" { ("invalid_request", redox) } else { ("invalid_client", standard) };
         (400, json!({"error": error, "error_description": text}))
@@ -102,8 +102,8 @@ impl Profile {
 }
 
 /// The text of a refusal: in Redox's wording, and in that of all other profiles.
-type Told = (&'static str, &'static str);
-type Outcome = Option<Told>;
+pub(crate) type Told = (&'static str, &'static str);
+pub(crate) type Outcome = Option<Told>;
 
 const OK: Outcome = None;
 const ISS: Outcome = Some(("Unexpected iss claim value", "Unexpected iss claim"));
@@ -137,10 +137,10 @@ const fn all(outcome: Outcome) -> [Outcome; 5] {
 
 /// The part that is changed, its state, the change, and the outcome in Redox, SMART, RFC 7523, FAPI
 /// 2.0 and OpenID Connect.
-type Cell = (&'static str, &'static str, fn(&mut Attempt, &Profile), [Outcome; 5]);
+pub(crate) type Cell = (&'static str, &'static str, fn(&mut Attempt, &Profile), [Outcome; 5]);
 
 /// The numbers are those of the requirements that a cell covers.
-const CELLS: &[Cell] = &[
+pub(crate) const CELLS: &[Cell] = &[
     ("iss", "absent CLM-01", |a, _| a.drop_claim("iss"), all(ISS)),
     ("iss", "null", |a, _| a.claim("iss", Value::Null), all(ISS)),
     ("iss", "wrong type CLM-01", |a, _| a.claim("iss", json!([CLIENT])), all(ISS)),
