@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use crate::clock::UnixTime;
 use crate::jose::digest::sha256;
 
-/// The claims of a verified assertion. Its `iss` and `sub` are the [client's id](crate::ClientIdentity::client_id).
+/// The claims of a verified assertion. Its `iss` and `sub` are the [client's
+/// id](crate::ClientIdentity::client_id).
 ///
 /// A claim is the client's own statement. It is proven that the client made it, and nothing more.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,13 +26,14 @@ pub struct VerifiedClaims {
 }
 
 impl VerifiedClaims {
-    /// Returns the value of `aud`, or the first of several: the issuer or one of the configured URLs.
+    /// Returns the value of `aud`, or the first of several: the issuer or one of the configured
+    /// URLs.
     pub fn audience(&self) -> &str {
         &self.audience
     }
 
-    /// Returns the SHA-256 hash of the `jti`, if there is one. It is the same on every node, and safe to log:
-    /// it is of no use for a replay.
+    /// Returns the SHA-256 hash of the `jti`, if there is one. It is the same on every node, and
+    /// safe to log: it is of no use for a replay.
     pub fn jti_hash(&self) -> Option<[u8; 32]> {
         self.jti.as_ref().map(|jti| sha256(jti.as_bytes()))
     }
@@ -56,8 +58,8 @@ impl VerifiedClaims {
         self.expires_at
     }
 
-    /// Returns all claims other than `iss`, `sub`, `aud`, `jti`, `iat`, `nbf` and `exp`, as JSON. Each call
-    /// parses them.
+    /// Returns all claims other than `iss`, `sub`, `aud`, `jti`, `iat`, `nbf` and `exp`, as JSON.
+    /// Each call parses them.
     ///
     /// # Errors
     ///

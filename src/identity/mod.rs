@@ -1,7 +1,7 @@
 //! Who the client was proven to be.
 //!
-//! The verifier puts a verified assertion in, and a handler takes a [`ClientIdentity`] out. This room
-//! knows algorithms and times. It must not know policies, registries or HTTP.
+//! The verifier puts a verified assertion in, and a handler takes a [`ClientIdentity`] out. This
+//! room knows algorithms and times. It must not know policies, registries or HTTP.
 
 pub(crate) mod claims;
 mod client_id;
@@ -50,9 +50,9 @@ impl fmt::Display for AuthMethod {
 
 /// The verified identity of the client that sent a request, and what its assertion proved.
 ///
-/// Only a [`Verifier`](crate::Verifier) creates one, after it has checked the signature and recorded the
-/// assertion as spent. The layer puts it into the extensions of the request, where a handler can rely on
-/// it. Cheap to clone.
+/// Only a [`Verifier`](crate::Verifier) creates one, after it has checked the signature and
+/// recorded the assertion as spent. The layer puts it into the extensions of the request, where a
+/// handler can rely on it. Cheap to clone.
 ///
 /// ```
 /// use tower_client_assertion::ClientIdentity;
@@ -96,8 +96,8 @@ impl ClientIdentity {
         self.algorithm
     }
 
-    /// Returns the `kid` of the key that verified the signature. It is `None` for a secret and for a key
-    /// without `kid`.
+    /// Returns the `kid` of the key that verified the signature. It is `None` for a secret and for
+    /// a key without `kid`.
     pub fn key_id(&self) -> Option<&str> {
         self.key.as_ref()?.kid.as_deref()
     }
@@ -113,17 +113,19 @@ impl ClientIdentity {
         &self.policy
     }
 
-    /// Returns whether the assertion was accepted only because its policy accepts more in `aud` than the
-    /// issuer as the sole value, which RFC 10070 requires.
+    /// Returns whether the assertion was accepted only because its policy accepts more in `aud`
+    /// than the issuer as the sole value, which RFC 10070 requires.
     ///
     /// Once no client depends on this any more, tighten the policy with
-    /// [`require_sole_issuer`](crate::Policy::require_sole_issuer). It is always `false` under profiles that
-    /// accept nothing but [URLs](crate::policy::AudienceRule::Urls), such as those of Redox and SMART.
+    /// [`require_sole_issuer`](crate::Policy::require_sole_issuer). It is always `false` under
+    /// profiles that accept nothing but [URLs](crate::policy::AudienceRule::Urls), such as those of
+    /// Redox and SMART.
     pub fn has_lax_audience(&self) -> bool {
         self.lax_audience
     }
 
-    /// Returns the time from which on the assertion cannot be accepted any more, clock skew included.
+    /// Returns the time from which on the assertion cannot be accepted any more, clock skew
+    /// included.
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
     }

@@ -33,7 +33,8 @@ listed_enum! {
     pub enum ClaimFault {
         /// It is required and absent, or an empty string.
         Missing => "is missing",
-        /// It has the wrong JSON type, is too long, or contains characters that it must not contain.
+        /// It has the wrong JSON type, is too long, or contains characters that it must not
+        /// contain.
         Malformed => "is malformed",
         /// It is well formed, and its value is not accepted.
         Unexpected => "is not an accepted value",

@@ -12,8 +12,8 @@ listed_enum! {
         Method => "the method is not POST",
         /// The body has a content encoding, for example gzip (RFC 9110, section 15.5.16).
         ContentEncoding => "the body has a content encoding",
-        /// `Content-Type` is missing, repeated, or not `application/x-www-form-urlencoded` (RFC 6749,
-        /// section 4.4.2).
+        /// `Content-Type` is missing, repeated, or not `application/x-www-form-urlencoded` (RFC
+        /// 6749, section 4.4.2).
         ContentType => "the content type is not application/x-www-form-urlencoded",
         /// The body is longer than the limit (RFC 9110, section 15.5.14).
         BodyTooLarge => "the body is too large",
@@ -21,8 +21,8 @@ listed_enum! {
         BodyUnreadable => "the body could not be read",
         /// The body did not arrive in time.
         BodyTimeout => "the body did not arrive in time",
-        /// A parameter that the verifier reads is not valid percent-encoding or not UTF-8 (RFC 6749,
-        /// appendix B).
+        /// A parameter that the verifier reads is not valid percent-encoding or not UTF-8 (RFC
+        /// 6749, appendix B).
         FormMalformed => "the body is not valid form data",
         /// The form has more parameters than the limit.
         TooManyParameters => "the form has too many parameters",
@@ -37,19 +37,23 @@ listed_enum! {
         /// An assertion arrived together with another kind of credential (RFC 6749, section 2.3;
         /// RFC 7521, section 4.2.1).
         SeveralMechanisms(scheme: Option<AuthScheme>) => "more than one client authentication method was used",
-        /// Neither `client_assertion` nor `client_assertion_type` was sent (RFC 6749, section 3.2.1).
+        /// Neither `client_assertion` nor `client_assertion_type` was sent (RFC 6749, section
+        /// 3.2.1).
         NoAuthentication(scheme: Option<AuthScheme>) => "no client assertion was sent",
-        /// The form has a `client_assertion` and no `client_assertion_type` (RFC 7521, section 4.2).
+        /// The form has a `client_assertion` and no `client_assertion_type` (RFC 7521, section
+        /// 4.2).
         MissingAssertionType => "the parameter client_assertion_type is missing",
         /// `client_assertion_type` is not the JWT bearer type (RFC 7523, section 2.2).
         UnsupportedAssertionType => "the client assertion type is not the JWT bearer type",
-        /// The form has a `client_assertion_type` and no `client_assertion` (RFC 7521, section 4.2).
+        /// The form has a `client_assertion_type` and no `client_assertion` (RFC 7521, section
+        /// 4.2).
         MissingAssertion => "the parameter client_assertion is missing",
         /// The assertion is longer than the limit.
         AssertionTooLong => "the client assertion is too long",
         /// The assertion does not have three parts (RFC 7515, section 7.1).
         NotThreeParts => "the client assertion does not have three parts",
-        /// The assertion is an encrypted JWT or contains a nested one. Only signed JWTs are accepted.
+        /// The assertion is an encrypted JWT or contains a nested one. Only signed JWTs are
+        /// accepted.
         Encrypted => "the client assertion is encrypted or nested",
         /// The assertion has three parts, but they are not base64url, or the first two are not JSON
         /// objects (RFC 7515, section 5.2).
@@ -60,33 +64,37 @@ listed_enum! {
         KidInvalid => "the header parameter kid is too long or has control characters",
         /// `alg` is missing, unknown, or not allowed by the policy (RFC 8725, section 3.1).
         AlgorithmNotAllowed => "the signature algorithm is not allowed",
-        /// `alg` is not the algorithm that this client registered (OpenID Connect Registration, section 2).
+        /// `alg` is not the algorithm that this client registered (OpenID Connect Registration,
+        /// section 2).
         AlgorithmNotRegistered => "the signature algorithm is not the client's registered one",
-        /// A `crit` or `b64` header parameter is present. This crate supports no extension (RFC 7515,
-        /// section 4.1.11; RFC 7797).
+        /// A `crit` or `b64` header parameter is present. This crate supports no extension (RFC
+        /// 7515, section 4.1.11; RFC 7797).
         CriticalHeader => "the header has a critical extension",
         /// A claim, or the `typ` header parameter, does not meet the policy.
         Claim(claim: Claim, fault: ClaimFault) => "{claim} {fault}",
-        /// The `client_id` parameter and the assertion name different clients (RFC 7521, section 4.2).
+        /// The `client_id` parameter and the assertion name different clients (RFC 7521, section
+        /// 4.2).
         ClientIdMismatch => "the parameter client_id does not match the client assertion",
         /// No client with this id is registered.
         UnknownClient => "the client is not registered",
-        /// The client is registered with keys and used a symmetric algorithm, or with a secret and used
-        /// an asymmetric one (OpenID Connect Registration, section 2, `token_endpoint_auth_method`).
+        /// The client is registered with keys and used a symmetric algorithm, or with a secret and
+        /// used an asymmetric one (OpenID Connect Registration, section 2,
+        /// `token_endpoint_auth_method`).
         MethodNotRegistered => "the client is not registered for this authentication method",
-        /// `jku` is present and is not the key set URL that the client registered (SMART App Launch).
+        /// `jku` is present and is not the key set URL that the client registered (SMART App
+        /// Launch).
         JkuMismatch => "the header parameter jku is not the client's registered key set URL",
-        /// The client's key set could not be fetched from the registered URL, and no earlier copy may be
-        /// used. The [source](std::error::Error::source) of the rejection says why.
+        /// The client's key set could not be fetched from the registered URL, and no earlier copy
+        /// may be used. The [source](std::error::Error::source) of the rejection says why.
         KeySetUnavailable => "the client's key set could not be retrieved",
-        /// The client has no usable key for this algorithm and, if the header has a `kid`, with this `kid`
-        /// (RFC 8725, section 3.8).
+        /// The client has no usable key for this algorithm and, if the header has a `kid`, with
+        /// this `kid` (RFC 8725, section 3.8).
         NoKey => "the client has no usable key for this algorithm and kid",
-        /// The client has several usable keys with this `kid` for this algorithm, and the policy accepts
-        /// exactly one.
+        /// The client has several usable keys with this `kid` for this algorithm, and the policy
+        /// accepts exactly one.
         AmbiguousKey => "the client has several keys with this kid for this algorithm",
-        /// The header has no `kid`, and the client has several usable keys for this algorithm (OpenID
-        /// Connect Core, section 10.1).
+        /// The header has no `kid`, and the client has several usable keys for this algorithm
+        /// (OpenID Connect Core, section 10.1).
         KidNeeded => "there is no kid, and the client has several keys for this algorithm",
         /// The client's key with this `kid` is too weak to be used (RFC 7518, section 3.3).
         WeakKey => "the client's key with this kid is too weak",

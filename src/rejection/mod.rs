@@ -90,9 +90,9 @@ impl Rejection {
         &self.kind
     }
 
-    /// Returns whether the signature had verified, which proves that the sender is the client it claims
-    /// to be. Most faults are found before that. A replay is too, if a look into the replay store shows
-    /// it.
+    /// Returns whether the signature had verified, which proves that the sender is the client it
+    /// claims to be. Most faults are found before that. A replay is too, if a look into the replay
+    /// store shows it.
     pub fn is_proven(&self) -> bool {
         self.proven
     }
@@ -129,8 +129,8 @@ listed_enum! {
     pub enum RejectionKind {
         /// The client sent something that it must fix. Answered with a 4xx status.
         Client(fault: ClientFault) => "{fault}",
-        /// The server could not decide. Answered with 503 and `Retry-After`, because the same request
-        /// may succeed later. [`ServerFault`] lists the exceptions.
+        /// The server could not decide. Answered with 503 and `Retry-After`, because the same
+        /// request may succeed later. [`ServerFault`] lists the exceptions.
         Server(fault: ServerFault) => "{fault}",
     }
 }

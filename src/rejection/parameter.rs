@@ -46,8 +46,8 @@ parameters! {
 }
 
 listed_enum! {
-    /// The scheme of the `Authorization` header of a request. A 401 response must challenge with the
-    /// same scheme (RFC 6749, section 5.2).
+    /// The scheme of the `Authorization` header of a request. A 401 response must challenge with
+    /// the same scheme (RFC 6749, section 5.2).
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum AuthScheme {

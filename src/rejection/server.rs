@@ -11,8 +11,8 @@ listed_enum! {
         Clock => "the clock is unavailable",
         /// The [`ClientRegistry`](crate::registry::ClientRegistry) gave no usable answer.
         Registry => "the client registry is unavailable",
-        /// The client's key set could not be fetched for a reason that is not the client's: too many
-        /// other fetches are running, or the server's own network seems to be down.
+        /// The client's key set could not be fetched for a reason that is not the client's: too
+        /// many other fetches are running, or the server's own network seems to be down.
         KeySetFetch => "the client's key set could not be fetched",
         /// The [`ReplayStore`](crate::replay::ReplayStore) gave no answer, or is full.
         ReplayStore => "the replay store is unavailable",
@@ -20,15 +20,17 @@ listed_enum! {
         Timer => "there is no Tokio runtime to time a slow body with",
         /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) is reached.
         Overloaded => "too many signatures are being checked",
-        /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) for one client is reached.
-        /// Answered with 429 and `Retry-After`. Whether the client itself sent those requests is not known.
+        /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) for one client is
+        /// reached. Answered with 429 and `Retry-After`. Whether the client itself sent those
+        /// requests is not known.
         ClientOverloaded => "too many signatures are being checked for this client",
-        /// An outer layer has authenticated this same request and spent its assertion: two layers are
-        /// mounted where one belongs. Answered with 500, because every request fails in this way.
+        /// An outer layer has authenticated this same request and spent its assertion: two layers
+        /// are mounted where one belongs. Answered with 500, because every request fails in this
+        /// way.
         MountedTwice => "an outer layer has already authenticated this request and spent its assertion: \
             mount one of the two layers",
-        /// `Content-Length` announces a body and there is none: an outer layer has read it. Answered with
-        /// 500.
+        /// `Content-Length` announces a body and there is none: an outer layer has read it.
+        /// Answered with 500.
         BodyConsumed => "the body is gone: an outer layer has read it and must be mounted inside instead",
     }
 }

@@ -1,7 +1,8 @@
-//! From the compact text of a JWS to its typed header and claims: decoded once, read once, borrowed throughout.
+//! From the compact text of a JWS to its typed header and claims: decoded once, read once, borrowed
+//! throughout.
 //!
-//! For every header parameter and claim that we read, absent, of the wrong type and present are three different things.
-//! Nothing here judges values; that is for [`claims`](super::checks).
+//! Every header parameter and claim that the verifier reads is absent, of the wrong type, or
+//! present. Values are judged later, in [`checks`](super::checks).
 
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
 use crate::rejection::ClientFault;
 
-/// What a member of the header or of the claims was found to be.
+/// A member of the header or of the claims.
 #[derive(Debug, Default)]
 pub(super) enum Field<T> {
     #[default]
@@ -23,8 +24,8 @@ pub(super) enum Field<T> {
     Is(T),
 }
 
-/// The header parameters that concern us (RFC 7515, section 4.1). `jwk`, `x5u`, `x5c` and the thumbprints do not: they never
-/// choose or supply a key.
+/// The header parameters that the verifier reads (RFC 7515, section 4.1). It ignores `jwk`, `x5u`,
+/// `x5c` and the thumbprints, because a header must never choose or supply a key.
 #[derive(Debug, Default)]
 pub(super) struct Header<'a> {
     pub(super) alg: Field<Cow<'a, str>>,
@@ -37,7 +38,7 @@ pub(super) struct Header<'a> {
     has_inner: bool,
 }
 
-/// The claims that concern us (RFC 7519, section 4.1).
+/// The claims that the verifier reads (RFC 7519, section 4.1).
 #[derive(Debug, Default)]
 pub(super) struct Claims<'a> {
     pub(super) iss: Field<Cow<'a, str>>,
@@ -47,7 +48,7 @@ pub(super) struct Claims<'a> {
     pub(super) iat: Field<NumericDate>,
     pub(super) nbf: Field<NumericDate>,
     pub(super) exp: Field<NumericDate>,
-    /// All of them, as signed, where there are others than these.
+    /// The text of all claims as signed, if there are others than these.
     pub(super) with_others: Option<&'a str>,
 }
 
@@ -58,17 +59,18 @@ pub(super) enum Audience<'a> {
     Many(&'a str),
 }
 
-/// Seconds since the epoch, fractions allowed (RFC 7519, section 2); always finite. Whole seconds are exact up to 2^53.
+/// Seconds since the epoch, with fractions (RFC 7519, section 2). Always finite. Whole seconds are
+/// exact up to 2^53.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) struct NumericDate(f64);
 
 impl NumericDate {
     fn of(number: &str) -> Option<Self> {
-        // Nearly all are whole seconds. An integer is parsed faster, and converts to the same double.
+        // Nearly all are whole seconds. Integers parse faster, and convert to the same double.
         if let Ok(secs) = number.parse::<u64>() {
             return Some(Self(secs as f64));
         }
-        // A number of the JSON grammar too large for a double becomes infinite.
+        // A JSON number that is too large for a double becomes infinite.
         number.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
     }
 
@@ -76,17 +78,17 @@ impl NumericDate {
         self.0
     }
 
-    /// The whole second in which it lies; what lies before 1970 or after the end of time is cut off there.
+    /// Returns the whole second that it lies in, clamped to the range of [`UnixTime`].
     pub(super) fn floor(self) -> UnixTime {
         UnixTime::from_secs(self.0 as u64)
     }
 }
 
-/// A well-formed JWS in compact serialization. Nothing in it is proven, nor even plausible.
+/// A well-formed JWS in compact serialization. Nothing in it is proven or even plausible yet.
 pub(super) struct Assertion<'a> {
     pub(super) header: Header<'a>,
     pub(super) claims: Claims<'a>,
-    /// The octets that were signed (RFC 7515, section 5.2, step 8).
+    /// The signed octets (RFC 7515, section 5.2, step 8).
     pub(super) signing_input: &'a [u8],
     pub(super) signature: &'a [u8],
 }
@@ -125,8 +127,9 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The header, the claims and the signature, and the first two of them together. Two periods part them, and no more (RFC
-/// 7515, section 7.1). A third is not looked for here: it is not base64url, so decoding the signature finds it.
+/// Returns the header, the claims and the signature, and the first two together. Exactly two
+/// periods separate them (RFC 7515, section 7.1). A third one is found when the signature is
+/// decoded, because it is not base64url.
 fn split(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
     let (header, rest) = split_at_period(text)?;
     let (claims, signature) = split_at_period(rest)?;
@@ -138,7 +141,8 @@ fn split_at_period(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// Why these are not three parts in base64url. A JWE has five (RFC 7516, section 7.1).
+/// Returns why these are not three parts in base64url. A JWE has five parts (RFC 7516, section
+/// 7.1).
 fn undecodable([_, _, signature]: [&[u8]; 3]) -> ClientFault {
     match memchr(b'.', signature) {
         Some(_) => ClientFault::NotThreeParts,
@@ -195,7 +199,7 @@ impl<'a> Claims<'a> {
 }
 
 impl<T> Field<T> {
-    /// Keeps what was found, unless something was before.
+    /// Keeps the first member of a name, and refuses another.
     fn keep(&mut self, found: Self) -> Visit {
         if !matches!(self, Self::Absent) {
             return Visit::Repeated;
@@ -206,7 +210,7 @@ impl<T> Field<T> {
 }
 
 impl<'a> Field<Cow<'a, str>> {
-    /// The text, where it is not in doubt that a value of the wrong type has been refused.
+    /// Returns the text. Only for members whose type has been checked.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Is(text) => Some(text),

@@ -39,28 +39,29 @@ impl VerifierBuilder {
         Self { verifier, issuer_without_tls: false }
     }
 
-    /// The issuer identifier of the authorization server (RFC 8414, section 2), which all policies but Redox's and SMART's
-    /// accept in `aud`, and most accept alone. Compared byte for byte. Default: none.
+    /// The issuer identifier of the authorization server (RFC 8414, section 2), which all policies
+    /// but Redox's and SMART's accept in `aud`, and most accept alone. Compared byte for byte.
+    /// Default: none.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.verifier.audiences.issuer = Some(Arc::from(issuer.into()));
         self.issuer_without_tls = false;
         self
     }
 
-    /// Accepts assertions that address this URL, where the policy's
-    /// [audience rule](crate::policy::AudienceRule) knows URLs. Call it again for each alias. Compared byte for byte. Default:
-    /// none.
+    /// Accepts assertions that address this URL, where the policy's [audience
+    /// rule](crate::policy::AudienceRule) knows URLs. Call it again for each alias. Compared byte
+    /// for byte. Default: none.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.verifier.audiences.urls.push(Arc::from(audience.into()));
         self
     }
 
-    /// Judges the clients that are registered under the [name](Policy::name) of this policy by it, and not by the first.
-    /// The wording of refusals stays that of the first. At most 15.
+    /// Judges the clients that are registered under the [name](Policy::name) of this policy by it,
+    /// and not by the first. The wording of refusals stays that of the first. At most 15.
     ///
-    /// A spent assertion is remembered for as long as its client's policy could accept it. When a running client is moved to
-    /// a policy that accepts for longer, what it spent just before may be good once more; wait out the difference between the two
-    /// before the new policy is used.
+    /// A spent assertion is remembered for as long as its client's policy could accept it. When a
+    /// running client is moved to a policy that accepts for longer, what it spent just before may
+    /// be good once more; wait out the difference between the two before the new policy is used.
     ///
     /// ```
     /// use tower_client_assertion::policy::{AudienceRule, Policy};
@@ -110,7 +111,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// Bounds how many signatures are checked at once; see [`overload`](crate::overload). Default: no bound.
+    /// Bounds how many signatures are checked at once; see [`overload`](crate::overload). Default:
+    /// no bound.
     pub fn signature_checks(mut self, checks: SignatureChecks) -> Self {
         self.verifier.checks = Some(checks);
         self
@@ -125,12 +127,13 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// - The rules of a policy contradict each other or their profile, or one of them makes no sense by itself: see
-    ///   [`Policy`].
-    /// - There is no issuer or no audience though a policy needs one; the issuer is no `https` URL; an audience is empty or
-    ///   not printable ASCII, or no policy accepts any.
+    /// - The rules of a policy contradict each other or their profile, or one of them makes no
+    ///   sense by itself: see [`Policy`].
+    /// - There is no issuer or no audience though a policy needs one; the issuer is no `https` URL;
+    ///   an audience is empty or not printable ASCII, or no policy accepts any.
     /// - Two policies have the same name, or there are more than 16.
-    /// - Of a registry that tells its clients: none can meet its policy, or one is registered under a policy that is not here.
+    /// - Of a registry that tells its clients: none can meet its policy, or one is registered under
+    ///   a policy that is not here.
     /// - A limit is zero, or the JSON depth is over 64.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { verifier, issuer_without_tls } = self;
@@ -150,9 +153,11 @@ impl VerifierBuilder {
 pub struct DangerousVerifierBuilder(VerifierBuilder);
 
 impl DangerousVerifierBuilder {
-    /// As [`VerifierBuilder::issuer`], and lets an `http` URL pass, as of a server that is tried out on loopback.
+    /// As [`VerifierBuilder::issuer`], and lets an `http` URL pass, as of a server that is tried
+    /// out on loopback.
     ///
-    /// The risk: whoever can change what clients read over the net can have them address somebody else.
+    /// The risk: whoever can change what clients read over the net can have them address somebody
+    /// else.
     pub fn issuer_without_tls(self, issuer: impl Into<String>) -> VerifierBuilder {
         VerifierBuilder { issuer_without_tls: true, ..self.0.issuer(issuer) }
     }
@@ -174,7 +179,8 @@ fn check_audiences(audiences: &Audiences, policies: &[Policy], without_tls: bool
     }
 }
 
-/// RFC 8414, section 2: an `https` URL without query and fragment. Where it has a user, somebody is being fooled.
+/// RFC 8414, section 2: an `https` URL without query and fragment. Where it has a user, somebody is
+/// being fooled.
 fn is_issuer(issuer: &str, without_tls: bool) -> bool {
     let http = || issuer.strip_prefix("http://").filter(|_| without_tls);
     let Some(rest) = issuer.strip_prefix("https://").or_else(http) else { return false };

@@ -1,9 +1,9 @@
 //! The checks of a header and its claims, and their order.
 //!
-//! All of them depend only on what the sender wrote and on public configuration, so they come before the
-//! signature: a junk, expired or mis-addressed assertion costs neither a look-up nor a signature check,
-//! and its sender learns nothing new. The client is told of the first check that fails, the operator of
-//! all that fail.
+//! All of them depend only on what the sender wrote and on public configuration, so they come
+//! before the signature: a junk, expired or mis-addressed assertion costs neither a look-up nor a
+//! signature check, and its sender learns nothing new. The client is told of the first check that
+//! fails, the operator of all that fail.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -76,7 +76,8 @@ fn check_claims<E>(
     report(rules.check_jti(claims).map_err(of(Claim::Jti)))?;
     report(rules.check_aud(header, claims).map_err(of(Claim::Aud)))?;
     report(rules.check_typ(header).map_err(of(Claim::Typ)))?;
-    // The order of the reference implementation, jose 2: without `exp`, a future `iat` is found first.
+    // The order of the reference implementation, jose 2: without `exp`, a future `iat` is found
+    // first.
     let has_exp = !matches!(claims.exp, Field::Absent);
     report(check_presence(&claims.iat, rules.policy.iat).map_err(of(Claim::Iat)))?;
     if !has_exp {
@@ -94,8 +95,8 @@ fn check_claims<E>(
     Ok(())
 }
 
-/// A `client_id` parameter must name the client of the assertion (RFC 7521, section 4.2). An assertion
-/// that names no client has failed the check of `iss` already.
+/// A `client_id` parameter must name the client of the assertion (RFC 7521, section 4.2). An
+/// assertion that names no client has failed the check of `iss` already.
 fn check_client_id(parameter: Option<&str>, iss: &Field<Cow<'_, str>>) -> Result<(), ClientFault> {
     match (parameter, iss) {
         (Some(parameter), Field::Is(iss)) if parameter != iss => Err(ClientFault::ClientIdMismatch),

@@ -1,4 +1,4 @@
-//! What the operator is told of each claim that failed: what was expected, and what came.
+//! What the operator is told of each claim that failed: what was expected, and what was received.
 
 use std::borrow::Cow;
 

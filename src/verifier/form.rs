@@ -1,8 +1,8 @@
 //! From the body of a token request to the parameters that the verifier reads.
 //!
-//! Only those are judged. Other parameters reach the handler as they came (RFC 6749, section 3.2), but a
-//! parameter that RFC 6749 itself defines must not be repeated: the handler's parser could read another
-//! of its values than this one.
+//! Only those are judged. Other parameters reach the handler as they came (RFC 6749, section 3.2),
+//! but a parameter that RFC 6749 itself defines must not be repeated: the handler's parser could
+//! read another of its values than this one.
 
 use std::borrow::Cow;
 
@@ -27,11 +27,11 @@ pub(super) struct TokenForm<'a> {
 }
 
 impl<'a> TokenForm<'a> {
-    /// Reads the form of `request`. Returns `None` if there is no assertion and the request may come
-    /// without one.
+    /// Reads the form of `request`. Returns `None` if there is no assertion and the request may
+    /// come without one.
     ///
-    /// A grant type is refused here if no policy permits it. Whether the client's own policy does is
-    /// [checked](Self::check_grant_type) once the client is known.
+    /// A grant type is refused here if no policy permits it. Whether the client's own policy does
+    /// is [checked](Self::check_grant_type) once the client is known.
     pub(super) fn parse(
         request: &TokenRequest<'a>,
         policies: &[Policy],
@@ -94,8 +94,8 @@ impl<'a> TokenForm<'a> {
     }
 }
 
-/// Returns the fault to report for a request that has `fault`. An assertion that is not text counts as a
-/// malformed form (RFC 6749, appendix B) and comes before all other faults.
+/// Returns the fault to report for a request that has `fault`. An assertion that is not text counts
+/// as a malformed form (RFC 6749, appendix B) and comes before all other faults.
 ///
 /// Only refused requests are checked for this: an accepted assertion is base64url and so is text.
 fn text_first(assertion: &[u8], fault: ClientFault) -> ClientFault {
@@ -118,8 +118,8 @@ fn check_grant_type_by_any(policies: &[Policy], endpoint: Endpoint, given: Optio
     }
 }
 
-/// Only the token endpoint has a grant type. A policy that permits any grant type leaves a missing one to
-/// the handler as well.
+/// Only the token endpoint has a grant type. A policy that permits any grant type leaves a missing
+/// one to the handler as well.
 fn check_grant_type(policy: &Policy, endpoint: Endpoint, given: Option<&[u8]>) -> Result<(), ClientFault> {
     match given {
         _ if endpoint != Endpoint::Token => Ok(()),
@@ -151,8 +151,8 @@ fn refuse_query_credentials(query: &[u8], limits: &Limits) -> Result<(), ClientF
     Ok(())
 }
 
-/// The parameters that the verifier reads, still escaped. One without a value counts as omitted (RFC 6749,
-/// section 3.2), but still as an occurrence.
+/// The parameters that the verifier reads, still escaped. One without a value counts as omitted
+/// (RFC 6749, section 3.2), but still as an occurrence.
 #[derive(Default)]
 struct Fields<'a> {
     grant_type: Option<Raw<'a>>,

@@ -1,11 +1,11 @@
-//! Verifies a client assertion, step by step: from a token request to a verified identity, or to the first
-//! reason why not.
+//! Verifies a client assertion, step by step: from a token request to a verified identity, or to
+//! the first reason why not.
 //!
-//! A [`TokenRequest`] flows in, bytes and values without HTTP. A [`ClientIdentity`], a [`Rejection`] or
-//! the wait for a port flows out, and an event goes to the operator. The steps are in `steps`, one file
-//! each where they need one: `form`, `assertion`, `checks` (with `rules` and `times`), `stages`,
-//! `signature`. This room knows policies, registries, replay stores and key sets through their ports. It
-//! must not know HTTP or a renderer.
+//! A [`TokenRequest`] flows in, bytes and values without HTTP. A [`ClientIdentity`], a
+//! [`Rejection`] or the wait for a port flows out, and an event goes to the operator. The steps are
+//! in `steps`, one file each where they need one: `form`, `assertion`, `checks` (with `rules` and
+//! `times`), `stages`, `signature`. This room knows policies, registries, replay stores and key
+//! sets through their ports. It must not know HTTP or a renderer.
 
 mod assertion;
 mod builder;
@@ -45,7 +45,8 @@ pub use form::JWT_BEARER;
 pub use metadata::ClientAuthMetadata;
 pub use request::TokenRequest;
 
-/// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer) drives one, and you may too:
+/// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer)
+/// drives one, and you may too:
 ///
 /// ```
 /// use tower_client_assertion::registry::FixedRegistry;
@@ -79,8 +80,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Starts to configure a verifier that judges by `policy`, knows the clients of `registry`, and remembers spent
-    /// assertions in `replay`.
+    /// Starts to configure a verifier that judges by `policy`, knows the clients of `registry`, and
+    /// remembers spent assertions in `replay`.
     ///
     /// To keep a handle on a port, wrap it in an [`Arc`] and pass a clone.
     pub fn builder(policy: Policy, registry: impl ClientRegistry, replay: impl ReplayStore) -> VerifierBuilder {
@@ -92,15 +93,16 @@ impl Verifier {
         &self.policies
     }
 
-    /// What an authorization server may tell of its client authentication, taken from this very configuration.
+    /// What an authorization server may tell of its client authentication, taken from this very
+    /// configuration.
     pub fn metadata(&self) -> ClientAuthMetadata {
         ClientAuthMetadata::of(&self.policies)
     }
 
     /// Verifies the assertion of `request`, and records it as spent.
     ///
-    /// Dropping the future before it is ready leaves nothing behind, except that an assertion which a slow replay store was
-    /// about to admit may have been recorded.
+    /// Dropping the future before it is ready leaves nothing behind, except that an assertion which
+    /// a slow replay store was about to admit may have been recorded.
     ///
     /// # Errors
     ///
@@ -112,8 +114,8 @@ impl Verifier {
             .ok_or_else(|| ClientFault::NoAuthentication(None).into())
     }
 
-    /// Verifies the assertion of `request` if it carries one, and answers `None` if it does not. One that carries another
-    /// credential besides is refused.
+    /// Verifies the assertion of `request` if it carries one, and answers `None` if it does not.
+    /// One that carries another credential besides is refused.
     ///
     /// # Errors
     ///

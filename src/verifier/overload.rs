@@ -1,13 +1,16 @@
-//! A bound on how many signatures are checked at once.
+//! A bound on how many signatures are checked concurrently.
 //!
-//! The signature check is the one step of a request that costs more than a microsecond, and it runs on the thread that polls
-//! the request. A flood of well-formed assertions with bad signatures, which anybody can write who knows the name and the
-//! `kid` of a client, can so occupy every thread of a runtime. No layer around this one can help: it cannot tell what such a
-//! request will cost, nor for whom it is. With a bound below the number of threads, the others stay free for everybody else.
+//! The signature check is the only step that takes more than a microsecond, and it runs on the
+//! thread that polls the request. An attacker who knows the id and a `kid` of a client can send a
+//! flood of well-formed assertions with bad signatures and so keep every thread of a runtime busy.
+//! An outer layer cannot prevent that, because it knows neither what a request will cost nor which
+//! client it claims to be from. With a bound below the number of threads, the remaining threads
+//! stay free for other requests.
 //!
-//! On a runtime of one thread checks never overlap, and there is nothing to bound.
+//! On a single-threaded runtime checks never overlap, so there is nothing to bound.
 //!
-//! It is off by default. Set it to fewer than the runtime has worker threads, and per client to fewer still:
+//! There is no bound by default. Set it to less than the number of worker threads, and lower per
+//! client:
 //!
 //! ```
 //! use tower_client_assertion::overload::SignatureChecks;
@@ -15,7 +18,7 @@
 //! # use tower_client_assertion::replay::MemoryReplay;
 //! use tower_client_assertion::{ConfigError, Policy, SettingError, Verifier};
 //!
-//! // Of eight threads: six for signatures, two of them for any one client.
+//! // On eight threads: six for signatures, at most two of them for one client.
 //! let checks = SignatureChecks::at_once(6)?.per_client(2)?;
 //! # let (registry, replay) = (FixedRegistry::new([])?, MemoryReplay::new(100)?);
 //! let verifier = Verifier::builder(Policy::REDOX, registry, replay)
@@ -35,17 +38,18 @@ use crate::lock::lock;
 use crate::rejection::{Rejection, ServerFault};
 use crate::setting::{Setting, SettingError, at_most, positive};
 
-/// More than this many threads check signatures nowhere.
+/// More than any machine has threads that check signatures.
 const MOST: usize = 1024;
 
-/// How many signatures may be checked at once, in all and for one client. What is over is refused before the check: with 503
-/// in all, with 429 for one client, and with `Retry-After` both times.
+/// How many signatures may be checked concurrently, in total and for one client. Requests beyond
+/// that are refused before the check, with `Retry-After`: 503 for the total, 429 for one client.
 ///
-/// Clones count together: give one to each verifier of a process to bound them all.
+/// Clones share one count. Give a clone to each verifier of a process to bound all of them
+/// together.
 ///
-/// With [`per_client`](Self::per_client), who floods in the name of a client takes that client's share, and who knows several
-/// names takes several shares. That is as much as can be done before the signature is known; a rate limit by address around
-/// the layer does the rest.
+/// With [`per_client`](Self::per_client), a flood in the name of one client uses up the share of
+/// that client, and a flood in the names of several uses up several shares. Nothing more can be
+/// done before the signature has verified. A rate limit by address around the layer complements it.
 #[derive(Clone)]
 #[must_use]
 pub struct SignatureChecks {
@@ -55,7 +59,7 @@ pub struct SignatureChecks {
 }
 
 impl SignatureChecks {
-    /// At most this many at once, all of which may be for one client.
+    /// Allows this many checks at a time, all of which may be for one client.
     ///
     /// # Errors
     ///
@@ -65,28 +69,30 @@ impl SignatureChecks {
         Ok(Self { running: Arc::default(), most, most_per_client: most })
     }
 
-    /// At most this many at once for any one client. Default: as many as in all.
+    /// Allows this many checks at a time for one client. Default: the total.
     ///
     /// # Errors
     ///
-    /// It is zero, or more than in all.
+    /// It is zero, or more than the total.
     pub fn per_client(mut self, checks: usize) -> Result<Self, SettingError> {
         self.most_per_client = within(Setting::SignatureChecksPerClient, checks, self.most)?;
         Ok(self)
     }
 
-    /// Begins a check for this client, which lasts for as long as what is returned lives. The verifier does so by itself; do
-    /// it for other signatures that should count too, those of DPoP proofs say.
+    /// Begins a check for this client. It ends when the returned value is dropped. The verifier
+    /// calls this itself. Call it for other signatures that should count as well, for example those
+    /// of DPoP proofs.
     ///
     /// # Errors
     ///
-    /// There are too many: [`ServerFault::Overloaded`] or [`ServerFault::ClientOverloaded`].
+    /// Too many checks are running: [`ServerFault::Overloaded`] or
+    /// [`ServerFault::ClientOverloaded`].
     pub fn begin(&self, client: &ClientId) -> Result<SignatureCheck, Rejection> {
         let mut running = lock(&self.running);
         if running.len() >= self.most {
             return Err(ServerFault::Overloaded.into());
         }
-        // There are never more than a few, so they are counted rather than kept count of.
+        // There are never more than a few, so counting them is cheaper than keeping counts.
         if running.iter().filter(|one| *one == client).count() >= self.most_per_client {
             return Err(ServerFault::ClientOverloaded.into());
         }
@@ -108,8 +114,8 @@ impl fmt::Debug for SignatureChecks {
     }
 }
 
-/// A check that is being made. It ends when this is dropped.
-#[must_use = "a check that is dropped at once bounds nothing"]
+/// A running check. It ends when this is dropped.
+#[must_use = "a check that is dropped immediately bounds nothing"]
 pub struct SignatureCheck {
     running: Arc<Mutex<Vec<ClientId>>>,
     client: ClientId,

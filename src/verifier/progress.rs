@@ -13,7 +13,8 @@ use crate::registry::{Client, Found};
 use crate::rejection::Rejection;
 use crate::replay::AdmitResult;
 
-/// The end of a verification. It is `None` for a request without an assertion, where that is allowed.
+/// The end of a verification. It is `None` for a request without an assertion, where that is
+/// allowed.
 pub(crate) type Outcome = Result<Option<ClientIdentity>, Rejection>;
 
 pub(crate) enum Progress {

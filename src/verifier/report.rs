@@ -1,5 +1,5 @@
-//! The end of a verification, and what the operator is told of it. A refused request is read once more
-//! for that, so that an accepted one costs nothing extra.
+//! The end of a verification, and what the operator is told of it. A refused request is read once
+//! more for that, so that an accepted one costs nothing extra.
 
 use super::Verifier;
 use super::assertion::{Assertion, Field};
@@ -46,8 +46,8 @@ impl Verifier {
         refusal.rejection
     }
 
-    /// Returns whether a replay is the fault of the server: an outer layer has spent this same assertion
-    /// a moment ago.
+    /// Returns whether a replay is the fault of the server: an outer layer has spent this same
+    /// assertion a moment ago.
     fn is_mounted_twice(&self, request: &TokenRequest<'_>, rejection: &Rejection) -> bool {
         let replayed = *rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
         let Some(earlier) = request.earlier.filter(|_| replayed) else { return false };
@@ -87,7 +87,8 @@ impl Verifier {
         }
     }
 
-    /// Reads the request once more, as far as its assertion. Returns `None` if it cannot be read that far.
+    /// Reads the request once more, as far as its assertion. Returns `None` if it cannot be read
+    /// that far.
     fn read_again<T>(
         &self,
         request: &TokenRequest<'_>,

@@ -6,8 +6,8 @@ use crate::endpoint::Endpoint;
 use crate::identity::ClientIdentity;
 use crate::rejection::AuthScheme;
 
-/// The part of a request that a [`Verifier`](crate::Verifier) reads: the form, and whatever else could
-/// carry credentials.
+/// The part of a request that a [`Verifier`](crate::Verifier) reads: the form, and whatever else
+/// could carry credentials.
 ///
 /// The layer makes one for every request it guards. Make one yourself to verify without HTTP.
 ///
@@ -61,8 +61,8 @@ impl<'a> TokenRequest<'a> {
         self
     }
 
-    /// States that the request has an `OAuth-Client-Attestation` header. Like `Authorization`, it is
-    /// another authentication mechanism. Default: it has none.
+    /// States that the request has an `OAuth-Client-Attestation` header. Like `Authorization`, it
+    /// is another authentication mechanism. Default: it has none.
     pub fn with_attestation(mut self) -> Self {
         self.attestation = true;
         self

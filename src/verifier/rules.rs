@@ -1,5 +1,5 @@
-//! What a policy requires of each header parameter and claim whose value is text. [`times`](super::times)
-//! has the same for dates.
+//! What a policy requires of each header parameter and claim whose value is text.
+//! [`times`](super::times) has the same for dates.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ impl<'v> Rules<'v> {
         }
     }
 
-    /// The issuer is the client (RFC 7523, section 3, items 1 and 2B), so it has the form of a client id.
+    /// The issuer is the client (RFC 7523, section 3, items 1 and 2B), so it has the form of a
+    /// client id.
     pub(super) fn check_iss(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         let iss = required(&claims.iss)?;
         let valid = iss.len() <= self.limits.client_id && ClientId::is_valid(iss);
@@ -110,8 +111,9 @@ impl<'v> Rules<'v> {
         }
     }
 
-    /// The audience must be this server (RFC 7523, section 3, item 3) and no other, because any other
-    /// audience could replay the assertion here. Values are compared byte for byte (RFC 7519, section 2).
+    /// The audience must be this server (RFC 7523, section 3, item 3) and no other, because any
+    /// other audience could replay the assertion here. Values are compared byte for byte (RFC 7519,
+    /// section 2).
     pub(super) fn check_aud(&self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         let rule = self.audience_rule(header);
         match &claims.aud {
@@ -156,8 +158,8 @@ impl<'v> Rules<'v> {
         }
     }
 
-    /// Returns whether `aud` is not the issuer as the sole value, under a policy or a profile that accepts
-    /// the issuer.
+    /// Returns whether `aud` is not the issuer as the sole value, under a policy or a profile that
+    /// accepts the issuer.
     pub(super) fn is_audience_lax(&self, claims: &Claims<'_>) -> bool {
         let sole = |aud: &str| self.audiences.named(AudienceRule::SoleIssuer, aud).is_some();
         let rule = self.policy.audience;

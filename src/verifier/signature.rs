@@ -1,4 +1,5 @@
-//! The signature check. A [`SignedAssertion`] comes from here and nowhere else: the client has signed it.
+//! The signature check. A [`SignedAssertion`] comes from here and nowhere else: the client has
+//! signed it.
 
 use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
@@ -85,8 +86,8 @@ pub(crate) struct PendingIdentity(ClientIdentity);
 impl PendingIdentity {
     /// Returns the identity, if the replay store has admitted the assertion after a wait.
     ///
-    /// An assertion that has expired meanwhile is refused: the store may have dropped an earlier use of
-    /// it, so that its answer proves nothing.
+    /// An assertion that has expired meanwhile is refused: the store may have dropped an earlier
+    /// use of it, so that its answer proves nothing.
     pub(super) fn into_identity(
         self,
         admitted: AdmitResult,

@@ -1,9 +1,9 @@
-//! How far an assertion has come before its signature is checked: from well formed to plausible, and from
-//! plausible to acceptable for its client.
+//! How far an assertion has come before its signature is checked: from well formed to plausible,
+//! and from plausible to acceptable for its client.
 //!
-//! The client is not known at first, and so neither is its policy. An assertion that no policy accepts
-//! cannot belong to any client. One that some policy accepts is checked again by the policy of its client,
-//! if that is another one.
+//! The client is not known at first, and so neither is its policy. An assertion that no policy
+//! accepts cannot belong to any client. One that some policy accepts is checked again by the policy
+//! of its client, if that is another one.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub(super) struct PlausibleAssertion<'a> {
 }
 
 impl<'a> PlausibleAssertion<'a> {
-    /// Checks `assertion`, which came with this `client_id` parameter, by each policy until one accepts
-    /// it. If none does, the refusal is that of the policy under which most checks passed.
+    /// Checks `assertion`, which came with this `client_id` parameter, by each policy until one
+    /// accepts it. If none does, the refusal is that of the policy under which most checks passed.
     pub(super) fn check<'v>(
         assertion: &'a Assertion<'a>,
         client_id: Option<&str>,
@@ -58,8 +58,8 @@ impl<'a> PlausibleAssertion<'a> {
         self.client_id
     }
 
-    /// Checks what depends on the client: its algorithm, then its policy unless that has accepted the
-    /// assertion already, then its key set URL.
+    /// Checks what depends on the client: its algorithm, then its policy unless that has accepted
+    /// the assertion already, then its key set URL.
     pub(super) fn for_client(
         self,
         client: &Client,
@@ -78,8 +78,8 @@ impl<'a> PlausibleAssertion<'a> {
     }
 }
 
-/// An assertion that the policy of its client accepts. It is still unproven: its contents may be used to
-/// refuse it and for nothing else.
+/// An assertion that the policy of its client accepts. It is still unproven: its contents may be
+/// used to refuse it and for nothing else.
 pub(super) struct BoundAssertion<'a> {
     assertion: &'a Assertion<'a>,
     client_id: &'a str,
@@ -95,8 +95,8 @@ impl<'a> BoundAssertion<'a> {
         self.assertion.claims.jti.text()
     }
 
-    /// Returns what the replay store knows it by. An assertion that the policy accepts without a `jti` has
-    /// no such key and can be sent any number of times.
+    /// Returns what the replay store knows it by. An assertion that the policy accepts without a
+    /// `jti` has no such key and can be sent any number of times.
     pub(super) fn replay_key(&self) -> Option<ReplayKey<'a>> {
         Some(ReplayKey::new(self.client_id, self.jti()?))
     }

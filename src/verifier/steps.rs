@@ -1,9 +1,9 @@
-//! The steps of a verification, in the order of the figure on the crate page. Reading the head and the
-//! body of a request comes before them and is up to the layer.
+//! The steps of a verification, in the order of the figure on the crate page. Reading the head and
+//! the body of a request comes before them and is up to the layer.
 //!
-//! Each step consumes what the step before it has made, so none can be left out. A step that must wait
-//! for a port ends the run. Once the port has answered, the request is read again from the start: that
-//! costs a microsecond, and the assertion is judged at the time of the answer.
+//! Each step consumes what the step before it has made, so none can be left out. A step that must
+//! wait for a port ends the run. Once the port has answered, the request is read again from the
+//! start: that costs a microsecond, and the assertion is judged at the time of the answer.
 
 use std::sync::Arc;
 
@@ -113,8 +113,8 @@ impl Verifier {
         Ok(client)
     }
 
-    /// Returns the policy that the client is registered under. A name that no policy has is a fault of the
-    /// server's configuration, not of the client.
+    /// Returns the policy that the client is registered under. A name that no policy has is a fault
+    /// of the server's configuration, not of the client.
     fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
         let Some(name) = client.policy_name() else { return Ok(PolicyIndex::default()) };
         let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name() == name);
@@ -162,7 +162,8 @@ impl Verifier {
         }
     }
 
-    /// The client may have published other keys since `keys` were fetched. A request asks for them once.
+    /// The client may have published other keys since `keys` were fetched. A request asks for them
+    /// once.
     fn ask_for_newer_keys(
         &self,
         rejection: Rejection,
@@ -187,8 +188,8 @@ impl Verifier {
         }
     }
 
-    /// The insert comes last, so that a forged assertion can neither fill the replay store nor use up the
-    /// `jti` of another client.
+    /// The insert comes last, so that a forged assertion can neither fill the replay store nor use
+    /// up the `jti` of another client.
     fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Result<ClientIdentity, Stop> {
         let Some(key) = signed.replay_key() else { return Ok(signed.into_identity_without_jti()) };
         match self.replay.admit(key, signed.valid_until(), now) {

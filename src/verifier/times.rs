@@ -8,9 +8,9 @@ use crate::clock::UnixTime;
 use crate::rejection::ClaimFault;
 
 impl Rules<'_> {
-    /// A time may be ahead of our clock by the skew and no more. For `nbf` this is RFC 7519, section
-    /// 4.1.5. For `iat` no RFC says so: an `iat` in the future means a wrong clock, or an assertion signed
-    /// in advance.
+    /// A time may be ahead of our clock by the skew and no more. For `nbf` this is RFC 7519,
+    /// section 4.1.5. For `iat` no RFC says so: an `iat` in the future means a wrong clock, or an
+    /// assertion signed in advance.
     pub(super) fn check_not_future(&self, date: &Field<NumericDate>) -> Result<(), ClaimFault> {
         let Some(date) = date_of(date) else { return Ok(()) };
         let latest = self.now() + seconds(self.policy.future_skew);
@@ -24,8 +24,8 @@ impl Rules<'_> {
         fails(exp.as_secs() <= earliest, ClaimFault::Past)
     }
 
-    /// RFC 7523, section 3, item 4: an `exp` unreasonably far in the future. The skew is added, so that a
-    /// client with a fast clock can use the whole lifetime.
+    /// RFC 7523, section 3, item 4: an `exp` unreasonably far in the future. The skew is added, so
+    /// that a client with a fast clock can use the whole lifetime.
     pub(super) fn check_lifetime(&self, exp: &Field<NumericDate>) -> Result<(), ClaimFault> {
         let (Some(exp), Some(max_lifetime)) = (date_of(exp), self.policy.max_lifetime) else { return Ok(()) };
         let longest = max_lifetime.saturating_add(self.policy.future_skew);
@@ -39,8 +39,8 @@ impl Rules<'_> {
         fails(iat.as_secs() < self.now() - seconds(oldest), ClaimFault::Past)
     }
 
-    /// Returns the second from which on `exp` or the age of `iat` rules the assertion out, skew included.
-    /// A replay store must remember the assertion until then.
+    /// Returns the second from which on `exp` or the age of `iat` rules the assertion out, skew
+    /// included. A replay store must remember the assertion until then.
     pub(super) fn valid_until(&self, claims: &Claims<'_>) -> UnixTime {
         let too_old = date_of(&claims.iat).zip(self.policy.max_age);
         let too_old = too_old.map_or(f64::INFINITY, |(iat, max_age)| iat.as_secs() + seconds(max_age));
@@ -54,8 +54,8 @@ impl Rules<'_> {
     }
 }
 
-/// Returns the date. [`check_presence`](super::rules::check_presence) judges one that is absent or of the
-/// wrong type.
+/// Returns the date. [`check_presence`](super::rules::check_presence) judges one that is absent or
+/// of the wrong type.
 pub(super) fn date_of(field: &Field<NumericDate>) -> Option<NumericDate> {
     match field {
         Field::Is(date) => Some(*date),

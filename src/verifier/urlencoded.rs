@@ -8,8 +8,8 @@ use crate::jose::stride::{self, Stride};
 use crate::rejection::{ClientFault, Parameter};
 use crate::text::is_utf8;
 
-/// The pairs of a form, split at each ampersand and then at the first equals sign, as in the WHATWG URL
-/// standard. A semicolon is data.
+/// The pairs of a form, split at each ampersand and then at the first equals sign, as in the WHATWG
+/// URL standard. A semicolon is data.
 pub(super) struct Pairs<'a> {
     form: &'a [u8],
     /// Where the next pair begins, if there is one.
@@ -42,7 +42,8 @@ impl<'a> Iterator for Pairs<'a> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Raw<'a> {
     pub(super) bytes: &'a [u8],
-    /// Whether it must be unescaped to be read. A name too long to be a [`Parameter`] is not marked.
+    /// Whether it must be unescaped to be read. A name too long to be a [`Parameter`] is not
+    /// marked.
     escaped: bool,
 }
 
@@ -54,8 +55,8 @@ impl<'a> Raw<'a> {
             Parameter::ClientAssertionType.name().len() < stride::NEAR,
             "the longest parameter name must end within the bytes that are searched first"
         );
-        // Parameter names contain no space, so `+` need not be marked. A name without a mark within the
-        // first `NEAR` bytes is longer than any of them, escaped or not.
+        // Parameter names contain no space, so `+` need not be marked. A name without a mark within
+        // the first `NEAR` bytes is longer than any of them, escaped or not.
         let marks = |bytes: Stride| bytes.is(b'=') | bytes.is(b'&') | bytes.is(b'%');
         let first = stride::find_near(form, start, marks, |far| memchr2(b'=', b'&', far));
         Self::between(form, start, first, |far| memchr2(b'=', b'&', far))
@@ -83,7 +84,8 @@ impl<'a> Raw<'a> {
         Some((Self { bytes: form.get(start..end)?, escaped }, end))
     }
 
-    /// Returns the parameter with this name. A name that cannot be unescaped belongs to no parameter.
+    /// Returns the parameter with this name. A name that cannot be unescaped belongs to no
+    /// parameter.
     pub(super) fn parameter(self) -> Option<Parameter> {
         if self.escaped { self.escaped_parameter() } else { Parameter::from_name(self.bytes) }
     }
@@ -93,8 +95,8 @@ impl<'a> Raw<'a> {
         Parameter::from_name(&self.unescape().ok()?)
     }
 
-    /// Decodes a value that must be text (RFC 6749, appendix B). Unlike a browser, this refuses `%zz` and
-    /// invalid UTF-8.
+    /// Decodes a value that must be text (RFC 6749, appendix B). Unlike a browser, this refuses
+    /// `%zz` and invalid UTF-8.
     pub(super) fn decode(self) -> Result<Cow<'a, [u8]>, ClientFault> {
         let bytes = self.unescape()?;
         is_utf8(&bytes).then_some(bytes).ok_or(ClientFault::FormMalformed)

@@ -102,10 +102,10 @@ fn introspection_and_revocation_have_their_own_members() {
 #[test]
 fn foreign_methods_are_added_once_without_algorithms() {
     let metadata = metadata(Policy::SMART_BACKEND_SERVICES)
-        .method("client_secret_basic")
-        .method("private_key_jwt")
-        .method("client_secret_basic")
-        .endpoint(Endpoint::Introspection);
+        .with_method("client_secret_basic")
+        .with_method("private_key_jwt")
+        .with_method("client_secret_basic")
+        .with_endpoint(Endpoint::Introspection);
     let expected = json!({
         "token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_basic"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
