@@ -90,7 +90,7 @@ fn endpoint(setting: Setting) -> (Endpoint, Signer) {
     let builder = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100_000).unwrap());
     let builder = builder.audience(AUDIENCE).clock(clock());
     let builder = match setting {
-        Setting::Bounded => builder.signature_checks(SignatureChecks::at_once(THREADS).unwrap().per_client(1).unwrap()),
+        Setting::Bounded => builder.signature_checks(SignatureChecks::new(THREADS).unwrap().per_client(1).unwrap()),
         Setting::Quiet | Setting::Unbounded => builder,
     };
     let handler = service_fn(|_: Request<Full<Bytes>>| async { Ok(Response::new(Full::default())) });

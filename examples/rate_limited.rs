@@ -45,7 +45,7 @@ async fn main() -> Result {
     let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?)
         .issuer(ISSUER)
         // At most four signature checks at a time, at most two of them for one claimed client.
-        .signature_checks(SignatureChecks::at_once(4)?.per_client(2)?)
+        .signature_checks(SignatureChecks::new(4)?.per_client(2)?)
         .build()?;
 
     let by_address = GovernorConfigBuilder::default().per_second(1).burst_size(5).finish();

@@ -82,9 +82,9 @@ settings! {
     LimitClientId = "limit client_id",
     /// The limit on the members of `aud`.
     LimitAudiences = "limit audiences",
-    /// Signature checks at a time: [`at_once`](crate::overload::SignatureChecks::at_once).
-    SignatureChecksAtOnce = "signature_checks at_once",
-    /// Signature checks for one client: [`per_client`](crate::overload::SignatureChecks::per_client).
+    /// Concurrent signature checks: [`SignatureChecks::new`](crate::overload::SignatureChecks::new).
+    SignatureChecks = "signature_checks",
+    /// Concurrent signature checks for one client: [`per_client`](crate::overload::SignatureChecks::per_client).
     SignatureChecksPerClient = "signature_checks per_client",
 
     /// The maximum size of a request body.

@@ -19,14 +19,14 @@
 //! use tower_client_assertion::{ConfigError, Policy, SettingError, Verifier};
 //!
 //! // On eight threads: six for signatures, at most two of them for one client.
-//! let checks = SignatureChecks::at_once(6)?.per_client(2)?;
+//! let checks = SignatureChecks::new(6)?.per_client(2)?;
 //! # let (registry, replay) = (FixedRegistry::new([])?, MemoryReplay::new(100)?);
 //! let verifier = Verifier::builder(Policy::REDOX, registry, replay)
 //!     .audience("https://api.example.com/v2/auth/token")
 //!     .signature_checks(checks)
 //!     .build()?;
 //!
-//! assert!(matches!(SignatureChecks::at_once(0), Err(SettingError::Zero { .. })));
+//! assert!(matches!(SignatureChecks::new(0), Err(SettingError::Zero { .. })));
 //! # Ok::<(), ConfigError>(())
 //! ```
 
@@ -59,17 +59,17 @@ pub struct SignatureChecks {
 }
 
 impl SignatureChecks {
-    /// Allows this many checks at a time, all of which may be for one client.
+    /// Allows this many concurrent checks, all of which may be for one client.
     ///
     /// # Errors
     ///
     /// It is zero, or over 1024.
-    pub fn at_once(checks: usize) -> Result<Self, SettingError> {
-        let most = within(Setting::SignatureChecksAtOnce, checks, MOST)?;
+    pub fn new(checks: usize) -> Result<Self, SettingError> {
+        let most = within(Setting::SignatureChecks, checks, MOST)?;
         Ok(Self { running: Arc::default(), most, most_per_client: most })
     }
 
-    /// Allows this many checks at a time for one client. Default: the total.
+    /// Allows this many concurrent checks for one client. Default: the total.
     ///
     /// # Errors
     ///

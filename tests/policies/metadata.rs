@@ -84,7 +84,8 @@ fn introspection_and_revocation_have_their_own_members() {
         (&[Endpoint::Introspection, Endpoint::Token], &["token", "introspection"]),
     ];
     for (endpoints, prefixes) in table {
-        let named = endpoints.iter().fold(metadata(Policy::FAPI2), |metadata, endpoint| metadata.endpoint(*endpoint));
+        let named =
+            endpoints.iter().fold(metadata(Policy::FAPI2), |metadata, endpoint| metadata.with_endpoint(*endpoint));
         let json = json_of(&named);
         let mut expected: Vec<_> = prefixes.iter().flat_map(|prefix| pair(prefix)).collect();
         expected.sort();

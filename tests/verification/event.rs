@@ -56,7 +56,7 @@ impl Subscriber for Lines {
 fn events_have_a_level_and_show_no_assertion() {
     let lines = Lines::default();
     let time = clock();
-    let checks = SignatureChecks::at_once(1).unwrap();
+    let checks = SignatureChecks::new(1).unwrap();
     let builder = fixture().clock(&time).builder().signature_checks(checks.clone());
     let verifier = builder.events(TracingEvents).build().unwrap();
     let assertion = Jwt::new().signed();

@@ -38,7 +38,7 @@ fn outcome(verifier: &Verifier, assertion: &str) -> Result<String, RejectionKind
 
 #[test]
 fn checks_are_bounded_in_total_and_per_client() {
-    let checks = SignatureChecks::at_once(3).unwrap().per_client(2).unwrap();
+    let checks = SignatureChecks::new(3).unwrap().per_client(2).unwrap();
     let (verifier, other) = bounded(&checks);
     let ours = || outcome(&verifier, &Jwt::new().signed());
     let theirs = || outcome(&verifier, &Jwt::by(&other, OTHER).signed_by(&other));
@@ -57,7 +57,7 @@ fn checks_are_bounded_in_total_and_per_client() {
 
 #[test]
 fn overload_refuses_before_the_signature_and_spends_nothing() {
-    let checks = SignatureChecks::at_once(1).unwrap();
+    let checks = SignatureChecks::new(1).unwrap();
     let (verifier, other) = bounded(&checks);
     let (good, forged) = (Jwt::new().signed(), Jwt::new().signed_by(&other));
     let check = checks.begin(&id(OTHER)).unwrap();
@@ -70,7 +70,7 @@ fn overload_refuses_before_the_signature_and_spends_nothing() {
 
 #[test]
 fn requests_without_a_signature_check_are_not_bounded() {
-    let checks = SignatureChecks::at_once(1).unwrap();
+    let checks = SignatureChecks::new(1).unwrap();
     let (verifier, _) = bounded(&checks);
     let spent = Jwt::new().signed();
     outcome(&verifier, &spent).unwrap();
@@ -82,7 +82,7 @@ fn requests_without_a_signature_check_are_not_bounded() {
 
 #[test]
 fn a_check_ends_with_any_outcome() {
-    let checks = SignatureChecks::at_once(1).unwrap();
+    let checks = SignatureChecks::new(1).unwrap();
     let (verifier, other) = bounded(&checks);
     for _ in 0..3 {
         let forged = outcome(&verifier, &Jwt::new().signed_by(&other));
@@ -93,7 +93,7 @@ fn a_check_ends_with_any_outcome() {
 
 #[test]
 fn clones_share_one_bound() {
-    let checks = SignatureChecks::at_once(1).unwrap();
+    let checks = SignatureChecks::new(1).unwrap();
     let ((first, _), (second, _)) = (bounded(&checks), bounded(&checks));
     let check = checks.clone().begin(&id("whoever")).unwrap();
     for verifier in [&first, &second] {
@@ -109,7 +109,7 @@ fn clones_share_one_bound() {
 fn overload_responses_have_retry_after() {
     let cases = [(1, StatusCode::SERVICE_UNAVAILABLE, "14"), (2, StatusCode::TOO_MANY_REQUESTS, "8")];
     for (at_once, status, grpc_status) in cases {
-        let checks = SignatureChecks::at_once(at_once).unwrap().per_client(1).unwrap();
+        let checks = SignatureChecks::new(at_once).unwrap().per_client(1).unwrap();
         let verifier = std::sync::Arc::new(bounded(&checks).0);
         let _check = checks.begin(&id(CLIENT)).unwrap();
 
@@ -137,17 +137,14 @@ fn overload_responses_have_retry_after() {
 #[test]
 fn invalid_bounds_are_named() {
     let cases = [
-        (SignatureChecks::at_once(0), "signature_checks at_once: 0 is not allowed"),
-        (SignatureChecks::at_once(1_025), "signature_checks at_once: 1025 is too large; use 1024 or less"),
-        (SignatureChecks::at_once(4).unwrap().per_client(0), "signature_checks per_client: 0 is not allowed"),
-        (
-            SignatureChecks::at_once(4).unwrap().per_client(5),
-            "signature_checks per_client: 5 is too large; use 4 or less",
-        ),
+        (SignatureChecks::new(0), "signature_checks: 0 is not allowed"),
+        (SignatureChecks::new(1_025), "signature_checks: 1025 is too large; use 1024 or less"),
+        (SignatureChecks::new(4).unwrap().per_client(0), "signature_checks per_client: 0 is not allowed"),
+        (SignatureChecks::new(4).unwrap().per_client(5), "signature_checks per_client: 5 is too large; use 4 or less"),
     ];
     for (result, message) in cases {
         let error = result.unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");
     }
-    assert!(SignatureChecks::at_once(1_024).unwrap().per_client(1_024).is_ok());
+    assert!(SignatureChecks::new(1_024).unwrap().per_client(1_024).is_ok());
 }
