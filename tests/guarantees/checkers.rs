@@ -1,8 +1,8 @@
 //! The checkers of this folder, seen to fail: each is given a small wrong text.
 
 use crate::architecture::{
-    CRATE_WALLS, WORD_WALLS, breaches, crates_named, file_cycles, long_files, long_functions, orphans, room_cycles,
-    undocumented, words_named,
+    CRATE_WALLS, WORD_WALLS, breaches, crates_named, file_cycles, long_files, long_functions, off_the_map, orphans,
+    room_cycles, undocumented, words_named,
 };
 use crate::modules::Modules;
 use crate::source::{SourceFile, functions, paths, without_comments};
@@ -75,6 +75,16 @@ fn cycles_between_rooms_are_found() {
         assert_eq!(found[0], "src/a.rs:1: a needs b: crate::b::Y");
         assert!(found[1].starts_with("src/b/deep.rs:1: b needs a: "), "{other}: {found:?}");
     }
+}
+
+#[test]
+fn arrows_off_the_map_are_found() {
+    let files = crate_of(&[("lib.rs", ""), ("a.rs", "use crate::b::deep::Y;"), ("b/mod.rs", ""), ("b/deep.rs", "")]);
+    assert_eq!(off_the_map(&files, &[("a", &["b"])]), [""; 0]);
+    assert_eq!(
+        off_the_map(&files, &[("a", &[]), ("b", &["a"])]),
+        ["src/a.rs:1: a needs b: crate::b::deep::Y", "b does not need a, but the map has the arrow",]
+    );
 }
 
 #[test]

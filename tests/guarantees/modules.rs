@@ -10,11 +10,19 @@ type ModulePath = Vec<String>;
 /// A use in one file of something that another file defines.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Need {
-    from: String,
-    line: usize,
-    to: String,
+    pub(crate) from: String,
+    pub(crate) line: usize,
+    pub(crate) to: String,
     /// The path as written.
-    path: String,
+    pub(crate) path: String,
+}
+
+impl Need {
+    /// The rooms of both files, if they differ. The root of the crate is not a room.
+    pub(crate) fn rooms(&self) -> Option<(&str, &str)> {
+        let (from, to) = (entry(&self.from, "")?, entry(&self.to, "")?);
+        (from != to).then_some((from, to))
+    }
 }
 
 pub(crate) struct Modules<'a> {
@@ -145,17 +153,13 @@ fn module_path(file: &str) -> ModulePath {
 /// The lines that close a cycle between the entries (files and folders, except `mod.rs`) of a
 /// folder. The name of the folder is empty or ends with a slash.
 pub(crate) fn cycles(needs: &[Need], folder: &str) -> Vec<String> {
-    let entry = |path: &str| {
-        let first = path.strip_prefix(folder)?.split('/').next()?;
-        (first != "mod.rs" && first != "lib.rs").then(|| first.trim_end_matches(".rs").to_owned())
-    };
-    let mut arrows = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut arrows = BTreeMap::<&str, BTreeSet<&str>>::new();
     let mut crossing = Vec::new();
     for need in needs {
-        if let (Some(from), Some(to)) = (entry(&need.from), entry(&need.to))
+        if let (Some(from), Some(to)) = (entry(&need.from, folder), entry(&need.to, folder))
             && from != to
         {
-            arrows.entry(from.clone()).or_default().insert(to.clone());
+            arrows.entry(from).or_default().insert(to);
             crossing.push((from, to, need));
         }
     }
@@ -166,11 +170,16 @@ pub(crate) fn cycles(needs: &[Need], folder: &str) -> Vec<String> {
     report.collect()
 }
 
-fn leads(arrows: &BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) -> bool {
+/// The file or folder of a folder that a path leads into, without its ending.
+fn entry<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    let first = path.strip_prefix(folder)?.split('/').next()?;
+    (first != "mod.rs" && first != "lib.rs").then(|| first.trim_end_matches(".rs"))
+}
+
+fn leads<'e>(arrows: &BTreeMap<&'e str, BTreeSet<&'e str>>, from: &'e str, to: &str) -> bool {
     let (mut seen, mut open) = (BTreeSet::from([from]), vec![from]);
     while let Some(here) = open.pop() {
-        let next = arrows.get(here).into_iter().flatten().map(String::as_str);
-        open.extend(next.filter(|next| seen.insert(next)).collect::<Vec<_>>());
+        open.extend(arrows.get(here).into_iter().flatten().filter(|next| seen.insert(next)));
     }
     seen.contains(to)
 }
