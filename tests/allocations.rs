@@ -84,7 +84,7 @@ fn long_assertions_are_decoded_into_one_allocation() {
     assert!(count <= 1, "{count}");
 }
 
-/// Counts its clones, and thereby those of the service that holds it.
+/// Counts its clones, and with them those of the service that holds it.
 #[derive(Debug, Default)]
 struct Clones(Arc<AtomicUsize>);
 

@@ -117,10 +117,10 @@ fn e04_e05_e06_a_header_neither_supplies_nor_finds_a_key() {
         a.jose("x5t", "AAAA");
         a.jose("x5t#S256", "AAAA");
     });
-    assert_told(&layer, &attempt, None, "what is not looked at does no harm");
+    assert_told(&layer, &attempt, None, "ignored parameters do no harm");
     attempt.signer = evil;
     attempt.claim("jti", "e04");
-    assert_told(&layer, &attempt, Some(SIGNATURE), "nor does it help");
+    assert_told(&layer, &attempt, Some(SIGNATURE), "nor do they help");
     for url in urls {
         let refused = "JWT header 'jku' does not match the registered key set URL";
         assert_told(&layer, &Attempt::at_issuer(|a| a.jose("jku", url)), Some(refused), url);
@@ -250,7 +250,7 @@ fn e13_e14_one_odd_key_does_not_affect_the_others() {
     }
 }
 
-/// Asserts why this key is skipped beside a usable one.
+/// Asserts why this key is skipped, next to a usable one.
 #[track_caller]
 fn assert_skipped(jwk: &Value, reason: SkipReason) {
     let keys = key_set(&[jwk.clone(), SIGNER.jwk()]);

@@ -244,7 +244,7 @@ fn e38_replay_memory_is_bounded_and_full_stores_refuse() {
     let rejection = verify(&verifier, &form(&jwt(CLIENT).signed())).unwrap_err();
     assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore));
     let replayed = verify(&verifier, &first).unwrap_err();
-    assert_eq!(*replayed.kind(), RejectionKind::Client(ClientFault::Replayed), "nothing was forgotten to make room");
+    assert_eq!(*replayed.kind(), RejectionKind::Client(ClientFault::Replayed), "nothing was dropped to make room");
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn e48_e49_the_handler_gets_the_same_bytes_and_true_identity() {
 #[test]
 fn e50_a_refusal_does_not_reveal_known_clients() {
     let layer = layer();
-    let unknown = send(&layer, &Attempt::of(&SIGNER, jwt("nobody")));
+    let unknown = send(&layer, &Attempt::of(&SIGNER, jwt("stranger")));
     let no_key = send(&layer, &Attempt::at_issuer(|a| a.jose("kid", "key-2")));
     assert_eq!(
         (unknown.status(), unknown.headers(), unknown.body()),
@@ -345,7 +345,7 @@ fn e50_a_refusal_does_not_reveal_known_clients() {
     let client = client().signing_alg(Algorithm::ES384).unwrap();
     let opaque = strict().policy(Policy::OIDC).clients([client]).layer().render(Opaque);
     let refused = [
-        Attempt::of(&SIGNER, jwt("nobody")),
+        Attempt::of(&SIGNER, jwt("stranger")),
         Attempt::at_issuer(|a| a.jose("kid", "key-2")),
         Attempt::at_issuer(|a| a.mangle = flip_signature),
         Attempt::at_issuer(|a| {
@@ -379,7 +379,7 @@ fn e51_e52_other_kinds_of_jwt_are_refused() {
             },
             Some(SUB),
         ),
-        ("somebody else's subject", |a| a.claim("sub", "a-user"), Some(SUB)),
+        ("the subject of another", |a| a.claim("sub", "a-user"), Some(SUB)),
         (
             "authorization grant",
             |a| {
@@ -392,6 +392,6 @@ fn e51_e52_other_kinds_of_jwt_are_refused() {
             Some("Client authentication required"),
         ),
     ]);
-    // A grant beside an assertion is up to the handler.
+    // A grant next to an assertion is up to the handler.
     assert_eq!(told(&layer(), &Attempt::at_issuer(|a| a.tail = "&assertion=junk")), None);
 }

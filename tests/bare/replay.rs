@@ -1,4 +1,5 @@
-//! The replay stores of `tests/replay/`, without the conformance suite, which also runs on other stores.
+//! The replay stores of `tests/replay/`, without the conformance suite, which also runs on other
+//! stores.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -456,7 +456,7 @@ impl TempFile {
     }
 }
 
-/// The path of an example. Cargo has no variable for it, but puts examples into a directory beside
+/// The path of an example. Cargo has no variable for it, but puts examples into a directory next to
 /// that of the tests.
 pub fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();

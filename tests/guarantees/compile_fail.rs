@@ -44,7 +44,7 @@ struct Case {
 
 const CASES: &[Case] = &[
     Case {
-        name: "bodies preserved in front of hyper, whose incoming body nobody can make",
+        name: "bodies preserved in front of hyper, whose incoming body cannot be made",
         source: "
 fn case(layer: ClientAssertionLayer) {
     serves::<Incoming>(layer.preserve_body_types().layer(service_fn(handler::<Incoming>)));
@@ -96,7 +96,7 @@ fn case(layer: ClientAssertionLayer) {
         says: &["FromFn", "RequestBody<axum::body::Body>"],
     },
     Case {
-        name: "an asynchronous store that nobody wrapped",
+        name: "an asynchronous store without its wrapper",
         source: "
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::replay::{AdmitResult, ReplayKey};
@@ -120,7 +120,7 @@ fn case(calls: GrpcAssertionLayer) {
         says: &["GrpcAssertion", "NamedService` is not satisfied"],
     },
     Case {
-        name: "an identity that nobody verified",
+        name: "an identity without verification",
         source: "
 fn case(client_id: ClientId) -> ClientIdentity {
     ClientIdentity { client_id, ..unimplemented!() }

@@ -239,9 +239,9 @@ fn rpl_06_rpl_07_an_unavailable_store_refuses_and_comes_last() {
 fn clm_06_sub_and_iss_name_the_registered_client() {
     let layer = strict().layer();
     for (iss, sub, text) in [
-        (CLIENT, "nobody", "Unexpected sub claim"),
-        ("nobody", CLIENT, "Unexpected sub claim"),
-        ("nobody", "nobody", "Client authentication failed"),
+        (CLIENT, "stranger", "Unexpected sub claim"),
+        ("stranger", CLIENT, "Unexpected sub claim"),
+        ("stranger", "stranger", "Client authentication failed"),
     ] {
         let attempt = Attempt::at_issuer(|a| {
             a.claim("iss", iss);

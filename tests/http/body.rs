@@ -187,7 +187,7 @@ impl Body for Single {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(Some(Ok(Frame::data(self.0.take().expect("it has said that it is at its end")))))
+        Poll::Ready(Some(Ok(Frame::data(self.0.take().expect("polled after its end")))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -48,7 +48,7 @@ fn form_09_forms_are_read_equally_strictly_at_all_endpoints() {
             ("&grant_type=x&grant_type=y", "Parameter 'grant_type' must not be repeated"),
             ("&client_id=%zz", "Request body is not valid form data"),
             ("&client_secret=hush", "More than one client authentication method was used"),
-            ("&client_id=somebody", "Unexpected iss claim value"),
+            ("&client_id=another", "Unexpected iss claim value"),
         ] {
             let attempt = Attempt::with(|a| {
                 if change.contains("grant_type") {

@@ -111,7 +111,7 @@ async fn dropping_the_future_at_any_wait_releases_everything() {
             assert!(!polled_once(&mut attempt).await);
             assert!(Arc::strong_count(&held) > references);
         }
-        assert_eq!(Arc::strong_count(&held), references, "the service that it held is gone");
+        assert_eq!(Arc::strong_count(&held), references, "the inner service is dropped");
         registry.add_permits(9);
         store.add_permits(9);
         let response = service.call(post(body.clone())).await.unwrap();

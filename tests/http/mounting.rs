@@ -29,7 +29,7 @@ const REPLAYED: RejectionKind = RejectionKind::Client(ClientFault::Replayed);
 fn send(layers: [&ClientAssertionLayer; 2], request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {
     let handler = service_fn(|request: Request<Full<Bytes>>| async move {
         let seen = request.extensions().get::<ClientIdentity>().map(|identity| identity.client_id().to_string());
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(seen.unwrap_or_else(|| "nobody".to_owned()))))
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(seen.unwrap_or_else(|| "anonymous".to_owned()))))
     });
     let [outer, inner] = layers.map(|layer| layer.clone().preserve_body_types());
     now_or_never(outer.layer(inner.layer(handler)).call(request)).unwrap()
@@ -96,7 +96,7 @@ fn an_outer_optional_layer_conflicts_only_for_assertions() {
     for layers in [[&optional, &required], [&required, &optional], [&optional, &optional]] {
         assert_eq!(kind(&send(layers, post(form(&Jwt::new().signed())))), Some(TWICE));
     }
-    assert_eq!(body_of(send([&optional, &optional], post("a=b"))), "nobody");
+    assert_eq!(body_of(send([&optional, &optional], post("a=b"))), "anonymous");
 }
 
 #[test]
@@ -133,13 +133,13 @@ fn a_foreign_identity_has_no_effect() {
     let theirs = verify(&verifier, &form(&same_jti)).unwrap();
 
     assert_eq!(alone(form(&spent.signed()), &fresh), Some(REPLAYED), "of another assertion");
-    assert_eq!(alone(form(&spent.signed()), &theirs), Some(REPLAYED), "of another client's");
-    assert_eq!(alone(form(&spent.signed()), &identity), Some(TWICE), "of this one");
+    assert_eq!(alone(form(&spent.signed()), &theirs), Some(REPLAYED), "of another client");
+    assert_eq!(alone(form(&spent.signed()), &identity), Some(TWICE), "of this assertion");
     let forged = Jwt::new().claim("jti", "never-seen").signed_by(&other);
     assert_eq!(alone(form(&forged), &identity), Some(RejectionKind::Client(ClientFault::BadSignature)));
     let nothing = "grant_type=client_credentials".to_owned();
     assert_eq!(alone(nothing, &identity), Some(RejectionKind::Client(ClientFault::NoAuthentication(None))));
-    assert_eq!(alone(form(&Jwt::new().signed()), &identity), None, "one that is good is still good");
+    assert_eq!(alone(form(&Jwt::new().signed()), &identity), None, "a valid assertion is still accepted");
 }
 
 #[test]

@@ -55,8 +55,8 @@ fn forms_without_an_assertion_pass_unchanged() {
         // With another grant type than the profile's, or none.
         b"grant_type=authorization_code&code=x&redirect_uri=https%3A%2F%2Fapp.example",
         b"scope=x",
-        b"client_id=somebody&client_secret=hush",
-        b"client_id=somebody-else",
+        b"client_id=clinic-8&client_secret=hush",
+        b"client_id=clinic-9",
         b"client_assertion=",
         b"client_assertion",
         b"client_assertion=&client_assertion_type=",
@@ -105,25 +105,25 @@ fn auth_02_a_request_with_an_assertion_must_be_fully_valid() {
         ("grant type", |a| a.parameter("grant_type", "password"), 400, "Grant type is not supported"),
         ("no grant type", |a| a.drop_parameter("grant_type"), 400, "Missing grant_type parameter"),
         (
-            "a secret beside it",
+            "a secret as well",
             |a| a.parameter("client_secret", "hush"),
             400,
             "More than one client authentication method was used",
         ),
         (
-            "Basic beside it",
+            "Basic as well",
             |a| a.header("authorization", "Basic YTpi"),
             401,
             "More than one client authentication method was used",
         ),
         (
-            "an attestation beside it",
+            "an attestation as well",
             |a| a.header("oauth-client-attestation-pop", "x"),
             400,
             "More than one client authentication method was used",
         ),
         (
-            "Basic beside its type alone",
+            "Basic with the type alone",
             |a| {
                 a.drop_parameter("client_assertion");
                 a.header("authorization", "Basic YTpi");

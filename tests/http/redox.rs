@@ -56,7 +56,7 @@ fn a_correct_request_is_accepted() {
         ("aud as an array of us", |a| a.claim("aud", json!([AUDIENCE]))),
         ("aud as an array of us twice", |a| a.claim("aud", json!([AUDIENCE, AUDIENCE]))),
         ("an unknown header parameter", |a| a.jose("x", json!({"y": [1]}))),
-        ("a key of its own in the header, ignored", |a| a.jose("jwk", json!({"kty": "oct", "k": "AA"}))),
+        ("a key in the header, which is ignored", |a| a.jose("jwk", json!({"kty": "oct", "k": "AA"}))),
         ("an unknown parameter, twice", |a| a.tail = "&resource=a&resource=b"),
         ("an unknown parameter that does not decode", |a| a.tail = "&note=%zz%ff"),
         ("a content type with a charset", |a| {
@@ -144,8 +144,8 @@ fn every_row_is_reproduced_byte_for_byte() {
         (
             "7a",
             |a| {
-                a.claim("iss", "nobody");
-                a.claim("sub", "nobody");
+                a.claim("iss", "stranger");
+                a.claim("sub", "stranger");
             },
             KEY_NOT_FOUND,
         ),
@@ -350,9 +350,9 @@ const PRECEDENCE: &[(&str, &str, Change, &str)] = &[
         "client",
         "n",
         |a| {
-            a.claim("iss", "nobody");
+            a.claim("iss", "stranger");
             if a.jwt.claims["sub"] == CLIENT {
-                a.claim("sub", "nobody");
+                a.claim("sub", "stranger");
             }
         },
         KEY_NOT_FOUND,

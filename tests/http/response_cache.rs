@@ -18,7 +18,7 @@ use tower_client_assertion::{ClientAssertion, PreservedBodies, Rejection};
 /// How often each request is sent, so that responses come from the cache.
 const TIMES: usize = 3;
 
-/// Faults beside a valid form: a header, or text appended to the form.
+/// Faults of an otherwise valid request: a header, or text appended to the form.
 fn wrong() -> Vec<(&'static str, &'static str, String)> {
     let mut wrong = vec![("content-encoding", "gzip", String::new()), ("content-type", "text/plain", String::new())];
     wrong.push(("content-length", "9999999", String::new()));

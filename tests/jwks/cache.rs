@@ -70,7 +70,7 @@ impl Script {
             let next = script.next.pop_front();
             async move {
                 match next {
-                    Some(next) => next.await.expect("the test keeps its sender"),
+                    Some(next) => next.await.expect("the test keeps the sender"),
                     None => std::future::pending().await,
                 }
             }
@@ -131,10 +131,10 @@ fn assert_kids(keys: KeysResult, kids: &[&str]) {
 
 /// The keys without any wait, as for requests while they are fresh.
 #[track_caller]
-fn at_once(source: &KeySource, now: UnixTime) -> KeysResult {
+fn cached(source: &KeySource, now: UnixTime) -> KeysResult {
     match source.keys(now) {
         Answer::Ready(keys) => keys,
-        Answer::Pending(_) => panic!("expected to have an answer at once"),
+        Answer::Pending(_) => panic!("expected an answer without a wait"),
     }
 }
 
@@ -167,11 +167,11 @@ async fn key_16_fresh_keys_are_served_without_a_fetch() {
         });
         let source = script.source();
         assert_kids(source.keys(at(0)).get().await, &["a"]);
-        assert_kids(at_once(&source, at(0)), &["a"]);
-        assert_kids(at_once(&source, at(lifetime / 2)), &["a"]);
+        assert_kids(cached(&source, at(0)), &["a"]);
+        assert_kids(cached(&source, at(lifetime / 2)), &["a"]);
         assert_eq!(script.fetches(), 1, "{cache_control:?}");
         // In the last fifth of the freshness, a background fetch starts. It hangs here.
-        assert_kids(at_once(&source, at(lifetime - 1)), &["a"]);
+        assert_kids(cached(&source, at(lifetime - 1)), &["a"]);
         settle().await;
         assert_eq!(script.fetches(), 2, "{cache_control:?}");
         assert!(matches!(source.keys(at(lifetime)), Answer::Pending(_)), "{cache_control:?}");
@@ -185,11 +185,11 @@ async fn key_16_smart_never_exceeds_cache_control() {
     let source = source(&script.builder().smart().build().unwrap(), "clinic-7");
     script.then(cached_for(&["a"], "max-age=5")).then(cached_for(&["b"], "no-store")).then(status(500));
     assert_kids(source.keys(at(0)).get().await, &["a"]);
-    assert_kids(at_once(&source, at(4)), &["a"]);
+    assert_kids(cached(&source, at(4)), &["a"]);
     assert_kids(source.keys(at(5)).get().await, &["b"]);
-    assert_kids(at_once(&source, at(5)), &["b"]);
+    assert_kids(cached(&source, at(5)), &["b"]);
     let answer = said(source.keys(at(6)).get().await);
-    assert_eq!(answer.unwrap_err(), "the server answered with the status 500", "and never serves them stale");
+    assert_eq!(answer.unwrap_err(), "the server answered with the status 500", "stale keys are never served");
     assert_eq!(script.fetches(), 3);
 }
 
@@ -201,14 +201,14 @@ async fn a_background_refresh_replaces_keys_and_never_merges() {
     assert_kids(source.keys(at(0)).get().await, &["a", "b"]);
     let due = source.state().next_refresh().unwrap();
     assert!(due > at(200) && due <= at(240), "{due:?}");
-    assert_kids(at_once(&source, UnixTime::from_secs(due.as_secs() - 1)), &["a", "b"]);
+    assert_kids(cached(&source, UnixTime::from_secs(due.as_secs() - 1)), &["a", "b"]);
     settle().await;
     assert_eq!(script.fetches(), 1, "not before it is due");
     for _ in 0..3 {
-        assert_kids(at_once(&source, due), &["a", "b"]);
+        assert_kids(cached(&source, due), &["a", "b"]);
     }
     settle().await;
-    assert_kids(at_once(&source, due), &["b", "c"]);
+    assert_kids(cached(&source, due), &["b", "c"]);
     assert_eq!(script.fetches(), 2);
     assert_eq!(source.state().fetched_at(), Some(due));
 }
@@ -259,7 +259,7 @@ async fn a_fetch_completes_without_waiters() {
     settle().await;
     fetch.send(Ok(key_set(&["a"]))).unwrap();
     settle().await;
-    assert_kids(at_once(&source, at(0)), &["a"]);
+    assert_kids(cached(&source, at(0)), &["a"]);
 }
 
 #[tokio::test]
@@ -288,7 +288,7 @@ async fn newer_cached_keys_are_returned_without_a_fetch() {
     script.then_keys(&["a"]).then_keys(&["b"]);
     let old = source.keys(at(0)).get().await.unwrap();
     let new = source.newer(&old, at(1)).get().await.unwrap();
-    let Answer::Ready(Some(again)) = source.newer(&old, at(2)) else { panic!("they are there") };
+    let Answer::Ready(Some(again)) = source.newer(&old, at(2)) else { panic!("newer keys are cached") };
     assert!(Arc::ptr_eq(&new, &again));
     assert!(matches!(source.newer(&new, at(2)), Answer::Ready(None)));
     assert_eq!(script.fetches(), 2);
@@ -301,7 +301,7 @@ async fn an_unknown_kid_joins_a_running_fetch() {
     script.then_keys(&["a"]);
     let seen = source.keys(at(0)).get().await.unwrap();
     let fetch = script.later();
-    assert_kids(at_once(&source, at(299)), &["a"]);
+    assert_kids(cached(&source, at(299)), &["a"]);
     let newer: Vec<_> = (0..5).map(|_| tokio::spawn(source.newer(&seen, at(299)).get())).collect();
     settle().await;
     assert_eq!(script.fetches(), 2);
@@ -319,7 +319,7 @@ async fn a_failed_fetch_on_demand_keeps_the_keys() {
     script.then_keys(&["a"]).then(status(500));
     let seen = source.keys(at(0)).get().await.unwrap();
     assert!(source.newer(&seen, at(1)).get().await.is_none());
-    assert_kids(at_once(&source, at(1)), &["a"]);
+    assert_kids(cached(&source, at(1)), &["a"]);
     assert_eq!(source.state().failures(), 1);
 }
 
@@ -341,17 +341,17 @@ async fn failures_are_cached_until_the_pause_ends() {
         let last = UnixTime::from_secs(retry.as_secs() - 1);
         for now in [at(start), last] {
             for _ in 0..100 {
-                assert_eq!(said(at_once(&source, now)).unwrap_err(), text);
+                assert_eq!(said(cached(&source, now)).unwrap_err(), text);
             }
         }
-        assert_eq!(script.fetches(), before + 1, "none before the pause is over");
+        assert_eq!(script.fetches(), before + 1, "no fetch before the pause is over");
     }
     script.then_keys(&["a"]);
     let retry = source.state().next_refresh().unwrap();
     assert_eq!(source.state().failures(), 4);
     assert_kids(source.keys(retry).get().await, &["a"]);
     let state = source.state();
-    assert_eq!((state.failures(), state.last_error().is_none()), (0, true), "success ends the memory");
+    assert_eq!((state.failures(), state.last_error().is_none()), (0, true), "success clears the failures");
 }
 
 #[tokio::test]
@@ -360,7 +360,7 @@ async fn an_unknown_kid_respects_the_pause_after_a_failure() {
     let source = script.source();
     script.then_keys(&["a"]).then(status(500));
     let seen = source.keys(at(0)).get().await.unwrap();
-    assert_kids(at_once(&source, at(280)), &["a"]);
+    assert_kids(cached(&source, at(280)), &["a"]);
     settle().await;
     assert_eq!(source.state().failures(), 1);
     assert!(matches!(source.newer(&seen, at(280)), Answer::Ready(None)));
@@ -374,14 +374,14 @@ async fn a_failed_refresh_is_retried_after_its_pause() {
     script.then_keys(&["a"]).then(status(500)).then_keys(&["b"]);
     assert_kids(source.keys(at(0)).get().await, &["a"]);
     for _ in 0..10 {
-        assert_kids(at_once(&source, at(280)), &["a"]);
+        assert_kids(cached(&source, at(280)), &["a"]);
         settle().await;
     }
     assert_eq!(script.fetches(), 2);
     let retry = source.state().next_refresh().unwrap();
-    assert_kids(at_once(&source, retry), &["a"]);
+    assert_kids(cached(&source, retry), &["a"]);
     settle().await;
-    assert_kids(at_once(&source, retry), &["b"]);
+    assert_kids(cached(&source, retry), &["b"]);
     assert_eq!(script.fetches(), 3);
 }
 
@@ -396,9 +396,9 @@ async fn e44_stale_keys_are_served_up_to_the_limit() {
     for now in [300, 300 + day - 1] {
         script.then(status(503));
         assert_kids(source.keys(at(now)).get().await, &["a"]);
-        assert_kids(at_once(&source, at(now)), &["a"]);
+        assert_kids(cached(&source, at(now)), &["a"]);
         let events = script.events();
-        assert_eq!(events.len(), 2, "one failure, and one word of stale keys: {events:?}");
+        assert_eq!(events.len(), 2, "one failure and one report of stale keys: {events:?}");
         assert!(
             events[0].starts_with("clinic-7: fetch failed: the server answered with the status 503; "),
             "{events:?}"
@@ -406,7 +406,7 @@ async fn e44_stale_keys_are_served_up_to_the_limit() {
         let stale = format!("clinic-7: fetch failed; still using keys that went stale {} s ago", now - 300);
         assert_eq!(events[1], stale);
     }
-    assert!(said(at_once(&source, at(300 + day))).is_err());
+    assert!(said(cached(&source, at(300 + day))).is_err());
     script.then_keys(&["b"]);
     assert_kids(source.keys(at(300 + day + 1000)).get().await, &["b"]);
 }
@@ -424,7 +424,7 @@ async fn e44_status_404_410_or_an_empty_set_revokes_immediately() {
         let seen = source.keys(at(0)).get().await.unwrap();
         script.events();
         let _ = source.newer(&seen, at(10)).get().await;
-        assert_eq!(said(at_once(&source, at(10))), expected);
+        assert_eq!(said(cached(&source, at(10))), expected);
         assert!(script.events().contains(&"clinic-7: the client has no usable key left".to_owned()));
     }
     for code in [400, 401, 403, 429, 500, 502] {
@@ -433,7 +433,7 @@ async fn e44_status_404_410_or_an_empty_set_revokes_immediately() {
         script.then_keys(&["a"]).then(status(code));
         let seen = source.keys(at(0)).get().await.unwrap();
         let _ = source.newer(&seen, at(10)).get().await;
-        assert_kids(at_once(&source, at(10)), &["a"]);
+        assert_kids(cached(&source, at(10)), &["a"]);
     }
 }
 
@@ -443,14 +443,14 @@ async fn e40_a_clock_set_back_does_not_extend_keys() {
     let source = script.source();
     script.then(cached_for(&["a"], "max-age=3600"));
     assert_kids(source.keys(at(1000)).get().await, &["a"]);
-    assert_kids(at_once(&source, at(995)), &["a"]);
+    assert_kids(cached(&source, at(995)), &["a"]);
     assert_eq!(script.fetches(), 1, "threads may be a little out of order");
     script.then_keys(&["b"]);
     assert_kids(source.keys(at(994)).get().await, &["b"]);
-    assert_kids(at_once(&source, at(995)), &["b"]);
+    assert_kids(cached(&source, at(995)), &["b"]);
     script.then(status(500));
-    assert!(said(source.keys(at(0)).get().await).is_err(), "no age is known, so nothing is served stale either");
-    assert_kids(at_once(&source, at(996)), &["b"]);
+    assert!(said(source.keys(at(0)).get().await).is_err(), "without a known age, nothing is served stale");
+    assert_kids(cached(&source, at(996)), &["b"]);
 }
 
 #[tokio::test]
@@ -641,7 +641,7 @@ async fn invalidating_a_client_drops_its_keys_and_fetches() {
     let (demand, behind) = (mine.newer(&seen, at(1)), mine.newer(&seen, at(1)));
     settle().await;
     assert_eq!(cache.invalidate("mine"), 1);
-    assert_eq!(cache.invalidate("nobody"), 0);
+    assert_eq!(cache.invalidate("stranger"), 0);
     assert!(mine.state().keys().is_none());
     let new = script.later();
     let waiting = mine.keys(at(1));
@@ -650,10 +650,10 @@ async fn invalidating_a_client_drops_its_keys_and_fetches() {
     old.send(Ok(key_set(&["leaked"]))).unwrap();
     assert!(demand.get().await.is_none());
     assert!(behind.get().await.is_none());
-    assert!(mine.state().keys().is_none(), "what was under way does not come back");
+    assert!(mine.state().keys().is_none(), "the aborted fetch has no effect");
     new.send(Ok(key_set(&["b"]))).unwrap();
     assert_kids(waiting.get().await, &["b"]);
-    assert_kids(at_once(&other, at(1)), &["o"]);
+    assert_kids(cached(&other, at(1)), &["o"]);
 }
 
 #[tokio::test]
@@ -681,15 +681,15 @@ async fn our_network_is_blamed_after_several_silent_hosts() {
     script.then(silent());
     assert!(!blamed(at_host("a.example").keys(at(0)).get().await));
     script.then(silent());
-    assert!(!blamed(at_host("a.example").keys(at(10)).get().await), "one host may be down by itself, for however long");
+    assert!(!blamed(at_host("a.example").keys(at(10)).get().await), "one host alone may be down for any time");
     script.then(silent());
     assert!(blamed(at_host("b.example").keys(at(10)).get().await));
-    assert!(blamed(at_once(&at_host("a.example"), at(10))), "also for those that failed before");
+    assert!(blamed(cached(&at_host("a.example"), at(10))), "earlier failures count too");
     script.then(Err(FetchError::Address(AddressGuard::default().judge("c", "10.0.0.1".parse().unwrap()).unwrap_err())));
-    assert!(!blamed(at_host("c.example").keys(at(10)).get().await), "what the guard refuses is never ours");
+    assert!(!blamed(at_host("c.example").keys(at(10)).get().await), "refusals by the guard are never our fault");
     script.then(status(500));
     assert!(!blamed(at_host("d.example").keys(at(10)).get().await));
-    assert!(!blamed(at_once(&at_host("a.example"), at(10))), "one answer of whatever kind acquits the network");
+    assert!(!blamed(cached(&at_host("a.example"), at(10))), "any response clears the network");
 }
 
 #[tokio::test]
@@ -711,7 +711,7 @@ async fn sources_are_separate_by_client_and_url() {
     script.then_keys(&["a"]).then_keys(&["b"]).then_keys(&["c"]);
     assert_kids(cache.source("one", &url("keys")).unwrap().keys(at(0)).get().await, &["a"]);
     // Only the cache holds the source now.
-    assert_kids(at_once(&cache.source("one", &url("keys")).unwrap(), at(1)), &["a"]);
+    assert_kids(cached(&cache.source("one", &url("keys")).unwrap(), at(1)), &["a"]);
     assert_kids(cache.source("two", &url("keys")).unwrap().keys(at(0)).get().await, &["b"]);
     assert_kids(cache.source("one", &url("Keys")).unwrap().keys(at(0)).get().await, &["c"]);
     assert_eq!(script.fetches(), 3);
@@ -727,11 +727,11 @@ async fn the_least_recently_used_sets_are_evicted() {
         script.then_keys(&["a"]);
         let now = at(index as u64);
         assert_kids(source.keys(now).get().await, &["a"]);
-        assert_kids(at_once(source, now), &["a"]);
+        assert_kids(cached(source, now), &["a"]);
     }
     assert_eq!(cache.kept_sources(), 3);
     // The first is used again, so the second is now the least recently used.
-    assert_kids(at_once(&sources[0], at(10)), &["a"]);
+    assert_kids(cached(&sources[0], at(10)), &["a"]);
     script.then_keys(&["a"]);
     assert_kids(sources[3].keys(at(11)).get().await, &["a"]);
     assert_eq!(cache.kept_sources(), 3);

@@ -82,7 +82,7 @@ async fn key_rotation_and_removal_are_followed() {
     let fourth = source.newer(&third, at(302)).get().await.unwrap();
     assert!(!Arc::ptr_eq(&third, &fourth));
     assert_eq!(server.fetches(), 4);
-    assert_eq!(server.connections(), 4, "no connection is kept: each is judged anew");
+    assert_eq!(server.connections(), 4, "no connection is kept: each is judged again");
 }
 
 #[tokio::test]
@@ -344,7 +344,7 @@ async fn the_tls_certificate_must_match_the_host() {
         assert!(matches!(error.error(), FetchError::Tls(_)), "{}", error.error());
         assert!(!error.is_server_fault());
     }
-    assert_eq!((server.fetches(), misnamed.fetches()), (1, 0), "no request is sent to whom it is not meant for");
+    assert_eq!((server.fetches(), misnamed.fetches()), (1, 0), "no request is sent to another host");
 }
 
 #[tokio::test]

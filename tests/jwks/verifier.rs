@@ -81,7 +81,7 @@ async fn clients_are_accepted_by_their_published_keys() {
     let replayed = Jwt::new().signed();
     verify(&verifier, &replayed).await.unwrap();
     assert_eq!(fault(&verifier, &replayed).await, theirs(ClientFault::Replayed));
-    assert_eq!(server.fetches(), 1, "other keys would not make it fresh");
+    assert_eq!(server.fetches(), 1, "other keys would not change that");
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn early_refusals_cause_no_fetch() {
         (Jwt::new().header("alg", "none"), Some(ClientFault::AlgorithmNotAllowed)),
         (Jwt::new().header("alg", "HS384"), Some(ClientFault::MethodNotRegistered)),
         (Jwt::new().without_header("kid"), Some(ClientFault::KidMissing)),
-        (Jwt::new().claim("iss", "nobody").claim("sub", "nobody"), Some(ClientFault::UnknownClient)),
+        (Jwt::new().claim("iss", "stranger").claim("sub", "stranger"), Some(ClientFault::UnknownClient)),
         (Jwt::new().header("jku", format!("{}?", server.url())), Some(ClientFault::JkuMismatch)),
         (Jwt::new().header("jku", server.url().to_uppercase()), Some(ClientFault::JkuMismatch)),
     ] {
@@ -396,7 +396,7 @@ async fn a_reload_keeps_the_keys_of_unchanged_clients() {
     assert_eq!((server.fetches(), cache.kept_sources()), (3, 3));
     file.write(json!(&clients("/new")[..2]).to_string());
     registry.reload().unwrap();
-    assert_eq!(cache.kept_sources(), 1, "what nobody needs is forgotten at once");
+    assert_eq!(cache.kept_sources(), 1, "unused sources are dropped immediately");
     assert!(accepted("stays").await && accepted("moves").await && !accepted("goes").await);
     assert_eq!(server.fetches(), 4);
     assert!(server.requests()[3].starts_with("GET /new "));

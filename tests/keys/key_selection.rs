@@ -51,9 +51,9 @@ fn key_07_without_a_kid_the_only_key_that_fits_is_used() {
     // The client's keys, and the outcome of an assertion without `kid` by the first of them.
     let table = [
         ("one key", vec![first.jwk()], Ok(Some("one".to_owned()))),
-        ("one key without a kid of its own", vec![nameless(first)], Ok(None)),
-        ("keys of other types beside it", vec![RSA.jwk(), first.jwk(), ED25519.jwk()], Ok(Some("one".to_owned()))),
-        ("another curve beside it", vec![P384.jwk(), first.jwk()], Ok(Some("one".to_owned()))),
+        ("one key without a kid", vec![nameless(first)], Ok(None)),
+        ("also keys of other types", vec![RSA.jwk(), first.jwk(), ED25519.jwk()], Ok(Some("one".to_owned()))),
+        ("also another curve", vec![P384.jwk(), first.jwk()], Ok(Some("one".to_owned()))),
         (
             "one of its type for encryption",
             vec![first.jwk(), jwk(second, json!({"use": "enc"}))],

@@ -50,7 +50,7 @@ fn judge_text(jwk: &str) -> Result<AlgorithmSet, SkipReason> {
     let another = with(P256.jwk(), json!({"kid": "another"}));
     let set = KeySet::parse(format!(r#"{{"keys":[{good},{jwk},{another}]}}"#).as_bytes()).unwrap();
     let good = |key_id| matches!(key_id, Some("other" | "another"));
-    assert_eq!(set.iter().filter(|key| good(key.key_id())).count(), 2, "the good keys stay usable beside {jwk}");
+    assert_eq!(set.iter().filter(|key| good(key.key_id())).count(), 2, "the good keys stay usable next to {jwk}");
     let mut judged = set.iter().filter(|key| !good(key.key_id()));
     match (judged.next(), set.skipped()) {
         (Some(key), []) => Ok(key.algorithms()),

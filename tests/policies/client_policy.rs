@@ -1,4 +1,4 @@
-//! Several policies in one verifier: each client is judged by its own policy, whatever another
+//! Several policies in one verifier: each client is judged by its own policy, even if another
 //! would accept, and client and operator are told what that policy found.
 
 use std::error::Error;
@@ -106,7 +106,7 @@ fn each_client_is_judged_by_its_own_policy() {
         ),
         ("typ: none", |jwt| jwt.without_header("typ"), [claim(Claim::Typ, Missing), legacy(false), secret()]),
         (
-            "typ: one of a client's own",
+            "typ: configured",
             |jwt| jwt.header("typ", "private+jwt"),
             [claim(Claim::Typ, Unexpected), claim(Claim::Typ, Unexpected), secret()],
         ),
@@ -166,19 +166,19 @@ fn a_refusal_follows_the_policy_that_was_met_furthest() {
     let verifier = verifier();
     // The client is not looked up, so it need not exist.
     let cases = [
-        ("alg, of all", jwt("nobody").header("alg", "none"), ClientFault::AlgorithmNotAllowed),
-        ("aud, of all", jwt("nobody").claim("aud", "x"), ClientFault::Claim(Claim::Aud, Unexpected)),
+        ("alg, of all", jwt("stranger").header("alg", "none"), ClientFault::AlgorithmNotAllowed),
+        ("aud, of all", jwt("stranger").claim("aud", "x"), ClientFault::Claim(Claim::Aud, Unexpected)),
         (
             "jti of the first, expiry of the second",
-            jwt("nobody").without_claim("jti").claim("exp", NOW - 30),
+            jwt("stranger").without_claim("jti").claim("exp", NOW - 30),
             ClientFault::Claim(Claim::Exp, Past),
         ),
         (
             "aud of the first, expiry of the second",
-            jwt("nobody").claim("aud", AUDIENCE).without_claim("exp"),
+            jwt("stranger").claim("aud", AUDIENCE).without_claim("exp"),
             ClientFault::Claim(Claim::Exp, Missing),
         ),
-        ("iss before all that", jwt("nobody").claim("iss", 7), ClientFault::Claim(Claim::Iss, ClaimFault::Malformed)),
+        ("iss before all that", jwt("stranger").claim("iss", 7), ClientFault::Claim(Claim::Iss, ClaimFault::Malformed)),
     ];
     for (name, jwt, fault) in cases {
         let found = verify(&verifier, &form(&jwt.signed())).map(|_| ()).map_err(|rejection| rejection.kind().clone());

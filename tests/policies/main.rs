@@ -1,5 +1,5 @@
-//! The rules that an assertion must meet: profiles, settings that narrow or widen them, several policies in one verifier,
-//! and the metadata that advertises them.
+//! The rules that an assertion must meet: profiles, settings that narrow or widen them, several
+//! policies in one verifier, and the metadata that advertises them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,5 +1,5 @@
-//! The tables that document the profiles say what the verifier does: each is compared with the cells
-//! of `profiles.rs`, which are tested to the second.
+//! The tables that document the profiles say what the verifier does: each is compared with the
+//! cells of `profiles.rs`, which are tested to the second.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,8 @@ fn the_manuals_table_matches_the_profiles() {
         assert_eq!(always, refuses(column, "kid", "absent"), "{name}: kid");
         assert_eq!(cell("`jku`") == "ignored", !refuses(column, "jku", "not registered"), "{name}: jku");
         let explicit = cell("`typ`").contains("`client-authentication+jwt`");
-        // OpenID Connect accepts the type and then requires the issuer, which the cell does not send.
+        // OpenID Connect accepts the type and then requires the issuer, which the cell does not
+        // send.
         assert_eq!(explicit, name == "oidc" || !refuses(column, "typ", "of an assertion"), "{name}: typ");
         assert_eq!(number(cell("`exp`")), profile.life, "{name}: exp");
         let oldest = refuses(column, "iat", "a second older").then_some(300);

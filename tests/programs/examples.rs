@@ -141,7 +141,7 @@ async fn tonic_server() {
 async fn rate_limited() {
     let mut example = Example::start("rate_limited").await;
     accepts_once(&mut example).await;
-    // On a slow machine the limiter may allow another request between two of ours, but not between
+    // On a slow machine the limiter may allow another request between two of these, but not between
     // all of them.
     let mut hasty = 0;
     while hasty < 50 {

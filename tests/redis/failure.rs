@@ -171,7 +171,7 @@ async fn a_mute_server_times_out() {
     }
     outage(&store, "while mute", 200).await;
     proxy.lose_answers(false);
-    recovered(&store, "after it spoke again").await;
+    recovered(&store, "after it answered again").await;
     for jti in ["before", "lost 1", "lost 2", "lost 3"] {
         assert_eq!(admit(&store, jti).await.unwrap(), Admission::Replayed, "{jti}");
     }
@@ -199,7 +199,7 @@ async fn a_dead_connection_is_replaced() {
     let store = with_deadline(RedisReplay::standalone(proxy.url())).await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Fresh);
     proxy.deaden();
-    recovered(&store, "after the wire went dead").await;
+    recovered(&store, "after the connection went dead").await;
     assert_eq!(admit(&store, "before").await.unwrap(), Admission::Replayed);
 }
 
@@ -322,7 +322,7 @@ async fn every_reply_except_ok_and_nil_is_unavailable() {
         let store = with_deadline(RedisReplay::standalone(format!("redis://127.0.0.1:{port}"))).await;
         let admitted = admit(&store, "1").await;
         assert_eq!(admitted.as_ref().ok().copied(), expected, "{line:?}: {admitted:?}");
-        assert_eq!(asked.load(Ordering::SeqCst), 1, "{line:?}: sent once, and never again by itself");
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "{line:?}: sent once and never repeated");
     }
 }
 
@@ -560,7 +560,7 @@ async fn a_lost_cluster_node_affects_only_its_slots() {
     let start = Instant::now();
     let counted = admit_all(&store, jtis("c", 600)).await;
     let took = start.elapsed();
-    eprintln!("without one node, all at once: {counted:?} in {took:?}");
+    eprintln!("without one node, concurrently: {counted:?} in {took:?}");
     assert_eq!(counted.replayed, 0);
     assert!(took < DEADLINE + SLACK, "{took:?}");
 

@@ -107,7 +107,7 @@ async fn impossible_times_are_errors() {
     ];
     for (until, now, expected) in table {
         let Answer::Ready(Err(error)) = store.admit(ReplayKey::new("a", "1"), at(until), at(now)) else {
-            panic!("{until} {now}: an error at once was expected");
+            panic!("{until} {now}: an immediate error was expected");
         };
         assert!(error.to_string().contains(expected), "{until} {now}: {error}");
     }

@@ -22,7 +22,7 @@ use tower_client_assertion::{Policy, Verifier};
 
 static ODD: LazyLock<Signer> = LazyLock::new(|| Signer::es384("odd-key"));
 
-const SECRET: &str = "s3cr3t-that-nobody-may-read";
+const SECRET: &str = "s3cr3t-that-must-not-leak";
 
 /// A file of clients.
 struct File(TempFile);
@@ -76,7 +76,7 @@ fn odd_without(member: &str) -> Value {
 fn find(registry: &impl ClientRegistry, client_id: &str) -> Option<Arc<Client>> {
     match registry.find(client_id) {
         Answer::Ready(found) => found.unwrap(),
-        Answer::Pending(_) => panic!("memory answers at once"),
+        Answer::Pending(_) => panic!("memory answers immediately"),
     }
 }
 
@@ -260,12 +260,12 @@ fn invalid_json_is_reported_by_position_without_content() {
 
 /// Loads a file with this entry between two usable ones. Returns its problems and a verifier.
 #[track_caller]
-fn load_beside_others(entry: &Value) -> (Vec<ClientProblem>, Verifier) {
-    load_text_beside_others(&entry.to_string())
+fn load_among_others(entry: &Value) -> (Vec<ClientProblem>, Verifier) {
+    load_text_among_others(&entry.to_string())
 }
 
 #[track_caller]
-fn load_text_beside_others(entry: &str) -> (Vec<ClientProblem>, Verifier) {
+fn load_text_among_others(entry: &str) -> (Vec<ClientProblem>, Verifier) {
     let last = Signer::es256("last");
     let file = File::new(format!("[{},{entry},{}]", good(), metadata("last", &[last.jwk()])));
     let registry = file.load().unwrap();
@@ -360,7 +360,7 @@ fn unusable_clients_are_refused_and_reported() {
         }
     }
     for (entry, member, why) in cases {
-        let (problems, verifier) = load_beside_others(&entry);
+        let (problems, verifier) = load_among_others(&entry);
         let [problem] = problems.as_slice() else { panic!("one problem is expected of {entry}: {problems:?}") };
         assert_eq!(problem.to_string(), format!("client 1 (\"odd\"): {member}: {why}"), "{entry}");
         assert_eq!((problem.index(), problem.client_id(), problem.member()), (1, Some("odd"), member), "{entry}");
@@ -396,7 +396,7 @@ fn entries_without_a_usable_id_are_reported() {
         (repeated(r#""\u006awks":{"keys":[]}"#), None, no_object),
     ];
     for (entry, client_id, why) in cases {
-        let (problems, verifier) = load_text_beside_others(&entry);
+        let (problems, verifier) = load_text_among_others(&entry);
         let [problem] = problems.as_slice() else { panic!("one problem is expected of {entry}: {problems:?}") };
         let named = client_id.map(|id| format!(" ({id:?})")).unwrap_or_default();
         assert_eq!(problem.to_string(), format!("client 1{named}: {why}"), "{entry}");
@@ -410,7 +410,7 @@ fn entries_without_a_usable_id_are_reported() {
 #[test]
 fn an_array_of_member_values_is_not_a_client() {
     let entry = json!(["odd", {"keys": [ODD.jwk()]}, null, null, null, null]);
-    let (problems, verifier) = load_beside_others(&entry);
+    let (problems, verifier) = load_among_others(&entry);
     assert_eq!(outcome(&verifier, &ODD, "odd"), Err(ClientFault::UnknownClient));
     assert_eq!(problems.len(), 1);
 }
@@ -451,7 +451,7 @@ fn one_good_key_suffices_and_bad_keys_are_listed() {
         json!({"kty": "PQC"}),
         json!("not a key"),
     ];
-    let (problems, verifier) = load_beside_others(&metadata("odd", &keys));
+    let (problems, verifier) = load_among_others(&metadata("odd", &keys));
     assert_eq!(outcome(&verifier, &ODD, "odd"), Ok(()));
     let expected = [
         r#"client 1 ("odd"): jwks: key 0 ("symmetric \"\n\"") is skipped: it has private or symmetric members, which must never leave the client"#,
@@ -714,6 +714,6 @@ fn an_async_registry_answers_later() {
     assert!(now_or_never(future).unwrap().is_none());
     assert!(registry.all().is_none());
     let verifier = verifier(registry.clone());
-    assert_eq!(outcome(&verifier, &SIGNER, "anybody"), Ok(()));
+    assert_eq!(outcome(&verifier, &SIGNER, "any client"), Ok(()));
     assert_eq!(outcome(&verifier, &SIGNER, "unknown"), Err(ClientFault::UnknownClient));
 }

@@ -23,7 +23,7 @@ fn at(secs: u64) -> UnixTime {
 fn admit(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now: u64) -> Option<Admission> {
     match store.admit(ReplayKey::new(client, jti), at(until), at(now)) {
         Answer::Ready(admitted) => admitted.ok(),
-        Answer::Pending(_) => panic!("memory answers at once"),
+        Answer::Pending(_) => panic!("memory answers immediately"),
     }
 }
 
@@ -176,7 +176,7 @@ fn a_full_store_refuses_until_something_has_expired() {
             assert!(!seen(&store, (client, "one too many"), NOW + 9));
         }
         for index in [0, capacity / 2, capacity - 1] {
-            assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW + 9), REPLAYED, "a full store forgets nothing");
+            assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW + 9), REPLAYED, "a full store drops nothing");
         }
         assert_eq!(store.len(), capacity);
         for index in 0..capacity {

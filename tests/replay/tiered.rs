@@ -14,15 +14,15 @@ struct Remote {
     spent: Arc<MemoryReplay>,
     asked: Arc<AtomicUsize>,
     down: Arc<AtomicBool>,
-    at_once: bool,
+    immediate: bool,
     /// The answer to a look.
     look: Arc<Mutex<Option<bool>>>,
 }
 
 impl Remote {
-    fn new(at_once: bool) -> Self {
+    fn new(immediate: bool) -> Self {
         let spent = Arc::new(MemoryReplay::new(1_000).unwrap());
-        Self { spent, asked: Arc::default(), down: Arc::default(), at_once, look: Arc::default() }
+        Self { spent, asked: Arc::default(), down: Arc::default(), immediate, look: Arc::default() }
     }
 
     fn asked(&self) -> usize {
@@ -41,7 +41,7 @@ impl ReplayStore for Remote {
             return Answer::Ready(Err(PortError::new("down")));
         }
         match self.spent.admit(key, until, now) {
-            Answer::Ready(admitted) if !self.at_once => Answer::later(async move {
+            Answer::Ready(admitted) if !self.immediate => Answer::later(async move {
                 tokio::task::yield_now().await;
                 admitted
             }),
@@ -65,8 +65,8 @@ fn node(remote: &Remote, capacity: usize) -> TieredReplay<Remote> {
 
 #[tokio::test]
 async fn locally_known_replays_cause_no_remote_call() {
-    for at_once in [true, false] {
-        let remote = Remote::new(at_once);
+    for immediate in [true, false] {
+        let remote = Remote::new(immediate);
         let (here, there) = (node(&remote, 100), node(&remote, 100));
         assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Fresh), 1));
         for _ in 0..3 {
@@ -93,8 +93,8 @@ async fn only_the_shared_store_decides_fresh() {
 
 #[tokio::test]
 async fn an_outage_leaves_no_local_entry() {
-    for at_once in [true, false] {
-        let remote = Remote::new(at_once);
+    for immediate in [true, false] {
+        let remote = Remote::new(immediate);
         let here = node(&remote, 100);
         assert_eq!(admit(&here, "before").await, Some(Admission::Fresh));
         remote.down.store(true, Ordering::SeqCst);

@@ -269,7 +269,7 @@ async fn extractors_read_forms_of_any_content_type_spelling() {
     for content_type in [FORM, "Application/X-WWW-Form-Urlencoded; Charset=UTF-8"] {
         let mut request = server.request("POST", TOKEN).body(token_form()).unwrap();
         request.headers_mut().insert(HeaderName::from_static("content-type"), content_type.parse().unwrap());
-        server.exchange(request, false).await.is(StatusCode::OK, &format!("{CLIENT} wants a b"));
+        server.exchange(request, false).await.is(StatusCode::OK, &format!("{CLIENT} asked for a b"));
     }
 }
 

@@ -8,11 +8,11 @@ use http::StatusCode;
 use tower_client_assertion::ClientIdentity;
 
 async fn required(client: ClientIdentity, Form(form): Form<TokenForm>) -> String {
-    format!("{} wants {}", client.client_id(), form.scope)
+    format!("{} asked for {}", client.client_id(), form.scope)
 }
 
 async fn optional(client: Option<ClientIdentity>) -> String {
-    client.map_or_else(|| "nobody".to_owned(), |client| client.client_id().to_string())
+    client.map_or_else(|| "anonymous".to_owned(), |client| client.client_id().to_string())
 }
 
 fn routes() -> Router {
@@ -30,7 +30,7 @@ async fn the_extractors_yield_client_and_form() {
 async fn the_optional_extractor_yields_none_for_anonymous() {
     let server = serve(routes().layer(layer().optional())).await;
     server.send("POST", "/optional", token_form()).await.is(StatusCode::OK, CLIENT);
-    server.send("POST", "/optional", "scope=a").await.is(StatusCode::OK, "nobody");
+    server.send("POST", "/optional", "scope=a").await.is(StatusCode::OK, "anonymous");
     let required = r#"{"error":"invalid_client","error_description":"Client authentication required"}"#;
     server.send("POST", TOKEN, "scope=a").await.is(StatusCode::BAD_REQUEST, required);
     let basic = server.request("POST", TOKEN).header("authorization", "Basic YTpi").body("scope=a").unwrap();

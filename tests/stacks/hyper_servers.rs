@@ -30,7 +30,7 @@ async fn answer<B: Body>(request: Request<B>) -> String {
     let Some(client) = parts.extensions.get::<ClientIdentity>() else { return "passed".to_owned() };
     let Ok(body) = body.collect().await else { panic!("a body in memory does not fail") };
     let TokenForm { scope } = serde_urlencoded::from_bytes(&body.to_bytes()).unwrap();
-    format!("{} wants {scope}", client.client_id())
+    format!("{} asked for {scope}", client.client_id())
 }
 
 async fn issue<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -177,7 +177,7 @@ async fn a_graceful_shutdown_lets_a_token_request_finish() {
     let mut response = String::new();
     socket.read_to_string(&mut response).await.unwrap();
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
-    assert!(response.ends_with(&format!("{CLIENT} wants a b")), "{response}");
+    assert!(response.ends_with(&format!("{CLIENT} asked for a b")), "{response}");
     stopping.await.unwrap();
     served.await.unwrap().unwrap();
 }

@@ -51,7 +51,7 @@ where
     };
     let Ok(body) = body.collect().await else { return Err("the body broke".into()) };
     let form: crate::server::TokenForm = serde_urlencoded::from_bytes(&body.to_bytes())?;
-    Ok(Response::new(Full::from(format!("{} wants {}", client.client_id(), form.scope))))
+    Ok(Response::new(Full::from(format!("{} asked for {}", client.client_id(), form.scope))))
 }
 
 type Wrapped = Request<RequestBody<Incoming>>;
@@ -80,7 +80,7 @@ async fn stall(server: &Server, clients: usize, arrived: &mut mpsc::UnboundedRec
         );
         socket.write_all(half.as_bytes()).await.unwrap();
         // Far longer than needed. If a slow client held a permit, no other request would arrive.
-        tokio::time::timeout(Duration::from_secs(20), arrived.recv()).await.expect("somebody holds a permit").unwrap();
+        tokio::time::timeout(Duration::from_secs(20), arrived.recv()).await.expect("a permit is held").unwrap();
         stalled.push(socket);
     }
     stalled
@@ -180,7 +180,7 @@ async fn a_shed_request_gets_the_load_shedders_response() {
     });
     entries.recv().await.unwrap();
     server.post(token_form()).await.is(StatusCode::SERVICE_UNAVAILABLE, "service overloaded");
-    assert_eq!(server.post("").await.status, StatusCode::BAD_REQUEST, "who is refused is refused, however busy it is");
+    assert_eq!(server.post("").await.status, StatusCode::BAD_REQUEST, "refusals need no permit");
     gate.add_permits(1);
     first.await.unwrap().is(StatusCode::OK, "done");
 }
@@ -340,9 +340,9 @@ async fn an_inner_governor_limits_each_client() {
     let config = GovernorConfigBuilder::default().per_second(3_600).burst_size(1).key_extractor(ByClient).finish();
     let stack = ServiceBuilder::new().layer(layer).layer(GovernorLayer::new(config.unwrap()));
     let server = serve(Router::new().route(TOKEN, post(issue)).layer(stack)).await;
-    assert_eq!(server.post("").await.status, StatusCode::BAD_REQUEST, "who is refused spends nobody's share");
+    assert_eq!(server.post("").await.status, StatusCode::BAD_REQUEST, "a refused request uses no share");
     server.post(token_form()).await.is_accepted();
     assert_eq!(server.post(token_form()).await.status, StatusCode::TOO_MANY_REQUESTS);
     let theirs = form(&Jwt::by(&other, "clinic-8").signed_by(&other)) + "&scope=a";
-    server.post(theirs).await.is(StatusCode::OK, "clinic-8 wants a");
+    server.post(theirs).await.is(StatusCode::OK, "clinic-8 asked for a");
 }

@@ -44,7 +44,7 @@ pub(crate) async fn issue(
     axum::Extension(client): axum::Extension<ClientIdentity>,
     axum::Form(form): axum::Form<TokenForm>,
 ) -> String {
-    format!("{} wants {}", client.client_id(), form.scope)
+    format!("{} asked for {}", client.client_id(), form.scope)
 }
 
 pub(crate) async fn pass() -> &'static str {
@@ -136,7 +136,7 @@ impl Answer {
 
     #[track_caller]
     pub(crate) fn is_accepted(&self) {
-        self.is(StatusCode::OK, &format!("{CLIENT} wants a b"));
+        self.is(StatusCode::OK, &format!("{CLIENT} asked for a b"));
     }
 
     #[track_caller]

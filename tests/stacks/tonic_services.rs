@@ -1,4 +1,4 @@
-//! The layer beside gRPC services on one port, and in front of a gRPC service that authenticates
+//! The layer on one port with gRPC services, and in front of a gRPC service that authenticates
 //! its clients, over real sockets.
 
 use std::convert::Infallible;
@@ -113,7 +113,7 @@ async fn check_token_endpoint(address: SocketAddr) {
 }
 
 #[tokio::test]
-async fn calls_pass_beside_a_token_route_on_tonics_server() {
+async fn calls_pass_next_to_a_token_route_on_tonics_server() {
     let routes = Routes::from(router()).add_service(HealthServer::new(Who));
     let (address, _stopping) = serve_tonic!(Server::builder().layer(guard()).add_routes(routes));
     check_calls(address, 2, || call(&[])).await;
@@ -121,7 +121,7 @@ async fn calls_pass_beside_a_token_route_on_tonics_server() {
 }
 
 #[tokio::test]
-async fn calls_pass_beside_a_token_route_on_axums_router() {
+async fn calls_pass_next_to_a_token_route_on_axums_router() {
     let routes = Routes::new(HealthServer::new(Who)).into_axum_router();
     let server = serve(routes.route(TOKEN, axum::routing::post(issue)).layer(guard())).await;
     check_calls(server.address, 2, || call(&[])).await;
@@ -174,7 +174,7 @@ async fn a_guarded_service_sees_the_calling_client() {
     let (address, _stopping) = serve_tonic!(Server::builder().add_service(health.clone()));
     check_calls(address, 1, || with_assertion(&Jwt::new().signed())).await;
 
-    // The same service in routes, on the port of another verifier, beside a token endpoint with the
+    // The same service in routes, on the port of another verifier, next to a token endpoint with the
     // same verifier.
     let shared = std::sync::Arc::new(verifier());
     let health = GrpcAssertionLayer::new(std::sync::Arc::clone(&shared)).named_layer(HealthServer::new(Who));

@@ -115,7 +115,7 @@ fn base64url_has_one_spelling() {
     }
     // 41 bytes take 54 characters and two thirds, so two bits of the last one must be zero.
     let header = parts[0];
-    assert_eq!(header.len() % 4, 3, "the test wants a header whose last character has spare bits");
+    assert_eq!(header.len() % 4, 3, "the test needs a header whose last character has spare bits");
     let last = header.chars().last().unwrap();
     let next = char::from(last as u8 + 1);
     let spoilt = right.replacen(&format!("{last}."), &format!("{next}."), 1);

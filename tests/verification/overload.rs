@@ -47,7 +47,7 @@ fn checks_are_bounded_in_total_and_per_client() {
     assert_eq!(ours(), Ok(CLIENT.to_owned()), "one below the bound of a client");
     let two = checks.begin(&id(CLIENT)).unwrap();
     assert_eq!(ours(), Err(FOR_ONE), "at the bound of a client");
-    assert_eq!(theirs(), Ok(OTHER.to_owned()), "which is nobody else's");
+    assert_eq!(theirs(), Ok(OTHER.to_owned()), "other clients are not affected");
     let three = checks.begin(&id(OTHER)).unwrap();
     assert_eq!((ours(), theirs()), (Err(IN_ALL), Err(IN_ALL)), "at the bound of all");
     drop(two);
@@ -95,7 +95,7 @@ fn a_check_ends_with_any_outcome() {
 fn clones_share_one_bound() {
     let checks = SignatureChecks::new(1).unwrap();
     let ((first, _), (second, _)) = (bounded(&checks), bounded(&checks));
-    let check = checks.clone().begin(&id("whoever")).unwrap();
+    let check = checks.clone().begin(&id("any-client")).unwrap();
     for verifier in [&first, &second] {
         assert_eq!(outcome(verifier, &Jwt::new().signed()), Err(IN_ALL));
     }

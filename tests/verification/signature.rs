@@ -402,7 +402,7 @@ fn known_to_jsonwebtoken(alg: &str) -> Option<jsonwebtoken::Algorithm> {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "another library's opinion is what is wanted here")]
+#[expect(clippy::disallowed_methods, reason = "the test compares with another library")]
 fn jsonwebtoken_accepts_our_signatures() {
     let mut known = 0;
     for (key, other) in KEYS.iter().zip(OTHERS.iter()) {
