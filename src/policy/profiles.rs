@@ -1,5 +1,5 @@
-//! The profiles. Each constant is a row of the table on the [profiles](crate::manual::profiles) page; what a row does not say
-//! is that of [`BASE`].
+//! The profiles. Each constant is a column of the table on the [profiles](crate::manual::profiles) page.
+//! A constant names only what differs from [`BASE`].
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// RFC 7519, section 4.1.4: a skew of "no more than a few minutes".
+/// RFC 7519, section 4.1.4, allows a skew of "no more than a few minutes".
 const ANY_SKEW: (Duration, Duration) = (secs(0), secs(300));
 
-/// What JWT has registered for other uses than this: their bearers must not be taken for assertions (RFC 8725, section
-/// 3.12). No policy can be made to accept one.
+/// The registered types of JWTs for other purposes, which must not pass for assertions (RFC 8725, section
+/// 3.12). No policy can accept one.
 pub(super) const FOREIGN_TYPES: [&str; 14] = [
     "at+jwt",
     "dpop+jwt",
@@ -33,7 +33,7 @@ pub(super) const FOREIGN_TYPES: [&str; 14] = [
     "wit+jwt",
 ];
 
-/// What is common to most profiles: RFC 7523 with its update of 2026, its times those of our choice.
+/// The rules that most profiles share: RFC 7523 as updated by RFC 10070. The times are this crate's choice.
 const BASE: Policy = Policy {
     name: Name::Static("rfc7523"),
     grant_types: None,
@@ -67,24 +67,25 @@ const BASE: Policy = Policy {
 };
 
 impl Policy {
-    /// The token endpoint of the Redox API, as its troubleshooting page describes it.
+    /// The rules of the token endpoint of the Redox API, as its troubleshooting page describes them.
     ///
-    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
+    /// page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | `client_credentials` | Redox |
     /// | algorithms | RS384, ES384; HS384 for clients that are registered with a secret | Redox (RS384, ES384); Redox's older page (HS384) |
-    /// | `kid` | required, but for HS384; exactly one usable key of this `kid` and algorithm | Redox; SMART, key retrieval |
-    /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval |
-    /// | `typ` | may be absent; else `JWT` in any case, also as `application/jwt` | Redox; its own sample sends none; RFC 7515, section 4.1.9 |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | Redox; RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
-    /// | `aud` | required; a configured URL, or an array of nothing else | Redox; the array is ours |
-    /// | `jti` | required; single use for each client | Redox; what it says of a second use is ours |
+    /// | `kid` | required, except for HS384; exactly one usable key with this `kid` for the algorithm | Redox; SMART, key retrieval |
+    /// | `jku` | optional; the registered key set URL | SMART, key retrieval |
+    /// | `typ` | optional; `JWT` in any case, also as `application/jwt` | Redox, whose own sample sends none; RFC 7515, section 4.1.9 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | Redox; RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
+    /// | `aud` | required; a configured URL, or an array of nothing else | Redox; *this crate* for the array |
+    /// | `jti` | required; single use per client | Redox; *this crate* for the answer to a second use |
     /// | `iat` | required; at most 5 minutes old | Redox |
-    /// | `exp`, `nbf` | may be absent; must hold where they are present | Redox; RFC 7519, sections 4.1.4 and 4.1.5 |
-    /// | clock skew | 10 s, for the past and for the future | Redox |
-    /// | refusals | 400 `invalid_request`, in Redox's own words | Redox; the status is ours |
+    /// | `exp`, `nbf` | optional; must hold if present | Redox; RFC 7519, sections 4.1.4 and 4.1.5 |
+    /// | clock skew | 10 s, for the past and the future | Redox |
+    /// | refusals | 400 `invalid_request`, in Redox's wording | Redox; *this crate* for the status |
     pub const REDOX: Self = Self {
         name: Name::Static("redox"),
         grant_types: Some(Names::Static(&["client_credentials"])),
@@ -114,24 +115,26 @@ impl Policy {
         ..BASE
     };
 
-    /// SMART App Launch 2.2: Backend Services, and confidential clients that authenticate with an asymmetric key.
+    /// The rules of SMART App Launch 2.2, for Backend Services and for confidential clients that
+    /// authenticate with an asymmetric key.
     ///
-    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
+    /// page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | `client_credentials`; see [`allow_any_grant_type`](Self::allow_any_grant_type) for app launch | SMART, Backend Services |
-    /// | algorithms | RS384, ES384; others may be added, and one of these must stay | SMART, asymmetric authentication |
-    /// | `kid` | required; exactly one usable key of this `kid` and algorithm | SMART, JWT header; key retrieval, step 3 |
-    /// | `jku` | may be absent; else the registered key set URL | SMART, key retrieval, step 1 |
-    /// | keys by URL | used for no longer than the client's `Cache-Control` says, if the cache is [`smart`](crate::jwks::KeySetCacheBuilder::smart) | SMART, key retrieval |
-    /// | `typ` | may be absent; else `JWT` or `client-authentication+jwt`. SMART requires it, and clients forget it: see [`require_typ`](Self::require_typ) | SMART, JWT header; that it may be absent is ours |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | SMART, JWT claims; RFC 7521, section 4.2 |
-    /// | `aud` | required; a configured URL, which is the token endpoint's, or an array of nothing else | SMART, JWT claims; the array is ours |
-    /// | `jti` | required; single use for each client | SMART, JWT claims |
-    /// | `exp` | required; at most 5 minutes ahead, and the skew | SMART, JWT claims; the skew is ours |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present | RFC 7519, sections 4.1.5 and 4.1.6; `iat` in the future is ours |
-    /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
+    /// | algorithms | RS384, ES384; others may be added, but one of these must stay | SMART, asymmetric authentication |
+    /// | `kid` | required; exactly one usable key with this `kid` for the algorithm | SMART, JWT header; key retrieval, step 3 |
+    /// | `jku` | optional; the registered key set URL | SMART, key retrieval, step 1 |
+    /// | keys by URL | used no longer than the client's `Cache-Control` allows, if the cache is [`smart`](crate::jwks::KeySetCacheBuilder::smart) | SMART, key retrieval |
+    /// | `typ` | optional; `JWT` or `client-authentication+jwt`. SMART requires it, but clients omit it: see [`require_typ`](Self::require_typ) | SMART, JWT header; *this crate* for its absence |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | SMART, JWT claims; RFC 7521, section 4.2 |
+    /// | `aud` | required; a configured URL, which is that of the token endpoint, or an array of nothing else | SMART, JWT claims; *this crate* for the array |
+    /// | `jti` | required; single use per client | SMART, JWT claims |
+    /// | `exp` | required; at most 5 minutes ahead, plus the skew | SMART, JWT claims; *this crate* for the skew |
+    /// | `iat`, `nbf` | optional; must hold if present | RFC 7519, sections 4.1.5 and 4.1.6; *this crate* for `iat` in the future |
+    /// | clock skew | 30 s, for the past and the future | *this crate*; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | SMART, Backend Services; RFC 7521, section 4.2.1 |
     pub const SMART_BACKEND_SERVICES: Self = Self {
         name: Name::Static("smart"),
@@ -154,43 +157,46 @@ impl Policy {
         ..BASE
     };
 
-    /// RFC 7521 and RFC 7523 with its update of 2026, strictly: an assertion for us alone.
+    /// The rules of RFC 7521 and RFC 7523 as updated by RFC 10070, strictly: `aud` contains this server
+    /// alone.
     ///
-    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
+    /// page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`allow_client_secret_jwt`](Self::allow_client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); the others are ours |
-    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | OpenID Connect Core, section 10.1; the trials are ours |
-    /// | `jku` | may be absent; else the registered key set URL | RFC 8725, section 3.10 |
-    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026; RFC 8725, section 3.11 |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
-    /// | `aud` | required; the issuer as the sole value | the update of 2026 (RFC 7523, section 3, item 3) |
-    /// | `jti` | may be absent; where it is present, single use for each client | RFC 7523, section 3, item 7 |
-    /// | `exp` | required; at most an hour ahead, and the skew | RFC 7523, section 3, item 4; the hour is ours |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present | RFC 7523, section 3, items 5 and 6; `iat` in the future is ours |
-    /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`allow_client_secret_jwt`](Self::allow_client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); *this crate* for the others |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys with one `kid`, four are tried | OpenID Connect Core, section 10.1; *this crate* for the trials |
+    /// | `jku` | optional; the registered key set URL | RFC 8725, section 3.10 |
+    /// | `typ` | optional; `client-authentication+jwt` or `JWT` | RFC 10070; RFC 8725, section 3.11 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
+    /// | `aud` | required; the issuer as the sole value | RFC 10070 (RFC 7523, section 3, item 3) |
+    /// | `jti` | optional; single use per client if present | RFC 7523, section 3, item 7 |
+    /// | `exp` | required; at most 1 h ahead, plus the skew | RFC 7523, section 3, item 4; *this crate* for the hour |
+    /// | `iat`, `nbf` | optional; must hold if present | RFC 7523, section 3, items 5 and 6; *this crate* for `iat` in the future |
+    /// | clock skew | 30 s, for the past and the future | *this crate*; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const RFC7523: Self = BASE;
 
-    /// The FAPI 2.0 Security Profile (final, 2025).
+    /// The rules of the FAPI 2.0 Security Profile (final, 2025).
     ///
-    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
+    /// page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
-    /// | algorithms | PS256, ES256, EdDSA, Ed25519, and no other can be allowed | FAPI, section 5.4.1 |
-    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | FAPI, section 5.4.3; the number is ours |
-    /// | `jku` | may be absent; else the registered key set URL | FAPI, section 5.4.2 |
-    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026 of RFC 7523; RFC 8725, section 3.11 |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
+    /// | algorithms | PS256, ES256, EdDSA, Ed25519; no other can be allowed | FAPI, section 5.4.1 |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys with one `kid`, four are tried | FAPI, section 5.4.3; *this crate* for the number |
+    /// | `jku` | optional; the registered key set URL | FAPI, section 5.4.2 |
+    /// | `typ` | optional; `client-authentication+jwt` or `JWT` | RFC 10070; RFC 8725, section 3.11 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
     /// | `aud` | required; the issuer, as a JSON string | FAPI, section 5.3.2.1, item 8 |
-    /// | `jti` | required; single use for each client | OpenID Connect Core, section 9 |
-    /// | `exp` | required; at most 5 minutes ahead, and the skew: FAPI itself has no maximum | RFC 7523, section 3, item 4; the five minutes are ours |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present | FAPI, section 5.3.2.1, item 13 |
-    /// | clock skew | 10 s; for the future 10 s to 60 s | FAPI, section 5.3.2.1, item 13; for the past ours |
+    /// | `jti` | required; single use per client | OpenID Connect Core, section 9 |
+    /// | `exp` | required; at most 5 minutes ahead, plus the skew; FAPI itself has no maximum | RFC 7523, section 3, item 4; *this crate* for the five minutes |
+    /// | `iat`, `nbf` | optional; must hold if present | FAPI, section 5.3.2.1, item 13 |
+    /// | clock skew | 10 s; for the future 10 s to 60 s | FAPI, section 5.3.2.1, item 13; *this crate* for the past |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const FAPI2: Self = Self {
         name: Name::Static("fapi2"),
@@ -212,23 +218,25 @@ impl Policy {
         ..BASE
     };
 
-    /// OpenID Connect Core with errata set 2, section 9: `private_key_jwt` and `client_secret_jwt`.
+    /// The rules of OpenID Connect Core with errata set 2, section 9, for `private_key_jwt` and
+    /// `client_secret_jwt`.
     ///
-    /// What the sources leave open is *ours*; the [profiles](crate::manual::profiles) page says why.
+    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
+    /// page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; HS256, HS384, HS512 for clients that are registered with a secret | OpenID Connect Core, section 9; the list is ours |
-    /// | `kid` | required if the client has several keys for the algorithm; of several keys of one `kid`, four are tried | OpenID Connect Core, section 10.1; the trials are ours |
-    /// | `jku` | not looked at | RFC 8725, section 3.10 |
-    /// | `typ` | may be absent; else `client-authentication+jwt` or `JWT` | the update of 2026 of RFC 7523; RFC 8725, section 3.11 |
-    /// | `iss`, `sub` | required; equal to each other, and to `client_id` where that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
-    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`require_issuer_string`](Self::require_issuer_string) for the draft of errata set 3 | OpenID Connect Core, section 9; the update of 2026 of RFC 7523 |
-    /// | `jti` | required; single use for each client | OpenID Connect Core, section 9 |
-    /// | `exp` | required; at most an hour ahead, and the skew | OpenID Connect Core, section 9; the hour is ours |
-    /// | `iat`, `nbf` | may be absent; must hold where they are present | OpenID Connect Core, section 9; RFC 7519, sections 4.1.5 and 4.1.6; `iat` in the future is ours |
-    /// | clock skew | 30 s, for the past and for the future | ours; RFC 7519, section 4.1.4 |
+    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; HS256, HS384, HS512 for clients that are registered with a secret | OpenID Connect Core, section 9; *this crate* for the list |
+    /// | `kid` | required if the client has several keys for the algorithm; of several keys with one `kid`, four are tried | OpenID Connect Core, section 10.1; *this crate* for the trials |
+    /// | `jku` | ignored | RFC 8725, section 3.10 |
+    /// | `typ` | optional; `client-authentication+jwt` or `JWT` | RFC 10070; RFC 8725, section 3.11 |
+    /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
+    /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`require_issuer_string`](Self::require_issuer_string) for the draft of errata set 3 | OpenID Connect Core, section 9; RFC 10070 |
+    /// | `jti` | required; single use per client | OpenID Connect Core, section 9 |
+    /// | `exp` | required; at most 1 h ahead, plus the skew | OpenID Connect Core, section 9; *this crate* for the hour |
+    /// | `iat`, `nbf` | optional; must hold if present | OpenID Connect Core, section 9; RFC 7519, sections 4.1.5 and 4.1.6; *this crate* for `iat` in the future |
+    /// | clock skew | 30 s, for the past and the future | *this crate*; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
     pub const OIDC: Self = Self {
         name: Name::Static("oidc"),

@@ -45,8 +45,8 @@ fn contradictions_name_both_settings_and_the_fix() {
     let cases: Vec<(Policy, String)> = vec![
         (
             fapi2().allow_client_secret_jwt(),
-            "algorithms: the policy fapi2 does not fit its profile: fapi2 does not allow HS256, HS384, HS512; remove \
-             it, or start from another profile"
+            "algorithms: the policy fapi2 does not fit its profile: fapi2 does not allow HS256, HS384, HS512; allow \
+             fewer, or start from another profile"
                 .into(),
         ),
         (
@@ -69,8 +69,8 @@ fn contradictions_name_both_settings_and_the_fix() {
         ),
         (
             smart().allow_client_secret_jwt(),
-            "algorithms: the policy smart does not fit its profile: smart does not allow HS256, HS384, HS512; remove \
-             it, or start from another profile"
+            "algorithms: the policy smart does not fit its profile: smart does not allow HS256, HS384, HS512; allow \
+             fewer, or start from another profile"
                 .into(),
         ),
         (
