@@ -16,13 +16,13 @@ use crate::setting::{SettingError, debug_is_display};
 
 /// A configuration that does not build.
 ///
-/// Each part of this crate has its own error for what it is configured with. All of them convert into
-/// this one, so that a function which builds a whole configuration can use `?` throughout. The other
-/// variants are what only a [verifier](crate::VerifierBuilder::build) or a
+/// Each part of this crate has its own error for what it is configured with. All of them convert
+/// into this one, so that a function which builds a whole configuration can use `?` throughout. The
+/// other variants are what only a [verifier](crate::VerifierBuilder::build) or a
 /// [layer](crate::ClientAssertionLayer) can judge.
 ///
-/// The message names the setting, its value and what to change. It is written for the operator and may
-/// change between releases; the variants do not. `Debug` prints the same message.
+/// The message names the setting, its value and what to change. It is written for the operator and
+/// may change between releases; the variants do not. `Debug` prints the same message.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -190,7 +190,8 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {
-    /// Returns the source of the wrapped error, because this error already displays that error itself.
+    /// Returns the source of the wrapped error, because this error already displays that error
+    /// itself.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.of_room().and_then(Error::source)
     }

@@ -23,8 +23,8 @@ pub(crate) use debug_is_display;
 /// Lists every setting once: its variant and the name that users write.
 macro_rules! settings {
     ($($(#[$doc:meta])* $setting:ident = $name:literal,)+) => {
-        /// A setting whose value can be wrong. It displays as the name of its method, after the name of
-        /// what it configures where the method's name alone would be ambiguous.
+        /// A setting whose value can be wrong. It displays as the name of its method, after the
+        /// name of what it configures where the method's name alone would be ambiguous.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Setting {
@@ -82,9 +82,11 @@ settings! {
     LimitClientId = "limit client_id",
     /// The limit on the members of `aud`.
     LimitAudiences = "limit audiences",
-    /// Concurrent signature checks: [`SignatureChecks::new`](crate::overload::SignatureChecks::new).
+    /// Concurrent signature checks:
+    /// [`SignatureChecks::new`](crate::overload::SignatureChecks::new).
     SignatureChecks = "signature_checks",
-    /// Concurrent signature checks for one client: [`per_client`](crate::overload::SignatureChecks::per_client).
+    /// Concurrent signature checks for one client:
+    /// [`per_client`](crate::overload::SignatureChecks::per_client).
     SignatureChecksPerClient = "signature_checks per_client",
 
     /// The maximum size of a request body.

@@ -2,31 +2,31 @@
 
 use std::sync::Arc;
 
-/// What `aud` must contain. Only the server's own names are accepted: any other audience could replay the
-/// assertion here.
+/// What `aud` must contain. Only the server's own names are accepted: any other audience could
+/// replay the assertion here.
 ///
 /// The names are the [issuer](crate::VerifierBuilder::issuer) and the configured
-/// [URLs](crate::VerifierBuilder::audience). They are compared byte for byte, so a trailing slash, a port
-/// or the case makes a difference (RFC 7519, section 2).
+/// [URLs](crate::VerifierBuilder::audience). They are compared byte for byte, so a trailing slash,
+/// a port or the case makes a difference (RFC 7519, section 2).
 ///
 /// The rules that accept URLs are weaker. Another authorization server that a client also uses can
-/// publish this server's URL as its own token endpoint, and so obtain assertions that are valid here. RFC
-/// 10070 therefore amends RFC 7523.
+/// publish this server's URL as its own token endpoint, and so obtain assertions that are valid
+/// here. RFC 10070 therefore amends RFC 7523.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AudienceRule {
     /// The issuer, as a JSON string (FAPI 2.0 Security Profile, section 5.3.2.1, item 8).
     IssuerString,
-    /// The issuer as the sole value: a string, or an array with that one member (RFC 10070, which updates
-    /// RFC 7523, section 3).
+    /// The issuer as the sole value: a string, or an array with that one member (RFC 10070, which
+    /// updates RFC 7523, section 3).
     SoleIssuer,
-    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API). If a policy
-    /// that is based on another profile uses this rule, the identity
-    /// [says so](crate::ClientIdentity::has_lax_audience).
+    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API). If a
+    /// policy that is based on another profile uses this rule, the identity [says
+    /// so](crate::ClientIdentity::has_lax_audience).
     Urls,
-    /// The issuer or one of the URLs, or an array of nothing but them (OpenID Connect Core with errata set
-    /// 2, section 9). If the value is not the issuer alone, the identity
-    /// [says so](crate::ClientIdentity::has_lax_audience).
+    /// The issuer or one of the URLs, or an array of nothing but them (OpenID Connect Core with
+    /// errata set 2, section 9). If the value is not the issuer alone, the identity [says
+    /// so](crate::ClientIdentity::has_lax_audience).
     IssuerOrUrls,
 }
 

@@ -29,8 +29,9 @@ impl DangerousPolicy {
         ManuallyDrop::into_inner(self.0)
     }
 
-    /// Accepts the audiences of `rule`. Based on [`RFC7523`](Policy::RFC7523) and [`OIDC`](Policy::OIDC),
-    /// an assertion with the `typ` `client-authentication+jwt` still needs the issuer as the sole value.
+    /// Accepts the audiences of `rule`. Based on [`RFC7523`](Policy::RFC7523) and
+    /// [`OIDC`](Policy::OIDC), an assertion with the `typ` `client-authentication+jwt` still needs
+    /// the issuer as the sole value.
     ///
     /// The risk: another authorization server that names this token endpoint as its own can obtain
     /// assertions that are valid here.
@@ -40,27 +41,28 @@ impl DangerousPolicy {
         policy
     }
 
-    /// Accepts these values of `typ`, and no `typ` where the policy does not require one. The values are
-    /// media types: their case and an `application/` prefix do not matter (RFC 7515, section 4.1.9). The
-    /// types of other kinds of JWT, for example `at+jwt`, are never accepted.
+    /// Accepts these values of `typ`, and no `typ` where the policy does not require one. The
+    /// values are media types: their case and an `application/` prefix do not matter (RFC 7515,
+    /// section 4.1.9). The types of other kinds of JWT, for example `at+jwt`, are never accepted.
     ///
-    /// The risk: a JWT that was made for another purpose passes for an assertion (RFC 8725, section 2.8).
+    /// The risk: a JWT that was made for another purpose passes for an assertion (RFC 8725, section
+    /// 2.8).
     pub const fn accept_typ(self, typ: &'static [&'static str]) -> Policy {
         let mut policy = self.into_policy();
         mem::forget(mem::replace(&mut policy.accepted_typ, Names::Static(typ)));
         policy
     }
 
-    /// Accepts values of `typ` like [`accept_typ`](Self::accept_typ), for values that are read from a
-    /// configuration.
+    /// Accepts values of `typ` like [`accept_typ`](Self::accept_typ), for values that are read from
+    /// a configuration.
     ///
     /// The risk: as for [`accept_typ`](Self::accept_typ).
     pub fn accept_owned_typ<N: Into<Box<str>>>(self, typ: impl IntoIterator<Item = N>) -> Policy {
         Policy { accepted_typ: Names::shared(typ), ..self.into_policy() }
     }
 
-    /// Accepts assertions without a `kid` header parameter, if their client has only one key for the
-    /// algorithm.
+    /// Accepts assertions without a `kid` header parameter, if their client has only one key for
+    /// the algorithm.
     ///
     /// The risk: such clients cannot rotate their keys without an interruption.
     pub const fn optional_kid(self) -> Policy {
@@ -99,15 +101,16 @@ impl DangerousPolicy {
 
     /// Accepts assertions without an `exp` claim.
     ///
-    /// The risk: only the age of `iat` ends such an assertion, so its client cannot make it expire sooner.
+    /// The risk: only the age of `iat` ends such an assertion, so its client cannot make it expire
+    /// sooner.
     pub const fn optional_exp(self) -> Policy {
         let mut policy = self.into_policy();
         policy.exp = Presence::Optional;
         policy
     }
 
-    /// Allows a client's clock to run ahead of the server's by up to this much, at most 300 s (RFC 7519,
-    /// section 4.1.4: "no more than a few minutes"). In FAPI 2.0 the limit stays 60 s.
+    /// Allows a client's clock to run ahead of the server's by up to this much, at most 300 s (RFC
+    /// 7519, section 4.1.4: "no more than a few minutes"). In FAPI 2.0 the limit stays 60 s.
     ///
     /// The risk: an attacker who can use a client's key for a moment can sign assertions for later.
     pub const fn future_skew(self, skew: Duration) -> Policy {
@@ -129,8 +132,8 @@ impl DangerousPolicy {
 
     /// Accepts an `iat` as old as this, at most one day. `None` accepts any age.
     ///
-    /// The risk: an assertion that was intercepted long ago is still valid, and the replay store must
-    /// record assertions for that long.
+    /// The risk: an assertion that was intercepted long ago is still valid, and the replay store
+    /// must record assertions for that long.
     pub const fn max_age(self, max_age: Option<Duration>) -> Policy {
         let mut policy = self.into_policy();
         policy.max_age = max_age;

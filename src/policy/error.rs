@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::setting::{Setting, SettingError, debug_is_display};
 
-/// A policy whose rules make no sense: one by itself, two together, or one beside the policy's profile.
+/// A policy whose rules make no sense: one by itself, two together, or one beside the policy's
+/// profile.
 ///
 /// The sentence that it displays may change between releases; the variants do not.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! The rules that an assertion must meet, as data.
 //!
 //! A [`Policy`] is one row of rules. Five are predefined, the profiles: [`Policy::REDOX`],
-//! [`Policy::SMART_BACKEND_SERVICES`], [`Policy::RFC7523`], [`Policy::FAPI2`] and [`Policy::OIDC`]. The
-//! [profiles](crate::manual::profiles) page compares them. [`Limits`] bound the size of what a client
-//! sends, under every policy.
+//! [`Policy::SMART_BACKEND_SERVICES`], [`Policy::RFC7523`], [`Policy::FAPI2`] and [`Policy::OIDC`].
+//! The [profiles](crate::manual::profiles) page compares them. [`Limits`] bound the size of what a
+//! client sends, under every policy.
 //!
-//! A policy decides nothing by itself. The [verifier](crate::Verifier) reads its rules, and an auditor
-//! can: there is a getter for each. Whether the rules make sense together is judged when a verifier is
-//! built.
+//! A policy decides nothing by itself. The [verifier](crate::Verifier) reads its rules, and an
+//! auditor can: there is a getter for each. Whether the rules make sense together is judged when a
+//! verifier is built.
 
 mod audience;
 mod check;
@@ -47,9 +47,9 @@ pub(crate) enum JkuRule {
 
 /// The vocabulary of error responses, unless the layer has a [renderer](crate::render) of its own.
 ///
-/// It is part of the policy although nothing here renders: a vendor's profile includes the error texts
-/// of its documentation, and a layer that was given nothing but a verifier must use them. The layer
-/// maps it to a renderer, so this room needs none.
+/// It is part of the policy although nothing here renders: a vendor's profile includes the error
+/// texts of its documentation, and a layer that was given nothing but a verifier must use them. The
+/// layer maps it to a renderer, so this room needs none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wording {
     /// [`Redox`](crate::render::Redox)
@@ -69,8 +69,8 @@ pub(crate) struct Bounds {
     /// The range that the specification prescribes for the future skew. It holds even behind
     /// [`dangerous`](Policy::dangerous).
     pub(crate) future_skew_range: (Duration, Duration),
-    /// This and the following are the largest values that need no [`dangerous`](Policy::dangerous). A
-    /// method there removes the bound.
+    /// This and the following are the largest values that need no [`dangerous`](Policy::dangerous).
+    /// A method there removes the bound.
     pub(crate) key_trials: usize,
     pub(crate) future_skew: Option<Duration>,
     pub(crate) expiry_skew: Option<Duration>,
@@ -80,8 +80,8 @@ pub(crate) struct Bounds {
 
 /// The rules that a client's assertion must meet.
 ///
-/// Start from a profile and narrow it, or set what it leaves to the deployment: algorithms and grant
-/// types. Everything that loosens a profile is behind [`dangerous`](Self::dangerous):
+/// Start from a profile and narrow it, or set what it leaves to the deployment: algorithms and
+/// grant types. Everything that loosens a profile is behind [`dangerous`](Self::dangerous):
 ///
 /// ```
 /// use std::time::Duration;
@@ -104,12 +104,13 @@ pub(crate) struct Bounds {
 /// ```
 ///
 /// The setters work in constants. For names that are read from a configuration there are
-/// [`with_owned_name`](Self::with_owned_name), [`with_owned_grant_types`](Self::with_owned_grant_types)
-/// and [`accept_owned_typ`](DangerousPolicy::accept_owned_typ).
+/// [`with_owned_name`](Self::with_owned_name),
+/// [`with_owned_grant_types`](Self::with_owned_grant_types) and
+/// [`accept_owned_typ`](DangerousPolicy::accept_owned_typ).
 ///
 /// A policy whose rules make no sense, each by itself or together, is refused when the
-/// [`Verifier`](crate::Verifier) is built. One verifier can serve clients under several policies: see
-/// [`client_policy`](crate::VerifierBuilder::client_policy).
+/// [`Verifier`](crate::Verifier) is built. One verifier can serve clients under several policies:
+/// see [`client_policy`](crate::VerifierBuilder::client_policy).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct Policy {
@@ -137,8 +138,9 @@ pub struct Policy {
 
 /// The rules, for an auditor.
 impl Policy {
-    /// Returns the name by which [clients](crate::registry::Client::with_policy) refer to the policy. A
-    /// [`ClientIdentity`](crate::ClientIdentity::policy) has the name of the policy that accepted it.
+    /// Returns the name by which [clients](crate::registry::Client::with_policy) refer to the
+    /// policy. A [`ClientIdentity`](crate::ClientIdentity::policy) has the name of the policy that
+    /// accepted it.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -158,7 +160,8 @@ impl Policy {
         self.algorithms
     }
 
-    /// Returns whether a `kid` header parameter is required, except from clients that sign with a secret.
+    /// Returns whether a `kid` header parameter is required, except from clients that sign with a
+    /// secret.
     pub const fn requires_kid(&self) -> bool {
         self.kid.is_required()
     }
@@ -168,8 +171,8 @@ impl Policy {
         self.key_trials
     }
 
-    /// Returns whether a `jku` header parameter must be the key set URL that the client registered. If
-    /// not, it is ignored.
+    /// Returns whether a `jku` header parameter must be the key set URL that the client registered.
+    /// If not, it is ignored.
     pub const fn checks_jku(&self) -> bool {
         matches!(self.jku, JkuRule::Registered)
     }
@@ -189,8 +192,8 @@ impl Policy {
         self.audience
     }
 
-    /// Returns whether an assertion with the `typ` `client-authentication+jwt` needs the issuer as the
-    /// sole value of `aud` (RFC 10070), even if [`audience`](Self::audience) accepts more.
+    /// Returns whether an assertion with the `typ` `client-authentication+jwt` needs the issuer as
+    /// the sole value of `aud` (RFC 10070), even if [`audience`](Self::audience) accepts more.
     pub const fn requires_sole_issuer_by_typ(&self) -> bool {
         self.strict_by_typ
     }

@@ -1,5 +1,5 @@
-//! The profiles. Each constant is a column of the table on the [profiles](crate::manual::profiles) page.
-//! A constant names only what differs from [`BASE`].
+//! The profiles. Each constant is a column of the table on the [profiles](crate::manual::profiles)
+//! page. A constant names only what differs from [`BASE`].
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ const fn secs(secs: u64) -> Duration {
 /// RFC 7519, section 4.1.4, allows a skew of "no more than a few minutes".
 const ANY_SKEW: (Duration, Duration) = (secs(0), secs(300));
 
-/// The registered types of JWTs for other purposes, which must not pass for assertions (RFC 8725, section
-/// 3.12). No policy can accept one.
+/// The registered types of JWTs for other purposes, which must not pass for assertions (RFC 8725,
+/// section 3.12). No policy can accept one.
 pub(super) const FOREIGN_TYPES: [&str; 14] = [
     "at+jwt",
     "dpop+jwt",
@@ -33,7 +33,8 @@ pub(super) const FOREIGN_TYPES: [&str; 14] = [
     "wit+jwt",
 ];
 
-/// The rules that most profiles share: RFC 7523 as updated by RFC 10070. The times are this crate's choice.
+/// The rules that most profiles share: RFC 7523 as updated by RFC 10070. The times are this crate's
+/// choice.
 const BASE: Policy = Policy {
     name: Name::Static("rfc7523"),
     grant_types: None,
@@ -67,10 +68,11 @@ const BASE: Policy = Policy {
 };
 
 impl Policy {
-    /// The rules of the token endpoint of the Redox API, as its troubleshooting page describes them.
+    /// The rules of the token endpoint of the Redox API, as its troubleshooting page describes
+    /// them.
     ///
-    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
-    /// page gives the reasons.
+    /// *This crate* is the source of what the others leave open; the
+    /// [profiles](crate::manual::profiles) page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
@@ -118,8 +120,8 @@ impl Policy {
     /// The rules of SMART App Launch 2.2, for Backend Services and for confidential clients that
     /// authenticate with an asymmetric key.
     ///
-    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
-    /// page gives the reasons.
+    /// *This crate* is the source of what the others leave open; the
+    /// [profiles](crate::manual::profiles) page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
@@ -157,11 +159,11 @@ impl Policy {
         ..BASE
     };
 
-    /// The rules of RFC 7521 and RFC 7523 as updated by RFC 10070, strictly: `aud` contains this server
-    /// alone.
+    /// The rules of RFC 7521 and RFC 7523 as updated by RFC 10070, strictly: `aud` contains this
+    /// server alone.
     ///
-    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
-    /// page gives the reasons.
+    /// *This crate* is the source of what the others leave open; the
+    /// [profiles](crate::manual::profiles) page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
@@ -181,8 +183,8 @@ impl Policy {
 
     /// The rules of the FAPI 2.0 Security Profile (final, 2025).
     ///
-    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
-    /// page gives the reasons.
+    /// *This crate* is the source of what the others leave open; the
+    /// [profiles](crate::manual::profiles) page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|
@@ -221,8 +223,8 @@ impl Policy {
     /// The rules of OpenID Connect Core with errata set 2, section 9, for `private_key_jwt` and
     /// `client_secret_jwt`.
     ///
-    /// *This crate* is the source of what the others leave open; the [profiles](crate::manual::profiles)
-    /// page gives the reasons.
+    /// *This crate* is the source of what the others leave open; the
+    /// [profiles](crate::manual::profiles) page gives the reasons.
     ///
     /// | parameter | rule | source |
     /// |---|---|---|

@@ -17,7 +17,8 @@ use crate::setting::debug_is_display;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The client id is empty or has characters other than printable ASCII (RFC 6749, appendix A.1).
+    /// The client id is empty or has characters other than printable ASCII (RFC 6749, appendix
+    /// A.1).
     #[non_exhaustive]
     InvalidId {
         /// The id that was given.
