@@ -3,8 +3,8 @@
 //!
 //! A million clients are registered, by the program and by a file. The file is read again while
 //! requests are served, and the longest requests are compared with the longest ones without a
-//! reload, by cause: the work of the request itself, waiting, and the scheduler. `benches/features.sh`
-//! measures sizes and compile times.
+//! reload, by cause: the work of the request itself, waiting, and the scheduler.
+//! `benches/features.sh` measures sizes and compile times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -1,6 +1,6 @@
 //! Requests that are refused before the signature check, one for each reason, in the order of the
-//! checks. None of them has a valid signature, so each of these refusals shows that the signature was
-//! not checked.
+//! checks. None of them has a valid signature, so each of these refusals shows that the signature
+//! was not checked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

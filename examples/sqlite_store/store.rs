@@ -37,7 +37,8 @@ impl SqliteReplay {
 }
 
 impl AsyncReplayStore for SqliteReplay {
-    /// Lets the unique key alone decide: no query before the insert, no count of affected rows after.
+    /// Lets the unique key alone decide: no query before the insert, no count of affected rows
+    /// after.
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         if until <= now {
             return Err(PortError::new("the assertion expired before it could be recorded"));
