@@ -331,7 +331,7 @@ async fn unreadable_client_files_are_refused() {
     let clients = ClientFile::new(&json!({"client_id": "clinic-7"}));
     refused(&clients.arguments(), "not a JSON array").await;
     std::fs::write(clients.path(), "clients:\n  - clinic-7\n").unwrap();
-    refused(&clients.arguments(), "not valid JSON").await;
+    refused(&clients.arguments(), "invalid JSON").await;
     std::fs::remove_file(clients.path()).unwrap();
     refused(&clients.arguments(), "cannot be read").await;
 }
