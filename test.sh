@@ -39,6 +39,9 @@ for features in "" axum tracing jsonwebtoken jwks-client redis; do
 done
 step cargo clippy --locked --all-targets -- -D warnings
 step cargo test --locked --quiet
+# Those tests enable features through the crate's dev-dependency on itself. This tests the library without any.
+step cargo fmt --check --manifest-path tests/bare/Cargo.toml
+step cargo test --locked --quiet --manifest-path tests/bare/Cargo.toml --target-dir target
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features --document-private-items
 # --all-targets builds examples as tests. Some tests run the examples as programs.
