@@ -60,6 +60,8 @@ pub enum ConfigError {
     NoIssuer {
         /// The name of the policy.
         policy: String,
+        /// Whether the policy accepts nothing else.
+        only: bool,
     },
     /// The issuer is not an `https` URL without user, query and fragment (RFC 8414, section 2).
     #[non_exhaustive]
@@ -151,15 +153,23 @@ impl fmt::Display for ConfigError {
             Self::Setting(error) => error.fmt(f),
             Self::NoAudience { policy } => write!(
                 f,
-                "audience: none is set, and the policy {policy} accepts nothing else; add the URL that clients put into aud"
+                "audience: none is set, and the policy {policy} accepts nothing else; add .audience(..) with the URL that clients put into \
+                 aud"
             ),
-            Self::NoIssuer { policy } => write!(
+            Self::NoIssuer { policy, only } => write!(
                 f,
-                "issuer: none is set, and the policy {policy} accepts it in aud; set the issuer identifier of your server"
+                "issuer: none is set, and the policy {policy} accepts {}the issuer in aud; set .issuer(..) to the issuer \
+                 identifier of your server",
+                if *only { "only " } else { "" }
             ),
             Self::InvalidIssuer { issuer } => write!(
                 f,
-                "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, section 2)"
+                "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, section 2){}",
+                if issuer.starts_with("http://") {
+                    ", or dangerous().issuer_without_tls(..) to try a server on localhost"
+                } else {
+                    ""
+                }
             ),
             Self::InvalidAudience { audience } => {
                 write!(
@@ -168,7 +178,8 @@ impl fmt::Display for ConfigError {
                 )
             }
             Self::UnusedAudience => f.write_str(
-                "audience: URLs are set, but no policy accepts any; remove them or use dangerous() to accept them",
+                "audience: URLs are set, but no policy accepts any; remove .audience(..), or accept URLs with \
+                 Policy::dangerous().audience(..)",
             ),
             Self::DuplicatePolicy { policy } => {
                 write!(f, "client_policy: two policies have the name {policy:?}; give each a different name")

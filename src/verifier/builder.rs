@@ -1,4 +1,4 @@
-//! How a [`Verifier`] is configured, and what must hold before there is one.
+//! How a [`Verifier`] is configured, and what is checked before it exists.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::replay::ReplayStore;
 use crate::setting::{Setting, SettingError, at_most, positive};
 use crate::verifier::overload::SignatureChecks;
 
-/// The most policies that a verifier has: each may have to look at a junk assertion.
+/// The most policies of a verifier. A junk assertion may be checked by each of them.
 const MAX_POLICIES: usize = 16;
 
-/// Configures a [`Verifier`].
+/// Configures a [`Verifier`]. [`build`](Self::build) checks all settings.
 #[derive(Debug)]
 #[must_use]
 pub struct VerifierBuilder {
@@ -39,29 +39,31 @@ impl VerifierBuilder {
         Self { verifier, issuer_without_tls: false }
     }
 
-    /// The issuer identifier of the authorization server (RFC 8414, section 2), which all policies
-    /// but Redox's and SMART's accept in `aud`, and most accept alone. Compared byte for byte.
-    /// Default: none.
+    /// Sets the issuer identifier of the authorization server (RFC 8414, section 2). All policies
+    /// except those of Redox and SMART accept it in `aud`, and most accept nothing else. Values are
+    /// compared byte for byte. Default: none.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.verifier.audiences.issuer = Some(Arc::from(issuer.into()));
         self.issuer_without_tls = false;
         self
     }
 
-    /// Accepts assertions that address this URL, where the policy's [audience
-    /// rule](crate::policy::AudienceRule) knows URLs. Call it again for each alias. Compared byte
-    /// for byte. Default: none.
+    /// Adds a URL that is accepted in `aud`, under policies whose
+    /// [audience rule](crate::policy::AudienceRule) accepts URLs. Call it again for each alias.
+    /// Values are compared byte for byte. Default: none.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.verifier.audiences.urls.push(Arc::from(audience.into()));
         self
     }
 
-    /// Judges the clients that are registered under the [name](Policy::name) of this policy by it,
-    /// and not by the first. The wording of refusals stays that of the first. At most 15.
+    /// Adds a policy for the clients that are registered under its [name](Policy::name). All other
+    /// clients are judged by the first policy, and the wording of error responses is always that of
+    /// the first. At most 15 can be added.
     ///
-    /// A spent assertion is remembered for as long as its client's policy could accept it. When a
-    /// running client is moved to a policy that accepts for longer, what it spent just before may
-    /// be good once more; wait out the difference between the two before the new policy is used.
+    /// The replay store remembers a spent assertion until its client's policy no longer accepts it.
+    /// If you move a client to a policy that accepts assertions for longer, an assertion that it
+    /// spent just before could be accepted once more. Wait out the difference between the two
+    /// policies before you use the new one.
     ///
     /// ```
     /// use tower_client_assertion::policy::{AudienceRule, Policy};
@@ -73,18 +75,26 @@ impl VerifierBuilder {
     /// # let keys = || KeySet::parse(br#"{"keys":[
     /// #     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
     /// # ]}"#).unwrap();
-    /// const LEGACY: Policy = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).with_name("legacy");
+    /// const LEGACY: Policy = Policy::RFC7523
+    ///     .dangerous()
+    ///     .audience(AudienceRule::IssuerOrUrls)
+    ///     .with_name("legacy");
     ///
     /// let build = |clients| {
-    ///     Verifier::builder(Policy::RFC7523, FixedRegistry::new(clients)?, MemoryReplay::new(100_000)?)
+    ///     let registry = FixedRegistry::new(clients)?;
+    ///     let replay = MemoryReplay::new(100_000)?;
+    ///     Verifier::builder(Policy::RFC7523, registry, replay)
     ///         .issuer("https://as.example.com")
     ///         .audience("https://as.example.com/token")
     ///         .client_policy(LEGACY)
     ///         .build()
     /// };
-    /// assert!(build([Client::new("modern", keys())?, Client::new("old", keys())?.policy("legacy")]).is_ok());
+    /// let modern = Client::new("modern", keys())?;
+    /// let old = Client::new("old", keys())?.policy("legacy");
+    /// assert!(build([modern.clone(), old.clone()]).is_ok());
     ///
-    /// let error = build([Client::new("modern", keys())?, Client::new("old", keys())?.policy("legasy")]).unwrap_err();
+    /// let mistyped = old.policy("legasy");
+    /// let error = build([modern, mistyped]).unwrap_err();
     /// assert!(matches!(error, ConfigError::UnknownPolicy { .. }));
     /// # Ok::<(), ConfigError>(())
     /// ```
@@ -93,52 +103,57 @@ impl VerifierBuilder {
         self
     }
 
-    /// Reads the time from `clock`. Default: [`SystemClock`].
+    /// Sets the clock. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.verifier.clock = Box::new(clock);
         self
     }
 
-    /// Reports every outcome to `events`. Default: to nobody.
+    /// Reports every outcome to `events`. Default: outcomes are not reported.
     pub fn events(mut self, events: impl EventSink) -> Self {
         self.verifier.events = Some(Box::new(events));
         self
     }
 
-    /// Bounds the parts of a request. Default: [`Limits::default`].
+    /// Sets limits for the parts of a request. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.verifier.limits = limits;
         self
     }
 
-    /// Bounds how many signatures are checked at once; see [`overload`](crate::overload). Default:
-    /// no bound.
+    /// Bounds how many signatures are checked concurrently; see [`overload`](crate::overload).
+    /// Default: no bound.
     pub fn signature_checks(mut self, checks: SignatureChecks) -> Self {
         self.verifier.checks = Some(checks);
         self
     }
 
-    /// What a server that is on the net should not have.
+    /// Returns the settings that must not be used in production.
     pub fn dangerous(self) -> DangerousVerifierBuilder {
         DangerousVerifierBuilder(self)
     }
 
-    /// Checks the configuration.
+    /// Checks the configuration and builds the verifier.
     ///
     /// # Errors
     ///
-    /// - The rules of a policy contradict each other or their profile, or one of them makes no
-    ///   sense by itself: see [`Policy`].
-    /// - There is no issuer or no audience though a policy needs one; the issuer is no `https` URL;
-    ///   an audience is empty or not printable ASCII, or no policy accepts any.
-    /// - Two policies have the same name, or there are more than 16.
-    /// - Of a registry that tells its clients: none can meet its policy, or one is registered under
-    ///   a policy that is not here.
+    /// Only the first problem is reported, in this order:
+    ///
+    /// - The issuer is not an `https` URL. An audience is empty or not printable ASCII.
+    /// - There are more than 16 policies.
+    /// - The rules of a policy make no sense, each by itself, together or in its profile: see
+    ///   [`Policy`]. It needs an issuer or an audience and there is none. Another policy has the
+    ///   same name.
+    /// - An audience is set and no policy accepts any.
+    /// - The registry can [list its clients](crate::registry::ClientRegistry::all), and a client is
+    ///   registered under a policy that the verifier does not have, or no client can meet its
+    ///   policy.
     /// - A limit is zero, or the JSON depth is over 64.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { verifier, issuer_without_tls } = self;
-        check_audiences(&verifier.audiences, &verifier.policies, issuer_without_tls)?;
+        check_audiences(&verifier.audiences, issuer_without_tls)?;
         check_policies(&verifier.policies, &verifier.audiences)?;
+        check_audience_used(&verifier.policies, &verifier.audiences)?;
         if let Some(clients) = verifier.registry.all() {
             check_clients(&clients, &verifier.policies)?;
         }
@@ -147,23 +162,23 @@ impl VerifierBuilder {
     }
 }
 
-/// What weakens a [`Verifier`], or is for trying it out.
+/// Settings of a [`Verifier`] that weaken it or are for tests on one machine.
 #[derive(Debug)]
 #[must_use]
 pub struct DangerousVerifierBuilder(VerifierBuilder);
 
 impl DangerousVerifierBuilder {
-    /// As [`VerifierBuilder::issuer`], and lets an `http` URL pass, as of a server that is tried
-    /// out on loopback.
+    /// Sets the [issuer](VerifierBuilder::issuer), which may be an `http` URL: for trying a server
+    /// on loopback.
     ///
-    /// The risk: whoever can change what clients read over the net can have them address somebody
-    /// else.
+    /// The risk: an attacker who can tamper with the metadata that clients read can redirect their
+    /// assertions.
     pub fn issuer_without_tls(self, issuer: impl Into<String>) -> VerifierBuilder {
         VerifierBuilder { issuer_without_tls: true, ..self.0.issuer(issuer) }
     }
 }
 
-fn check_audiences(audiences: &Audiences, policies: &[Policy], without_tls: bool) -> Result<(), ConfigError> {
+fn check_audiences(audiences: &Audiences, without_tls: bool) -> Result<(), ConfigError> {
     if let Some(issuer) = audiences.issuer.as_deref()
         && !is_issuer(issuer, without_tls)
     {
@@ -173,14 +188,19 @@ fn check_audiences(audiences: &Audiences, policies: &[Policy], without_tls: bool
     if let Some(audience) = audiences.urls.iter().find(|audience| !valid(audience)) {
         return Err(ConfigError::InvalidAudience { audience: audience.to_string() });
     }
+    Ok(())
+}
+
+/// Comes after the check that each policy has what it needs: an issuer that is missing is a more
+/// helpful error than a URL too many.
+fn check_audience_used(policies: &[Policy], audiences: &Audiences) -> Result<(), ConfigError> {
     match audiences.urls.is_empty() || policies.iter().any(|policy| policy.audience.knows_urls()) {
         true => Ok(()),
         false => Err(ConfigError::UnusedAudience),
     }
 }
 
-/// RFC 8414, section 2: an `https` URL without query and fragment. Where it has a user, somebody is
-/// being fooled.
+/// RFC 8414, section 2: an `https` URL without query and fragment. A URL with a user is a trick.
 fn is_issuer(issuer: &str, without_tls: bool) -> bool {
     let http = || issuer.strip_prefix("http://").filter(|_| without_tls);
     let Some(rest) = issuer.strip_prefix("https://").or_else(http) else { return false };
@@ -205,7 +225,7 @@ fn check_policies(policies: &[Policy], audiences: &Audiences) -> Result<(), Conf
 fn check_addressable(policy: &Policy, audiences: &Audiences) -> Result<(), ConfigError> {
     let name = || policy.name().to_owned();
     if policy.needs_issuer() && audiences.issuer.is_none() {
-        return Err(ConfigError::NoIssuer { policy: name() });
+        return Err(ConfigError::NoIssuer { policy: name(), only: !policy.audience.knows_urls() });
     }
     if policy.audience == AudienceRule::Urls && audiences.urls.is_empty() {
         return Err(ConfigError::NoAudience { policy: name() });
@@ -213,7 +233,8 @@ fn check_addressable(policy: &Policy, audiences: &Audiences) -> Result<(), Confi
     Ok(())
 }
 
-/// One client that cannot be served is its own problem; if none can, it is the configuration's.
+/// A single client that no policy can accept is a problem of that client. If there is no other, the
+/// configuration is wrong.
 fn check_clients(clients: &[Arc<Client>], policies: &[Policy]) -> Result<(), ConfigError> {
     let (mut allowed, mut registered) = (AlgorithmSet::EMPTY, AlgorithmSet::EMPTY);
     let mut served = clients.is_empty();
@@ -250,6 +271,6 @@ fn check_limits(limits: &Limits) -> Result<(), SettingError> {
         (Setting::LimitAudiences, audiences),
     ];
     counts.into_iter().try_for_each(|(setting, count)| positive(setting, *count))?;
-    // The scanner recurses once a level.
+    // The scanner recurses once per level.
     at_most(Setting::LimitJsonDepth, *json_depth, 64)
 }

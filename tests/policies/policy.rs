@@ -325,32 +325,35 @@ fn settings_at_their_limits_build() {
 fn a_policy_needs_the_addresses_it_accepts() {
     let no_audience = |policy: &str| {
         format!(
-            "audience: none is set, and the policy {policy} accepts nothing else; add the URL that clients put \
-                 into aud"
+            "audience: none is set, and the policy {policy} accepts nothing else; add .audience(..) with the URL \
+             that clients put into aud"
         )
     };
-    let no_issuer = |policy: &str| {
-        format!(
-            "issuer: none is set, and the policy {policy} accepts it in aud; set the issuer identifier of your server"
-        )
+    let no_issuer = |policy: &str, accepts: &str| {
+        Some(format!(
+            "issuer: none is set, and the policy {policy} accepts {accepts} in aud; set .issuer(..) to the issuer \
+             identifier of your server"
+        ))
     };
-    let unused = "audience: URLs are set, but no policy accepts any; remove them or use dangerous() to accept them";
+    let (only, also) = ("only the issuer", "the issuer");
+    let unused = "audience: URLs are set, but no policy accepts any; remove .audience(..), or accept URLs with \
+         Policy::dangerous().audience(..)";
     let lax = || Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls);
     let urls = || Policy::RFC7523.dangerous().audience(AudienceRule::Urls);
     // The policy; the error without addresses, with an issuer, with a URL, and with both.
     let table: Vec<(Policy, [Option<String>; 4])> = vec![
         (Policy::REDOX, [Some(no_audience("redox")), Some(no_audience("redox")), None, None]),
         (Policy::SMART_BACKEND_SERVICES, [Some(no_audience("smart")), Some(no_audience("smart")), None, None]),
-        (Policy::RFC7523, [Some(no_issuer("rfc7523")), None, Some(unused.into()), Some(unused.into())]),
-        (Policy::FAPI2, [Some(no_issuer("fapi2")), None, Some(unused.into()), Some(unused.into())]),
-        (Policy::OIDC, [Some(no_issuer("oidc")), None, Some(no_issuer("oidc")), None]),
+        (Policy::RFC7523, [no_issuer("rfc7523", only), None, no_issuer("rfc7523", only), Some(unused.into())]),
+        (Policy::FAPI2, [no_issuer("fapi2", only), None, no_issuer("fapi2", only), Some(unused.into())]),
+        (Policy::OIDC, [no_issuer("oidc", also), None, no_issuer("oidc", also), None]),
         (
             Policy::OIDC.require_issuer_string(),
-            [Some(no_issuer("oidc")), None, Some(unused.into()), Some(unused.into())],
+            [no_issuer("oidc", only), None, no_issuer("oidc", only), Some(unused.into())],
         ),
-        (lax(), [Some(no_issuer("rfc7523")), None, Some(no_issuer("rfc7523")), None]),
+        (lax(), [no_issuer("rfc7523", also), None, no_issuer("rfc7523", also), None]),
         // Its clients may ask for the issuer by `typ`.
-        (urls(), [Some(no_issuer("rfc7523")), Some(no_audience("rfc7523")), Some(no_issuer("rfc7523")), None]),
+        (urls(), [no_issuer("rfc7523", also), Some(no_audience("rfc7523")), no_issuer("rfc7523", also), None]),
     ];
     for (policy, expected) in table {
         let builders = [
@@ -397,9 +400,13 @@ fn an_issuer_is_an_https_url_without_query_and_fragment() {
     ];
     for (issuer, valid) in cases {
         let found = bare(Policy::RFC7523).issuer(issuer).build().map(|_| ()).map_err(|error| error.to_string());
+        let on_localhost = match issuer {
+            "http://as.example.com" => ", or dangerous().issuer_without_tls(..) to try a server on localhost",
+            _ => "",
+        };
         let sentence = format!(
             "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, \
-                     section 2)"
+             section 2){on_localhost}"
         );
         assert_eq!(found, if valid { Ok(()) } else { Err(sentence) });
         // A server that is tried out may use http, but nothing else that is not an issuer.
