@@ -12,10 +12,12 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, service_fn};
-use tower_client_assertion::event::{Event, Excerpt, Finding, Refused};
+use tower_client_assertion::clock::{Clock, TimeRangeError, UnixTime};
+use tower_client_assertion::event::{Event, EventSink, Excerpt, Finding, Refused};
 use tower_client_assertion::grpc::{GrpcAssertion, GrpcAssertionLayer};
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, JwksFetch, JwksUrl, KeySetCache, KeySource, KeysUnavailable, SourceState, UrlError,
+    AddressGuard, FetchError, JwksFetch, JwksUrl, KeySetCache, KeySetObserver, KeySource, KeysUnavailable, Resolve,
+    SourceState, UrlError,
 };
 use tower_client_assertion::keys::{KeySet, VerificationKey};
 use tower_client_assertion::overload::{SignatureCheck, SignatureChecks};
@@ -101,6 +103,8 @@ fn public_types_are_send_and_sync() {
     error::<UrlError>();
     error::<Rejection>();
     error::<PortError>();
+    error::<TimeRangeError>();
+    shared::<UnixTime>();
     #[cfg(feature = "axum")]
     error::<tower_client_assertion::extract::NoIdentity>();
 }
@@ -168,6 +172,26 @@ fn debug_output_never_shows_an_assertion() {
 #[test]
 fn ports_and_renderers_are_dyn_compatible() {
     fn _takes(_: &dyn ClientRegistry, _: &dyn ReplayStore, _: &dyn JwksFetch, _: &dyn RenderRejection) {}
+    fn _also(_: &dyn Clock, _: &dyn EventSink, _: &dyn KeySetObserver, _: &dyn Resolve) {}
+}
+
+/// One implementation serves several builders, and its type can be left open.
+#[test]
+fn every_port_can_be_shared_in_an_arc() {
+    fn clock<T: Clock>() {}
+    fn registry<T: ClientRegistry>() {}
+    fn store<T: ReplayStore>() {}
+    fn fetcher<T: JwksFetch>() {}
+    fn resolver<T: Resolve>() {}
+    fn sink<T: EventSink + KeySetObserver>() {}
+    fn renderer<T: RenderRejection>() {}
+    clock::<Arc<dyn Clock>>();
+    registry::<Arc<dyn ClientRegistry>>();
+    store::<Arc<dyn ReplayStore>>();
+    fetcher::<Arc<dyn JwksFetch>>();
+    resolver::<Arc<dyn Resolve>>();
+    sink::<Arc<dyn EventSink>>();
+    renderer::<Arc<dyn RenderRejection>>();
 }
 
 /// A plain struct can hold them without naming type parameters.

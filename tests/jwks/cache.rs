@@ -15,10 +15,10 @@ use http_body_util::Full;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{Event, EventSink};
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult, Prefetched,
-    UrlError,
+    AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult,
+    Prefetched, UrlError,
 };
 use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, ClientError};
@@ -798,7 +798,7 @@ async fn fetches_are_reported_and_state_is_visible() {
     assert_eq!(
         script.events(),
         [
-            "clinic-7: fetched 1 usable keys, fresh for 300 s".to_owned(),
+            "clinic-7: fetched 1 usable key, fresh for 300 s".to_owned(),
             format!(r#"clinic-7: key 1 ("s\u{{a}}") is skipped: {skipped}"#),
             "clinic-7: key 2 is skipped: its kty or crv is not supported".to_owned(),
         ]
@@ -949,6 +949,9 @@ fn urls_are_validated_at_registration() {
     }
     assert_eq!(JwksUrl::parse("https://CLINIC.example/Keys").unwrap().host(), "clinic.example");
     assert_eq!(JwksUrl::parse("https://CLINIC.example/Keys").unwrap().as_str(), "https://CLINIC.example/Keys");
+    let parsed: JwksUrl = "https://CLINIC.example/Keys".parse().unwrap();
+    assert_eq!((parsed.as_ref(), parsed.host()), ("https://CLINIC.example/Keys", "clinic.example"));
+    assert_eq!("clinic.example".parse::<JwksUrl>(), Err(UrlError::Malformed));
 }
 
 #[test]
@@ -1099,4 +1102,19 @@ fn hosts_and_ranges_can_be_allowed() {
         let error = AddressGuard::default().allow_range(range).unwrap_err().to_string();
         assert!(error.contains(&format!("{range:?}")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn fetchers_and_sinks_can_be_shared() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&seen);
+    let sink: Arc<dyn EventSink> = Arc::new(move |_: &Event<'_>| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    let fetch: Arc<dyn JwksFetch> = Arc::new(|_: JwksRequest| async { Ok::<_, Infallible>(key_set(&["a"])) });
+    for _ in 0..2 {
+        let cache = KeySetCache::builder(Arc::clone(&fetch)).events(Arc::clone(&sink)).build().unwrap();
+        assert_kids(source(&cache, "clinic-7").keys(at(0)).get().await, &["a"]);
+    }
+    assert_eq!(seen.load(Ordering::Relaxed), 2);
 }

@@ -374,7 +374,7 @@ async fn accepted_requests_and_fetches_are_events() {
     let verifier = fixture().registry(registry).builder().events(sink(&events)).build().unwrap();
     verify(&verifier, &Jwt::new().signed()).await.unwrap();
     verify(&verifier, &Jwt::new().header("kid", "other").signed()).await.unwrap_err();
-    let fetched = format!("{CLIENT} at {}: fetched 1 usable keys, fresh for 300 s", server.url());
+    let fetched = format!("{CLIENT} at {}: fetched 1 usable key, fresh for 300 s", server.url());
     let refused = "refused: the client has no usable key for this algorithm and kid".to_owned();
     assert_eq!(*events.lock().unwrap(), [fetched.clone(), format!("accepted {CLIENT}"), fetched, refused]);
 }

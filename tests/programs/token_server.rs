@@ -302,7 +302,7 @@ async fn key_sets_are_fetched_on_demand() {
     let removed = server.post(&form(&signer, "clinic-7", "")).await;
     let not_found = "Public key not found, check client_id, kid and Redox dashboard settings";
     assert_eq!((removed.status, &removed.json()["error_description"]), (400, &json!(not_found)));
-    server.stderr_line(|line| line.contains("key set of \"clinic-7\"") && line.contains("fetched 1 usable keys")).await;
+    server.stderr_line(|line| line.contains("key set of \"clinic-7\"") && line.contains("fetched 1 usable key")).await;
     server.terminate().await;
     server.finished_quietly().await;
 }

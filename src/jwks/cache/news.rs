@@ -91,7 +91,8 @@ impl fmt::Display for KeySetNews<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fetched { keys, fresh_for } => {
-                write!(f, "fetched {} usable keys, fresh for {} s", keys.len(), fresh_for.as_secs())
+                let (count, plural) = (keys.len(), if keys.len() == 1 { "" } else { "s" });
+                write!(f, "fetched {count} usable key{plural}, fresh for {} s", fresh_for.as_secs())
             }
             Self::Skipped(key) => {
                 write!(f, "key {}", key.index())?;
