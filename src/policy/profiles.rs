@@ -175,7 +175,7 @@ impl Policy {
     /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
     /// | `aud` | required; the issuer as the sole value | RFC 10070 (RFC 7523, section 3, item 3) |
     /// | `jti` | optional; single use per client if present | RFC 7523, section 3, item 7 |
-    /// | `exp` | required; at most 1 h ahead, plus the skew | RFC 7523, section 3, item 4; *this crate* for the hour |
+    /// | `exp` | required; at most an hour ahead, plus the skew | RFC 7523, section 3, item 4; *this crate* for the hour |
     /// | `iat`, `nbf` | optional; must hold if present | RFC 7523, section 3, items 5 and 6; *this crate* for `iat` in the future |
     /// | clock skew | 30 s, for the past and the future | *this crate*; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
@@ -236,7 +236,7 @@ impl Policy {
     /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | OpenID Connect Core, section 9; RFC 7521, section 4.2 |
     /// | `aud` | required; the issuer or a configured URL, or an array of nothing else; with `client-authentication+jwt` the issuer as the sole value. See [`require_issuer_string`](Self::require_issuer_string) for the draft of errata set 3 | OpenID Connect Core, section 9; RFC 10070 |
     /// | `jti` | required; single use per client | OpenID Connect Core, section 9 |
-    /// | `exp` | required; at most 1 h ahead, plus the skew | OpenID Connect Core, section 9; *this crate* for the hour |
+    /// | `exp` | required; at most an hour ahead, plus the skew | OpenID Connect Core, section 9; *this crate* for the hour |
     /// | `iat`, `nbf` | optional; must hold if present | OpenID Connect Core, section 9; RFC 7519, sections 4.1.5 and 4.1.6; *this crate* for `iat` in the future |
     /// | clock skew | 30 s, for the past and the future | *this crate*; RFC 7519, section 4.1.4 |
     /// | refusals | 400 `invalid_client` and others of RFC 6749, with a description | RFC 7521, section 4.2.1; RFC 6749, section 5.2 |
