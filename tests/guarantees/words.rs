@@ -20,7 +20,7 @@ const AVOIDED: &[&str] = &[
     "speaks of", "told of", "wants",
     // Riddles, ellipsis and old idioms.
     ", say ,", "as it has", "as it were", "as often as not", "be it", "but for", "by and by", "fare better", "fares",
-    "good for", "has its way", "is for whom", "is none of its", "makes nothing of", "many a", "next to no",
+    "has its way", "is for whom", "is none of its", "makes nothing of", "many a", "next to no",
     "no more than that", "none of ours", "none other", "save for", "so be it", "such a one", "take for", "taken for",
     "takes for", "the business of", "the like", "to be had", "will do", "will not do", "would do",
 ];

@@ -143,7 +143,7 @@ async fn a_finished_slow_body_waits_for_a_permit() {
     drop(held);
     let mut response = String::new();
     tokio::io::AsyncReadExt::read_to_string(&mut socket, &mut response).await.unwrap();
-    assert!(response.starts_with("HTTP/1.1 200 OK") && response.ends_with("wants a b"), "{response}");
+    assert!(response.starts_with("HTTP/1.1 200 OK") && response.ends_with("asked for a b"), "{response}");
 }
 
 #[tokio::test]

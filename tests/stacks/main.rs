@@ -1,4 +1,5 @@
-//! The layer in whole stacks over real sockets, together with the middleware of axum, hyper and tonic.
+//! The layer in whole stacks over real sockets, together with the middleware of axum, hyper and
+//! tonic.
 
 // Whole stacks take long to build and do not depend on single features, so they are tested with all
 // features only.

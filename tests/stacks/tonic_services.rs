@@ -174,8 +174,8 @@ async fn a_guarded_service_sees_the_calling_client() {
     let (address, _stopping) = serve_tonic!(Server::builder().add_service(health.clone()));
     check_calls(address, 1, || with_assertion(&Jwt::new().signed())).await;
 
-    // The same service in routes, on the port of another verifier, next to a token endpoint with the
-    // same verifier.
+    // The same service in routes, on the port of another verifier, next to a token endpoint with
+    // the same verifier.
     let shared = std::sync::Arc::new(verifier());
     let health = GrpcAssertionLayer::new(std::sync::Arc::clone(&shared)).named_layer(HealthServer::new(Who));
     let token = tower_client_assertion::ClientAssertionLayer::new(shared);

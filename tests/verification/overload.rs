@@ -108,8 +108,8 @@ fn clones_share_one_bound() {
 #[test]
 fn overload_responses_have_retry_after() {
     let cases = [(1, StatusCode::SERVICE_UNAVAILABLE, "14"), (2, StatusCode::TOO_MANY_REQUESTS, "8")];
-    for (at_once, status, grpc_status) in cases {
-        let checks = SignatureChecks::new(at_once).unwrap().per_client(1).unwrap();
+    for (allowed, status, grpc_status) in cases {
+        let checks = SignatureChecks::new(allowed).unwrap().per_client(1).unwrap();
         let verifier = std::sync::Arc::new(bounded(&checks).0);
         let _check = checks.begin(&id(CLIENT)).unwrap();
 
