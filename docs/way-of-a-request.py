@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the way of a request through the layer: way-of-a-request.svg, beside this file.
+"""Draws the way of a request through the layer: way-of-a-request.svg next to this file.
 
 Usage: python3 docs/way-of-a-request.py
 """
@@ -164,6 +164,7 @@ def main():
     svg = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
         f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">',
+        "<!-- Drawn by way-of-a-request.py. -->",
         f"<title>{title}</title>",
         f"<style>{STYLE}</style>",
         *lines,

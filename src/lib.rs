@@ -73,7 +73,7 @@
 //! let body = accepted.into_body().collect().await?.to_bytes();
 //! assert_eq!(body, "a token for reports");
 //!
-//! // An assertion is good for one request.
+//! // An assertion is valid for one request.
 //! let refused = service.oneshot(request()?).await?;
 //! assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
 //! let body = refused.into_body().collect().await?.to_bytes();
@@ -157,14 +157,14 @@
 //!
 //! # Where to put it
 //!
-//! Put it on a route of its own (`route_layer`, `MethodRouter::layer`) without a path: then no
-//! request can get around it. On a whole router, [`path`](ClientAssertionLayer::path) makes it
-//! guard exactly one path, and the promise holds for that path only. A handler can read the form as
+//! Put it on its own route (`route_layer`, `MethodRouter::layer`) without a path: then no request
+//! can get around it. On a whole router, [`path`](ClientAssertionLayer::path) makes it guard
+//! exactly one path, and the promise holds for that path only. A handler can read the form as
 //! usual, for example with axum's `Form`. All services of one layer share its replay store: an
-//! assertion is good for one of them, once.
+//! assertion is valid for one of them, once.
 //!
-//! Tracing, CORS, limits by address and decompression of request bodies belong outside. Whatever
-//! needs to know the client belongs inside, and so do concurrency limits: inside, slow senders hold
+//! Tracing, CORS, limits by address and decompression of request bodies belong outside. Layers that
+//! need to know the client belong inside, and so do concurrency limits: inside, slow senders hold
 //! no permit. [The order of layers](manual::layers) has a picture and the reasons.
 //!
 //! Refusals are responses and not errors, so error handlers around the layer do not see them. For

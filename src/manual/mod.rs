@@ -5,7 +5,7 @@
 //! | Which rules hold? | [`profiles`] |
 //! | Why is it this way? | [`decisions`] |
 //! | What does this error mean, and what fixes it? | [`errors`] |
-//! | Which layers go outside, which inside, and who holds a permit? | [`layers`] |
+//! | Which layers go outside, which inside, and which requests hold a permit? | [`layers`] |
 //! | Clients publish keys at a URL: what happens, and what is fetched when? | [`key_sets`] |
 //! | Several nodes share a replay store: what is promised, and what must be run? | [`fleet`] |
 
