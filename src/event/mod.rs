@@ -60,7 +60,7 @@ pub use crate::text::Excerpt;
 ///   quickly: hand the event to a channel or a logger, and do not block.
 /// - It may be called from several threads at the same time.
 /// - An event borrows from the request. Copy what must outlive the call.
-/// - A panic in `record` ends the request as any panic in a handler does.
+/// - It must not panic. A panic ends the request that the event is about.
 ///
 /// Closures are sinks if they write out the type of their parameter, and so is an [`Arc`] of a
 /// sink:

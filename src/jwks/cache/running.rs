@@ -24,7 +24,7 @@ impl RunningFetch {
     pub(super) async fn outcome(mut self) -> FetchOutcome {
         match self.0.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or(FetchOutcome::Failed),
-            // Cannot happen: a task sends its outcome before it drops the sender.
+            // Recording the result panicked, for example in an event sink.
             Err(_) => FetchOutcome::Failed,
         }
     }

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::address::{RefusedAddress, public, unwrapped};
+use super::address::{RefusedAddress, check_public, unwrapped};
 use super::config_error::AddressError;
 use super::url::{JwksUrl, UrlError, is_host_name};
 
@@ -91,7 +91,7 @@ impl AddressGuard {
         if allowed || self.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) {
             return Ok(());
         }
-        public(plain)
+        check_public(plain)
     }
 
     /// Judges whether a key set may be fetched from `url`. A host that is an address is judged here

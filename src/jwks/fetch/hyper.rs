@@ -31,6 +31,8 @@ use crate::port::{BoxFuture, PortError};
 
 /// Fetches key sets over HTTP/1.1 and TLS 1.2 or 1.3.
 ///
+/// It follows no redirect, uses no proxy, and opens a connection for each fetch.
+///
 /// ```no_run
 /// use tower_client_assertion::jwks::{HyperFetch, KeySetCache};
 ///

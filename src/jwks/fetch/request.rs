@@ -24,8 +24,8 @@ use crate::port::{BoxFuture, PortError};
 ///
 /// - Follow no redirect: return the response with its status. A redirect would let a client's
 ///   server choose another URL than the registered one.
-/// - Connect only to addresses for which [`AddressGuard::judge`] returns `Ok`, and judge the
-///   address to which the connection is made, not an earlier look-up of the name.
+/// - Connect only to addresses that the [guard](JwksRequest::guard) of the request allows. Judge
+///   the address to which the connection is made, not the result of an earlier look-up.
 /// - Send no credentials and no cookies.
 /// - Do not cache. The cache that calls the fetcher does.
 /// - Dropping the future ends the attempt.

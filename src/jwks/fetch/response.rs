@@ -13,7 +13,7 @@ use crate::jose::json::{self, Visit};
 use crate::jose::keys::{KeySet, KeySetError};
 use crate::port::PortError;
 
-/// A JWK Set needs four levels: its deepest member is `x5c`. Deeper documents are refused unread.
+/// The limit on nesting. A JWK Set needs four levels, for its deepest member, `x5c`.
 const MAX_DEPTH: usize = 16;
 
 /// Reads a body of at most `limit` bytes. A status or header that rules it out is judged first.
