@@ -1,7 +1,7 @@
 //! base64url as JOSE defines it, strict and vectorised.
 //!
-//! Padding, other alphabets, white space and stray bits at the end are refused (RFC 7515, section 2;
-//! RFC 4648, section 3.5).
+//! Padding, other alphabets, white space and stray bits at the end are refused (RFC 7515,
+//! section 2; RFC 4648, section 3.5).
 
 use std::sync::LazyLock;
 
@@ -22,8 +22,8 @@ const ENGINE_BLOCK: usize = 32;
 /// The symbol for six zero bits, used as padding.
 const FILLER: u8 = b'A';
 
-/// Memory for decoded texts: on the stack for ordinary assertions, on the heap for long ones, such as
-/// those with post-quantum signatures.
+/// Memory for decoded texts: on the stack for ordinary assertions, on the heap for long ones, such
+/// as those with post-quantum signatures.
 #[derive(Default)]
 pub(crate) struct DecodeBuffer {
     /// `None` until it is used, so that long texts do not pay for filling it.
@@ -53,9 +53,9 @@ const fn short_buffer_len<const N: usize>(len: usize) -> usize {
 
 /// Decodes into `buffer`, which must be filled with [`FILLER`].
 ///
-/// The start and the end of a text cost an engine more than its middle. So the texts are laid end to
-/// end, each padded to whole quartets and all of them to whole blocks of the engine, and decoded in one
-/// call. The padding decodes to zero bits, so any other bit behind a text is a stray one.
+/// The start and the end of a text cost an engine more than its middle. So the texts are laid end
+/// to end, each padded to whole quartets and all of them to whole blocks of the engine, and decoded
+/// in one call. The padding decodes to zero bits, so any other bit behind a text is a stray one.
 fn decode_short<'a, const N: usize>(texts: [&[u8]; N], buffer: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
     // The engine decodes the last quartet slowly, so that one is padding.
@@ -80,8 +80,8 @@ fn decode_short<'a, const N: usize>(texts: [&[u8]; N], buffer: &'a mut [u8]) -> 
     Some(parts)
 }
 
-/// Decodes long texts, for which the copy would cost more than it saves. `buffer` needs as many bytes as
-/// the texts have, with any content.
+/// Decodes long texts, for which the copy would cost more than it saves. `buffer` needs as many
+/// bytes as the texts have, with any content.
 fn decode_long<'a, const N: usize>(texts: [&[u8]; N], mut buffer: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let mut parts = [&[][..]; N];
     for (part, text) in parts.iter_mut().zip(texts) {

@@ -9,8 +9,8 @@ pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
     digest(&SHA256, message).as_ref().try_into().unwrap_or_default()
 }
 
-/// Hashes `tag` and then each part behind its length, so that no two lists of parts are hashed as the
-/// same bytes.
+/// Hashes `tag` and then each part behind its length, so that no two lists of parts are hashed as
+/// the same bytes.
 #[cfg(feature = "redis")]
 pub(crate) fn sha256_of_parts(tag: u8, parts: &[&str]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);

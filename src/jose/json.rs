@@ -1,20 +1,20 @@
 //! A strict, borrowing scanner for the two small JSON objects of an assertion.
 //!
-//! It is stricter than a general parser where leniency would help an attacker: a member name may occur
-//! only once, even if it is written with escapes (RFC 7515, section 4; RFC 7519, section 4), nothing may
-//! follow the object (RFC 7515, section 10.12), lone surrogates are errors, and nesting is bounded.
-//! Strings and numbers are borrowed as written; the caller decodes those that it keeps.
+//! It is stricter than a general parser where leniency would help an attacker: a member name may
+//! occur only once, even if it is written with escapes (RFC 7515, section 4; RFC 7519, section 4),
+//! nothing may follow the object (RFC 7515, section 10.12), lone surrogates are errors, and nesting
+//! is bounded. Strings and numbers are borrowed as written; the caller decodes those that it keeps.
 //!
-//! `serde_json` later reads the same text, and gives some member names a special meaning. Those names
-//! are refused here.
+//! `serde_json` later reads the same text, and gives some member names a special meaning. Those
+//! names are refused here.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::jose::stride::{self, Marks, Stride};
 
-/// The text is not what this scanner accepts. It carries no details: the sender is told that its JWT is
-/// malformed.
+/// The text is not what this scanner accepts. It carries no details: the sender is told that its
+/// JWT is malformed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -33,8 +33,8 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Returns the decoded string. Returns `None` for any other value, and for an escape that the scanner
-    /// would have refused.
+    /// Returns the decoded string. Returns `None` for any other value, and for an escape that the
+    /// scanner would have refused.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::String(text) => Some(Cow::Borrowed(text)),
@@ -86,7 +86,8 @@ pub(crate) fn object<'a>(
     end.filter(|end| scanner.after_space(*end) == text.len()).map(|_| ()).ok_or(Malformed)
 }
 
-/// Returns the elements of an array that [`object`] has accepted: strings, or `None` for anything else.
+/// Returns the elements of an array that [`object`] has accepted: strings, or `None` for anything
+/// else.
 pub(crate) fn elements(array: &str) -> impl Iterator<Item = Option<Cow<'_, str>>> {
     let scanner = Scanner(array);
     let mut next = scanner.after(b'[', 0).filter(|first| scanner.after(b']', *first).is_none());
@@ -97,8 +98,8 @@ pub(crate) fn elements(array: &str) -> impl Iterator<Item = Option<Cow<'_, str>>
     })
 }
 
-/// The names of the ignored members. A few are compared one by one; the rest go into a set, so that a
-/// crafted object cannot cause a quadratic number of comparisons.
+/// The names of the ignored members. A few are compared one by one; the rest go into a set, so that
+/// a crafted object cannot cause a quadratic number of comparisons.
 #[derive(Default)]
 struct Names<'a> {
     few: [Cow<'a, str>; 8],
@@ -124,8 +125,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Each step takes the offset where it begins, `at`, and returns the offset where it ends, or `None` if
-/// the text is malformed. Offsets are passed by value, so that they stay in registers.
+/// Each step takes the offset where it begins, `at`, and returns the offset where it ends, or
+/// `None` if the text is malformed. Offsets are passed by value, so that they stay in registers.
 #[derive(Clone, Copy)]
 struct Scanner<'a>(&'a str);
 
@@ -162,8 +163,8 @@ impl<'a> Scanner<'a> {
         at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
     }
 
-    /// Reads an object after its opening brace. `depth` is the number of levels that may still open,
-    /// including this one.
+    /// Reads an object after its opening brace. `depth` is the number of levels that may still
+    /// open, including this one.
     fn members(
         self,
         mut at: usize,
@@ -177,7 +178,8 @@ impl<'a> Scanner<'a> {
         loop {
             let (name, end) = self.string(self.after(b'"', at)?)?;
             let name = name.text()?;
-            // `serde_json` would parse the string value of such a member again, with no bound on nesting.
+            // `serde_json` would parse the string value of such a member again, with no bound on
+            // nesting.
             if name.starts_with("$serde_json::private::") {
                 return None;
             }
@@ -259,8 +261,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads one or more digits. Any other byte ends them: the range from above `9` wraps through 255 to
-    /// below `0`.
+    /// Reads one or more digits. Any other byte ends them: the range from above `9` wraps through
+    /// 255 to below `0`.
     #[inline(always)]
     fn digits(self, at: usize) -> Option<usize> {
         let end = stride::find(self.0.as_bytes(), at, |bytes| bytes.is_within(b'9' + 1, b'0' - 1));
@@ -305,7 +307,8 @@ impl<'a> Scanner<'a> {
         Some((char, at + 2))
     }
 
-    /// Reads a `\u` escape, and a second one if the first is a high surrogate (RFC 8259, section 7).
+    /// Reads a `\u` escape, and a second one if the first is a high surrogate (RFC 8259,
+    /// section 7).
     fn unicode_escape(self, at: usize) -> Option<(char, usize)> {
         let first = self.code_unit(at)?;
         if !(0xD800..0xDC00).contains(&first) {
@@ -522,8 +525,8 @@ mod tests {
     }
 
     proptest! {
-        /// Without repeated names, both accept the same texts. The spoilt byte cannot make two names
-        /// equal: they differ in three bytes.
+        /// Without repeated names, both accept the same texts. The spoilt byte cannot make two
+        /// names equal: they differ in three bytes.
         #[test]
         fn serde_json_reads_the_same(
             values in prop::collection::vec(("[a-z\u{e9}]{0,18}", value()), 0..6),

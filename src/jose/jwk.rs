@@ -1,7 +1,7 @@
 //! One JWK: what it may be used for, and the parsed public key that it holds.
 //!
-//! Sizes, exponents, curves and low-order points are checked here, because the crypto library does not
-//! check all of them.
+//! Sizes, exponents, curves and low-order points are checked here, because the crypto library does
+//! not check all of them.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -14,8 +14,8 @@ use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
 use crate::jose::digest::sha256;
 
-/// The members of a JWK that matter here. A member of the wrong type, including `null`, makes the key
-/// unusable.
+/// The members of a JWK that matter here. A member of the wrong type, including `null`, makes the
+/// key unusable.
 #[derive(serde::Deserialize)]
 pub(crate) struct Jwk {
     kty: String,
@@ -79,8 +79,9 @@ impl Jwk {
         Ok((algorithms, material, self.thumbprint()))
     }
 
-    /// Computes the SHA-256 of the required members of the key, in lexicographic order and without white
-    /// space (RFC 7638). None of their values needs escaping in JSON: they are known names or base64url.
+    /// Computes the SHA-256 of the required members of the key, in lexicographic order and without
+    /// white space (RFC 7638). None of their values needs escaping in JSON: they are known names or
+    /// base64url.
     fn thumbprint(&self) -> [u8; 32] {
         let text = |member: &Option<String>| member.clone().unwrap_or_default();
         // Leading zeros do not make another key.
@@ -99,8 +100,8 @@ impl Jwk {
         sha256(canonical.as_bytes())
     }
 
-    /// A key set is public, so a secret in it is no longer secret (OpenID Connect Registration, section
-    /// 2).
+    /// A key set is public, so a secret in it is no longer secret (OpenID Connect Registration,
+    /// section 2).
     fn refuse_private_members(&self) -> Result<(), SkipReason> {
         let rsa = [&self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
         let others = [&self.d, &self.k, &self.private];
@@ -110,14 +111,15 @@ impl Jwk {
         }
     }
 
-    /// `use` and `key_ops` must permit verifying and must not contradict each other (RFC 7517, sections 4.2 and 4.3).
+    /// `use` and `key_ops` must permit verifying and must not contradict each other (RFC 7517,
+    /// sections 4.2 and 4.3).
     fn check_use(&self) -> Result<(), SkipReason> {
         if self.public_use.as_deref().is_some_and(|public_use| public_use != "sig") {
             return Err(SkipReason::NotForSignatures);
         }
         let Some(operations) = &self.key_ops else { return Ok(()) };
-        // RFC 7517 registers eight operations. The comparison below is quadratic, so their number is
-        // bounded.
+        // RFC 7517 registers eight operations. The comparison below is quadratic, so their number
+        // is bounded.
         if operations.len() > 16 {
             return Err(SkipReason::NotForSignatures);
         }
@@ -161,8 +163,8 @@ impl Jwk {
         }
     }
 
-    /// Coordinates must have the full length of the field (RFC 7518, section 6.2.1.2). The crypto library
-    /// refuses points that are not on the curve.
+    /// Coordinates must have the full length of the field (RFC 7518, section 6.2.1.2). The crypto
+    /// library refuses points that are not on the curve.
     fn ec_key(&self) -> Result<ParsedPublicKey, SkipReason> {
         let (algorithm, len) = match self.crv.as_deref() {
             Some("P-256") => (&signature::ECDSA_P256_SHA256_FIXED, 32),
@@ -179,8 +181,8 @@ impl Jwk {
         ParsedPublicKey::new(algorithm, point).map_err(|_| SkipReason::Invalid)
     }
 
-    /// The raw public key must have exactly the length of its algorithm (RFC 9964, section 3). The crypto
-    /// library would also accept a SubjectPublicKeyInfo.
+    /// The raw public key must have exactly the length of its algorithm (RFC 9964, section 3). The
+    /// crypto library would also accept a SubjectPublicKeyInfo.
     fn ml_dsa_key(&self) -> Result<ParsedPublicKey, SkipReason> {
         let (algorithm, len) = match self.alg.as_deref() {
             Some("ML-DSA-44") => (&signature::ML_DSA_44, 1312),
@@ -195,9 +197,9 @@ impl Jwk {
         }
     }
 
-    /// The point must have its canonical encoding (RFC 8032, section 5.1.3) and must not be one of the
-    /// eight points of low order, under which anyone can sign anything. The crypto library checks
-    /// neither.
+    /// The point must have its canonical encoding (RFC 8032, section 5.1.3) and must not be one of
+    /// the eight points of low order, under which anyone can sign anything. The crypto library
+    /// checks neither.
     fn ed25519_key(&self) -> Result<ParsedPublicKey, SkipReason> {
         let x = decode(&self.x)?;
         let encoded = CompressedEdwardsY::from_slice(&x).map_err(|_| SkipReason::Invalid)?;
@@ -212,8 +214,8 @@ impl Jwk {
     }
 }
 
-/// Returns whether y is less than the prime 2^255 - 19. It is little-endian, with the sign of x in the
-/// highest bit. The sign is ambiguous only where x is zero, and those points are of low order.
+/// Returns whether y is less than the prime 2^255 - 19. It is little-endian, with the sign of x in
+/// the highest bit. The sign is ambiguous only where x is zero, and those points are of low order.
 fn is_reduced(encoded: &CompressedEdwardsY) -> bool {
     let [low, middle @ .., high] = encoded.to_bytes();
     low < 0xED || middle != [0xFF; 30] || high & 0x7F != 0x7F
@@ -237,8 +239,8 @@ impl Material {
     }
 }
 
-/// An RSA key. The crypto library binds a parsed key to one padding and hash, so it is parsed once for
-/// each combination that is used.
+/// An RSA key. The crypto library binds a parsed key to one padding and hash, so it is parsed once
+/// for each combination that is used.
 #[derive(Clone)]
 pub(crate) struct RsaKey {
     n: Vec<u8>,
@@ -247,9 +249,9 @@ pub(crate) struct RsaKey {
 }
 
 impl RsaKey {
-    /// The modulus must have at least 2048 bits (RFC 7518, section 3.3) and at most 8192, the limit of the
-    /// crypto library, at which a check already takes milliseconds. With an exponent of 1, every message
-    /// would be its own signature.
+    /// The modulus must have at least 2048 bits (RFC 7518, section 3.3) and at most 8192, the limit
+    /// of the crypto library, at which a check already takes milliseconds. With an exponent of 1,
+    /// every message would be its own signature.
     fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
         let n = without_leading_zeros(decode(&jwk.n)?);
         let e = without_leading_zeros(decode(&jwk.e)?);
@@ -302,20 +304,22 @@ fn decode(member: &Option<String>) -> Result<Vec<u8>, SkipReason> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// It is not a JSON object, a member has the wrong type, is missing, is repeated or is not base64url.
+    /// It is not a JSON object, a member has the wrong type, is missing, is repeated or is not
+    /// base64url.
     Malformed,
-    /// This crate does not verify with its `kty` or `crv` (RFC 7517, section 5: such keys are ignored).
+    /// This crate does not verify with its `kty` or `crv` (RFC 7517, section 5: such keys are
+    /// ignored).
     UnsupportedType,
-    /// It has a private or symmetric member: `d`, `p`, `q`, `dp`, `dq`, `qi`, `oth`, `k` or `priv`. **That
-    /// secret is now public.**
+    /// It has a private or symmetric member: `d`, `p`, `q`, `dp`, `dq`, `qi`, `oth`, `k` or `priv`.
+    /// **That secret is now public.**
     PrivateMembers,
-    /// Its `use` or `key_ops` do not permit verification, or contradict each other (RFC 7517, section
-    /// 4.3).
+    /// Its `use` or `key_ops` do not permit verification, or contradict each other (RFC 7517,
+    /// section 4.3).
     NotForSignatures,
     /// Its `alg` does not belong to its type.
     AlgorithmConflict,
-    /// It is an RSA key of fewer than 2048 or more than 8192 bits, with an even modulus, or with an exponent
-    /// that is 1, even or longer than 32 bits; or it is an Ed25519 point of low order.
+    /// It is an RSA key of fewer than 2048 or more than 8192 bits, with an even modulus, or with an
+    /// exponent that is 1, even or longer than 32 bits; or it is an Ed25519 point of low order.
     Weak,
     /// It is not a public key: the point is not on its curve, or the key has the wrong length.
     Invalid,

@@ -1,7 +1,8 @@
-//! Public keys, checked once when they are registered, so that every [`VerificationKey`] may be used.
+//! Public keys, checked once when they are registered, so that every [`VerificationKey`] may be
+//! used.
 //!
-//! A JWK Set is read key by key. A key that cannot be used is skipped and listed with the reason; the
-//! other keys of the set are not affected (RFC 7517, section 5).
+//! A JWK Set is read key by key. A key that cannot be used is skipped and listed with the reason;
+//! the other keys of the set are not affected (RFC 7517, section 5).
 //!
 //! ```
 //! use tower_client_assertion::keys::{KeySet, SkipReason};
@@ -50,8 +51,8 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// Fails if the text is too long, is not JSON, has no array `keys`, or has too many keys. A key that
-    /// cannot be used is not an error: see [`skipped`](Self::skipped).
+    /// Fails if the text is too long, is not JSON, has no array `keys`, or has too many keys. A key
+    /// that cannot be used is not an error: see [`skipped`](Self::skipped).
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         Self::parse_within(json, MAX_BYTES, MAX_KEYS)
     }
@@ -117,10 +118,11 @@ impl KeySet {
         self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
     }
 
-    /// Returns the keys that may have made a signature with `algorithm`, of which at most `trials` are
-    /// tried. With a `kid`, these are the keys of that `kid`: exactly one if `trials` is 1 (SMART App
-    /// Launch, key retrieval, step 3), otherwise up to `trials` (FAPI 2.0, section 5.4.3). Without a
-    /// `kid`, it is the only key that fits (OpenID Connect Core, section 10.1).
+    /// Returns the keys that may have made a signature with `algorithm`, of which at most `trials`
+    /// are tried. With a `kid`, these are the keys of that `kid`: exactly one if `trials` is 1
+    /// (SMART App Launch, key retrieval, step 3), otherwise up to `trials` (FAPI 2.0,
+    /// section 5.4.3). Without a `kid`, it is the only key that fits (OpenID Connect Core,
+    /// section 10.1).
     pub(crate) fn candidates(
         &self,
         kid: Option<&str>,
@@ -194,7 +196,8 @@ impl<'k> IntoIterator for &'k KeySet {
 }
 
 /// Checks keys that `jsonwebtoken` has parsed. The parser drops private members, so a client that
-/// publishes its private key goes unnoticed: prefer to [`parse`](KeySet::parse) the document itself.
+/// publishes its private key goes unnoticed: prefer to [`parse`](KeySet::parse) the document
+/// itself.
 #[cfg(feature = "jsonwebtoken")]
 impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
     type Error = KeySetError;
@@ -236,13 +239,14 @@ impl VerificationKey {
         Arc::clone(&self.id)
     }
 
-    /// Returns the algorithms that the key may verify: those of its type, or the one that its `alg` names.
+    /// Returns the algorithms that the key may verify: those of its type, or the one that its `alg`
+    /// names.
     pub fn algorithms(&self) -> AlgorithmSet {
         self.algorithms
     }
 
-    /// Returns whether `signature` is a signature of `input` by this key with `algorithm`. The key must be
-    /// usable with that algorithm.
+    /// Returns whether `signature` is a signature of `input` by this key with `algorithm`. The key
+    /// must be usable with that algorithm.
     pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
         let parsed = self.material.parsed(algorithm).filter(|_| self.algorithms.contains(algorithm));
         parsed.is_some_and(|key| key.verify_sig(input, signature).is_ok())
@@ -263,8 +267,8 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// Reads an object. Without the first check, a derived `Deserialize` would also accept an array of the
-/// members' values.
+/// Reads an object. Without the first check, a derived `Deserialize` would also accept an array of
+/// the members' values.
 pub(crate) fn read_object<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
     json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()
 }
@@ -344,8 +348,8 @@ mod tests {
         set.iter().next().unwrap().clone()
     }
 
-    /// The examples of RFC 7515, RFC 8037 and RFC 9964 are not assertions, so they cannot be sent as
-    /// requests.
+    /// The examples of RFC 7515, RFC 8037 and RFC 9964 are not assertions, so they cannot be sent
+    /// as requests.
     #[test]
     fn example_signatures_of_the_standards_verify() {
         for vectors in [include_str!("../../tests/vectors/jws.json"), include_str!("../../tests/vectors/ml_dsa.json")] {

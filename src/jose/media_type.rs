@@ -1,7 +1,7 @@
 //! Media types as the header parameters `typ` and `cty` write them.
 
-/// Returns whether a `typ` or `cty` names the media type `expected`. Case does not matter, and either
-/// may omit the prefix `application/` (RFC 7515, section 4.1.9).
+/// Returns whether a `typ` or `cty` names the media type `expected`. Case does not matter, and
+/// either may omit the prefix `application/` (RFC 7515, section 4.1.9).
 pub(crate) fn is_media_type(given: &str, expected: &str) -> bool {
     given.eq_ignore_ascii_case(expected) || subtype(given).eq_ignore_ascii_case(subtype(expected))
 }

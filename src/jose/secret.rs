@@ -28,8 +28,8 @@ use zeroize::Zeroizing;
 use crate::clock::UnixTime;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 
-/// A client's secret. It cannot be read back, and its memory is wiped when the last clone is dropped.
-/// Cheap to clone.
+/// A client's secret. It cannot be read back, and its memory is wiped when the last clone is
+/// dropped. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientSecret {
     secret: Arc<Secret>,
@@ -43,12 +43,12 @@ struct Secret {
 }
 
 impl ClientSecret {
-    /// Creates a secret whose UTF-8 octets are the key (OpenID Connect Core, section 9). The caller still
-    /// owns `secret` and should wipe it.
+    /// Creates a secret whose UTF-8 octets are the key (OpenID Connect Core, section 9). The caller
+    /// still owns `secret` and should wipe it.
     ///
-    /// A key must be at least as long as the hash (RFC 7518, section 3.2): HS256 needs 32 bytes, HS384 48
-    /// and HS512 64. The secret should be random: an attacker can test guesses against a single
-    /// assertion.
+    /// A key must be at least as long as the hash (RFC 7518, section 3.2): HS256 needs 32 bytes,
+    /// HS384 48 and HS512 64. The secret should be random: an attacker can test guesses against a
+    /// single assertion.
     ///
     /// # Errors
     ///
@@ -63,8 +63,8 @@ impl ClientSecret {
         }
     }
 
-    /// Refuses assertions made with this secret from `time` on: `client_secret_expires_at` (RFC 7591,
-    /// section 3.2.1). Default: it does not expire.
+    /// Refuses assertions made with this secret from `time` on: `client_secret_expires_at`
+    /// (RFC 7591, section 3.2.1). Default: it does not expire.
     #[must_use]
     pub fn with_expiry(mut self, time: UnixTime) -> Self {
         self.expires_at = Some(time);
@@ -101,8 +101,8 @@ impl ClientSecret {
     }
 }
 
-/// Returns the index of an algorithm's key, and its hash. Asymmetric algorithms have none, so a secret
-/// cannot be used with them.
+/// Returns the index of an algorithm's key, and its hash. Asymmetric algorithms have none, so a
+/// secret cannot be used with them.
 fn hash(algorithm: Algorithm) -> Option<(usize, hmac::Algorithm)> {
     match algorithm {
         Algorithm::HS256 => Some((0, hmac::HMAC_SHA256)),
@@ -160,7 +160,8 @@ mod tests {
 
     use super::{Algorithm, ClientSecret, Secret};
 
-    /// The example of RFC 7515, appendix A.1. Its key is not text, so `ClientSecret::new` cannot take it.
+    /// The example of RFC 7515, appendix A.1. Its key is not text, so `ClientSecret::new` cannot
+    /// take it.
     #[test]
     fn the_example_mac_of_rfc_7515_verifies() {
         let vector: Value = serde_json::from_str(include_str!("../../tests/vectors/mac.json")).unwrap();

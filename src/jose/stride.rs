@@ -1,8 +1,8 @@
 //! Search in text, sixteen bytes at a time.
 //!
-//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter. A
-//! search byte by byte costs several instructions for each, and a search made for long texts costs
-//! dozens before it begins. Every function is inlined, so that vectors stay in registers.
+//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter.
+//! A search byte by byte costs several instructions for each, and a search made for long texts
+//! costs dozens before it begins. Every function is inlined, so that vectors stay in registers.
 
 use std::ops::BitOr;
 
@@ -29,8 +29,8 @@ impl Stride {
         Marks(self.0.simd_eq(u8x16::splat(byte)))
     }
 
-    /// Marks the bytes from `low` to `high`, both included. If `low` is above `high`, the range wraps: from
-    /// `low` to 255, and from 0 to `high`.
+    /// Marks the bytes from `low` to `high`, both included. If `low` is above `high`, the range
+    /// wraps: from `low` to 255, and from 0 to `high`.
     #[inline(always)]
     pub(crate) fn is_within(self, low: u8, high: u8) -> Marks {
         let above = self.0 - u8x16::splat(low);
@@ -47,14 +47,14 @@ impl BitOr for Marks {
     }
 }
 
-/// Returns a bit for each marked byte among the sixteen bytes of `text` that begin at `at`. The lowest
-/// bit stands for the first byte. Bytes beyond the end are not marked.
+/// Returns a bit for each marked byte among the sixteen bytes of `text` that begin at `at`. The
+/// lowest bit stands for the first byte. Bytes beyond the end are not marked.
 #[inline(always)]
 fn peek(text: &[u8], at: usize, marked: impl Fn(Stride) -> Marks) -> u32 {
     let bits = |bytes: &[u8; LEN]| marked(Stride(u8x16::new(*bytes))).0.to_bitmask();
     let Some(rest) = text.get(at..) else { return 0 };
-    // Near the end, the last sixteen bytes are read again and those already searched are shifted out. A
-    // text shorter than that is padded.
+    // Near the end, the last sixteen bytes are read again and those already searched are shifted
+    // out. A text shorter than that is padded.
     match (rest.first_chunk(), text.last_chunk()) {
         (Some(bytes), _) => bits(bytes),
         (None, Some(last)) => bits(last) >> (LEN - rest.len()),
@@ -81,8 +81,8 @@ pub(crate) fn find(text: &[u8], mut at: usize, marked: impl Fn(Stride) -> Marks)
     None
 }
 
-/// Does the same for a mark that is usually near. If there is none within [`NEAR`] bytes, the rest is
-/// left to `far`, a search made for long texts.
+/// Does the same for a mark that is usually near. If there is none within [`NEAR`] bytes, the rest
+/// is left to `far`, a search made for long texts.
 #[inline(always)]
 pub(crate) fn find_near(
     text: &[u8],

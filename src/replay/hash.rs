@@ -1,5 +1,5 @@
-//! A keyed hash of a client and its `jti`: SipHash-1-3 with 128 bits of output. The key is random for
-//! each process, so that an attacker cannot provoke collisions.
+//! A keyed hash of a client and its `jti`: SipHash-1-3 with 128 bits of output. The key is random
+//! for each process, so that an attacker cannot provoke collisions.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

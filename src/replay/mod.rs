@@ -1,11 +1,12 @@
 //! Single use: an assertion that was accepted is refused from then on, until it has expired.
 //!
-//! A [`ReplayKey`], the moment until which it must be remembered and the time come in; an [`Admission`]
-//! or an error goes out. The room knows nothing of HTTP, JWTs or policies.
+//! A [`ReplayKey`], the moment until which it must be remembered and the time come in; an
+//! [`Admission`] or an error goes out. The room knows nothing of HTTP, JWTs or policies.
 //!
 //! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay`
-//! (feature `redis`), possibly behind a [`TieredReplay`], or your own implementation of [`ReplayStore`]
-//! or its `async fn` twin, [`AsyncReplayStore`]. Run the [`conformance`] suite on your own store.
+//! (feature `redis`), possibly behind a [`TieredReplay`], or your own implementation of
+//! [`ReplayStore`] or its `async fn` twin, [`AsyncReplayStore`]. Run the [`conformance`] suite on
+//! your own store.
 
 mod config_error;
 pub mod conformance;
@@ -29,8 +30,8 @@ pub use tiered::TieredReplay;
 use crate::clock::UnixTime;
 use crate::port::{Answer, Awaited, PortError};
 
-/// The identifier of an assertion: its `jti` together with its client. RFC 7519, section 4.1.7, asks
-/// issuers to avoid collisions with each other; this crate does not rely on that.
+/// The identifier of an assertion: its `jti` together with its client. RFC 7519, section 4.1.7,
+/// asks issuers to avoid collisions with each other; this crate does not rely on that.
 ///
 /// Both parts may contain any separator. A store that joins them into one key must include their
 /// lengths or hash them separately, so that one client cannot spend the identifiers of another.
@@ -67,7 +68,8 @@ impl fmt::Debug for ReplayKey<'_> {
 
 /// The verdict of a store on an assertion.
 ///
-/// The enum is closed on purpose: there is no third verdict. A store that cannot tell returns an error.
+/// The enum is closed on purpose: there is no third verdict. A store that cannot tell returns an
+/// error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Admission {
@@ -86,31 +88,32 @@ pub type AdmitResult = Result<Admission, PortError>;
 ///
 /// The [`conformance`] suite checks each of these:
 ///
-/// - An assertion is admitted once. A repeated `admit` is [`Replayed`](Admission::Replayed), whatever
-///   its `until`.
+/// - An assertion is admitted once. A repeated `admit` is [`Replayed`](Admission::Replayed),
+///   whatever its `until`.
 /// - Of any number of concurrent callers, on any number of nodes, one is told
 ///   [`Fresh`](Admission::Fresh).
-/// - A key is remembered until its `until`, and may be dropped from then on, not earlier: an assertion
-///   whose key was dropped can be used again.
+/// - A key is remembered until its `until`, and may be dropped from then on, not earlier: an
+///   assertion whose key was dropped can be used again.
 /// - An assertion whose `until` is not after `now` is an error.
 /// - Keys are compared byte for byte. Clients and identifiers may contain any character.
 /// - A look admits nothing, and never claims that a fresh key is spent or a spent one fresh.
-/// - A store that is full, or cannot remember for another reason, returns an error, which refuses the
-///   request as unavailable (503). It never drops a key that is still needed.
+/// - A store that is full, or cannot remember for another reason, returns an error, which refuses
+///   the request as unavailable (503). It never drops a key that is still needed.
 /// - Dropping the future at any await point loses nothing that others were told, and holds nothing.
 ///
 /// # Clocks
 ///
-/// A store with its own clock must keep keys beyond `until` by as much as the two clocks may differ.
-/// Verifiers that share a store must agree on the maximum age and the skews: the store drops a key when
-/// the narrower verifier no longer needs it, and the wider one would accept the assertion again. Widen
-/// them only after everything remembered under the narrower values has expired.
+/// A store with its own clock must keep keys beyond `until` by as much as the two clocks may
+/// differ. Verifiers that share a store must agree on the maximum age and the skews: the store
+/// drops a key when the narrower verifier no longer needs it, and the wider one would accept the
+/// assertion again. Widen them only after everything remembered under the narrower values has
+/// expired.
 #[diagnostic::on_unimplemented(note = "an `AsyncReplayStore` becomes one by `port::Awaited::new`")]
 pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `key` has been spent, or `None` if the look would cost more than it saves.
     ///
-    /// The look only saves the signature check of a replay. It never accepts anything: that is left to
-    /// [`admit`](Self::admit).
+    /// The look only saves the signature check of a replay. It never accepts anything: that is left
+    /// to [`admit`](Self::admit).
     fn seen(&self, key: ReplayKey<'_>, now: UnixTime) -> Option<bool>;
 
     /// Inserts `key` if it is absent, in one atomic step, and remembers it until `until`.
@@ -127,7 +130,8 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
     }
 }
 
-/// The `async fn` twin of [`ReplayStore`]. [`Awaited`] turns it into a `ReplayStore` that never looks.
+/// The `async fn` twin of [`ReplayStore`]. [`Awaited`] turns it into a `ReplayStore` that never
+/// looks.
 pub trait AsyncReplayStore: fmt::Debug + Send + Sync + 'static {
     /// See [`ReplayStore::admit`]. The same rules apply.
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> impl Future<Output = AdmitResult> + Send;

@@ -9,14 +9,14 @@ use crate::port::{Answer, PortError};
 
 /// Asks the shared store only about assertions that this node has not seen.
 ///
-/// The local store is an optimisation, not an authority. It can tell that an assertion is spent, but
-/// never that it is fresh: only the shared store decides that, and then both remember it. A replay that
-/// this node has seen is [found by a look](ReplayStore::seen), before its signature is checked and
-/// without a round trip. A local store that is too small costs round trips, and never accepts an
-/// assertion twice, since the shared store still knows it.
+/// The local store is an optimisation, not an authority. It can tell that an assertion is spent,
+/// but never that it is fresh: only the shared store decides that, and then both remember it. A
+/// replay that this node has seen is [found by a look](ReplayStore::seen), before its signature is
+/// checked and without a round trip. A local store that is too small costs round trips, and never
+/// accepts an assertion twice, since the shared store still knows it.
 ///
-/// If the clock of this node goes back, assertions that the local store may have cleared are refused as
-/// unavailable (503), whatever the shared store would answer.
+/// If the clock of this node goes back, assertions that the local store may have cleared are
+/// refused as unavailable (503), whatever the shared store would answer.
 ///
 /// If the shared store returns an error, the assertion is not remembered locally. Should the shared
 /// store have recorded it after all, it answers "replayed" next time.

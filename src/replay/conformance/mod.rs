@@ -1,8 +1,8 @@
 //! A conformance suite for replay stores: every rule of [`ReplayStore`], for implementors to run on
 //! their own stores.
 //!
-//! Implement [`Subject`], which creates stores and lets time pass for them, and call [`check`] in a test
-//! with a multi-threaded Tokio runtime. The suite runs on every store of this crate.
+//! Implement [`Subject`], which creates stores and lets time pass for them, and call [`check`] in a
+//! test with a multi-threaded Tokio runtime. The suite runs on every store of this crate.
 //!
 //! ```
 //! use tower_client_assertion::replay::MemoryReplay;
@@ -51,19 +51,20 @@ pub trait Subject: Send + Sync + 'static {
     /// The store under test.
     type Store: ReplayStore;
 
-    /// Creates an empty store with room for 10,000 assertions, of which one client may have 5,000. Stores
-    /// that were created before are no longer used.
+    /// Creates an empty store with room for 10,000 assertions, of which one client may have 5,000.
+    /// Stores that were created before are no longer used.
     fn empty(&self) -> impl Future<Output = Self::Store> + Send;
 
-    /// Creates an empty store with room for `capacity` assertions. Returns `None` if the store has no such
-    /// bound.
+    /// Creates an empty store with room for `capacity` assertions. Returns `None` if the store has
+    /// no such bound.
     fn bounded(&self, capacity: usize) -> impl Future<Output = Option<Self::Store>> + Send;
 
     /// Creates a store that cannot reach its memory. Returns `None` if that cannot happen.
     fn broken(&self) -> impl Future<Output = Option<Self::Store>> + Send;
 
-    /// Lets `secs` seconds pass on the clock of `store`, and in addition the margin for which it keeps
-    /// entries beyond their end. Does nothing for a store that goes by the time that the caller passes in.
+    /// Lets `secs` seconds pass on the clock of `store`, and in addition the margin for which it
+    /// keeps entries beyond their end. Does nothing for a store that goes by the time that the
+    /// caller passes in.
     fn pass(&self, store: &Self::Store, secs: u64) -> impl Future<Output = ()> + Send;
 }
 

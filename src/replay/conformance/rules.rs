@@ -156,8 +156,8 @@ pub(super) async fn broken<S: Subject>(subject: &S) -> Kept {
     Ok(())
 }
 
-/// Drops the answer after one poll, after two, and so on, until an answer is complete. The store must work
-/// correctly after each.
+/// Drops the answer after one poll, after two, and so on, until an answer is complete. The store
+/// must work correctly after each.
 pub(super) async fn dropped<S: Subject>(subject: &S) -> Kept {
     const MOST_AWAITS: usize = 1_000;
     let bench = Bench::empty(subject).await;

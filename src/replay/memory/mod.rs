@@ -1,14 +1,15 @@
-//! Single use within one process, in bounded memory. A full store refuses; it never drops a key that is
-//! still needed.
+//! Single use within one process, in bounded memory. A full store refuses; it never drops a key
+//! that is still needed.
 //!
-//! The store is a sharded hash table. An entry takes sixteen bytes: 96 bits of a keyed hash over client
-//! and `jti`, and the second at which it may be dropped. The identifiers themselves are not kept. A new
-//! entry takes the slot of an expired one. A shard without a free slot is rebuilt without its expired
-//! entries, larger or smaller than before, so no background task is needed. Shards are small, and only
-//! one is rebuilt at a time.
+//! The store is a sharded hash table. An entry takes sixteen bytes: 96 bits of a keyed hash over
+//! client and `jti`, and the second at which it may be dropped. The identifiers themselves are not
+//! kept. A new entry takes the slot of an expired one. A shard without a free slot is rebuilt
+//! without its expired entries, larger or smaller than before, so no background task is needed.
+//! Shards are small, and only one is rebuilt at a time.
 //!
-//! In a large store the cost of an operation is the number of cache lines that are not in any cache.
-//! There is one: everything else lies beside the lock of the shard or in the share of the client.
+//! In a large store the cost of an operation is the number of cache lines that are not in any
+//! cache. There is one: everything else lies beside the lock of the shard or in the share of the
+//! client.
 
 mod shard;
 mod shares;
@@ -31,14 +32,14 @@ use crate::setting::{Setting, positive};
 
 /// Remembers spent assertions in the memory of this process.
 ///
-/// The capacity bounds the memory: about 30 bytes for each live assertion, and about a hundred for each
-/// client that has any. Size it as the accepted requests per second times the lifetime of an assertion
-/// in seconds. When the store is full, or a client has used up its share, further assertions are
-/// refused as unavailable (503) until older ones have expired. Dropping a live one would let it in
-/// twice.
+/// The capacity bounds the memory: about 30 bytes for each live assertion, and about a hundred for
+/// each client that has any. Size it as the accepted requests per second times the lifetime of an
+/// assertion in seconds. When the store is full, or a client has used up its share, further
+/// assertions are refused as unavailable (503) until older ones have expired. Dropping a live one
+/// would let it in twice.
 ///
-/// If the clock goes back, an assertion that expires no later than one that was cleared is refused as
-/// well, since it may itself have been cleared.
+/// If the clock goes back, an assertion that expires no later than one that was cleared is refused
+/// as well, since it may itself have been cleared.
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
@@ -71,7 +72,8 @@ pub struct MemoryReplay {
 const ENTRIES_PER_SHARD: usize = 4096;
 /// Bounds the memory of empty shards, however large the capacity is.
 const MAX_SHARDS: usize = 1 << 16;
-/// The number of places that a shard takes in one step, so that threads seldom contend for the counter.
+/// The number of places that a shard takes in one step, so that threads seldom contend for the
+/// counter.
 const PLACES: u32 = 16;
 
 /// A value behind a lock, with a cache line of its own.
@@ -82,7 +84,8 @@ struct Padded<T>(Mutex<T>);
 const _: () = assert!(size_of::<Padded<Shard>>() == 64 && size_of::<Padded<Shares>>() == 64);
 
 impl MemoryReplay {
-    /// Creates a store of at most `capacity` live assertions. One client can have at most half of them.
+    /// Creates a store of at most `capacity` live assertions. One client can have at most half of
+    /// them.
     ///
     /// # Errors
     ///
@@ -113,8 +116,8 @@ impl MemoryReplay {
 
     /// Returns the number of entries, including those that have expired and are not cleared yet.
     ///
-    /// It locks every shard in turn, which takes some microseconds: call it for a gauge, not for every
-    /// request.
+    /// It locks every shard in turn, which takes some microseconds: call it for a gauge, not for
+    /// every request.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len as usize).sum()
     }
@@ -128,8 +131,8 @@ impl MemoryReplay {
         choose(&self.shards, hash.low).lock()
     }
 
-    /// Returns whether an assertion that expires at `until` may have been cleared. Such an assertion is
-    /// only seen again if the clock went back.
+    /// Returns whether an assertion that expires at `until` may have been cleared. Such an
+    /// assertion is only seen again if the clock went back.
     pub(super) fn may_have_forgotten(&self, key: ReplayKey<'_>, until: UnixTime) -> bool {
         let forgotten = self.shard(key.hash).forgotten;
         seconds(until).is_none_or(|until| until <= forgotten)
@@ -166,14 +169,15 @@ impl MemoryReplay {
         Ok(shard.seek(hash, now).continue_value().flatten())
     }
 
-    /// Gets the shard a place for one more entry. If there seems to be none, clears expired entries here
-    /// and then in other shards.
+    /// Gets the shard a place for one more entry. If there seems to be none, clears expired entries
+    /// here and then in other shards.
     fn provide_place(&self, shard: &mut Shard, now: u32) -> Result<(), PortError> {
         if shard.places > 0 || self.give_places(shard) {
             return Ok(());
         }
         self.places.fetch_add(shard.clear_expired(now), Ordering::Relaxed);
-        // `try_lock`, because two threads that each hold a shard and wait for the other's would deadlock.
+        // `try_lock`, because two threads that each hold a shard and wait for the other's would
+        // deadlock.
         let mut others = self.shards.iter().filter_map(|other| other.0.try_lock().ok());
         while !self.give_places(shard) {
             let mut other = others.next().ok_or_else(full)?;

@@ -1,19 +1,19 @@
 //! A shard of the store: buckets of four entries, each on one cache line. One bucket answers nearly
 //! every question.
 //!
-//! An entry goes into the bucket that its hash selects, or into the next one that is not full. Every
-//! bucket that it skipped is marked, and a look continues past marked buckets only. So a slot can be
-//! used again as soon as its entry has expired. Most buckets are neither full nor marked. The branch
-//! predictor then lets the processor go ahead while the cache line is still on its way.
+//! An entry goes into the bucket that its hash selects, or into the next one that is not full.
+//! Every bucket that it skipped is marked, and a look continues past marked buckets only. So a slot
+//! can be used again as soon as its entry has expired. Most buckets are neither full nor marked.
+//! The branch predictor then lets the processor go ahead while the cache line is still on its way.
 
 use std::mem;
 use std::ops::ControlFlow;
 
 use crate::replay::hash::KeyHash;
 
-/// The part of a key that is stored: 96 bits of its hash. Among ten million entries, one collides with a
-/// given other with a probability of 1 in 10²²; a fresh assertion is then refused. A collision never
-/// lets a replay in.
+/// The part of a key that is stored: 96 bits of its hash. Among ten million entries, one collides
+/// with a given other with a probability of 1 in 10²²; a fresh assertion is then refused. A
+/// collision never lets a replay in.
 #[derive(Clone, Copy)]
 struct Digest {
     /// Without the lowest bit, which selected the shard.
@@ -150,11 +150,11 @@ pub(super) struct Shard {
     replaced: u32,
     /// A lower bound of all expiries. The entry that had this expiry may have been overwritten.
     earliest: u32,
-    /// The latest expiry of any cleared entry. After a clock that went back, or on a thread that is late, an
-    /// assertion that expires no later than this may have been cleared, and is refused.
+    /// The latest expiry of any cleared entry. After a clock that went back, or on a thread that is
+    /// late, an assertion that expires no later than this may have been cleared, and is refused.
     pub(super) forgotten: u32,
-    /// Additional buckets. Their number differs from shard to shard, so that not all shards fill up at the
-    /// same time.
+    /// Additional buckets. Their number differs from shard to shard, so that not all shards fill up
+    /// at the same time.
     extra: u32,
 }
 
@@ -225,14 +225,14 @@ impl Shard {
         if at + 1 < self.buckets.len() { at + 1 } else { 0 }
     }
 
-    /// Returns whether the shard should be rebuilt before the next insert: eleven of sixteen slots are in
-    /// use, or more entries have been overwritten than there are.
+    /// Returns whether the shard should be rebuilt before the next insert: eleven of sixteen slots
+    /// are in use, or more entries have been overwritten than there are.
     pub(super) fn is_worn(&self) -> bool {
         4 * self.len as usize >= 11 * self.buckets.len() || self.replaced > self.len
     }
 
-    /// Returns whether an entry there needs a place that the shard does not have. An entry in the slot of an
-    /// expired one needs none.
+    /// Returns whether an entry there needs a place that the shard does not have. An entry in the
+    /// slot of an expired one needs none.
     pub(super) fn lacks_place(&self, vacancy: Option<Vacancy>) -> bool {
         self.places == 0 && !vacancy.is_some_and(|Vacancy { bucket, slot }| self.has_entry(bucket, slot))
     }
@@ -285,9 +285,9 @@ impl Shard {
         self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until != 0)
     }
 
-    /// Moves the live entries into as many buckets as leave room to grow by a quarter: 29 bytes per entry.
-    /// Old and new buckets are visited in the order of the hashes, so memory is read once, sequentially.
-    /// Returns the number of entries that had expired.
+    /// Moves the live entries into as many buckets as leave room to grow by a quarter: 29 bytes per
+    /// entry. Old and new buckets are visited in the order of the hashes, so memory is read once,
+    /// sequentially. Returns the number of entries that had expired.
     pub(super) fn rebuild(&mut self, now: u32) -> usize {
         let live = self.expiries().filter(|until| *until > now).count();
         let count = (live + live * 4 / 5).div_ceil(SLOTS) + self.extra as usize;

@@ -17,8 +17,8 @@ impl Shares {
         self.0.entry(client).or_default().add(until, now, most)
     }
 
-    /// When the map is full, drops the shares without a live assertion. The capacity that this frees pays
-    /// for the pass over all of them.
+    /// When the map is full, drops the shares without a live assertion. The capacity that this
+    /// frees pays for the pass over all of them.
     fn provide_place(&mut self, now: u32) {
         let Self(shares) = self;
         if shares.len() == shares.capacity() {
@@ -47,8 +47,8 @@ impl Hasher for IdentityHasher {
     }
 }
 
-/// The number of live assertions of a client, by the second at which they expire. They expire here by
-/// time, independently of when their slots are cleared.
+/// The number of live assertions of a client, by the second at which they expire. They expire here
+/// by time, independently of when their slots are cleared.
 #[derive(Default)]
 struct Share {
     /// The sum of the counts below.

@@ -52,10 +52,11 @@ impl RedisReplayBuilder {
         }
     }
 
-    /// Sets the prefix of all keys: 1 to 64 characters from `A-Z a-z 0-9 - _ . : /`. Default: `tca`.
+    /// Sets the prefix of all keys: 1 to 64 characters from `A-Z a-z 0-9 - _ . : /`. Default:
+    /// `tca`.
     ///
-    /// Each fleet on a shared server needs its own prefix. All nodes of a fleet must use the same one;
-    /// otherwise each node accepts an assertion once.
+    /// Each fleet on a shared server needs its own prefix. All nodes of a fleet must use the same
+    /// one; otherwise each node accepts an assertion once.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
@@ -63,50 +64,52 @@ impl RedisReplayBuilder {
 
     /// Also inserts keys with `prefix`, while nodes still run that write only those. Default: none.
     ///
-    /// This changes the prefix of a running fleet without accepting an assertion twice. First deploy nodes
-    /// with the new prefix and the old one as `previous_prefix`. When no older node is left, wait until the
-    /// longest-lived assertion has expired, plus the clock margin. Then deploy nodes without
-    /// `previous_prefix`. Meanwhile an assertion costs two round trips, each with its own deadline, since it
-    /// must be inserted under both keys. A release of this crate that changes the version in the keys does
-    /// the same by itself.
+    /// This changes the prefix of a running fleet without accepting an assertion twice. First
+    /// deploy nodes with the new prefix and the old one as `previous_prefix`. When no older node is
+    /// left, wait until the longest-lived assertion has expired, plus the clock margin. Then deploy
+    /// nodes without `previous_prefix`. Meanwhile an assertion costs two round trips, each with its
+    /// own deadline, since it must be inserted under both keys. A release of this crate that
+    /// changes the version in the keys does the same by itself.
     pub fn previous_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.previous_prefix = Some(prefix.into());
         self
     }
 
-    /// Sets how long entries are kept beyond the time at which their assertions can be accepted. Default:
-    /// 60 s. At most an hour.
+    /// Sets how long entries are kept beyond the time at which their assertions can be accepted.
+    /// Default: 60 s. At most an hour.
     ///
-    /// The margin must be larger than the difference between the clocks of any two nodes, and larger than
-    /// any forward adjustment of the clock of the server or of a replica that takes over. A constant offset
-    /// of the server's clock does not matter, since lifetimes are relative.
+    /// The margin must be larger than the difference between the clocks of any two nodes, and
+    /// larger than any forward adjustment of the clock of the server or of a replica that takes
+    /// over. A constant offset of the server's clock does not matter, since lifetimes are relative.
     pub fn clock_margin(mut self, margin: Duration) -> Self {
         self.clock_margin = margin;
         self
     }
 
-    /// Sets the time to establish a connection, including TLS and authentication. Default: 1 s. At most
-    /// 60 s.
+    /// Sets the time to establish a connection, including TLS and authentication. Default: 1 s. At
+    /// most 60 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.bounds.connect_timeout = timeout;
         self
     }
 
-    /// Sets the time for a command, including the wait for its turn and for a connection. An assertion that
-    /// the store has not answered by then is refused as unavailable (503). Default: 250 ms. At most 60 s.
+    /// Sets the time for a command, including the wait for its turn and for a connection. An
+    /// assertion that the store has not answered by then is refused as unavailable (503). Default:
+    /// 250 ms. At most 60 s.
     pub fn command_timeout(mut self, timeout: Duration) -> Self {
         self.bounds.command_timeout = timeout;
         self
     }
 
-    /// Sets the maximum number of concurrent commands. Further commands wait for their turn. Default: 1024.
+    /// Sets the maximum number of concurrent commands. Further commands wait for their turn.
+    /// Default: 1024.
     pub fn max_in_flight(mut self, count: usize) -> Self {
         self.bounds.in_flight = count;
         self
     }
 
-    /// Sets the number of connections (to each node of a cluster), which take turns. Default: 1. At most
-    /// 64.
+    /// Sets the number of connections (to each node of a cluster), which take turns. Default: 1. At
+    /// most 64.
     ///
     /// One connection can keep a server busy, since commands are pipelined. That is different while
     /// waiting for replicas: see [`wait_replicas`](Self::wait_replicas).
@@ -116,32 +119,32 @@ impl RedisReplayBuilder {
     }
 
     /// Accepts an assertion only after `count` replicas have confirmed its entry within `timeout`.
-    /// Otherwise the assertion is refused as unavailable (503), and is spent. Default: no replica is waited
-    /// for.
+    /// Otherwise the assertion is refused as unavailable (503), and is spent. Default: no replica
+    /// is waited for.
     ///
-    /// Replication is asynchronous. Without this setting, a primary that fails loses the entries that it has
-    /// not replicated yet, and the promoted replica would accept those assertions once more. With it, that
-    /// can only happen if the promoted replica is not one of those that confirmed; so set `count` to the
-    /// number of all replicas that may be promoted. `WAIT` counts replicas that have the entry in memory:
-    /// a replica that restarts empty has lost it.
+    /// Replication is asynchronous. Without this setting, a primary that fails loses the entries
+    /// that it has not replicated yet, and the promoted replica would accept those assertions once
+    /// more. With it, that can only happen if the promoted replica is not one of those that
+    /// confirmed; so set `count` to the number of all replicas that may be promoted. `WAIT` counts
+    /// replicas that have the entry in memory: a replica that restarts empty has lost it.
     ///
-    /// This costs throughput. The server blocks a connection that waits, so each connection admits one
-    /// assertion per round trip between primary and replica. Use several
+    /// This costs throughput. The server blocks a connection that waits, so each connection admits
+    /// one assertion per round trip between primary and replica. Use several
     /// [`connections`](Self::connections) to wait in parallel.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
         self
     }
 
-    /// Trusts the certificate authorities in this PEM file, for `rediss://`. Default: those of the operating
-    /// system.
+    /// Trusts the certificate authorities in this PEM file, for `rediss://`. Default: those of the
+    /// operating system.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.endpoint.root_certificates = Some(pem.into());
         self
     }
 
-    /// Reports to `events` what looks wrong at connect, for example a server that may evict entries. Default:
-    /// no reports.
+    /// Reports to `events` what looks wrong at connect, for example a server that may evict
+    /// entries. Default: no reports.
     pub fn events(mut self, events: impl EventSink) -> Self {
         self.events = Some(Box::new(events));
         self
@@ -149,16 +152,16 @@ impl RedisReplayBuilder {
 
     /// Connects once, to check the configuration. From then on the store reconnects by itself.
     ///
-    /// For TLS, rustls needs a process-wide crypto provider. If the application has not installed one, this
-    /// installs that of aws-lc-rs.
+    /// For TLS, rustls needs a process-wide crypto provider. If the application has not installed
+    /// one, this installs that of aws-lc-rs.
     ///
     /// # Errors
     ///
     /// Fails if
     ///
     /// - a URL or a prefix is not valid, or a duration or a count is zero or too large,
-    /// - the server cannot be reached, needs a password or TLS that the URL does not have, does not speak
-    ///   TLS, or is a node of a cluster.
+    /// - the server cannot be reached, needs a password or TLS that the URL does not have, does not
+    ///   speak TLS, or is a node of a cluster.
     pub async fn connect(self) -> Result<RedisReplay, ReplayConfigError> {
         let keys = self.keys()?;
         self.check_values()?;

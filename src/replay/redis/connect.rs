@@ -1,5 +1,5 @@
-//! From URLs to a connection that works, or to a message that says which setting is wrong and how to
-//! fix it.
+//! From URLs to a connection that works, or to a message that says which setting is wrong and how
+//! to fix it.
 
 use std::error::Error;
 use std::io;
@@ -56,15 +56,16 @@ fn node(url: &str, bounds: Bounds) -> Result<ConnectionInfo, ReplayConfigError> 
         let problem = "#insecure would accept any certificate; remove it and set root_certificates";
         return Err(problem_of_url(problem));
     }
-    // With RESP3 the driver notices immediately when a connection ends, not only at the next command.
+    // With RESP3 the driver notices immediately when a connection ends, not only at the next
+    // command.
     let settings = parsed.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     Ok(parsed.set_redis_settings(settings).set_tcp_settings(tcp(bounds)))
 }
 
 fn tcp(bounds: Bounds) -> TcpSettings {
     let tcp = TcpSettings::default().set_nodelay(true);
-    // A host that is gone acknowledges nothing. Without this, the kernel would retransmit for a quarter of
-    // an hour.
+    // A host that is gone acknowledges nothing. Without this, the kernel would retransmit for a
+    // quarter of an hour.
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     let tcp = tcp.set_user_timeout(bounds.connect_timeout);
     #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]

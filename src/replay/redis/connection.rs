@@ -44,8 +44,8 @@ impl Connection {
         .extract_error()
     }
 
-    /// Returns the answers to all commands of `pipeline`. They are sent over one connection, with no other
-    /// command in between.
+    /// Returns the answers to all commands of `pipeline`. They are sent over one connection, with
+    /// no other command in between.
     pub(super) async fn all(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
         let count = pipeline.len();
         let answers = match self {

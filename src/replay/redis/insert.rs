@@ -1,5 +1,5 @@
-//! The one command: insert if absent, with an expiry. On request it also waits until replicas have the
-//! entry.
+//! The one command: insert if absent, with an expiry. On request it also waits until replicas have
+//! the entry.
 
 use std::time::Duration;
 
@@ -19,16 +19,17 @@ pub(super) struct Replicas {
 /// An insert that has not been sent yet.
 pub(super) enum Insert {
     Plain(Cmd),
-    /// Both commands go over one connection, since `WAIT` refers to the writes of its own connection.
+    /// Both commands go over one connection, since `WAIT` refers to the writes of its own
+    /// connection.
     Replicated(Pipeline, Replicas),
 }
 
 impl Insert {
     /// Creates an insert of `key` that expires after `lifetime`.
     ///
-    /// The lifetime is relative. With an absolute expiry (`EXAT`), a server whose clock is ahead answers
-    /// `OK` and remembers nothing. The server counts a relative lifetime from when it executes the command,
-    /// so neither a wrong clock nor a delayed command ends it too early.
+    /// The lifetime is relative. With an absolute expiry (`EXAT`), a server whose clock is ahead
+    /// answers `OK` and remembers nothing. The server counts a relative lifetime from when it
+    /// executes the command, so neither a wrong clock nor a delayed command ends it too early.
     pub(super) fn new(key: &str, lifetime: Duration, replicas: Option<Replicas>) -> Self {
         let mut set = redis::cmd("SET");
         set.arg(key).arg(1).arg("NX").arg("PX").arg(millis(lifetime));

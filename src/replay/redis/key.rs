@@ -1,18 +1,18 @@
 //! The key under which a fleet remembers an assertion: `{prefix}:{version}:{22 characters}`.
 //!
-//! The characters are base64url of the first 128 bits of a SHA-256. So keys spread evenly over the slots
-//! of a cluster, have one length, and reveal no identifier of a client. 128 bits are enough: a client
-//! that finds a collision among its own identifiers, after some 2^64 attempts, has spent one of its own
-//! assertions; to hit another client's takes 2^128 attempts.
+//! The characters are base64url of the first 128 bits of a SHA-256. So keys spread evenly over the
+//! slots of a cluster, have one length, and reveal no identifier of a client. 128 bits are enough:
+//! a client that finds a collision among its own identifiers, after some 2^64 attempts, has spent
+//! one of its own assertions; to hit another client's takes 2^128 attempts.
 
 use crate::jose::base64url;
 use crate::jose::digest::sha256_of_parts;
 use crate::replay::ReplayKey;
 use crate::setting::{Setting, SettingError};
 
-/// The version of the key format. Raise it with every change of what is hashed or how it is written. A
-/// release that raises it writes both versions, the older one first, as [`StoreKeys`] does with two
-/// prefixes; the release after it drops the older version.
+/// The version of the key format. Raise it with every change of what is hashed or how it is
+/// written. A release that raises it writes both versions, the older one first, as [`StoreKeys`]
+/// does with two prefixes; the release after it drops the older version.
 const VERSION: u8 = 1;
 
 const LONGEST_PREFIX: usize = 64;
@@ -22,7 +22,8 @@ const LONGEST_PREFIX: usize = 64;
 pub(super) struct Prefix(Box<str>);
 
 impl Prefix {
-    /// Braces are not allowed: they would mark a hash tag, which sends all keys to one slot of a cluster.
+    /// Braces are not allowed: they would mark a hash tag, which sends all keys to one slot of a
+    /// cluster.
     pub(super) fn parse(setting: Setting, text: &str) -> Result<Self, SettingError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
         match (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(allowed) {
@@ -48,12 +49,12 @@ pub(super) struct StoreKeys {
 }
 
 impl StoreKeys {
-    /// Returns the keys of this assertion. All must be inserted, in this order, each after the one before
-    /// was fresh.
+    /// Returns the keys of this assertion. All must be inserted, in this order, each after the one
+    /// before was fresh.
     ///
-    /// The older key comes first. It is the only one that older nodes know, so it decides between them and
-    /// this node. A caller that loses there does not insert the newer key, which decides between this node
-    /// and newer ones. So at most one caller gets past both.
+    /// The older key comes first. It is the only one that older nodes know, so it decides between
+    /// them and this node. A caller that loses there does not insert the newer key, which decides
+    /// between this node and newer ones. So at most one caller gets past both.
     pub(super) fn of(&self, key: ReplayKey<'_>) -> impl Iterator<Item = String> + use<> {
         let digest = digest(key);
         let newest = self.prefix.key(&digest);

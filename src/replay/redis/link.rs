@@ -1,8 +1,8 @@
-//! The link to the store: a pool of multiplexed connections, bounded in time, each replaced when the
-//! store stops answering on it.
+//! The link to the store: a pool of multiplexed connections, bounded in time, each replaced when
+//! the store stops answering on it.
 //!
-//! The driver reconnects when a connection ends. It does not notice a server that stays connected but
-//! stops answering, a primary that was demoted, or a password that was wrong for a moment. So a
+//! The driver reconnects when a connection ends. It does not notice a server that stays connected
+//! but stops answering, a primary that was demoted, or a password that was wrong for a moment. So a
 //! connection without a successful answer for a while is replaced.
 
 use std::fmt;
@@ -56,9 +56,9 @@ impl Lane {
         self.opened.elapsed().saturating_sub(answered) >= time
     }
 
-    /// Returns whether one shard of a cluster may have stopped answering while the others still do, so that
-    /// the topology should be read again. That costs a connection to each node, so occasional slow answers
-    /// are not enough.
+    /// Returns whether one shard of a cluster may have stopped answering while the others still do,
+    /// so that the topology should be read again. That costs a connection to each node, so
+    /// occasional slow answers are not enough.
     fn is_partly_dead(&self) -> bool {
         self.opened.elapsed() >= Duration::from_secs(5) && self.unanswered.load(Ordering::Relaxed) >= 8
     }
@@ -100,7 +100,8 @@ impl Link {
                 self.note_failure(lane);
                 Err(PortError::new(format!("redis: {error}")))
             }
-            // The command may have been executed. The assertion is then a replay when it comes again.
+            // The command may have been executed. The assertion is then a replay when it comes
+            // again.
             Ok(None) | Err(_) => {
                 lane.load().unanswered.fetch_add(1, Ordering::Relaxed);
                 self.note_failure(lane);
@@ -115,7 +116,8 @@ impl Link {
         &self.lanes[turn % self.lanes.len()]
     }
 
-    /// Replaces a dead connection. If several requests notice it at the same time, one of them replaces it.
+    /// Replaces a dead connection. If several requests notice it at the same time, one of them
+    /// replaces it.
     fn note_failure(&self, lane: &ArcSwap<Lane>) {
         let old = lane.load_full();
         let partly_dead = matches!(self.target, Target::Cluster(_)) && old.is_partly_dead();

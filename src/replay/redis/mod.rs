@@ -1,7 +1,7 @@
 //! Single use across a fleet: one store for all nodes, on Redis (6 or newer) or Valkey.
 //!
-//! [`manual::fleet`](crate::manual::fleet) tells what is promised, what an outage looks like, and how to
-//! size and monitor the store.
+//! [`manual::fleet`](crate::manual::fleet) tells what is promised, what an outage looks like, and
+//! how to size and monitor the store.
 
 mod builder;
 mod connect;
@@ -25,18 +25,19 @@ use crate::port::{Answer, PortError};
 
 /// Remembers spent assertions in Redis or Valkey, for all nodes that share it. Cheap to clone.
 ///
-/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip over a connection that
-/// all requests share. Only a definite `OK` is fresh, and `nil` is a replay. Everything else refuses the
-/// request as unavailable (503): an error, no answer in time, a replica mistaken for the primary
-/// (`READONLY`), a full memory (`OOM`), a server that is still loading. If the answer was lost, the entry
-/// may exist. A client that sends the same assertion again is then told that it was used, and signs a new
-/// one; the assertion is never accepted twice.
+/// An assertion is admitted by one `SET key 1 NX PX lifetime`, a single round trip over a
+/// connection that all requests share. Only a definite `OK` is fresh, and `nil` is a replay.
+/// Everything else refuses the request as unavailable (503): an error, no answer in time, a replica
+/// mistaken for the primary (`READONLY`), a full memory (`OOM`), a server that is still loading. If
+/// the answer was lost, the entry may exist. A client that sends the same assertion again is then
+/// told that it was used, and signs a new one; the assertion is never accepted twice.
 ///
-/// This store never [looks](ReplayStore::seen), since that would be another round trip. Wrap it in a
-/// [`TieredReplay`](super::TieredReplay) to look at the assertions that this node has seen itself.
+/// This store never [looks](ReplayStore::seen), since that would be another round trip. Wrap it in
+/// a [`TieredReplay`](super::TieredReplay) to look at the assertions that this node has seen
+/// itself.
 ///
-/// Keys are `{prefix}:1:{22 characters}`, with a truncated SHA-256 of the client and its `jti`. They
-/// reveal no identifier and spread over all slots of a cluster.
+/// Keys are `{prefix}:1:{22 characters}`, with a truncated SHA-256 of the client and its `jti`.
+/// They reveal no identifier and spread over all slots of a cluster.
 ///
 /// ```no_run
 /// use tower_client_assertion::replay::{
@@ -61,17 +62,17 @@ struct Shared {
 }
 
 impl RedisReplay {
-    /// Configures a store on one server: `redis://[user:password@]host[:port][/database]`, or `rediss://`
-    /// for TLS.
+    /// Configures a store on one server: `redis://[user:password@]host[:port][/database]`, or
+    /// `rediss://` for TLS.
     ///
-    /// With a proxy, a load balancer or a name that follows the primary, use the URL of that. For Redis
-    /// Cluster see [`cluster`](Self::cluster).
+    /// With a proxy, a load balancer or a name that follows the primary, use the URL of that. For
+    /// Redis Cluster see [`cluster`](Self::cluster).
     pub fn standalone(url: impl Into<String>) -> RedisReplayBuilder {
         RedisReplayBuilder::standalone(url.into())
     }
 
-    /// Configures a store on a Redis Cluster. The URLs are those of some of its nodes; the others are
-    /// discovered.
+    /// Configures a store on a Redis Cluster. The URLs are those of some of its nodes; the others
+    /// are discovered.
     ///
     /// All URLs must have the same scheme, user and password. Clusters have no databases.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>) -> RedisReplayBuilder {
@@ -80,8 +81,8 @@ impl RedisReplay {
 }
 
 impl Shared {
-    /// Returns how long the store keeps an entry. The margin covers nodes whose clocks differ, and a server
-    /// whose clock is adjusted.
+    /// Returns how long the store keeps an entry. The margin covers nodes whose clocks differ, and
+    /// a server whose clock is adjusted.
     fn lifetime(&self, until: UnixTime, now: UnixTime) -> Result<Duration, PortError> {
         const LONGEST: u64 = 366 * 24 * 60 * 60;
         match until.as_secs().saturating_sub(now.as_secs()) {
