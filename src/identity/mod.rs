@@ -59,7 +59,7 @@ impl fmt::Display for AuthMethod {
 ///
 /// fn greeting(request: &http::Request<()>) -> String {
 ///     match request.extensions().get::<ClientIdentity>() {
-///         Some(client) => format!("hello {}, by {}", client.client_id(), client.method()),
+///         Some(client) => format!("hello {}", client.client_id()),
 ///         None => "hello stranger".to_owned(),
 ///     }
 /// }

@@ -11,17 +11,22 @@
 //! [event sink](crate::event) gets every claim that failed, not only the first.
 //!
 //! ```
-//! use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+//! use tower_client_assertion::Rejection;
+//! use tower_client_assertion::rejection::{
+//!     ClientFault, RejectionKind, ServerFault,
+//! };
 //!
-//! let mut faults = (0, 0);
-//! for kind in RejectionKind::all() {
-//!     match kind {
-//!         RejectionKind::Client(_) => faults.0 += 1,
-//!         RejectionKind::Server(_) => faults.1 += 1,
-//!         _ => unreachable!(),
+//! fn needs_an_alert(rejection: &Rejection) -> bool {
+//!     match rejection.kind() {
+//!         // A sender with a valid signature repeats itself: a retry, or a thief.
+//!         RejectionKind::Client(ClientFault::Replayed) => rejection.is_proven(),
+//!         RejectionKind::Client(_) => false,
+//!         _ => true,
 //!     }
 //! }
-//! assert!(faults.0 > 90 && faults.1 >= 9);
+//!
+//! assert!(needs_an_alert(&Rejection::from(ServerFault::Registry)));
+//! assert!(!needs_an_alert(&Rejection::from(ClientFault::Malformed)));
 //! ```
 
 mod claim;
@@ -48,7 +53,9 @@ pub use server::ServerFault;
 ///
 /// ```
 /// use tower_client_assertion::Rejection;
-/// use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+/// use tower_client_assertion::rejection::{
+///     ClientFault, RejectionKind, ServerFault,
+/// };
 ///
 /// let replayed = Rejection::from(ClientFault::Replayed);
 /// assert_eq!(*replayed.kind(), RejectionKind::Client(ClientFault::Replayed));
@@ -76,7 +83,7 @@ impl Rejection {
     }
 
     /// The same rejection, found after the signature had verified.
-    pub(crate) fn of_proven_sender(self) -> Self {
+    pub(crate) fn from_proven_sender(self) -> Self {
         Self { proven: true, ..self }
     }
 
@@ -139,8 +146,8 @@ impl RejectionKind {
     /// The number of kinds, for tables that have a place for each.
     pub(crate) const COUNT: usize = <Self as Listed>::COUNT;
 
-    /// Returns the place of this kind in such a table. A fault that carries data of its own has one
-    /// place for all of it.
+    /// Returns the place of this kind in such a table. All values of a fault that carries owned
+    /// data share one place.
     pub(crate) fn index(&self) -> usize {
         Listed::index(self)
     }
@@ -186,9 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_displays_as_a_text_of_its_own() {
+    fn every_kind_has_a_different_text() {
         let texts: HashSet<_> = RejectionKind::all().map(|kind| kind.to_string()).collect();
         let schemes = 2 * 4;
-        assert_eq!(texts.len() + schemes, RejectionKind::COUNT, "all but the scheme of a header is told");
+        assert_eq!(texts.len() + schemes, RejectionKind::COUNT, "all but the scheme of a header is in the text");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! All of them depend only on what the sender wrote and on public configuration, so they come
 //! before the signature: a junk, expired or mis-addressed assertion costs neither a look-up nor a
-//! signature check, and its sender learns nothing new. The client is told of the first check that
+//! signature check, and its sender learns nothing new. The client learns of the first check that
 //! fails, the operator of all that fail.
 
 use std::borrow::Cow;

@@ -1,4 +1,5 @@
-//! What the operator is told of each claim that failed: what was expected, and what was received.
+//! What the operator learns about each claim that failed: what was expected, and what was
+//! received.
 
 use std::borrow::Cow;
 

@@ -41,7 +41,8 @@ use crate::policy::Policy;
 ///     metadata["revocation_endpoint_auth_signing_alg_values_supported"],
 ///     serde_json::json!(["PS256", "ES256", "EdDSA", "Ed25519"]),
 /// );
-/// assert!(metadata.get("introspection_endpoint_auth_methods_supported").is_none());
+/// let introspection = "introspection_endpoint_auth_methods_supported";
+/// assert!(metadata.get(introspection).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,15 +62,15 @@ impl ClientAuthMetadata {
     }
 
     /// Adds the members of this endpoint. Only the introspection and the revocation endpoint have
-    /// members of their own. Those of the token endpoint are always present and apply to the other
-    /// endpoints as well (RFC 9126, section 2; RFC 8628, section 3.1).
+    /// any. The members of the token endpoint are always present and apply to the other endpoints
+    /// as well (RFC 9126, section 2; RFC 8628, section 3.1).
     pub fn with_endpoint(mut self, endpoint: Endpoint) -> Self {
         self.introspection |= endpoint == Endpoint::Introspection;
         self.revocation |= endpoint == Endpoint::Revocation;
         self
     }
 
-    /// Adds a method that other code of yours supports behind an
+    /// Adds a method that your own code supports behind an
     /// [optional](crate::ClientAssertionLayer::optional) layer, for example `client_secret_basic`.
     pub fn with_method(mut self, name: &'static str) -> Self {
         if !self.methods.contains(&name) {

@@ -1,11 +1,13 @@
-//! Verifies a client assertion, step by step: from a token request to a verified identity, or to
-//! the first reason why not.
+//! The verification of a client assertion, step by step.
 //!
-//! A [`TokenRequest`] flows in, bytes and values without HTTP. A [`ClientIdentity`], a
-//! [`Rejection`] or the wait for a port flows out, and an event goes to the operator. The steps are
-//! in `steps`, one file each where they need one: `form`, `assertion`, `checks` (with `rules` and
-//! `times`), `stages`, `signature`. This room knows policies, registries, replay stores and key
-//! sets through their ports. It must not know HTTP or a renderer.
+//! A [`TokenRequest`] flows in: bytes and values, without HTTP. A [`ClientIdentity`], a
+//! [`Rejection`] or the wait for a port flows out, and an event goes to the operator. `steps` has
+//! the steps in order. Each step with more to it than a call is a file: `form` (its syntax is in
+//! `urlencoded`), `assertion`, `checks` (of the claims, by `rules` and `times`), `stages`,
+//! `signature`. `progress` is what a step waits for, `report` what the operator learns.
+//!
+//! This room uses registries, replay stores and key sets through their ports. It must not use HTTP
+//! or a renderer.
 
 mod assertion;
 mod builder;
@@ -45,8 +47,8 @@ pub use form::JWT_BEARER;
 pub use metadata::ClientAuthMetadata;
 pub use request::TokenRequest;
 
-/// Verifies client assertions. It knows nothing of HTTP; the [layer](crate::ClientAssertionLayer)
-/// drives one, and you may too:
+/// Verifies client assertions, without HTTP. The [layer](crate::ClientAssertionLayer) calls it.
+/// Call it yourself to authenticate clients that do not come over HTTP:
 ///
 /// ```
 /// use tower_client_assertion::registry::FixedRegistry;
@@ -57,18 +59,20 @@ pub use request::TokenRequest;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tower_client_assertion::ConfigError> {
 /// let registry = FixedRegistry::new([])?;
-/// let verifier = Verifier::builder(Policy::REDOX, registry, MemoryReplay::new(100_000)?)
-///     .audience("https://api.example.com/v2/auth/token")
+/// let replay = MemoryReplay::new(100_000)?;
+/// let verifier = Verifier::builder(Policy::RFC7523, registry, replay)
+///     .issuer("https://as.example.com")
 ///     .build()?;
 ///
 /// let request = TokenRequest::new(b"grant_type=client_credentials");
 /// let rejection = verifier.verify(&request).await.unwrap_err();
-/// assert_eq!(*rejection.kind(), RejectionKind::Client(ClientFault::NoAuthentication(None)));
+/// let missing = ClientFault::NoAuthentication(None);
+/// assert_eq!(*rejection.kind(), RejectionKind::Client(missing));
 /// # Ok(())
 /// # }
 /// ```
 pub struct Verifier {
-    /// The first is that of clients which name none. There is at least that one.
+    /// There is at least the first, which is for clients that are registered without a policy.
     policies: Vec<Policy>,
     limits: Limits,
     audiences: Audiences,
@@ -80,46 +84,47 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Starts to configure a verifier that judges by `policy`, knows the clients of `registry`, and
-    /// remembers spent assertions in `replay`.
+    /// Returns a builder for a verifier that judges by `policy`, finds clients in `registry` and
+    /// records spent assertions in `replay`.
     ///
-    /// To keep a handle on a port, wrap it in an [`Arc`] and pass a clone.
+    /// To keep a handle on a port, wrap it in an [`Arc`](std::sync::Arc) and pass a clone.
     pub fn builder(policy: Policy, registry: impl ClientRegistry, replay: impl ReplayStore) -> VerifierBuilder {
         VerifierBuilder::new(policy, Box::new(registry), Box::new(replay))
     }
 
-    /// The policies that it judges by: first that of clients which name none, then the others.
+    /// Returns the policies: first the one for clients that are registered without a policy, then
+    /// those added by [`client_policy`](VerifierBuilder::client_policy).
     pub fn policies(&self) -> &[Policy] {
         &self.policies
     }
 
-    /// What an authorization server may tell of its client authentication, taken from this very
-    /// configuration.
+    /// Returns what an authorization server publishes about its client authentication, taken from
+    /// this configuration.
     pub fn metadata(&self) -> ClientAuthMetadata {
         ClientAuthMetadata::of(&self.policies)
     }
 
-    /// Verifies the assertion of `request`, and records it as spent.
+    /// Verifies the assertion of `request` and records it as spent.
     ///
-    /// Dropping the future before it is ready leaves nothing behind, except that an assertion which
-    /// a slow replay store was about to admit may have been recorded.
+    /// The future may be dropped at any time. If it was waiting for the replay store, the assertion
+    /// may be recorded as spent nevertheless.
     ///
     /// # Errors
     ///
-    /// The [`Rejection`] names the first thing that was wrong.
+    /// The [`Rejection`] has the first fault.
     pub async fn verify(&self, request: &TokenRequest<'_>) -> Result<ClientIdentity, Rejection> {
-        // A request that must carry an assertion is never let go without one.
+        // The steps never return `None` for a request that needs an assertion.
         self.drive(&request.clone().with_optional(false))
             .await?
             .ok_or_else(|| ClientFault::NoAuthentication(None).into())
     }
 
-    /// Verifies the assertion of `request` if it carries one, and answers `None` if it does not.
-    /// One that carries another credential besides is refused.
+    /// Verifies the assertion of `request`, or returns `None` if the request has none. An assertion
+    /// that comes with another credential is refused.
     ///
     /// # Errors
     ///
-    /// As for [`verify`](Self::verify).
+    /// The same as [`verify`](Self::verify).
     pub async fn verify_optional(&self, request: &TokenRequest<'_>) -> Result<Option<ClientIdentity>, Rejection> {
         self.drive(&request.clone().with_optional(true)).await
     }

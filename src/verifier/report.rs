@@ -1,4 +1,4 @@
-//! The end of a verification, and what the operator is told of it. A refused request is read once
+//! The end of a verification, and what the operator learns about it. A refused request is read once
 //! more for that, so that an accepted one costs nothing extra.
 
 use super::Verifier;

@@ -6,8 +6,8 @@ use crate::endpoint::Endpoint;
 use crate::identity::ClientIdentity;
 use crate::rejection::AuthScheme;
 
-/// The part of a request that a [`Verifier`](crate::Verifier) reads: the form, and whatever else
-/// could carry credentials.
+/// The part of a request that a [`Verifier`](crate::Verifier) reads: the form, and everything
+/// else that could carry credentials.
 ///
 /// The layer makes one for every request it guards. Make one yourself to verify without HTTP.
 ///
@@ -55,7 +55,7 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// Sets the value of the `Authorization` header. Only its scheme is read. The header is another
-    /// authentication mechanism, so an assertion beside it is refused. Default: none.
+    /// authentication mechanism, so an assertion next to it is refused. Default: none.
     pub fn with_authorization(mut self, value: &[u8]) -> Self {
         self.authorization = Some(AuthScheme::of(value));
         self
