@@ -136,6 +136,9 @@ impl ConfigError {
     }
 }
 
+/// An addition to the advice for an `http` issuer.
+const FOR_LOCALHOST: &str = ", or dangerous().issuer_without_tls(..) to try a server on localhost";
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,8 +156,8 @@ impl fmt::Display for ConfigError {
             Self::Setting(error) => error.fmt(f),
             Self::NoAudience { policy } => write!(
                 f,
-                "audience: none is set, and the policy {policy} accepts nothing else; add .audience(..) with the URL that clients put into \
-                 aud"
+                "audience: none is set, and the policy {policy} accepts nothing else; add .audience(..) with the URL \
+                 that clients put into aud"
             ),
             Self::NoIssuer { policy, only } => write!(
                 f,
@@ -162,15 +165,14 @@ impl fmt::Display for ConfigError {
                  identifier of your server",
                 if *only { "only " } else { "" }
             ),
-            Self::InvalidIssuer { issuer } => write!(
-                f,
-                "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, section 2){}",
-                if issuer.starts_with("http://") {
-                    ", or dangerous().issuer_without_tls(..) to try a server on localhost"
-                } else {
-                    ""
-                }
-            ),
+            Self::InvalidIssuer { issuer } => {
+                let or_http = if issuer.starts_with("http://") { FOR_LOCALHOST } else { "" };
+                write!(
+                    f,
+                    "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, \
+                     section 2){or_http}"
+                )
+            }
             Self::InvalidAudience { audience } => {
                 write!(
                     f,

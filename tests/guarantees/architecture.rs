@@ -57,9 +57,9 @@ const MAP: &[(&str, &[&str])] = &[
     ("layer", &["config", "endpoint", "identity", "policy", "rejection", "render", "setting", "verifier"]),
     ("render", &["rejection", "setting"]),
     // The steps, and what they judge by.
-    ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "name", "policy", "port",
+    ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "port",
         "registry", "rejection", "replay", "setting", "text"]),
-    ("policy", &["jose", "setting"]),
+    ("policy", &["jose", "name", "setting"]),
     ("identity", &["clock", "jose", "name", "text"]),
     ("jose", &["clock"]),
     // The ports.
