@@ -5,15 +5,15 @@
 //! expected value and a bounded, escaped excerpt of the received one, so that an operator can fix
 //! all of them in one go. No event holds an assertion, a secret, key material or a `jti`.
 //!
-//! Events come from the verifier, from key set caches and from Redis stores; each takes a sink of
-//! its own. To send them all to one place, wrap the sink in an [`Arc`] and clone it:
+//! Events come from the verifier, from key set caches and from Redis stores. Each has a setting
+//! `events` that takes a sink. To send all events to one place, wrap the sink in an [`Arc`] and
+//! clone it:
 //!
 //! ```
 //! use std::sync::Arc;
 //!
 //! use tower_client_assertion::event::{Event, EventSink};
 //!
-//! #[derive(Debug)]
 //! struct Log;
 //!
 //! impl EventSink for Log {
