@@ -157,7 +157,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// A value that a setting cannot have, whatever the other settings are.
+/// A value that a setting cannot have, regardless of the other settings.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingError {

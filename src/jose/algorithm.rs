@@ -21,7 +21,8 @@ macro_rules! algorithms {
         /// assert_eq!(Algorithm::MlDsa44.to_string(), "ML-DSA-44");
         ///
         /// let error = "none".parse::<Algorithm>().unwrap_err();
-        /// assert_eq!(error.to_string(), "\"none\" is not an algorithm that this crate verifies");
+        /// let text = "\"none\" is not an algorithm that this crate verifies";
+        /// assert_eq!(error.to_string(), text);
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]

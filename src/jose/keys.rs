@@ -216,7 +216,7 @@ pub struct VerificationKey {
     material: Material,
 }
 
-/// The identifiers of a key, in an allocation of their own so that a
+/// The identifiers of a key, in their own allocation so that a
 /// [`ClientIdentity`](crate::ClientIdentity) can share it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KeyId {

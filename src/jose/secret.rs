@@ -8,13 +8,17 @@
 //! use tower_client_assertion::policy::Algorithm;
 //! use tower_client_assertion::secret::ClientSecret;
 //!
-//! let secret = ClientSecret::new("0f8fad5b-d9cb-469f-a165-70867728950e-and-more")?;
+//! let text = "0f8fad5b-d9cb-469f-a165-70867728950e-and-more";
+//! let secret = ClientSecret::new(text)?;
 //! assert!(secret.algorithms().contains(Algorithm::HS256));
 //! // HS384 needs 48 bytes, and the secret has 45.
 //! assert!(!secret.algorithms().contains(Algorithm::HS384));
 //!
 //! let error = ClientSecret::new("too short").unwrap_err();
-//! assert_eq!(error.to_string(), "client_secret: 9 bytes are too few; use 32 or more (RFC 7518, section 3.2)");
+//! assert_eq!(
+//!     error.to_string(),
+//!     "client_secret: 9 bytes are too few; use 32 or more (RFC 7518, section 3.2)",
+//! );
 //! # Ok::<(), tower_client_assertion::secret::SecretError>(())
 //! ```
 

@@ -103,7 +103,7 @@ use options::LayerOptions;
 ///
 /// # Example
 ///
-/// One verifier guards two endpoints, each with a layer of its own. The third route is not guarded.
+/// One verifier guards two endpoints, each with its own layer. The third route is not guarded.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -168,7 +168,7 @@ impl ClientAssertionLayer {
     /// Keeps the types of both bodies, which must then implement `From<Bytes>`. The bodies of axum
     /// and `Full<Bytes>` do.
     ///
-    /// This is needed beside middleware that insists on the body of its framework:
+    /// This is needed together with middleware that insists on the body of its framework:
     ///
     /// - `axum::middleware::from_fn` behind this layer in the same `ServiceBuilder`, where rustc
     ///   reports that `FromFn<..>: Service<..>` is not satisfied,

@@ -7,7 +7,7 @@ use crate::rejection::{ClientFault, Rejection, RejectionKind};
 use crate::render::ResponseCache;
 
 /// Returns the renderer's response to `rejection`. The [`Rejection`] itself goes into its
-/// extensions, whatever the renderer made.
+/// extensions, regardless of the renderer.
 pub(super) fn response(responses: &ResponseCache, rejection: &Rejection, version: Version) -> Response<Bytes> {
     let mut response = responses.response(rejection);
     if abandons_body(rejection.kind()) && version <= Version::HTTP_11 {

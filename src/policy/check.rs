@@ -1,4 +1,4 @@
-//! Whether the rules of a policy make sense: each by itself, together, and beside the profile.
+//! Whether the rules of a policy make sense: each by itself, together, and against the profile.
 
 use std::time::Duration;
 

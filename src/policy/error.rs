@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::setting::{Setting, SettingError, debug_is_display};
 
-/// A policy whose rules make no sense: one by itself, two together, or one beside the policy's
+/// A policy whose rules make no sense: one by itself, two together, or one against the policy's
 /// profile.
 ///
 /// The sentence that it displays may change between releases; the variants do not.

@@ -45,7 +45,7 @@ pub(crate) enum JkuRule {
     Ignored,
 }
 
-/// The vocabulary of error responses, unless the layer has a [renderer](crate::render) of its own.
+/// The vocabulary of error responses, unless the layer has its own [renderer](crate::render).
 ///
 /// It is part of the policy although nothing here renders: a vendor's profile includes the error
 /// texts of its documentation, and a layer that was given nothing but a verifier must use them. The

@@ -89,9 +89,9 @@ pub type AdmitResult = Result<Admission, PortError>;
 /// The [`conformance`] suite checks each of these:
 ///
 /// - An assertion is admitted once. A repeated `admit` is [`Replayed`](Admission::Replayed),
-///   whatever its `until`.
-/// - Of any number of concurrent callers, on any number of nodes, one is told
-///   [`Fresh`](Admission::Fresh).
+///   regardless of its `until`.
+/// - If any number of callers admit the same key concurrently, on any number of nodes, exactly one
+///   is told [`Fresh`](Admission::Fresh).
 /// - A key is remembered until its `until`, and may be dropped from then on, not earlier: an
 ///   assertion whose key was dropped can be used again.
 /// - An assertion whose `until` is not after `now` is an error.

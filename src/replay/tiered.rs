@@ -16,7 +16,7 @@ use crate::port::{Answer, PortError};
 /// accepts an assertion twice, since the shared store still knows it.
 ///
 /// If the clock of this node goes back, assertions that the local store may have cleared are
-/// refused as unavailable (503), whatever the shared store would answer.
+/// refused as unavailable (503), regardless of what the shared store would answer.
 ///
 /// If the shared store returns an error, the assertion is not remembered locally. Should the shared
 /// store have recorded it after all, it answers "replayed" next time.

@@ -8,7 +8,7 @@
 //! Shards are small, and only one is rebuilt at a time.
 //!
 //! In a large store the cost of an operation is the number of cache lines that are not in any
-//! cache. There is one: everything else lies beside the lock of the shard or in the share of the
+//! cache. There is one: everything else is next to the lock of the shard or in the share of the
 //! client.
 
 mod shard;
@@ -76,7 +76,7 @@ const MAX_SHARDS: usize = 1 << 16;
 /// counter.
 const PLACES: u32 = 16;
 
-/// A value behind a lock, with a cache line of its own.
+/// A value behind a lock, alone in its cache line.
 #[derive(Default)]
 #[repr(align(64))]
 struct Padded<T>(Mutex<T>);

@@ -19,8 +19,8 @@ pub(super) struct Replicas {
 /// An insert that has not been sent yet.
 pub(super) enum Insert {
     Plain(Cmd),
-    /// Both commands go over one connection, since `WAIT` refers to the writes of its own
-    /// connection.
+    /// Both commands go over one connection, since `WAIT` refers only to the writes of the
+    /// same connection.
     Replicated(Pipeline, Replicas),
 }
 

@@ -3,7 +3,7 @@
 //! The characters are base64url of the first 128 bits of a SHA-256. So keys spread evenly over the
 //! slots of a cluster, have one length, and reveal no identifier of a client. 128 bits are enough:
 //! a client that finds a collision among its own identifiers, after some 2^64 attempts, has spent
-//! one of its own assertions; to hit another client's takes 2^128 attempts.
+//! an assertion that is its own. Hitting one of another client takes 2^128 attempts.
 
 use crate::jose::base64url;
 use crate::jose::digest::sha256_of_parts;
