@@ -34,7 +34,7 @@ use tower::{Layer, Service};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry, Found};
+use tower_client_assertion::registry::{Client, ClientRegistry, FindResult, FixedRegistry};
 use tower_client_assertion::replay::{MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, Policy, Verifier};
 
@@ -177,7 +177,7 @@ impl Setting {
 struct Unlisted(Arc<FixedRegistry>);
 
 impl ClientRegistry for Unlisted {
-    fn find(&self, client_id: &str) -> Answer<Found> {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
         self.0.find(client_id)
     }
 }

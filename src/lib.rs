@@ -235,6 +235,7 @@ pub mod replay;
 
 // What all of them share.
 mod config;
+mod conformance;
 mod endpoint;
 mod lock;
 mod name;

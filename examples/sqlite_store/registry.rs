@@ -37,6 +37,6 @@ impl AsyncClientRegistry for SqliteRegistry {
         let Some((jwks, scope)) = row else { return Ok(None) };
         let keys = KeySet::parse(jwks.as_bytes()).map_err(PortError::new)?;
         let client = Client::new(client_id, keys).map_err(PortError::new)?;
-        Ok(Some(Arc::new(client.scope(&scope))))
+        Ok(Some(Arc::new(client.with_scope(&scope))))
     }
 }

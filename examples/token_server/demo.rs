@@ -15,7 +15,7 @@ const SCOPE: &str = "system/Patient.rs";
 
 /// Registers the client and its scope.
 pub(crate) fn register(client: &Demo) -> Result<FixedRegistry> {
-    Ok(FixedRegistry::new([client.client()?.scope(SCOPE)])?)
+    Ok(FixedRegistry::new([client.client()?.with_scope(SCOPE)])?)
 }
 
 /// Sends one assertion twice, and prints a `curl` line with another one.

@@ -150,7 +150,7 @@ fn report_unusable(registry: &FileRegistry, policy: &Policy) {
         if !usable.is_empty() && usable.intersection(allowed).is_empty() {
             log(&format!("client {id:?}: it can use {usable}, but the profile {profile} allows only {allowed}"));
         }
-        if let Some(name) = client.policy_name().filter(|name| *name != profile) {
+        if let Some(name) = client.policy().filter(|name| *name != profile) {
             log(&format!(
                 "client {id:?}: client_assertion_policy: {name:?}: expected {profile:?}, the only policy here"
             ));

@@ -50,7 +50,7 @@ async fn registered_scope(registry: &dyn ClientRegistry, id: &ClientId) -> Resul
     let found = registry.find(id.as_str()).get().await;
     // The client may have been removed since it was authenticated.
     let client = found.map_err(|_| TokenError::Unavailable)?.ok_or(TokenError::Unavailable)?;
-    Ok(client.registered_scope().map(str::to_owned))
+    Ok(client.scope().map(str::to_owned))
 }
 
 /// Returns the part of the requested scope that the client registered, or all of it if the client

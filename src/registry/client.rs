@@ -1,4 +1,4 @@
-//! A registered client: its id, what it proves itself with, and what it registered besides.
+//! A registered client: its id, its keys or secret, and what else it registered.
 
 use super::ClientError;
 use crate::clock::UnixTime;
@@ -19,11 +19,12 @@ use crate::rejection::ClientFault;
 /// let keys = KeySet::parse(br#"{"keys":[
 ///     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 /// ]}"#)?;
-/// let client = Client::new("clinic-7", keys)?.scope("system/Patient.rs");
+/// let client = Client::new("clinic-7", keys)?.with_scope("system/Patient.rs");
 /// assert_eq!(client.id().as_str(), "clinic-7");
+/// assert_eq!(client.scope(), Some("system/Patient.rs"));
 ///
 /// let secret = ClientSecret::new("0f8fad5b-d9cb-469f-a165-70867728950e")?;
-/// let client = Client::with_secret("lab-1", secret)?.policy("legacy");
+/// let client = Client::with_secret("lab-1", secret)?.with_policy("legacy");
 /// assert!(client.keys().is_none());
 ///
 /// let error = Client::new("clinic-8", KeySet::default()).unwrap_err();
@@ -39,16 +40,16 @@ pub struct Client {
     scope: Option<Box<str>>,
 }
 
-/// What a client proves itself with: the one or the other (OpenID Connect Core, section 9).
+/// What a client proves itself with. It never has two of these (OpenID Connect Core, section 9).
 #[derive(Clone, Debug)]
 enum Credential {
-    /// `private_key_jwt`
+    /// `private_key_jwt`.
     Keys(KeySet),
-    /// `private_key_jwt`, with keys that the client publishes
+    /// `private_key_jwt`, with keys that the client publishes.
     Url(KeySource),
-    /// `client_secret_jwt`
+    /// `client_secret_jwt`.
     Secret(ClientSecret),
-    /// What was registered cannot be used.
+    /// The registration cannot be used.
     Nothing,
 }
 
@@ -59,11 +60,11 @@ pub(crate) enum Proof<'c> {
 }
 
 impl Client {
-    /// A client with its public keys, which authenticates by `private_key_jwt`.
+    /// Creates a client with public keys, which authenticates by `private_key_jwt`.
     ///
     /// # Errors
     ///
-    /// The id is empty or not printable ASCII, or there is no usable key.
+    /// Fails if the id is empty or not printable ASCII, or if there is no usable key.
     pub fn new(id: &str, keys: KeySet) -> Result<Self, ClientError> {
         if keys.is_empty() {
             let skipped = keys.skipped().len();
@@ -72,27 +73,28 @@ impl Client {
         Self::of(id, Credential::Keys(keys))
     }
 
-    /// A client that publishes its public keys at a URL: `jwks_uri` (RFC 7591, section 2). They are fetched when they are first
-    /// needed, and kept in `cache`.
+    /// Creates a client that publishes its public keys at a URL: `jwks_uri` (RFC 7591, section 2). They
+    /// are fetched when they are first needed, and kept in `cache`.
     ///
     /// # Errors
     ///
-    /// The id is empty or not printable ASCII, or the cache may not fetch from this URL.
+    /// Fails if the id is empty or not printable ASCII, or if the cache may not fetch from this URL.
     pub fn with_key_set_url(id: &str, url: &JwksUrl, cache: &KeySetCache) -> Result<Self, ClientError> {
         let refused = |error| ClientError::KeySetUrl { client_id: id.to_owned(), error };
         Self::of(id, Credential::Url(cache.source(id, url).map_err(refused)?))
     }
 
-    /// A client with a secret, which authenticates by `client_secret_jwt` where its policy allows that.
+    /// Creates a client with a secret, which authenticates by `client_secret_jwt` if its policy allows
+    /// that.
     ///
     /// # Errors
     ///
-    /// The id is empty or not printable ASCII.
+    /// Fails if the id is empty or not printable ASCII.
     pub fn with_secret(id: &str, secret: ClientSecret) -> Result<Self, ClientError> {
         Self::of(id, Credential::Secret(secret))
     }
 
-    /// A client that is known, and refused for want of anything that it could prove itself with.
+    /// Creates a client that is registered, but has nothing to prove itself with. It is always refused.
     pub(super) fn unusable(id: ClientId) -> Self {
         Self::with(id, Credential::Nothing)
     }
@@ -110,13 +112,14 @@ impl Client {
         !matches!(self.credential, Credential::Nothing)
     }
 
-    /// Refuses this client's assertions if they are signed with another algorithm: `token_endpoint_auth_signing_alg`
-    /// (OpenID Connect Registration, section 2).
+    /// Refuses assertions of this client that are signed with another algorithm:
+    /// `token_endpoint_auth_signing_alg` (OpenID Connect Registration, section 2). Default: every
+    /// algorithm of its keys or its secret that the policy allows.
     ///
     /// # Errors
     ///
-    /// None of its keys, or not its secret, can verify the algorithm.
-    pub fn signing_alg(self, algorithm: Algorithm) -> Result<Self, ClientError> {
+    /// Fails if neither its keys nor its secret can verify the algorithm.
+    pub fn with_signing_alg(self, algorithm: Algorithm) -> Result<Self, ClientError> {
         let usable = self.credential.algorithms();
         if usable.contains(algorithm) {
             return Ok(Self { signing_alg: Some(algorithm), ..self });
@@ -125,28 +128,33 @@ impl Client {
         Err(ClientError::SigningAlg { client_id, algorithm, usable })
     }
 
-    /// Judges this client by the verifier's policy of this [name](crate::Policy::with_name), and not by its first: see
-    /// [`client_policy`](crate::VerifierBuilder::client_policy). Where the verifier has no such policy, the client is refused as
-    /// unavailable (503): somebody mistyped, and it was not the client.
+    /// Judges this client by the policy of the verifier that has this [name](crate::Policy::name): see
+    /// [`client_policy`](crate::VerifierBuilder::client_policy). Default: the first policy of the
+    /// verifier.
+    ///
+    /// If the verifier has no policy of this name, the client is refused as unavailable (503), because
+    /// the mistake is the server's.
     #[must_use]
-    pub fn policy(mut self, name: &str) -> Self {
+    pub fn with_policy(mut self, name: &str) -> Self {
         self.policy = Some(name.into());
         self
     }
 
-    /// The scope that the client registered (RFC 7591, section 2). This crate carries it and does not look at it.
+    /// Sets the scope that the client registered (RFC 7591, section 2). This crate passes it on to the
+    /// handler and does not read it. Default: none.
     #[must_use]
-    pub fn scope(mut self, scope: &str) -> Self {
+    pub fn with_scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// The id of the client.
+    /// Returns the id of the client.
     pub fn id(&self) -> &ClientId {
         &self.id
     }
 
-    /// The public keys that the client registered, unless it has a secret or registered the URL of its keys.
+    /// Returns the registered public keys, unless the client has a secret or registered the URL of its
+    /// keys.
     pub fn keys(&self) -> Option<&KeySet> {
         match &self.credential {
             Credential::Keys(keys) => Some(keys),
@@ -154,7 +162,7 @@ impl Client {
         }
     }
 
-    /// Where the keys of the client come from, if it registered their URL.
+    /// Returns the source of the client's keys, if it registered their URL.
     pub fn key_source(&self) -> Option<&KeySource> {
         match &self.credential {
             Credential::Url(source) => Some(source),
@@ -162,24 +170,29 @@ impl Client {
         }
     }
 
-    /// The name of the policy that the client is judged by, if it is not the verifier's first.
-    pub fn policy_name(&self) -> Option<&str> {
+    /// Returns the name of the policy that judges the client, unless it is the verifier's first.
+    pub fn policy(&self) -> Option<&str> {
         self.policy.as_deref()
     }
 
-    /// The scope that the client registered.
-    pub fn registered_scope(&self) -> Option<&str> {
+    /// Returns the registered scope.
+    pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// The algorithms that this client's assertions may use, as far as its policy allows them: those of its keys or of its
-    /// secret, or the registered one of them. Keys at a URL may turn out to be of any kind.
+    /// Returns the only algorithm that the client may use, if it registered one.
+    pub fn signing_alg(&self) -> Option<Algorithm> {
+        self.signing_alg
+    }
+
+    /// Returns the algorithms that this client may use as far as its policy allows them: the registered
+    /// one, or those of its keys or its secret. Keys at a URL can turn out to be of any type.
     pub fn algorithms(&self) -> AlgorithmSet {
         let usable = self.credential.algorithms();
         self.signing_alg.map_or(usable, |registered| usable.intersection(AlgorithmSet::of(&[registered])))
     }
 
-    /// What this client registered about algorithms, against the one that was used.
+    /// Compares what the client registered with the algorithm that it used.
     pub(crate) fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), ClientFault> {
         match &self.credential {
             Credential::Keys(_) | Credential::Url(_) if algorithm.is_mac() => {
@@ -194,12 +207,13 @@ impl Client {
         }
     }
 
-    /// The key set URL that the client registered.
+    /// Returns the key set URL that the client registered.
     pub(crate) fn key_set_url(&self) -> Option<&str> {
         self.key_source().map(|source| source.url().as_str())
     }
 
-    /// What a signature with `algorithm` must be checked with: `fetched` keys, if the client publishes its own at a URL.
+    /// Returns what a signature with `algorithm` must be checked with. If the client publishes its keys at
+    /// a URL, these are the `fetched` ones.
     pub(crate) fn proof_for<'k>(
         &'k self,
         fetched: Option<&'k KeySet>,

@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Client, ClientError, ClientRegistry, Found};
+use super::{Client, ClientError, ClientRegistry, FindResult};
 use crate::identity::ClientId;
 use crate::port::Answer;
 
 /// A registry of clients that do not change.
 #[derive(Debug, Default)]
 pub struct FixedRegistry {
-    /// Requests only look ids up and never add one, so a fast hash does: nobody outside can make a chain longer.
+    /// Requests look ids up and never add one, so a fast hash is safe: no client can make collisions.
     clients: HashMap<ClientId, Arc<Client>>,
 }
 
 impl FixedRegistry {
-    /// A registry of these clients.
+    /// Creates a registry of these clients.
     ///
     /// # Errors
     ///
-    /// Two of them have the same id.
+    /// Fails if two of them have the same id.
     pub fn new(clients: impl IntoIterator<Item = Client>) -> Result<Self, ClientError> {
         let mut registry = Self::default();
         for client in clients {
@@ -37,7 +37,7 @@ impl FixedRegistry {
 }
 
 impl ClientRegistry for FixedRegistry {
-    fn find(&self, client_id: &str) -> Answer<Found> {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
         Answer::Ready(Ok(self.clients.get(client_id).cloned()))
     }
 

@@ -1,14 +1,18 @@
-//! Who may authenticate: the registered clients and their keys.
+//! Who may authenticate: the registered clients and what they prove themselves with.
 //!
-//! [`FixedRegistry`] holds clients that the program knows, [`FileRegistry`] those of a file. A database implements
-//! [`ClientRegistry`], or [`AsyncClientRegistry`] if it would rather write an `async fn`.
+//! [`FixedRegistry`] holds clients that the program knows, [`FileRegistry`] those of a file. A database
+//! implements [`ClientRegistry`], or [`AsyncClientRegistry`] with ordinary `async fn`s. Run the
+//! [`conformance`] suite on your own registry.
+//!
+//! The verifier asks for the client that an assertion claims to come from, before anything about that
+//! claim is proven. A registry answers with a [`Client`] and decides nothing. It knows neither HTTP nor
+//! the rules of a policy.
 
 mod client;
-mod entry;
+pub mod conformance;
 mod error;
 mod file;
 mod fixed;
-mod keeper;
 
 use std::fmt;
 use std::future::Future;
@@ -22,27 +26,47 @@ pub use fixed::FixedRegistry;
 
 use crate::port::{Answer, Awaited, PortError};
 
-/// What a registry says of a client id: the client, or that there is none.
-pub type Found = Result<Option<Arc<Client>>, PortError>;
+/// The answer of a registry: the client, or `None` if no client has the id.
+pub type FindResult = Result<Option<Arc<Client>>, PortError>;
 
 /// Finds clients by their id.
+///
+/// The [`conformance`] suite checks these rules:
+///
+/// 1. A registered client is found under its id, with its own keys. The id of the client that is
+///    returned equals the id that was asked for. If it does not, the request is refused as unavailable
+///    (503).
+/// 2. An id that is not registered is answered with `Ok(None)`, which refuses the client. It is not an
+///    error.
+/// 3. Ids are compared byte for byte: no other case, no trimming, no decoding, no patterns, no
+///    truncation. Every printable ASCII character can occur in an id, and none has a meaning.
+/// 4. The same question has the same answer until the registration changes. A look-up changes nothing,
+///    in particular one for an unknown id.
+/// 5. Concurrent look-ups do not disturb each other.
+/// 6. A registry that cannot answer returns an error, which refuses the request as unavailable (503).
+///    It never returns `Ok(None)` then: a client that retries would believe that it is not registered.
+/// 7. The future of a look-up can be dropped at any await point. Later look-ups work.
+/// 8. [`all`](Self::all), if it is not `None`, lists every client once, and each as
+///    [`find`](Self::find) returns it.
 #[diagnostic::on_unimplemented(note = "an `AsyncClientRegistry` becomes one by `port::Awaited::new`")]
 pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
-    /// The client registered under `client_id`, which came from an unproven assertion: printable ASCII of bounded length,
-    /// and otherwise anything. Compare it byte for byte.
-    ///
-    /// An error refuses the request as unavailable (503). So does a client whose id is not the one that was asked for.
-    fn find(&self, client_id: &str) -> Answer<Found>;
+    /// Finds the client that is registered under `client_id`. The id comes from an unproven assertion. It
+    /// is printable ASCII, not empty, and at most [as long](crate::policy::Limits::client_id) as the
+    /// limits allow.
+    fn find(&self, client_id: &str) -> Answer<FindResult>;
 
-    /// All clients, if they are known and will not change. A verifier does not build if none of them can meet its policy, or
-    /// if one of them is registered under a policy that it does not have. Default: `None`.
+    /// Returns all clients, if they are known and will not change. Default: `None`.
+    ///
+    /// With them, mistakes are found when the verifier is built. It does not build if none of the clients
+    /// can meet its policy, or if one of them is registered under a policy that the verifier does not
+    /// have. Without them, such clients are refused when they come.
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         None
     }
 }
 
 impl<R: ClientRegistry + ?Sized> ClientRegistry for Arc<R> {
-    fn find(&self, client_id: &str) -> Answer<Found> {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
         (**self).find(client_id)
     }
 
@@ -51,16 +75,27 @@ impl<R: ClientRegistry + ?Sized> ClientRegistry for Arc<R> {
     }
 }
 
-/// [`ClientRegistry`] as an ordinary `async fn`; [`Awaited`] makes the one of the other.
+/// [`ClientRegistry`] with an ordinary `async fn`. Wrap it in [`Awaited`] to use it as a
+/// [`ClientRegistry`]. The same rules apply.
 pub trait AsyncClientRegistry: fmt::Debug + Send + Sync + 'static {
-    /// As [`ClientRegistry::find`].
-    fn find(&self, client_id: &str) -> impl Future<Output = Found> + Send;
+    /// Finds a client as [`ClientRegistry::find`] does.
+    fn find(&self, client_id: &str) -> impl Future<Output = FindResult> + Send;
+
+    /// Returns all clients as [`ClientRegistry::all`] does, from memory. Default: `None`, so that nothing
+    /// about the clients is checked when the verifier is built.
+    fn all(&self) -> Option<Vec<Arc<Client>>> {
+        None
+    }
 }
 
 impl<R: AsyncClientRegistry> ClientRegistry for Awaited<R> {
-    fn find(&self, client_id: &str) -> Answer<Found> {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
         let registry = Arc::clone(&self.0);
         let client_id = String::from(client_id);
         Answer::later(async move { registry.find(&client_id).await })
+    }
+
+    fn all(&self) -> Option<Vec<Arc<Client>>> {
+        self.0.all()
     }
 }

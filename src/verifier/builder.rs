@@ -90,10 +90,10 @@ impl VerifierBuilder {
     ///         .build()
     /// };
     /// let modern = Client::new("modern", keys())?;
-    /// let old = Client::new("old", keys())?.policy("legacy");
+    /// let old = Client::new("old", keys())?.with_policy("legacy");
     /// assert!(build([modern.clone(), old.clone()]).is_ok());
     ///
-    /// let mistyped = old.policy("legasy");
+    /// let mistyped = old.with_policy("legasy");
     /// let error = build([modern, mistyped]).unwrap_err();
     /// assert!(matches!(error, ConfigError::UnknownPolicy { .. }));
     /// # Ok::<(), ConfigError>(())
@@ -251,10 +251,10 @@ fn check_clients(clients: &[Arc<Client>], policies: &[Policy]) -> Result<(), Con
 }
 
 fn policy_of<'p>(client: &Client, policies: &'p [Policy]) -> Result<&'p Policy, ConfigError> {
-    let named = |policy: &&Policy| client.policy_name().is_none_or(|name| policy.name() == name);
+    let named = |policy: &&Policy| client.policy().is_none_or(|name| policy.name() == name);
     policies.iter().find(named).ok_or_else(|| ConfigError::UnknownPolicy {
         client_id: client.id().to_string(),
-        policy: client.policy_name().unwrap_or_default().to_owned(),
+        policy: client.policy().unwrap_or_default().to_owned(),
     })
 }
 

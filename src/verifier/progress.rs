@@ -9,7 +9,7 @@ use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
 use crate::jwks::KeysResult;
 use crate::port::BoxFuture;
-use crate::registry::{Client, Found};
+use crate::registry::{Client, FindResult};
 use crate::rejection::Rejection;
 use crate::replay::AdmitResult;
 
@@ -25,7 +25,7 @@ pub(crate) enum Progress {
 /// What ports have answered so far for one request.
 #[derive(Default)]
 pub(super) struct PortAnswers {
-    pub(super) client: Option<Found>,
+    pub(super) client: Option<FindResult>,
     /// Keys that were fetched for this request. It does not ask for newer ones.
     pub(super) keys: Option<KeysResult>,
 }
@@ -59,7 +59,7 @@ where
 
 /// A question that a port has not answered yet.
 pub(crate) enum Waiting {
-    Client(BoxFuture<Found>),
+    Client(BoxFuture<FindResult>),
     Keys(Arc<Client>, BoxFuture<KeysResult>),
     /// Whether there are newer keys than those by which the request is about to be refused.
     NewerKeys(Box<PendingRefusal>, BoxFuture<Option<Arc<KeySet>>>),
@@ -75,7 +75,7 @@ pub(crate) struct PendingRefusal {
 
 /// What a port has answered, with what the verification needs to go on.
 pub(crate) enum PortAnswer {
-    Client(Found),
+    Client(FindResult),
     Keys(Arc<Client>, KeysResult),
     NewerKeys(PendingRefusal, Option<Arc<KeySet>>),
     Admission(PendingIdentity, AdmitResult),

@@ -22,7 +22,7 @@ use crate::jose::keys::KeySet;
 use crate::jwks::{KeysResult, KeysUnavailable};
 use crate::policy::Policy;
 use crate::port::{Answer, PortError};
-use crate::registry::{Client, Found};
+use crate::registry::{Client, FindResult};
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::ReplayKey;
 
@@ -100,7 +100,7 @@ impl Verifier {
         self.admit(signed, now)
     }
 
-    fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<Found>) -> Result<Arc<Client>, Stop> {
+    fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<FindResult>) -> Result<Arc<Client>, Stop> {
         let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
             Answer::Ready(found) => found.map_err(|cause| Rejection::unavailable(ServerFault::Registry, cause))?,
             Answer::Pending(future) => return Err(Stop::Waiting(Waiting::Client(future))),
@@ -116,7 +116,7 @@ impl Verifier {
     /// Returns the policy that the client is registered under. A name that no policy has is a fault
     /// of the server's configuration, not of the client.
     fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
-        let Some(name) = client.policy_name() else { return Ok(PolicyIndex::default()) };
+        let Some(name) = client.policy() else { return Ok(PolicyIndex::default()) };
         let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name() == name);
         named.map(|(index, _)| index).ok_or_else(|| {
             let cause = format!("the client is registered under the policy {name:?}, which the verifier does not have");

@@ -342,7 +342,7 @@ fn e50_a_refusal_does_not_reveal_known_clients() {
     assert_eq!(unknown.body(), r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#);
 
     // For servers that prefer to reveal nothing, not even to a client's engineers.
-    let client = client().signing_alg(Algorithm::ES384).unwrap();
+    let client = client().with_signing_alg(Algorithm::ES384).unwrap();
     let opaque = strict().policy(Policy::OIDC).clients([client]).layer().render(Opaque);
     let refused = [
         Attempt::of(&SIGNER, jwt("stranger")),

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::port::Awaited;
-use tower_client_assertion::registry::{AsyncClientRegistry, Found};
+use tower_client_assertion::registry::{AsyncClientRegistry, FindResult};
 use tower_client_assertion::replay::{AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 
@@ -21,7 +21,7 @@ use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 struct Registry(Arc<Semaphore>);
 
 impl AsyncClientRegistry for Registry {
-    async fn find(&self, client_id: &str) -> Found {
+    async fn find(&self, client_id: &str) -> FindResult {
         self.0.acquire().await.unwrap().forget();
         Ok((client_id == CLIENT).then(|| Arc::new(client())))
     }

@@ -11,7 +11,7 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::port::{Awaited, PortError};
-use tower_client_assertion::registry::{AsyncClientRegistry, Found};
+use tower_client_assertion::registry::{AsyncClientRegistry, FindResult};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::{ClientIdentity, JWT_BEARER};
 
@@ -113,7 +113,7 @@ fn server_faults_have_the_status_unavailable() {
 struct Registry(Arc<Semaphore>);
 
 impl AsyncClientRegistry for Registry {
-    async fn find(&self, client_id: &str) -> Found {
+    async fn find(&self, client_id: &str) -> FindResult {
         self.0.acquire().await.map_err(PortError::new)?.forget();
         Ok((client_id == CLIENT).then(|| Arc::new(client())))
     }

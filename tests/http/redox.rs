@@ -437,7 +437,7 @@ fn a_registered_algorithm_is_the_only_one_accepted() {
             jwk
         },
     ]);
-    let client = Client::new(CLIENT, keys).unwrap().signing_alg(Algorithm::ES384).unwrap();
+    let client = Client::new(CLIENT, keys).unwrap().with_signing_alg(Algorithm::ES384).unwrap();
     let layer = fixture().clients([client]).layer();
 
     assert_accepted("the registered algorithm", &layer, &Attempt::new());

@@ -20,7 +20,7 @@ use tower_client_assertion::jwks::{
 };
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::registry::{
-    AsyncClientRegistry, Client, ClientRegistry, FileRegistry, FixedRegistry, Found,
+    AsyncClientRegistry, Client, ClientRegistry, FileRegistry, FindResult, FixedRegistry,
 };
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749};
@@ -336,7 +336,7 @@ async fn assertions_that_expire_during_a_fetch_are_refused() {
 struct Database(String, KeySetCache);
 
 impl AsyncClientRegistry for Database {
-    async fn find(&self, client_id: &str) -> Found {
+    async fn find(&self, client_id: &str) -> FindResult {
         tokio::task::yield_now().await;
         Ok(Some(Arc::new(client(client_id, &self.0, &self.1))))
     }
@@ -418,7 +418,7 @@ fn invalid_jwks_uris_are_reported_by_member() {
             "the address 169.254.169.254 is link-local, where clouds keep their metadata; allow the host or its range if it is yours",
         ),
         (json!("https://0x7f.1/"), "its host is neither a name nor a plain address, or its port is out of range"),
-        (json!(7), "it is not a string"),
+        (json!(7), "not a string"),
     ] {
         let file = TempFile::new(json!([{"client_id": "odd", "jwks_uri": url}]).to_string());
         let cache = KeySetCache::builder(HyperFetch::with_webpki_roots()).build().unwrap();
@@ -436,7 +436,7 @@ fn key_03_a_client_registers_jwks_or_jwks_uri_and_not_both() {
     let file =
         TempFile::new(json!([{"client_id": "odd", "jwks_uri": "https://clinic.example/", "jwks": jwks}]).to_string());
     let registry = FileRegistry::load_with(file.path(), &cache()).unwrap();
-    let expected = "client 0 (\"odd\"): jwks_uri: jwks is there too; register the one or the other";
+    let expected = "client 0 (\"odd\"): jwks_uri: jwks is registered too; register only one of them";
     assert_eq!(registry.problems()[0].to_string(), expected);
     assert!(registry.problems()[0].is_unusable());
 }

@@ -161,7 +161,7 @@ fn key_08_key_13_a_key_is_used_with_its_alg_only() {
 #[test]
 fn jws_09_only_the_registered_algorithm_is_accepted() {
     let [first, ..] = &*KEYS;
-    let client = client_with(&[first.jwk(), P384.jwk()]).signing_alg(Algorithm::ES384).unwrap();
+    let client = client_with(&[first.jwk(), P384.jwk()]).with_signing_alg(Algorithm::ES384).unwrap();
     let verifier = fixture().policy(Policy::OIDC).clients([client]).at_issuer().build();
     assert!(outcome(&verifier, &P384, Some("one")).is_ok());
     assert_eq!(outcome(&verifier, first, Some("one")), Err(ClientFault::AlgorithmNotRegistered));

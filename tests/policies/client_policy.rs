@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, Policy};
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry, Found};
+use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult, FixedRegistry};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertionLayer, ConfigError, Verifier, VerifierBuilder};
@@ -38,9 +38,9 @@ fn clients() -> Vec<Client> {
     let client = |id| Client::new(id, key_set(&[SIGNER.jwk(), RS512.jwk()])).unwrap();
     vec![
         client("strict"),
-        client("strict by name").policy("rfc7523"),
-        client("legacy").policy("legacy"),
-        Client::with_secret("secret", ClientSecret::new(KEY).unwrap()).unwrap().policy("secret"),
+        client("strict by name").with_policy("rfc7523"),
+        client("legacy").with_policy("legacy"),
+        Client::with_secret("secret", ClientSecret::new(KEY).unwrap()).unwrap().with_policy("secret"),
     ]
 }
 
@@ -231,7 +231,7 @@ fn findings_are_those_of_the_clients_policy() {
             log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
         }
     };
-    let registry = FixedRegistry::new([clients().remove(0).policy("strict")]).unwrap();
+    let registry = FixedRegistry::new([clients().remove(0).with_policy("strict")]).unwrap();
     let policies = [LEGACY, SECRET, STRICT.with_name("strict")];
     let verifier = builder_of(registry, policies).events(events).build().unwrap();
     let jwt = jwt("strict").claim("aud", AUDIENCE).without_header("typ");
@@ -250,7 +250,7 @@ fn grant_types_follow_the_client_and_wording_the_first_policy() {
     let first = Policy::RFC7523.with_grant_types(&["client_credentials"]);
     let second = Policy::REDOX.with_name("redox").with_grant_types(&["password"]);
     let client = |id| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap();
-    let registry = FixedRegistry::new([client("clinic-7").policy("redox"), client("clinic-8")]).unwrap();
+    let registry = FixedRegistry::new([client("clinic-7").with_policy("redox"), client("clinic-8")]).unwrap();
     let verifier = builder_of(registry, [first, second, SECRET]).build().unwrap();
     let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
     let table = [
@@ -282,7 +282,7 @@ fn grant_types_follow_the_client_and_wording_the_first_policy() {
 struct Silent(Vec<Client>);
 
 impl ClientRegistry for Silent {
-    fn find(&self, client_id: &str) -> Answer<Found> {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
         let found = self.0.iter().find(|client| client.id().as_str() == client_id);
         Answer::Ready(Ok(found.cloned().map(Arc::new)))
     }
@@ -290,7 +290,7 @@ impl ClientRegistry for Silent {
 
 #[test]
 fn an_unknown_policy_name_is_a_server_fault() {
-    let client = |id: &str, policy: &str| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap().policy(policy);
+    let client = |id: &str, policy: &str| Client::new(id, key_set(&[SIGNER.jwk()])).unwrap().with_policy(policy);
     let mistyped = [client("a", "legasy"), client("b", "LEGACY"), client("c", ""), client("d", "legacy")];
     let verifier = builder_of(Silent(mistyped.to_vec()), [STRICT, LEGACY, SECRET]).build().unwrap();
     for (id, name) in [("a", "legasy"), ("b", "LEGACY"), ("c", "")] {
@@ -313,11 +313,11 @@ fn an_unknown_policy_name_is_a_server_fault() {
 
 #[test]
 fn a_verifier_builds_if_one_client_can_meet_its_own_policy() {
-    let client = |policy: &str| Client::new(policy, key_set(&[RS512.jwk()])).unwrap().policy(policy);
+    let client = |policy: &str| Client::new(policy, key_set(&[RS512.jwk()])).unwrap().with_policy(policy);
     let build =
         |clients: Vec<Client>| builder_of(FixedRegistry::new(clients).unwrap(), [STRICT, LEGACY, SECRET]).build();
     // The strict policy allows RS256 and PS256 for an RSA key, and the other one RS512.
-    let narrowed = |policy| client(policy).signing_alg(Algorithm::RS512).unwrap();
+    let narrowed = |policy| client(policy).with_signing_alg(Algorithm::RS512).unwrap();
     assert!(build(vec![narrowed("legacy")]).is_ok());
     assert!(build(vec![narrowed("legacy"), narrowed("rfc7523")]).is_ok());
     for (policy, algorithms) in
@@ -351,9 +351,9 @@ fn a_file_names_the_policy_of_a_client_and_its_secret() {
     let registry = FileRegistry::load(file.path()).unwrap();
     let problems: Vec<_> = registry.problems().iter().map(ToString::to_string).collect();
     let expected = [
-        "client 3 (\"no name\"): client_assertion_policy: it is not a string",
-        "client 5 (\"short\"): client_secret: it has 31 bytes; HS256 needs 32 or more",
-        "client 7 (\"too long a hash\"): token_endpoint_auth_signing_alg: nothing that the client registered can verify it",
+        "client 3 (\"no name\"): client_assertion_policy: not a string",
+        "client 5 (\"short\"): client_secret: 31 bytes are too few; use 32 or more",
+        "client 7 (\"too long a hash\"): token_endpoint_auth_signing_alg: neither its keys nor its secret can verify this algorithm",
     ];
     assert_eq!(problems, expected);
     assert!(!format!("{registry:?} {problems:?}").contains(KEY));

@@ -9,7 +9,7 @@ use proptest::sample::select;
 use serde_json::{Value, json};
 use tower_client_assertion::policy::{AudienceRule, Policy};
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry, Found};
+use tower_client_assertion::registry::{Client, ClientRegistry, FindResult, FixedRegistry};
 use tower_client_assertion::{Verifier, VerifierBuilder};
 
 const POLICIES: [Policy; 7] = [
@@ -28,7 +28,7 @@ static ES256: LazyLock<Signer> = LazyLock::new(|| Signer::es256("key-1"));
 fn builder(policy: Policy) -> VerifierBuilder {
     let client = |policy: Policy, own: bool| {
         let client = Client::new(policy.name(), key_set(&[SIGNER.jwk(), ES256.jwk()])).unwrap();
-        if own { client.policy(policy.name()) } else { client }
+        if own { client.with_policy(policy.name()) } else { client }
     };
     let first = policy.name();
     let clients = POLICIES.map(|policy| client(policy.clone(), policy.name() != first));
@@ -41,7 +41,7 @@ fn builder(policy: Policy) -> VerifierBuilder {
 struct Silent(FixedRegistry);
 
 impl ClientRegistry for Silent {
-    fn find(&self, client_id: &str) -> Answer<Found> {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
         self.0.find(client_id)
     }
 }

@@ -24,7 +24,7 @@ async fn sql_clients_are_found_and_a_broken_row_is_a_server_fault() {
     registry.register(CLIENT, &jwks, "a").await.unwrap();
     registry.register(CLIENT, &jwks, "a b").await.unwrap();
     let client = registry.find(CLIENT).await.unwrap().unwrap();
-    assert_eq!((client.id().as_str(), client.registered_scope()), (CLIENT, Some("a b")));
+    assert_eq!((client.id().as_str(), client.scope()), (CLIENT, Some("a b")));
     for other in ["", "clinic", "CLINIC-7", "clinic-7 ", "' OR ''='", "%"] {
         assert!(registry.find(other).await.unwrap().is_none(), "{other}");
     }

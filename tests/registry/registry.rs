@@ -14,8 +14,8 @@ use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::{Answer, Awaited};
 use tower_client_assertion::registry::{
-    AsyncClientRegistry, Client, ClientError, ClientFileError, ClientProblem, ClientRegistry, FileRegistry,
-    FixedRegistry, Found,
+    AsyncClientRegistry, Client, ClientError, ClientFileError, ClientProblem, ClientRegistry, FileRegistry, FindResult,
+    FixedRegistry,
 };
 use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::{Policy, Verifier};
@@ -165,15 +165,15 @@ fn a_registered_algorithm_narrows_those_of_the_keys() {
     let keys = key_set(&[SIGNER.jwk(), Signer::es256("other").jwk()]);
     let client = Client::new("a", keys).unwrap();
     assert_eq!(client.algorithms(), AlgorithmSet::of(&[Algorithm::ES256, Algorithm::ES384]));
-    let narrowed = client.clone().signing_alg(Algorithm::ES256).unwrap();
+    let narrowed = client.clone().with_signing_alg(Algorithm::ES256).unwrap();
     assert_eq!(narrowed.algorithms(), AlgorithmSet::of(&[Algorithm::ES256]));
     assert_eq!(
-        client.clone().signing_alg(Algorithm::RS384).unwrap_err().to_string(),
+        client.clone().with_signing_alg(Algorithm::RS384).unwrap_err().to_string(),
         "token_endpoint_auth_signing_alg: the client \"a\" registered RS384, but its keys or secret can only verify ES256, ES384; register \
          one of these or another key"
     );
-    assert_eq!(client.registered_scope(), None);
-    assert_eq!(client.scope("a b").registered_scope(), Some("a b"));
+    assert_eq!(client.scope(), None);
+    assert_eq!(client.with_scope("a b").scope(), Some("a b"));
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn clients_of_a_file_are_accepted() {
     let mut ids: Vec<_> = registry.clients().iter().map(|client| client.id().to_string()).collect();
     ids.sort();
     assert_eq!(ids, [CLIENT, "full"]);
-    assert_eq!(find(&registry, "full").unwrap().registered_scope(), Some("system/Patient.rs openid"));
-    assert_eq!(find(&registry, CLIENT).unwrap().registered_scope(), None);
+    assert_eq!(find(&registry, "full").unwrap().scope(), Some("system/Patient.rs openid"));
+    assert_eq!(find(&registry, CLIENT).unwrap().scope(), None);
     assert!(find(&registry, "FULL").is_none());
     assert!(registry.all().is_none(), "a file may change");
 
@@ -279,30 +279,22 @@ fn load_text_among_others(entry: &str) -> (Vec<ClientProblem>, Verifier) {
 #[test]
 fn unusable_clients_are_refused_and_reported() {
     let private = json!({"kty": "EC", "crv": "P-256", "x": SECRET, "y": SECRET, "d": SECRET});
-    let other_type = "it is not a string";
-    let unknown_alg = "it is not an algorithm that we verify";
+    let other_type = "not a string";
+    let unknown_alg = "not an algorithm that this crate verifies";
     let no_string = [json!(1), json!(true), json!(["x"]), json!({})];
     let mut cases = vec![
-        (
-            odd_without("jwks"),
-            "jwks",
-            "it is missing; register the client's public keys there, or their URL as jwks_uri",
-        ),
-        (
-            odd(json!({"jwks": null})),
-            "jwks",
-            "it is missing; register the client's public keys there, or their URL as jwks_uri",
-        ),
-        (odd(json!({"jwks": {"keys": []}})), "jwks", "it has no usable key"),
+        (odd_without("jwks"), "jwks", "missing; register the client's public keys, or their URL as jwks_uri"),
+        (odd(json!({"jwks": null})), "jwks", "missing; register the client's public keys, or their URL as jwks_uri"),
+        (odd(json!({"jwks": {"keys": []}})), "jwks", "no usable key"),
         (
             odd(json!({"jwks": {"keys": [private]}})),
             "jwks",
-            "it has no usable key; key 0: it has private or symmetric members, which must never leave the client",
+            "no usable key; key 0: it has private or symmetric members, which must never leave the client",
         ),
         (
             odd(json!({"jwks": {"keys": [{"kty": "PQC"}, 1]}})),
             "jwks",
-            "it has no usable key; key 0: its kty or crv is not supported; key 1: it is not a well-formed JWK",
+            "no usable key; key 0: its kty or crv is not supported; key 1: it is not a well-formed JWK",
         ),
         (odd(json!({"jwks": {}})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
         (odd(json!({"jwks": SECRET})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
@@ -316,39 +308,39 @@ fn unusable_clients_are_refused_and_reported() {
         (
             odd(json!({"jwks_uri": "https://example.com/jwks"})),
             "jwks_uri",
-            "jwks is there too; register the one or the other",
+            "jwks is registered too; register only one of them",
         ),
         (
             odd(json!({"jwks": null, "jwks_uri": "https://example.com/jwks"})),
             "jwks_uri",
-            "this registry was loaded without a key set cache; load it with FileRegistry::load_with, or register the keys themselves as jwks",
+            "the registry has no key set cache; load it with FileRegistry::load_with, or register the keys as jwks",
         ),
         (odd(json!({"jwks_uri": 7})), "jwks_uri", other_type),
         (
             odd(json!({"token_endpoint_auth_method": "client_secret_jwt"})),
             "client_secret",
-            "it is missing; client_secret_jwt needs one",
+            "missing; client_secret_jwt needs one",
         ),
         (
             odd(json!({"token_endpoint_auth_method": "client_secret_jwt", "client_secret": "x".repeat(31)})),
             "client_secret",
-            "it has 31 bytes; HS256 needs 32 or more",
+            "31 bytes are too few; use 32 or more",
         ),
         (
             odd(json!({"token_endpoint_auth_method": "client_secret_jwt", "client_secret": "x".repeat(32),
                        "client_secret_expires_at": "never"})),
             "client_secret_expires_at",
-            "it is not a whole number of seconds since 1970",
+            "not a whole number of seconds since 1970",
         ),
         (
             odd(json!({"token_endpoint_auth_signing_alg": "RS384"})),
             "token_endpoint_auth_signing_alg",
-            "nothing that the client registered can verify it",
+            "neither its keys nor its secret can verify this algorithm",
         ),
     ];
     for method in ["none", "client_secret_basic", "tls_client_auth", "PRIVATE_KEY_JWT", "", SECRET] {
         let entry = odd(json!({"token_endpoint_auth_method": method}));
-        cases.push((entry, "token_endpoint_auth_method", "it is neither private_key_jwt nor client_secret_jwt"));
+        cases.push((entry, "token_endpoint_auth_method", "neither private_key_jwt nor client_secret_jwt"));
     }
     for alg in ["none", "es384", "", SECRET] {
         let entry = odd(json!({"token_endpoint_auth_signing_alg": alg}));
@@ -374,16 +366,16 @@ fn unusable_clients_are_refused_and_reported() {
 
 #[test]
 fn entries_without_a_usable_id_are_reported() {
-    let invalid = "client_id: it is empty or not printable ASCII (RFC 6749, appendix A.1)";
-    let no_object = "metadata: it is not a JSON object whose members occur once each";
+    let invalid = "client_id: empty or not printable ASCII (RFC 6749, appendix A.1)";
+    let no_object = "metadata: not a JSON object, or one with a repeated member";
     let id = |value: Value| odd(json!({ "client_id": value })).to_string();
     let text = odd(json!({})).to_string();
     let repeated = |member: &str| format!("{},{member}}}", &text[..text.len() - 1]);
     let cases = [
-        (odd_without("client_id").to_string(), None, "client_id: it is missing"),
-        (id(json!(null)), None, "client_id: it is missing"),
-        (id(json!(7)), None, "client_id: it is not a string"),
-        (id(json!(["odd"])), None, "client_id: it is not a string"),
+        (odd_without("client_id").to_string(), None, "client_id: missing"),
+        (id(json!(null)), None, "client_id: missing"),
+        (id(json!(7)), None, "client_id: not a string"),
+        (id(json!(["odd"])), None, "client_id: not a string"),
         (id(json!("")), Some(""), invalid),
         (id(json!("odd\n")), Some("odd\n"), invalid),
         (id(json!("\u{f6}dd")), Some("\u{f6}dd"), invalid),
@@ -420,8 +412,8 @@ fn two_entries_of_one_id_are_both_unusable() {
     let other = Signer::es384("other-key");
     let entries = [metadata("odd", &[ODD.jwk()]), metadata("odd", &[other.jwk()])];
     let unusable = json!({"client_id": "odd"});
-    let twice = "client_id: another client of the file has this id too; neither is used";
-    let missing = "jwks: it is missing; register the client's public keys there, or their URL as jwks_uri";
+    let twice = "client_id: another client of the file has the same id; neither is used";
+    let missing = "jwks: missing; register the client's public keys, or their URL as jwks_uri";
     let tables = [
         (vec![good(), entries[0].clone(), entries[1].clone()], vec![(2, twice)]),
         (vec![entries[0].clone(), good(), entries[0].clone()], vec![(2, twice)]),
@@ -677,7 +669,7 @@ fn requests_during_a_reload_see_one_version() {
                         assert!(find(registry, "unknown").is_none());
                         let clients = registry.clients();
                         assert_eq!(clients.len(), 2);
-                        assert_eq!(clients[0].registered_scope(), clients[1].registered_scope(), "a mixed version");
+                        assert_eq!(clients[0].scope(), clients[1].scope(), "a mixed version");
                         assert!(registry.problems().is_empty());
                         rounds += 1;
                     }
@@ -699,7 +691,7 @@ fn requests_during_a_reload_see_one_version() {
 struct Database;
 
 impl AsyncClientRegistry for Database {
-    async fn find(&self, client_id: &str) -> Found {
+    async fn find(&self, client_id: &str) -> FindResult {
         let known = client_id != "unknown";
         Ok(known.then(|| Arc::new(Client::new(client_id, key_set(&[SIGNER.jwk()])).unwrap())))
     }

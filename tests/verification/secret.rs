@@ -101,7 +101,7 @@ fn key_14_a_secret_is_at_least_as_long_as_the_hash() {
         for (name, algorithm, least) in MACS {
             let serves = bytes >= least;
             assert_eq!(ClientSecret::new(&key).unwrap().algorithms().contains(algorithm), serves);
-            assert_eq!(client(&key).signing_alg(algorithm).is_ok(), serves);
+            assert_eq!(client(&key).with_signing_alg(algorithm).is_ok(), serves);
             let found = signed(&verifier, &Signer::secret(name, key.as_bytes())).map(|_| ());
             assert_eq!(found, if serves { Ok(()) } else { Err(ClientFault::NoKey) }, "{name} of {bytes}");
         }
@@ -171,8 +171,8 @@ fn sig_04_key_02_keys_and_secrets_are_never_interchangeable() {
         let jwt = jwt(&with_secret, &SIGNER).header("alg", algorithm.name()).signed();
         assert_eq!(outcome(&with_secret, &jwt).map(|_| ()), Err(ClientFault::MethodNotRegistered), "{algorithm}");
     }
-    assert!(crate::common::client().signing_alg(Algorithm::HS256).is_err());
-    assert!(client(&secret(64)).signing_alg(Algorithm::ES384).is_err());
+    assert!(crate::common::client().with_signing_alg(Algorithm::HS256).is_err());
+    assert!(client(&secret(64)).with_signing_alg(Algorithm::ES384).is_err());
 }
 
 /// A secret is not a key that a `kid` could name.
@@ -232,7 +232,7 @@ fn secrets_expire_to_the_second() {
 #[test]
 fn jws_09_a_registered_algorithm_narrows_a_secret() {
     let key = secret(64);
-    let client = client(&key).signing_alg(Algorithm::HS512).unwrap();
+    let client = client(&key).with_signing_alg(Algorithm::HS512).unwrap();
     assert_eq!(client.algorithms(), AlgorithmSet::of(&[Algorithm::HS512]));
     let verifier = verifier(Policy::OIDC, client);
     assert!(signed(&verifier, &Signer::secret("HS512", key.as_bytes())).is_ok());

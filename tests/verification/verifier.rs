@@ -16,7 +16,7 @@ use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::{
-    AsyncClientRegistry, Client, ClientError, ClientRegistry, FixedRegistry, Found,
+    AsyncClientRegistry, Client, ClientError, ClientRegistry, FindResult, FixedRegistry,
 };
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
@@ -176,7 +176,7 @@ impl Slow {
 struct SlowRegistry(Slow);
 
 impl AsyncClientRegistry for SlowRegistry {
-    async fn find(&self, client_id: &str) -> Found {
+    async fn find(&self, client_id: &str) -> FindResult {
         self.0.pass().await?;
         Ok((client_id == CLIENT).then(|| Arc::new(client())))
     }
@@ -295,7 +295,7 @@ fn a_registry_answering_with_another_client_is_a_server_fault() {
     #[derive(Debug)]
     struct Confused;
     impl ClientRegistry for Confused {
-        fn find(&self, _: &str) -> Answer<Found> {
+        fn find(&self, _: &str) -> Answer<FindResult> {
             Answer::Ready(Ok(Some(Arc::new(client()))))
         }
     }
@@ -319,7 +319,7 @@ fn a_full_replay_store_is_a_server_fault() {
 struct Watched(Arc<Mutex<Vec<&'static str>>>);
 
 impl ClientRegistry for Watched {
-    fn find(&self, _: &str) -> Answer<Found> {
+    fn find(&self, _: &str) -> Answer<FindResult> {
         self.0.lock().unwrap().push("find");
         Answer::Ready(Ok(Some(Arc::new(client()))))
     }

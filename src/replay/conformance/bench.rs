@@ -1,17 +1,13 @@
 //! A store under test, with the suite's clock and the expectations that the rules share.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::Subject;
 use crate::clock::{Clock, SystemClock, UnixTime};
-use crate::port::{Answer, BoxFuture};
+use crate::conformance::Kept;
+use crate::port::Answer;
 use crate::replay::{Admission, AdmitResult, ReplayKey, ReplayStore};
-
-/// The outcome of a rule: what went wrong, if the store breaks it.
-pub(super) type Kept = Result<(), String>;
 
 /// The lifetime of the suite's assertions, in seconds.
 pub(super) const LIFETIME: u64 = 300;
@@ -73,21 +69,4 @@ impl<'a, S: Subject> Bench<'a, S> {
 
 pub(super) fn after(time: UnixTime, secs: u64) -> UnixTime {
     time + Duration::from_secs(secs)
-}
-
-/// Polls `future` at most `polls` times and drops it. Returns its output if it completed.
-pub(super) async fn interrupted<T>(mut future: BoxFuture<T>, polls: usize) -> Option<T> {
-    let mut left = polls;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }

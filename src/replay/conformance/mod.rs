@@ -40,11 +40,10 @@
 mod bench;
 mod rules;
 
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
 
 use super::ReplayStore;
+pub use crate::conformance::Violation;
 
 /// What the suite needs of a store under test.
 pub trait Subject: Send + Sync + 'static {
@@ -68,35 +67,13 @@ pub trait Subject: Send + Sync + 'static {
     fn pass(&self, store: &Self::Store, secs: u64) -> impl Future<Output = ()> + Send;
 }
 
-/// A rule that a store breaks. It displays as a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    rule: &'static str,
-    detail: String,
-}
-
-impl Violation {
-    /// Returns the rule.
-    pub fn rule(&self) -> &'static str {
-        self.rule
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.detail)
-    }
-}
-
-impl Error for Violation {}
-
 /// Checks every rule on the stores of `subject`.
 ///
 /// # Errors
 ///
 /// Returns the first rule that is broken.
 pub async fn check(subject: impl Subject) -> Result<(), Violation> {
-    let rule = |rule| move |detail| Violation { rule, detail };
+    let rule = Violation::of;
     rules::admitted_once(&subject).await.map_err(rule("an assertion is admitted once"))?;
     rules::concurrent(&subject).await.map_err(rule("one of 64 concurrent callers is admitted"))?;
     rules::ended(&subject)

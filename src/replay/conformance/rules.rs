@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Subject;
-use super::bench::{Bench, Kept, LIFETIME, after, interrupted};
+use super::bench::{Bench, LIFETIME, after};
+use crate::conformance::{Kept, interrupted};
 use crate::port::Answer;
 use crate::replay::{Admission, ReplayKey, ReplayStore};
 
