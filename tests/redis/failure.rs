@@ -352,11 +352,22 @@ async fn dropped_answers_free_their_places() {
 async fn concurrent_commands_are_bounded() {
     let (port, asked) = scripted("").await;
     let builder = RedisReplay::standalone(format!("redis://127.0.0.1:{port}")).max_in_flight(4);
-    // Long enough for all of them to arrive before the first gives up its place.
-    let store = builder.command_timeout(Duration::from_secs(3)).connect().await.unwrap();
-    let counted = admit_all(&store, jtis("a", 64)).await;
+    let timeout = Duration::from_secs(3);
+    let store = builder.command_timeout(timeout).connect().await.unwrap();
+    let started = Instant::now();
+    let load = tokio::spawn(async move { admit_all(&store, jtis("a", 64)).await });
+    until("four commands", async || asked.load(Ordering::SeqCst) >= 4).await;
+    // Read first and then look at the time: a slow machine cannot have reached a deadline before.
+    loop {
+        let sent = asked.load(Ordering::SeqCst);
+        if started.elapsed() >= timeout {
+            break;
+        }
+        assert_eq!(sent, 4, "no place is free before a deadline");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let counted = soon("the end of the load", load).await.unwrap();
     assert_eq!(counted, Count { unavailable: 64, ..Count::default() });
-    assert_eq!(asked.load(Ordering::SeqCst), 4, "the others found no place before their deadline");
 }
 
 /// A primary, a replica that has caught up, and the proxy between them.

@@ -415,7 +415,7 @@ fn looks_agree_with_admissions() {
 }
 
 #[test]
-fn one_of_many_threads_gets_fresh() {
+fn exactly_one_of_many_threads_admits_an_assertion() {
     const THREADS: usize = 64;
     const ROUNDS: usize = 50;
     let store = sharded(50_000);
