@@ -17,7 +17,7 @@ pub(super) fn finding<'a>(
     let Assertion { header, claims, .. } = assertion;
     let (expected, received) = match fault {
         ClientFault::Claim(claim, _) => (expected(claim, header, rules), received(claim, header, claims)),
-        _ => (String::from("the client_id parameter to be iss"), parameter.map_or(Received::Absent, shown)),
+        _ => (String::from("the value of iss"), parameter.map_or(Received::Absent, shown)),
     };
     Finding::new(fault, expected, received)
 }
@@ -26,31 +26,32 @@ fn expected(claim: Claim, header: &Header<'_>, rules: &Rules<'_>) -> String {
     let Rules { policy, limits, audiences, now } = *rules;
     let now = now.as_secs();
     let (future, expiry) = (policy.future_skew.as_secs(), policy.expiry_skew.as_secs());
+    let latest = now.saturating_add(future);
     match claim {
         Claim::Iss => format!("1 to {} printable ASCII characters", limits.client_id),
         Claim::Sub => String::from("the value of iss"),
         Claim::Jti => format!("1 to {} bytes without control characters", limits.jti),
         Claim::Aud => {
             let rule = rules.audience_rule(header);
-            format!("nothing but {}{}", audiences.describe(rule), rule.form())
+            format!("only {}{}", audiences.describe(rule), rule.form())
         }
         Claim::Typ => policy.accepted_typ().collect::<Vec<_>>().join(" or "),
-        Claim::Iat => {
-            let earliest = policy.max_age.map(|age| now.saturating_sub(age.as_secs().saturating_add(expiry)));
-            seconds(earliest.map(|earliest| format!("from {earliest}")), Some(now.saturating_add(future)))
-        }
-        Claim::Nbf => seconds(None, Some(now.saturating_add(future))),
+        Claim::Iat => match policy.max_age {
+            Some(age) => {
+                let earliest = now.saturating_sub(age.as_secs().saturating_add(expiry));
+                format!("a time from {earliest} to {latest}")
+            }
+            None => format!("a time up to {latest}"),
+        },
+        Claim::Nbf => format!("a time up to {latest}"),
         Claim::Exp => {
-            let latest = policy.max_lifetime.map(|life| now.saturating_add(life.as_secs()).saturating_add(future));
-            seconds(Some(format!("over {}", now.saturating_sub(expiry))), latest)
+            let after = now.saturating_sub(expiry);
+            match policy.max_lifetime {
+                Some(life) => format!("a time after {after} and up to {}", latest.saturating_add(life.as_secs())),
+                None => format!("a time after {after}"),
+            }
         }
     }
-}
-
-fn seconds(earliest: Option<String>, latest: Option<u64>) -> String {
-    let latest =
-        latest.map(|latest| if earliest.is_some() { format!("to {latest}") } else { format!("up to {latest}") });
-    ["seconds".to_owned()].into_iter().chain(earliest).chain(latest).collect::<Vec<_>>().join(" ")
 }
 
 fn received<'a>(claim: Claim, header: &'a Header<'_>, claims: &'a Claims<'_>) -> Received<'a> {

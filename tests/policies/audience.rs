@@ -243,8 +243,8 @@ fn findings_name_the_audience_rule_in_force() {
     }
     let received = format!(r#"received "[\"{URL}\",\"x\"]""#);
     let expected = [
-        format!("aud is not an accepted value: expected nothing but {ISSUER} or {URL}, {received}"),
-        format!("aud is not an accepted value: expected nothing but {ISSUER}, as the sole value, {received}"),
+        format!("aud is not an accepted value: expected only {ISSUER} or {URL}, {received}"),
+        format!("aud is not an accepted value: expected only {ISSUER}, as the sole value, {received}"),
     ];
     assert_eq!(*lines.lock().unwrap(), expected);
 }

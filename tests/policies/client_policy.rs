@@ -204,15 +204,15 @@ fn findings_are_those_of_the_refusing_policy() {
     let url = format!("received \"{AUDIENCE}\"");
     let expected = [
         "jti is missing: expected 1 to 256 bytes without control characters, received nothing".to_owned(),
-        format!("aud is not an accepted value: expected nothing but {ISSUER}, as the sole value, {url}"),
+        format!("aud is not an accepted value: expected only {ISSUER}, as the sole value, {url}"),
         format!(
-            "exp is too far in the future: expected seconds over {} to {}, received {}",
+            "exp is too far in the future: expected a time after {} and up to {}, received {}",
             NOW - 30,
             NOW + 330,
             NOW + 331
         ),
         format!(
-            "exp is too far in the future: expected seconds over {} to {}, received {}",
+            "exp is too far in the future: expected a time after {} and up to {}, received {}",
             NOW - 30,
             NOW + 3630,
             NOW + 3631
@@ -237,9 +237,7 @@ fn findings_are_those_of_the_clients_policy() {
     let jwt = jwt("strict").claim("aud", AUDIENCE).without_header("typ");
     assert_eq!(outcome(&verifier, &SIGNER, &jwt), claim(Claim::Aud, ClaimFault::Unexpected));
     let expected = [
-        format!(
-            "aud is not an accepted value: expected nothing but {ISSUER}, as the sole value, received \"{AUDIENCE}\""
-        ),
+        format!("aud is not an accepted value: expected only {ISSUER}, as the sole value, received \"{AUDIENCE}\""),
         "typ is missing: expected client-authentication+jwt or jwt, received nothing".to_owned(),
     ];
     assert_eq!(*lines.lock().unwrap(), expected);
