@@ -15,10 +15,8 @@
 //! assert!(!secret.algorithms().contains(Algorithm::HS384));
 //!
 //! let error = ClientSecret::new("too short").unwrap_err();
-//! assert_eq!(
-//!     error.to_string(),
-//!     "client_secret: 9 bytes are too few; use 32 or more (RFC 7518, section 3.2)",
-//! );
+//! let text = error.to_string();
+//! assert!(text.starts_with("client_secret: 9 bytes are too few; use 32 or more"));
 //! # Ok::<(), tower_client_assertion::secret::SecretError>(())
 //! ```
 

@@ -54,7 +54,6 @@ fn prose_fits_the_width() {
 }
 
 #[test]
-#[ignore = "the prose is still being edited"]
 fn names_of_functions_are_short() {
     let files = ["src", "tests", "examples", "benches"].map(|folder| (folder, rust_below(folder)));
     let found = files.iter().flat_map(|(folder, files)| long_names(folder, files)).collect();
