@@ -1,5 +1,5 @@
-//! The conformance suite with each registry: fixed, from a file, asynchronous, and the example on a SQL
-//! database. Registries that break a rule must fail it.
+//! The conformance suite with each registry: fixed, from a file, asynchronous, and the example on a
+//! SQL database. Registries that break a rule must fail it.
 
 #[allow(dead_code)]
 #[path = "../../examples/sqlite_store/registry.rs"]
