@@ -125,6 +125,8 @@ fn responses_that_depend_on_the_kind_are_rendered_once() {
 fn custom_renderers_are_called_for_each_refusal() {
     let ours: [&dyn RenderRejection; 3] = [&Rfc6749::default(), &Redox::default(), &Opaque];
     assert!(ours.iter().all(|renderer| renderer.depends_on_kind_alone()));
+    let shared: Arc<dyn RenderRejection> = Arc::new(Opaque);
+    assert!(shared.depends_on_kind_alone() && !Arc::new(|_: &Rejection| Response::default()).depends_on_kind_alone());
 
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);

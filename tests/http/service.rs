@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::{Semaphore, mpsc};
 use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, RequestBody};
 
 fn layer() -> ClientAssertionLayer {
@@ -41,6 +42,29 @@ fn readiness_is_that_of_the_inner_service() {
     assert_eq!(ready(&mut service, &mut context), Poll::Ready(true));
     handle.send_error("closed");
     assert_eq!(ready(&mut service, &mut context), Poll::Ready(false));
+}
+
+#[test]
+fn the_inner_service_of_both_services_is_accessible() {
+    let mut service = layer().layer(1);
+    *service.get_mut() += 1;
+    assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
+
+    let mut service = GrpcAssertionLayer::new(verifier()).layer(1);
+    *service.get_mut() += 1;
+    assert_eq!((*service.get_ref(), service.into_inner()), (2, 2));
+}
+
+#[test]
+fn a_refusal_polled_again_stays_pending() {
+    let mut service = layer().layer(service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    }));
+    let mut future = pin!(service.call(post("")));
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let Poll::Ready(Ok(refused)) = future.as_mut().poll(&mut context) else { panic!("expected a refusal") };
+    assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+    assert!(future.as_mut().poll(&mut context).is_pending());
 }
 
 /// Panics if it is called before it was ready, as the contract allows.
