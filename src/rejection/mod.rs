@@ -83,7 +83,7 @@ impl Rejection {
     }
 
     /// The same rejection, found after the signature had verified.
-    pub(crate) fn from_proven_sender(self) -> Self {
+    pub(crate) fn with_proven_sender(self) -> Self {
         Self { proven: true, ..self }
     }
 

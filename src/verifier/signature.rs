@@ -77,7 +77,7 @@ fn check_admitted(admitted: AdmitResult) -> Result<(), Rejection> {
         Ok(Admission::Replayed) => Rejection::from(ClientFault::Replayed),
         Err(cause) => Rejection::unavailable(ServerFault::ReplayStore, cause),
     };
-    Err(rejection.from_proven_sender())
+    Err(rejection.with_proven_sender())
 }
 
 /// An identity that must not be used before the replay store has admitted its assertion.
@@ -93,7 +93,7 @@ impl PendingIdentity {
         admitted: AdmitResult,
         now: Option<UnixTime>,
     ) -> Result<ClientIdentity, Rejection> {
-        let Some(now) = now else { return Err(Rejection::from(ServerFault::Clock).from_proven_sender()) };
+        let Some(now) = now else { return Err(Rejection::from(ServerFault::Clock).with_proven_sender()) };
         let expired = now >= self.0.valid_until;
         check_admitted(admitted.and_then(|admission| match admission {
             Admission::Fresh if expired => {

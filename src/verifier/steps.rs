@@ -26,6 +26,7 @@ use crate::registry::{Client, FindResult};
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::ReplayKey;
 
+#[expect(clippy::result_large_err, reason = "an identity is as large, and both are moved once")]
 impl Verifier {
     /// Runs the steps until the outcome is known or a port must be waited for.
     pub(crate) fn start(&self, request: &TokenRequest<'_>) -> Progress {
