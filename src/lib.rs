@@ -153,7 +153,8 @@
 //! A registry or a store that must wait implements
 //! [`AsyncClientRegistry`](registry::AsyncClientRegistry) or
 //! [`AsyncReplayStore`](replay::AsyncReplayStore) with an ordinary `async fn` and is passed as a
-//! [`port::Awaited`].
+//! [`port::Awaited`]. [`registry::conformance`] and [`replay::conformance`] test whether an
+//! implementation keeps the rules of its trait.
 //!
 //! # Where to put it
 //!
