@@ -94,8 +94,8 @@ pub(super) struct Assertion<'a> {
 }
 
 impl<'a> Assertion<'a> {
-    pub(super) fn parse(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
-        let Parts { header, claims, signature, signing_input } = Parts::decode(text, buffer, limits)?;
+    pub(super) fn read(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
+        let Parts { header, claims, signature, signing_input } = parts;
         if header.len() > limits.header {
             return Err(ClientFault::Malformed);
         }
@@ -109,7 +109,8 @@ impl<'a> Assertion<'a> {
     }
 }
 
-struct Parts<'a> {
+/// The parts of a JWS, decoded but not read.
+pub(super) struct Parts<'a> {
     header: &'a [u8],
     claims: &'a [u8],
     signature: &'a [u8],
@@ -117,7 +118,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn decode(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
+    pub(super) fn decode(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
         if text.len() > limits.assertion {
             return Err(ClientFault::AssertionTooLong);
         }

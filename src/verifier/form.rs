@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::assertion::Assertion;
+use super::assertion::{Assertion, Parts};
 use super::request::TokenRequest;
 use super::urlencoded::{Pairs, Raw};
 use crate::endpoint::Endpoint;
@@ -90,14 +90,15 @@ impl<'a> TokenForm<'a> {
         buffer: &'b mut DecodeBuffer,
         limits: &Limits,
     ) -> Result<Assertion<'b>, ClientFault> {
-        Assertion::parse(&self.assertion, buffer, limits).map_err(|fault| text_first(&self.assertion, fault))
+        let parts = Parts::decode(&self.assertion, buffer, limits);
+        Assertion::read(parts.map_err(|fault| text_first(&self.assertion, fault))?, limits)
     }
 }
 
 /// Returns the fault to report for a request that has `fault`. An assertion that is not text counts
 /// as a malformed form (RFC 6749, appendix B) and comes before all other faults.
 ///
-/// Only refused requests are checked for this: an accepted assertion is base64url and so is text.
+/// Only refused requests are checked for this: what decodes as base64url is text.
 fn text_first(assertion: &[u8], fault: ClientFault) -> ClientFault {
     if is_utf8(assertion) { fault } else { ClientFault::FormMalformed }
 }
