@@ -17,7 +17,8 @@ use crate::rejection::ClientFault;
 /// use tower_client_assertion::secret::ClientSecret;
 ///
 /// let keys = KeySet::parse(br#"{"keys":[
-///     {"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+///     {"kty":"OKP","crv":"Ed25519","kid":"a",
+///      "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 /// ]}"#)?;
 /// let client = Client::new("clinic-7", keys)?.with_scope("system/Patient.rs");
 /// assert_eq!(client.id().as_str(), "clinic-7");
@@ -73,19 +74,20 @@ impl Client {
         Self::of(id, Credential::Keys(keys))
     }
 
-    /// Creates a client that publishes its public keys at a URL: `jwks_uri` (RFC 7591, section 2). They
-    /// are fetched when they are first needed, and kept in `cache`.
+    /// Creates a client that publishes its public keys at a URL: `jwks_uri` (RFC 7591, section 2).
+    /// They are fetched when they are first needed, and kept in `cache`.
     ///
     /// # Errors
     ///
-    /// Fails if the id is empty or not printable ASCII, or if the cache may not fetch from this URL.
+    /// Fails if the id is empty or not printable ASCII, or if the cache may not fetch from this
+    /// URL.
     pub fn with_key_set_url(id: &str, url: &JwksUrl, cache: &KeySetCache) -> Result<Self, ClientError> {
         let refused = |error| ClientError::KeySetUrl { client_id: id.to_owned(), error };
         Self::of(id, Credential::Url(cache.source(id, url).map_err(refused)?))
     }
 
-    /// Creates a client with a secret, which authenticates by `client_secret_jwt` if its policy allows
-    /// that.
+    /// Creates a client with a secret, which authenticates by `client_secret_jwt` if its policy
+    /// allows that.
     ///
     /// # Errors
     ///
@@ -94,7 +96,8 @@ impl Client {
         Self::of(id, Credential::Secret(secret))
     }
 
-    /// Creates a client that is registered, but has nothing to prove itself with. It is always refused.
+    /// Creates a client that is registered, but has nothing to prove itself with. It is always
+    /// refused.
     pub(super) fn unusable(id: ClientId) -> Self {
         Self::with(id, Credential::Nothing)
     }
@@ -128,20 +131,20 @@ impl Client {
         Err(ClientError::SigningAlg { client_id, algorithm, usable })
     }
 
-    /// Judges this client by the policy of the verifier that has this [name](crate::Policy::name): see
-    /// [`client_policy`](crate::VerifierBuilder::client_policy). Default: the first policy of the
-    /// verifier.
+    /// Judges this client by the policy of the verifier that has this [name](crate::Policy::name):
+    /// see [`client_policy`](crate::VerifierBuilder::client_policy). Default: the first policy of
+    /// the verifier.
     ///
-    /// If the verifier has no policy of this name, the client is refused as unavailable (503), because
-    /// the mistake is the server's.
+    /// If the verifier has no policy of this name, the client is refused as unavailable (503),
+    /// because the mistake is the server's.
     #[must_use]
     pub fn with_policy(mut self, name: &str) -> Self {
         self.policy = Some(name.into());
         self
     }
 
-    /// Sets the scope that the client registered (RFC 7591, section 2). This crate passes it on to the
-    /// handler and does not read it. Default: none.
+    /// Sets the scope that the client registered (RFC 7591, section 2). This crate passes it on to
+    /// the handler and does not read it. Default: none.
     #[must_use]
     pub fn with_scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.into());
@@ -153,8 +156,8 @@ impl Client {
         &self.id
     }
 
-    /// Returns the registered public keys, unless the client has a secret or registered the URL of its
-    /// keys.
+    /// Returns the registered public keys, unless the client has a secret or registered the URL of
+    /// its keys.
     pub fn keys(&self) -> Option<&KeySet> {
         match &self.credential {
             Credential::Keys(keys) => Some(keys),
@@ -185,8 +188,9 @@ impl Client {
         self.signing_alg
     }
 
-    /// Returns the algorithms that this client may use as far as its policy allows them: the registered
-    /// one, or those of its keys or its secret. Keys at a URL can turn out to be of any type.
+    /// Returns the algorithms that this client may use as far as its policy allows them: the
+    /// registered one, or those of its keys or its secret. Keys at a URL can turn out to be of any
+    /// type.
     pub fn algorithms(&self) -> AlgorithmSet {
         let usable = self.credential.algorithms();
         self.signing_alg.map_or(usable, |registered| usable.intersection(AlgorithmSet::of(&[registered])))
@@ -212,8 +216,8 @@ impl Client {
         self.key_source().map(|source| source.url().as_str())
     }
 
-    /// Returns what a signature with `algorithm` must be checked with. If the client publishes its keys at
-    /// a URL, these are the `fetched` ones.
+    /// Returns what a signature with `algorithm` must be checked with. If the client publishes its
+    /// keys at a URL, these are the `fetched` ones.
     pub(crate) fn proof_for<'k>(
         &'k self,
         fetched: Option<&'k KeySet>,

@@ -12,7 +12,8 @@ use crate::port::Answer;
 /// A registry of clients that do not change.
 #[derive(Debug, Default)]
 pub struct FixedRegistry {
-    /// Requests look ids up and never add one, so a fast hash is safe: no client can make collisions.
+    /// Requests look ids up and never add one, so a fast hash is safe: no client can make
+    /// collisions.
     clients: HashMap<ClientId, Arc<Client>>,
 }
 

@@ -1,12 +1,12 @@
 //! Who may authenticate: the registered clients and what they prove themselves with.
 //!
-//! [`FixedRegistry`] holds clients that the program knows, [`FileRegistry`] those of a file. A database
-//! implements [`ClientRegistry`], or [`AsyncClientRegistry`] with ordinary `async fn`s. Run the
-//! [`conformance`] suite on your own registry.
+//! [`FixedRegistry`] holds clients that the program knows, [`FileRegistry`] those of a file. A
+//! database implements [`ClientRegistry`], or [`AsyncClientRegistry`] with ordinary `async fn`s.
+//! Run the [`conformance`] suite on your own registry.
 //!
-//! The verifier asks for the client that an assertion claims to come from, before anything about that
-//! claim is proven. A registry answers with a [`Client`] and decides nothing. It knows neither HTTP nor
-//! the rules of a policy.
+//! The verifier asks for the client that an assertion claims to come from, before anything about
+//! that claim is proven. A registry answers with a [`Client`] and decides nothing. It knows neither
+//! HTTP nor the rules of a policy.
 
 mod client;
 pub mod conformance;
@@ -34,32 +34,33 @@ pub type FindResult = Result<Option<Arc<Client>>, PortError>;
 /// The [`conformance`] suite checks these rules:
 ///
 /// 1. A registered client is found under its id, with its own keys. The id of the client that is
-///    returned equals the id that was asked for. If it does not, the request is refused as unavailable
-///    (503).
-/// 2. An id that is not registered is answered with `Ok(None)`, which refuses the client. It is not an
-///    error.
+/// returned equals the id that was asked for. If it does not, the request is refused as unavailable
+/// (503).
+/// 2. An id that is not registered is answered with `Ok(None)`, which refuses the client. It is not
+/// an error.
 /// 3. Ids are compared byte for byte: no other case, no trimming, no decoding, no patterns, no
-///    truncation. Every printable ASCII character can occur in an id, and none has a meaning.
-/// 4. The same question has the same answer until the registration changes. A look-up changes nothing,
-///    in particular one for an unknown id.
+/// truncation. Every printable ASCII character can occur in an id, and none has a meaning.
+/// 4. The same question has the same answer until the registration changes. A look-up changes
+/// nothing, in particular one for an unknown id.
 /// 5. Concurrent look-ups do not disturb each other.
-/// 6. A registry that cannot answer returns an error, which refuses the request as unavailable (503).
-///    It never returns `Ok(None)` then: a client that retries would believe that it is not registered.
+/// 6. A registry that cannot answer returns an error, which refuses the request as unavailable
+/// (503). It never returns `Ok(None)` then: a client that retries would believe that it is not
+/// registered.
 /// 7. The future of a look-up can be dropped at any await point. Later look-ups work.
 /// 8. [`all`](Self::all), if it is not `None`, lists every client once, and each as
-///    [`find`](Self::find) returns it.
+/// [`find`](Self::find) returns it.
 #[diagnostic::on_unimplemented(note = "an `AsyncClientRegistry` becomes one by `port::Awaited::new`")]
 pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
-    /// Finds the client that is registered under `client_id`. The id comes from an unproven assertion. It
-    /// is printable ASCII, not empty, and at most [as long](crate::policy::Limits::client_id) as the
-    /// limits allow.
+    /// Finds the client that is registered under `client_id`. The id comes from an unproven
+    /// assertion. It is printable ASCII, not empty, and at most [as
+    /// long](crate::policy::Limits::client_id) as the limits allow.
     fn find(&self, client_id: &str) -> Answer<FindResult>;
 
     /// Returns all clients, if they are known and will not change. Default: `None`.
     ///
-    /// With them, mistakes are found when the verifier is built. It does not build if none of the clients
-    /// can meet its policy, or if one of them is registered under a policy that the verifier does not
-    /// have. Without them, such clients are refused when they come.
+    /// With them, mistakes are found when the verifier is built. It does not build if none of the
+    /// clients can meet its policy, or if one of them is registered under a policy that the
+    /// verifier does not have. Without them, such clients are refused when they come.
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         None
     }
@@ -81,8 +82,8 @@ pub trait AsyncClientRegistry: fmt::Debug + Send + Sync + 'static {
     /// Finds a client as [`ClientRegistry::find`] does.
     fn find(&self, client_id: &str) -> impl Future<Output = FindResult> + Send;
 
-    /// Returns all clients as [`ClientRegistry::all`] does, from memory. Default: `None`, so that nothing
-    /// about the clients is checked when the verifier is built.
+    /// Returns all clients as [`ClientRegistry::all`] does, from memory. Default: `None`, so that
+    /// nothing about the clients is checked when the verifier is built.
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         None
     }

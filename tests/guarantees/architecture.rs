@@ -63,12 +63,13 @@ const MAP: &[(&str, &[&str])] = &[
     ("identity", &["clock", "jose", "name", "text"]),
     ("jose", &["clock"]),
     // The ports.
-    ("registry", &["clock", "identity", "jose", "jwks", "lock", "port", "rejection", "setting"]),
-    ("replay", &["clock", "event", "jose", "lock", "port", "setting"]),
+    ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "port", "rejection", "setting"]),
+    ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "port", "setting", "text"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
+    ("conformance", &["port"]),
     ("rejection", &["port"]),
 ];
 

@@ -8,6 +8,7 @@ mod common;
 
 mod audience;
 mod client_policy;
+mod configuration;
 mod metadata;
 mod policy;
 mod policy_agreement;

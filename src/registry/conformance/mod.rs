@@ -1,8 +1,8 @@
-//! A conformance suite for client registries: every rule of [`ClientRegistry`], for implementors to run
-//! on their own registries.
+//! A conformance suite for client registries: every rule of [`ClientRegistry`], for implementors to
+//! run on their own registries.
 //!
-//! Implement [`Subject`], which creates registries, and call [`check`] in a test with a multi-threaded
-//! Tokio runtime. The suite runs on every registry of this crate.
+//! Implement [`Subject`], which creates registries, and call [`check`] in a test with a
+//! multi-threaded Tokio runtime. The suite runs on every registry of this crate.
 //!
 //! ```
 //! use tower_client_assertion::registry::FixedRegistry;
@@ -47,8 +47,8 @@ pub trait Subject: Send + Sync + 'static {
     /// The registry under test.
     type Registry: ClientRegistry;
 
-    /// Creates a registry of exactly these clients. Registries that were created before are no longer
-    /// used.
+    /// Creates a registry of exactly these clients. Registries that were created before are no
+    /// longer used.
     fn registry(&self, clients: &[Registration]) -> impl Future<Output = Self::Registry> + Send;
 
     /// Creates a registry that cannot reach its clients. Returns `None` if that cannot happen.

@@ -6,7 +6,8 @@ use crate::registry::Client;
 /// The public key of RFC 8037, appendix A.2.
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-/// A client to register: an id and a key set, of which a registry can store whichever form it needs.
+/// A client to register: an id and a key set, of which a registry can store whichever form it
+/// needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     client_id: String,
@@ -14,7 +15,7 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// The keys of each client have a `kid` of their own, so that a mix-up is noticed.
+    /// The key of each client has a different `kid`, so that a mix-up is noticed.
     pub(super) fn new(client_id: impl Into<String>, number: usize) -> Self {
         Self { client_id: client_id.into(), kid: format!("key-{number}") }
     }
@@ -33,7 +34,8 @@ impl Registration {
         self.jwks_value().to_string()
     }
 
-    /// Returns the client's metadata as a JSON object (RFC 7591, section 2), with `client_id` and `jwks`.
+    /// Returns the client's metadata as a JSON object (RFC 7591, section 2), with `client_id` and
+    /// `jwks`.
     pub fn metadata(&self) -> String {
         serde_json::json!({"client_id": self.client_id, "jwks": self.jwks_value()}).to_string()
     }

@@ -7,8 +7,8 @@ use crate::conformance::{Kept, interrupted};
 use crate::port::Answer;
 use crate::registry::{Client, ClientRegistry};
 
-/// Ids that a careless registry confuses. Neighbours differ in what such a registry ignores, so the suite
-/// also registers every second one and asks for the others.
+/// Ids that a careless registry confuses. Neighbours differ in what such a registry ignores, so the
+/// suite also registers every second one and asks for the others.
 fn ids() -> Vec<String> {
     let texts = [
         ["clinic-7", "Clinic-7"],
@@ -158,8 +158,8 @@ pub(super) async fn broken<S: Subject>(subject: &S) -> Kept {
     Ok(())
 }
 
-/// Drops the look-up after one poll, after two, and so on, until one is complete. The registry must work
-/// after each.
+/// Drops the look-up after one poll, after two, and so on, until one is complete. The registry must
+/// work after each.
 pub(super) async fn dropped<S: Subject>(subject: &S) -> Kept {
     const MOST_AWAITS: usize = 1_000;
     let client = Registration::new("clinic-7", 0);
@@ -181,7 +181,8 @@ pub(super) async fn dropped<S: Subject>(subject: &S) -> Kept {
     Err(format!("a look-up took more than {MOST_AWAITS} polls"))
 }
 
-/// What a look-up holds while it waits must be released when it is dropped: a connection, for example.
+/// What a look-up holds while it waits must be released when it is dropped: a connection, for
+/// example.
 async fn many_dropped(registry: &impl ClientRegistry, client: &Registration, polls: usize) -> Kept {
     for number in 0..2_000 {
         if let Answer::Pending(future) = registry.find(client.client_id()) {

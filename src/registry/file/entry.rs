@@ -11,7 +11,8 @@ use crate::jose::secret::ClientSecret;
 use crate::jwks::{JwksUrl, KeySetCache};
 use crate::registry::{Client, ClientError};
 
-/// The members that matter here, not parsed yet. Each is judged separately, so that a problem can name it.
+/// The members that matter here, not parsed yet. Each is judged separately, so that a problem can
+/// name it.
 #[derive(serde::Deserialize)]
 pub(super) struct Metadata<'a> {
     #[serde(borrow)]

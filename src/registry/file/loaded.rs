@@ -16,14 +16,15 @@ use crate::jose::keys::{KeySet, read_object};
 use crate::jwks::{KeySetCache, KeySource};
 use crate::registry::{Client, ClientFileError};
 
-/// Freed in portions of this size, since some allocators take a lock to tidy up afterwards: it is held
-/// for a fraction of a millisecond.
+/// Freed in portions of this size, since some allocators take a lock to tidy up afterwards: it is
+/// held for a fraction of a millisecond.
 const FREED_TOGETHER: usize = 256;
 
 /// The clients of a file, and what is wrong with some of them.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    /// Requests look ids up and never add one, so a fast hash is safe: no client can make collisions.
+    /// Requests look ids up and never add one, so a fast hash is safe: no client can make
+    /// collisions.
     clients: HashMap<ClientId, Registered>,
     problems: Vec<ClientProblem>,
 }
@@ -75,8 +76,8 @@ impl Loaded {
         client.and_then(|client| client.key_source()).is_some_and(|other| other.url() == source.url())
     }
 
-    /// Frees the clients that nothing else uses any more, some at a time. Each portion allocates, so that
-    /// the allocator tidies up here.
+    /// Frees the clients that nothing else uses any more, some at a time. Each portion allocates,
+    /// so that the allocator tidies up here.
     pub(super) fn free(self) {
         let mut clients = self.clients.into_values().filter_map(|registered| Arc::into_inner(registered.client));
         while !clients.by_ref().take(FREED_TOGETHER).collect::<Vec<_>>().is_empty() {}
@@ -106,7 +107,7 @@ impl Loaded {
         self.register(index, Registered { client, entry });
     }
 
-    /// Adds a client. Of two with the same id, neither is used.
+    /// Adds a client. If its id is already taken, neither client is used.
     fn register(&mut self, index: usize, registered: Registered) {
         let (client_id, entry) = (registered.client.id().clone(), registered.entry);
         if self.clients.insert(client_id.clone(), registered).is_some() {
@@ -130,8 +131,8 @@ impl Loaded {
         }
     }
 
-    /// Returns the client whose entry is the same, byte for byte. A client that could not be used is made
-    /// again, so that its problem is reported again.
+    /// Returns the client whose entry is the same, byte for byte. A client that could not be used
+    /// is made again, so that its problem is reported again.
     fn unchanged(&self, client_id: &str, entry: &[u8; 32]) -> Option<Arc<Client>> {
         let before = self.clients.get(client_id).filter(|before| before.entry == *entry)?;
         before.client.is_usable().then(|| Arc::clone(&before.client))
@@ -142,7 +143,8 @@ pub(super) fn unreadable(path: &Path, cause: std::io::Error) -> ClientFileError 
     ClientFileError::Unreadable { path: path.to_owned(), cause: Arc::new(cause) }
 }
 
-/// Returns why the file is not an array. The parser's own message is dropped: it can quote a secret.
+/// Returns why the file is not an array. The parser's own message is dropped: it can quote a
+/// secret.
 fn not_an_array(path: &Path, text: &[u8]) -> ClientFileError {
     let path = path.to_owned();
     match serde_json::from_slice::<&RawValue>(text) {

@@ -33,11 +33,11 @@ pub use problem::ClientProblem;
 /// | `scope` | passed on to the handler |
 /// | `client_assertion_policy` | the name of the [policy](Client::with_policy) that judges the client; not in RFC 7591 |
 ///
-/// A client that cannot be used as registered is listed in [`problems`](Self::problems) and refused when
-/// it comes. The others are not affected. If an id occurs twice, neither entry is used.
+/// A client that cannot be used as registered is listed in [`problems`](Self::problems) and refused
+/// when it comes. The others are not affected. If an id occurs twice, neither entry is used.
 ///
-/// The registry has a thread that reads the file and on which clients are made and freed, so that no
-/// request waits for that.
+/// The registry has a thread that reads the file and on which clients are made and freed, so that
+/// no request waits for that.
 ///
 /// ```
 /// use tower_client_assertion::registry::FileRegistry;
@@ -79,19 +79,19 @@ struct Shared {
 }
 
 impl FileRegistry {
-    /// Loads the file. This blocks, so do it before you serve. Clients with a `jwks_uri` cannot be used;
-    /// for these see [`load_with`](Self::load_with).
+    /// Loads the file. This blocks, so do it before you serve. Clients with a `jwks_uri` cannot be
+    /// used; for these see [`load_with`](Self::load_with).
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, also because no thread can be started, if it is not valid JSON,
-    /// or if it is not an array.
+    /// Fails if the file cannot be read, also because no thread can be started, if it is not valid
+    /// JSON, or if it is not an array.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ClientFileError> {
         Self::read(path.as_ref(), None)
     }
 
-    /// Loads the file like [`load`](Self::load), with clients whose `jwks_uri` may be fetched by `cache`.
-    /// Nothing is fetched yet; see [`prefetch`](KeySetCache::prefetch).
+    /// Loads the file like [`load`](Self::load), with clients whose `jwks_uri` may be fetched by
+    /// `cache`. Nothing is fetched yet; see [`prefetch`](KeySetCache::prefetch).
     ///
     /// # Errors
     ///
@@ -108,13 +108,13 @@ impl FileRegistry {
         Ok(registry)
     }
 
-    /// Reads the file again and replaces all clients in one step. Requests are served meanwhile. This
-    /// blocks, so call it from a blocking thread in async code. Of two concurrent calls, the later one
-    /// reads the file later.
+    /// Reads the file again and replaces all clients in one step. Requests are served meanwhile.
+    /// This blocks, so call it from a blocking thread in async code. If two calls overlap, the later
+    /// one reads the file later.
     ///
-    /// A client whose entry did not change, byte for byte, is kept, which is much faster than making a new
-    /// one. Keys that were fetched from a `jwks_uri` are kept if the client and its URL are still in the
-    /// file, and dropped otherwise.
+    /// A client whose entry did not change, byte for byte, is kept, which is much faster than
+    /// making a new one. Keys that were fetched from a `jwks_uri` are kept if the client and its
+    /// URL are still in the file, and dropped otherwise.
     ///
     /// # Errors
     ///
@@ -147,7 +147,8 @@ impl Shared {
     }
 }
 
-/// Waits until no request uses the old clients any more, so that a request never frees a million clients.
+/// Waits until no request uses the old clients any more, so that a request never frees a million
+/// clients.
 fn last(mut old: Arc<Loaded>) -> Loaded {
     loop {
         match Arc::try_unwrap(old) {

@@ -28,7 +28,8 @@ impl ClientProblem {
         self.member
     }
 
-    /// Returns whether the client is refused because of it. If not, only one of its keys is skipped.
+    /// Returns whether the client is refused because of it. If not, only one of its keys is
+    /// skipped.
     pub fn is_unusable(&self) -> bool {
         self.unusable
     }

@@ -1,8 +1,8 @@
 //! A thread for work that makes and frees many clients.
 //!
-//! Allocators put off part of the work of freeing. The next thread that allocates from the same arena
-//! pays for it: with glibc, up to a second after a million clients were freed. So the thread that frees
-//! the clients must be the one that made them, and it must not serve requests.
+//! Allocators put off part of the work of freeing. The next thread that allocates from the same
+//! arena pays for it: with glibc, up to a second after a million clients were freed. So the thread
+//! that frees the clients must be the one that made them, and it must not serve requests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
@@ -14,8 +14,8 @@ use crate::lock::lock;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that does one job after the other, in the order in which they arrive. It ends when this is
-/// dropped.
+/// A thread that does one job after the other, in the order in which they arrive. It ends when this
+/// is dropped.
 #[derive(Debug)]
 pub(super) struct WorkerThread(Mutex<Queue>);
 
