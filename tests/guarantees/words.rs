@@ -40,14 +40,12 @@ const CODE_WIDTH: usize = 80;
 const LONGEST_NAME: usize = 60;
 
 #[test]
-#[ignore = "the prose is still being edited"]
 fn avoided_words_do_not_occur() {
     let found = texts().iter().flat_map(|(path, text)| avoided(path, text)).collect();
     assert_none(found, "words to avoid; see the style guide in CONTRIBUTING.md");
 }
 
 #[test]
-#[ignore = "the prose is still being edited"]
 fn prose_fits_the_width() {
     let found = texts().iter().flat_map(|(path, text)| wide(path, text)).collect();
     assert_none(found, "prose over 100 columns, or shown code over 80");
