@@ -1,5 +1,6 @@
-//! The errors of a configuration: each names its setting, converts into `ConfigError`, shows its message
-//! also as `Debug`, and never says the same thing twice. Policies can be read from a configuration.
+//! The errors of a configuration: each names its setting, converts into `ConfigError`, shows its
+//! message also as `Debug`, and never says the same thing twice. Policies can be read from a
+//! configuration.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -45,8 +46,8 @@ fn key_set_cache() -> KeySetCache {
     KeySetCache::builder(HyperFetch::with_webpki_roots()).build().unwrap()
 }
 
-/// One error of each room and each variant of `ConfigError`, with the setting that its message begins
-/// with.
+/// One error of each room and each variant of `ConfigError`, with the setting that its message
+/// begins with.
 fn errors() -> Vec<(&'static str, ConfigError)> {
     let builder = |policy| fixture().policy(policy).clients([]).at_issuer().builder();
     let bare = |policy| fixture().policy(policy).clients([]).at_no_address().builder();

@@ -109,8 +109,8 @@ impl FileRegistry {
     }
 
     /// Reads the file again and replaces all clients in one step. Requests are served meanwhile.
-    /// This blocks, so call it from a blocking thread in async code. If two calls overlap, the later
-    /// one reads the file later.
+    /// This blocks, so call it from a blocking thread in async code. If two calls overlap, the
+    /// later one reads the file later.
     ///
     /// A client whose entry did not change, byte for byte, is kept, which is much faster than
     /// making a new one. Keys that were fetched from a `jwks_uri` are kept if the client and its
