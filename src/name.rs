@@ -59,6 +59,14 @@ impl Names {
         fixed.iter().copied().chain(shared.iter().map(|name| &**name))
     }
 
+    /// Returns whether a name matches. Requests ask this, so it is cheaper than [`iter`](Self::iter).
+    pub(crate) fn any(&self, matches: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Static(names) => names.iter().any(|name| matches(name)),
+            Self::Shared(names) => names.iter().any(|name| matches(name)),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }

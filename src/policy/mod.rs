@@ -236,7 +236,7 @@ impl Policy {
 
 impl Policy {
     pub(crate) fn permits_grant_type(&self, given: &[u8]) -> bool {
-        self.grant_types.as_ref().is_none_or(|permitted| permitted.iter().any(|name| name.as_bytes() == given))
+        self.grant_types.as_ref().is_none_or(|permitted| permitted.any(|name| name.as_bytes() == given))
     }
 }
 

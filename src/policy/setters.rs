@@ -26,7 +26,7 @@ impl Policy {
     /// are compared byte for byte. Default: `client_credentials` in Redox's and SMART's profile; in
     /// the others, the handler decides.
     pub const fn with_grant_types(mut self, grant_types: &'static [&'static str]) -> Self {
-        mem::forget(mem::replace(&mut self.grant_types, Some(Names::Static(grant_types))));
+        mem::forget(self.grant_types.replace(Names::Static(grant_types)));
         self
     }
 
@@ -39,7 +39,7 @@ impl Policy {
 
     /// Leaves the `grant_type` to the handler, which also has to check whether it is there.
     pub const fn allow_any_grant_type(mut self) -> Self {
-        mem::forget(mem::replace(&mut self.grant_types, None));
+        mem::forget(self.grant_types.take());
         self
     }
 

@@ -33,22 +33,21 @@ pub type FindResult = Result<Option<Arc<Client>>, PortError>;
 ///
 /// The [`conformance`] suite checks these rules:
 ///
-/// 1. A registered client is found under its id, with its own keys. The id of the client that is
-/// returned equals the id that was asked for. If it does not, the request is refused as unavailable
-/// (503).
+/// 1. A registered client is found under its id, with its own keys. The id of the returned client
+///    equals the id that was asked for. If it does not, the request is refused as unavailable (503).
 /// 2. An id that is not registered is answered with `Ok(None)`, which refuses the client. It is not
-/// an error.
+///    an error.
 /// 3. Ids are compared byte for byte: no other case, no trimming, no decoding, no patterns, no
-/// truncation. Every printable ASCII character can occur in an id, and none has a meaning.
+///    truncation. Every printable ASCII character can occur in an id, and none has a meaning.
 /// 4. The same question has the same answer until the registration changes. A look-up changes
-/// nothing, in particular one for an unknown id.
+///    nothing, in particular one for an unknown id.
 /// 5. Concurrent look-ups do not disturb each other.
 /// 6. A registry that cannot answer returns an error, which refuses the request as unavailable
-/// (503). It never returns `Ok(None)` then: a client that retries would believe that it is not
-/// registered.
+///    (503). It never returns `Ok(None)` instead, which would tell a registered client that it is
+///    unknown.
 /// 7. The future of a look-up can be dropped at any await point. Later look-ups work.
-/// 8. [`all`](Self::all), if it is not `None`, lists every client once, and each as
-/// [`find`](Self::find) returns it.
+/// 8. If [`all`](Self::all) is not `None`, it lists every client once, and each as
+///    [`find`](Self::find) returns it.
 #[diagnostic::on_unimplemented(note = "an `AsyncClientRegistry` becomes one by `port::Awaited::new`")]
 pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
     /// Finds the client that is registered under `client_id`. The id comes from an unproven

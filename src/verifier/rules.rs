@@ -76,7 +76,7 @@ impl<'v> Rules<'v> {
 
     /// An explicit type of another kind of JWT is always refused (RFC 8725, section 3.11).
     pub(super) fn check_typ(&self, header: &Header<'_>) -> Result<(), ClaimFault> {
-        let accepted = |typ: &str| self.policy.accepted_typ.iter().any(|expected| is_media_type(typ, expected));
+        let accepted = |typ: &str| self.policy.accepted_typ.any(|expected| is_media_type(typ, expected));
         match &header.typ {
             Field::Is(typ) if accepted(typ) => Ok(()),
             Field::Is(_) => Err(ClaimFault::Unexpected),
