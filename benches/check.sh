@@ -39,8 +39,8 @@ measure() {
     echo "pass-through-over-unguarded $((passed - unguarded))"
 }
 
-# allowed WHAT COUNT: prints the largest count that passes. One percent of a request that passes through is too little for
-# the compiler's changes of mind.
+# allowed WHAT COUNT: prints the largest count that passes.
+# One percent of a request that passes through is less than the variation between compiler versions.
 allowed() {
     case $1 in
         pass-through-*) echo $(($2 + 5)) ;;

@@ -18,7 +18,7 @@ STAGES = [
         ("assertion", "three parts, strict JSON", "400", ""),
         ("claims", "alg, kid, iss, sub, aud, jti, times", "400", "503"),
     ]),
-    ("Client", "who, and which key", [
+    ("Client", "which client, which key", [
         ("registry", "is this client registered?", "400", "503"),
         ("client", "its policy, its algorithm", "400", ""),
         ("keys", "the key that kid names", "400", "503"),

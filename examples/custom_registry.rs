@@ -21,7 +21,8 @@ use tower_client_assertion::{ClientAssertionLayer, Policy, Verifier};
 
 type Row = Option<Arc<Client>>;
 
-/// A connection to the database. Here it leads to a task; yours is the connection pool of a driver.
+/// A connection to the database. Here it is a channel to a task. In your program it is the
+/// connection pool of a driver.
 #[derive(Debug)]
 struct Database(mpsc::Sender<(String, oneshot::Sender<Row>)>);
 

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Paste the `curl` line that it prints into another terminal. Paste it again to see a refusal: an
-//! assertion is accepted once. When copying this, drop `mod support`: it only plays the client.
+//! assertion is accepted once. When copying this, replace `mod support`, which plays the
+//! client and opens the listener.
 
 mod support; // Plays the client.
 

@@ -1,8 +1,8 @@
-//! The time, as the verifier is given it.
+//! The source of the current time.
 //!
 //! The verifier asks a [`Clock`] once for each decision, and again after each wait for a port, and
-//! hands the [`UnixTime`] down. Nothing else in this crate reads the system clock, so a test can
-//! set the time:
+//! passes the [`UnixTime`] on. Nothing else in this crate reads the system clock, so a test can set
+//! the time:
 //!
 //! ```
 //! use std::time::Duration;
@@ -141,14 +141,14 @@ impl fmt::Display for TimeRangeError {
 
 impl Error for TimeRangeError {}
 
-/// Tells the time, or that it cannot.
+/// A source of the current time, which may be unknown.
 ///
 /// Rules for implementations:
 ///
 /// - `now` returns immediately. It is called for every request, on the thread that serves it.
 /// - It returns `None` if the time is unknown, for example before a first synchronization. The
 ///   request is then refused as unavailable (503): an assertion whose age is unknown can be neither
-///   accepted nor blamed.
+///   accepted nor refused as the client's fault.
 /// - It may go backwards, as system clocks do. It should stay within a few seconds of the true
 ///   time, since every time claim is judged by it.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -173,7 +173,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests that shows the time it is set to. Clones share one time.
+/// A clock for tests, set by hand. Clones share one time.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicU64>);
 

@@ -1,4 +1,5 @@
-//! One error for a whole configuration: those of the rooms, and what only their combination shows.
+//! One error type for a whole configuration. It wraps the errors of the rooms and adds those that
+//! only a combination of settings can have.
 
 use std::error::Error;
 use std::fmt;
@@ -16,10 +17,10 @@ use crate::setting::{SettingError, debug_is_display};
 
 /// A configuration that does not build.
 ///
-/// Each part of this crate has its own error for what it is configured with. All of them convert
-/// into this one, so that a function which builds a whole configuration can use `?` throughout. The
-/// other variants are what only a [verifier](crate::VerifierBuilder::build) or a
-/// [layer](crate::ClientAssertionLayer) can judge.
+/// Each part of this crate has its own configuration error. All of them convert into this one, so a
+/// function that builds a whole configuration can use `?` throughout. The other variants are
+/// problems that only a [verifier](crate::VerifierBuilder::build) or a
+/// [layer](crate::ClientAssertionLayer) can detect.
 ///
 /// The message names the setting, its value and what to change. It is written for the operator and
 /// may change between releases; the variants do not. `Debug` prints the same message.
@@ -94,9 +95,9 @@ pub enum ConfigError {
     /// No registered client can use any algorithm that its policy allows.
     #[non_exhaustive]
     UnmeetableAlgorithms {
-        /// What the policies of these clients allow.
+        /// The algorithms that the policies of these clients allow.
         allowed: AlgorithmSet,
-        /// What the registered clients can use.
+        /// The algorithms that the registered clients can use.
         registered: AlgorithmSet,
     },
     /// The path of the token endpoint is not an absolute path.
@@ -136,7 +137,7 @@ impl ConfigError {
     }
 }
 
-/// An addition to the advice for an `http` issuer.
+/// The advice that is added for an `http` issuer.
 const FOR_LOCALHOST: &str = ", or dangerous().issuer_without_tls(..) to try a server on localhost";
 
 impl fmt::Display for ConfigError {
@@ -156,12 +157,12 @@ impl fmt::Display for ConfigError {
             Self::Setting(error) => error.fmt(f),
             Self::NoAudience { policy } => write!(
                 f,
-                "audience: none is set, and the policy {policy} accepts nothing else; add .audience(..) with the URL \
+                "audience: not set, but the policy {policy} accepts only configured URLs in aud; add .audience(..) with the URL \
                  that clients put into aud"
             ),
             Self::NoIssuer { policy, only } => write!(
                 f,
-                "issuer: none is set, and the policy {policy} accepts {}the issuer in aud; set .issuer(..) to the issuer \
+                "issuer: not set, but the policy {policy} accepts {}the issuer in aud; set .issuer(..) to the issuer \
                  identifier of your server",
                 if *only { "only " } else { "" }
             ),
@@ -188,11 +189,11 @@ impl fmt::Display for ConfigError {
             }
             Self::UnknownPolicy { client_id, policy } => write!(
                 f,
-                "client_policy: none has the name {policy:?} that the client {client_id:?} is registered under; add it"
+                "client_policy: the client {client_id:?} is registered under {policy:?}, which the verifier does not have; add it"
             ),
             Self::UnmeetableAlgorithms { allowed, registered } => write!(
                 f,
-                "algorithms: allowed are {allowed}, but registered clients can only use {registered}; allow one of these or \
+                "algorithms: the policies allow {allowed}, but the registered clients can only use {registered}; allow one of these or \
                  register other keys"
             ),
             Self::InvalidPath { path } => {
@@ -203,8 +204,8 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {
-    /// Returns the source of the wrapped error, because this error already displays that error
-    /// itself.
+    /// Returns the source of the wrapped error, because this error already displays the wrapped
+    /// error.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.of_room().and_then(Error::source)
     }

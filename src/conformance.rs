@@ -1,4 +1,4 @@
-//! What the conformance suites of ports share.
+//! Code shared by the conformance suites of the ports.
 
 use std::error::Error;
 use std::fmt;

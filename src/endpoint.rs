@@ -1,7 +1,7 @@
 //! The endpoints of an authorization server at which clients authenticate.
 
-/// An endpoint at which clients authenticate. Requests to all of them are judged alike, except that
-/// only a request to the token endpoint needs a `grant_type`.
+/// An endpoint at which clients authenticate. The same rules apply to all of them, except that only
+/// a request to the token endpoint needs a `grant_type`.
 ///
 /// Put a layer of the same [`Verifier`](crate::Verifier) in front of each endpoint. The layers then
 /// share one replay store, and an assertion is valid for one request at one of the endpoints.

@@ -36,8 +36,8 @@ use crate::render::{RenderRejection, Rfc6749};
 
 /// The rejection of the extractors: the request has no identity.
 ///
-/// If no layer guards the handler, the response is a 500, since the request is not at fault. Behind
-/// an optional layer, it is the response of [`Rfc6749`] to a request without authentication.
+/// If no layer guards the handler, the response is a 500, since the fault is not the client's.
+/// Behind an optional layer, it is the response of [`Rfc6749`] to a request without authentication.
 #[derive(Clone, Debug)]
 pub struct NoIdentity(Cause);
 

@@ -87,9 +87,10 @@
 //! ```
 //!
 //! The README has a whole program with axum that also plays the client. `examples/` has one program
-//! for each stack. When copying one, drop its `mod support`: it only plays the client.
+//! for each stack. When copying one, replace its `mod support`, which plays the client and opens
+//! the listener.
 //!
-//! # Where to read on
+//! # Further reading
 //!
 //! The [manual](crate::manual) answers the longer questions:
 //!
@@ -102,7 +103,7 @@
 //! | Clients publish keys at a URL: what happens? | [key sets](manual::key_sets) |
 //! | Many nodes: what is promised, what to run? | [fleet](manual::fleet) |
 //!
-//! # The way of a request
+//! # How a request is verified
 //!
 //! ```text
 //! request ── another path ─────────────────────────► inner service
@@ -116,7 +117,7 @@
 //!  registry   is this client registered?           400, 503
 //!  client     its policy, its algorithm            400
 //!  keys       the key that kid names               400, 503
-//!  replay     used before? (a look)                400
+//!  replay     was it used before?                  400
 //!  signature  the first expensive step             400, 429, 503
 //!  replay     recorded as spent, atomically        400, 503
 //!    │
@@ -129,15 +130,15 @@
 //! assertions cost neither a look-up nor a signature check. The insert into the replay store comes
 //! last, so a forged assertion can neither fill the store nor spend the `jti` of another client.
 //!
-//! A clock without a time is 503, and a layer that is
-//! [mounted wrongly](manual::layers#what-goes-wrong) is 500. The inner service gets the body byte
-//! for byte.
+//! If the clock has no time, the answer is 503. If the layer is [mounted in the wrong
+//! place](manual::layers#what-goes-wrong), it is 500. The inner service gets the body byte for
+//! byte.
 //!
 //! # What it does not do
 //!
 //! It does not issue tokens, authorise scopes, terminate TLS, limit rates or authenticate clients
-//! by certificate. It fetches nothing but the key sets of clients that registered a URL, within
-//! [narrow bounds](manual::key_sets#every-limit).
+//! by certificate. It fetches only the key sets of clients that registered a URL, within [narrow
+//! bounds](manual::key_sets#every-limit).
 //!
 //! # Where to plug in
 //!
@@ -147,8 +148,8 @@
 //! | fetch key sets | [`JwksFetch`](jwks::JwksFetch) | [`HyperFetch`], closures |
 //! | remember spent assertions | [`ReplayStore`](replay::ReplayStore) | [`MemoryReplay`](replay::MemoryReplay), [`RedisReplay`], [`TieredReplay`](replay::TieredReplay) |
 //! | tell the time | [`Clock`](clock::Clock) | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
-//! | hear what happened | [`EventSink`](event::EventSink) | [`TracingEvents`], closures |
-//! | word the refusals | [`RenderRejection`](render::RenderRejection) | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
+//! | receive events | [`EventSink`](event::EventSink) | [`TracingEvents`], closures |
+//! | change error responses | [`RenderRejection`](render::RenderRejection) | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
 //!
 //! A registry or a store that must wait implements
 //! [`AsyncClientRegistry`](registry::AsyncClientRegistry) or
@@ -158,8 +159,8 @@
 //!
 //! # Where to put it
 //!
-//! Put it on its own route (`route_layer`, `MethodRouter::layer`) without a path: then no request
-//! can get around it. On a whole router, [`path`](ClientAssertionLayer::path) makes it guard
+//! Put it on the route of the endpoint (`route_layer`, `MethodRouter::layer`) without a path. Then
+//! no request can bypass it. On a whole router, [`path`](ClientAssertionLayer::path) makes it guard
 //! exactly one path, and the promise holds for that path only. A handler can read the form as
 //! usual, for example with axum's `Form`. All services of one layer share its replay store: an
 //! assertion is valid for one of them, once.
@@ -181,14 +182,14 @@
 //! [`grpc`], which reads the assertion from the metadata of the call.
 //!
 //! An `Arc` of one [`Verifier`] can serve several layers, each with its own
-//! [`endpoint`](ClientAssertionLayer::endpoint). Clients of several kinds can each have
-//! [a policy](VerifierBuilder::client_policy). [`Verifier::metadata`] is what to publish about all
-//! this. If floods are to be expected, [`overload`] bounds how many signatures are checked
+//! [`endpoint`](ClientAssertionLayer::endpoint). Clients of several kinds can each have [a
+//! policy](VerifierBuilder::client_policy). [`Verifier::metadata`] returns the RFC 8414 metadata to
+//! publish. If you expect floods, use [`overload`] to bound how many signatures are checked
 //! concurrently.
 //!
 //! # Features
 //!
-//! None is on by default, and each only adds.
+//! None is enabled by default. All of them are additive.
 //!
 //! - `tracing` adds [`TracingEvents`], which hands every outcome to
 //!   [`tracing`](https://docs.rs/tracing).
@@ -220,7 +221,7 @@ pub mod grpc;
 mod layer;
 pub mod render;
 
-// The steps of a request, and what they judge by. Bytes and values only.
+// The steps of a request, and the rules that they apply. Bytes and values only.
 mod identity;
 mod jose;
 pub mod policy;
@@ -234,7 +235,7 @@ pub mod port;
 pub mod registry;
 pub mod replay;
 
-// What all of them share.
+// Shared by all of them.
 mod config;
 mod conformance;
 mod endpoint;

@@ -1,7 +1,7 @@
 //! Names that are either part of the program or come from a configuration.
 //!
-//! A [`Policy`](crate::Policy) can be a constant, so its names must be possible in constants. It
-//! can also come from a file, so they must be possible to own.
+//! A [`Policy`](crate::Policy) can be a constant, so its names must work in constants. It can also
+//! come from a file, so they can be owned too.
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! How a port answers: with a value, with a future of one, or with the reason why it cannot.
+//! The answer of a port: a value, a future that returns one, or the reason why there is none.
 //!
 //! A port is a trait that users implement: the client registry, the replay store, the fetcher of
 //! key sets. If the answer is in memory, a port returns [`Answer::Ready`] and the request goes on
@@ -8,8 +8,8 @@
 //! To implement a port with ordinary `async fn` methods, implement the `Async` twin of its trait
 //! and wrap the value in [`Awaited`].
 //!
-//! The verifier bounds every wait, so a port needs no timeout. Dropping a future
-//! must leave nothing half done: that is how a timeout, or a client that hangs up, ends a wait.
+//! The verifier bounds every wait, so a port needs no timeout. Dropping a future must leave nothing
+//! half done: when a wait times out or the client disconnects, the future is dropped.
 
 use std::error::Error;
 use std::fmt;
@@ -22,7 +22,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// The answer of a port, now or later.
 ///
-/// The enum is closed on purpose: an answer is either here or not, and the layer must handle both.
+/// The enum is closed on purpose: an answer is available or it is not, and the layer must handle
+/// both cases.
 ///
 /// ```
 /// use tower_client_assertion::port::Answer;
@@ -115,7 +116,7 @@ impl<P> Clone for Awaited<P> {
 pub struct PortError(Arc<dyn Error + Send + Sync>);
 
 impl PortError {
-    /// Wraps an error, or a sentence that says what went wrong.
+    /// Wraps an error, or a sentence that describes what went wrong.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(cause.into()))
     }

@@ -1,7 +1,7 @@
 //! Settings by name, and the checks that several rooms make on their values.
 //!
-//! Each room has its own error for its own settings. What they have in common is here, so that the
-//! same mistake gets the same sentence everywhere.
+//! Each room has its own error for its own settings. The common checks are here, so that the same
+//! mistake has the same message everywhere.
 
 use std::error::Error;
 use std::fmt;
@@ -23,8 +23,8 @@ pub(crate) use debug_is_display;
 /// Lists every setting once: its variant and the name that users write.
 macro_rules! settings {
     ($($(#[$doc:meta])* $setting:ident = $name:literal,)+) => {
-        /// A setting whose value can be wrong. It displays as the name of its method, after the
-        /// name of what it configures where the method's name alone would be ambiguous.
+        /// A setting whose value can be wrong. It displays as the name of its method. If that would
+        /// be ambiguous, the name of the configured type comes first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Setting {
@@ -104,7 +104,7 @@ settings! {
     FreshByDefault = "fresh_by_default",
     /// The pause between fetches that a request can cause.
     Cooldown = "cooldown",
-    /// How long a stale key set serves on.
+    /// How long a stale key set remains in use.
     StaleFor = "stale_for",
     /// The first and longest pause after failed fetches.
     RetryBetween = "retry_between",

@@ -1,4 +1,5 @@
-//! Questions about characters that several rooms ask, and text of strangers made safe to print.
+//! Checks of characters that several rooms need, and untrusted text in a form that is safe to
+//! print.
 
 use std::fmt;
 

@@ -159,7 +159,8 @@ fn used(pool: &Pool, candidate: Candidate) -> ClientAssertion<Inner> {
     service
 }
 
-/// Makes the given number of calls. What it holds is freed with it, outside of any measurement.
+/// Makes the given number of calls. Everything that it holds is freed when it is dropped, outside
+/// of any measurement.
 pub(crate) type Batch = Box<dyn FnMut(usize)>;
 
 fn batch<T: 'static>(inputs: Vec<T>, mut succeeds: impl FnMut(T) -> bool + 'static) -> Batch {

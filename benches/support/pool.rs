@@ -12,7 +12,7 @@ use crate::common::{CLIENT, Jwt, Signer};
 /// The longest batch. Each accepted request needs a different `jti`.
 pub(crate) const SIZE: usize = 512;
 
-/// The algorithms that are measured. Where two sizes of key are, the name includes the size.
+/// The algorithms that are measured. If an algorithm has two key sizes, its name includes the size.
 pub(crate) const ALGORITHMS: [&str; 9] =
     ["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS384-4096", "PS256", "HS256", "ML-DSA-44"];
 

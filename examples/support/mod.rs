@@ -1,5 +1,5 @@
 //! The client's side of the examples: a key pair whose public half is registered, and a `curl`
-//! line to paste into a shell. When copying an example, drop `mod support`.
+//! line to paste into a shell. When copying an example, replace `mod support`.
 
 // Each example uses a part of this.
 #![allow(dead_code)]

@@ -1,11 +1,11 @@
-//! What is known about a refusal.
+//! The details of a refusal.
 
 use std::fmt;
 
 use crate::rejection::{ClientFault, Rejection};
 use crate::text::Excerpt;
 
-/// A refusal, with what is known about it.
+/// A refusal with its details.
 #[derive(Debug)]
 pub struct Refused<'a> {
     pub(crate) rejection: &'a Rejection,
@@ -25,8 +25,8 @@ impl<'a> Refused<'a> {
         self.rejection
     }
 
-    /// The client that the sender claims to be. [`Rejection::is_proven`] tells whether a signature
-    /// has proven it.
+    /// The client that the sender claims to be. [`Rejection::is_proven`] returns whether a
+    /// signature has proven it.
     pub fn claimed_client(&self) -> Option<Excerpt<'a>> {
         self.claimed_client
     }
@@ -36,8 +36,8 @@ impl<'a> Refused<'a> {
         self.key_id
     }
 
-    /// Every claim that failed, in the order in which claims are judged. Empty if the assertion was
-    /// refused before its claims were judged.
+    /// Every claim that failed, in the order of the checks. Empty if the assertion was refused
+    /// before its claims were checked.
     pub fn findings(&self) -> &'a [Finding<'a>] {
         self.findings
     }
@@ -75,7 +75,7 @@ pub(crate) enum Received<'a> {
     Absent,
     WrongType,
     Text(Excerpt<'a>),
-    /// The length of a `jti`. The identifier itself helps no reader and stays out of events.
+    /// The length of a `jti`. The identifier itself never appears in events.
     Length(usize),
     Number(f64),
 }

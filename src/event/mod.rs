@@ -1,12 +1,12 @@
-//! What the operator can learn: each accepted and each refused request, with everything that was
-//! wrong with it.
+//! Events for the operator: every accepted and refused request, with everything that was wrong with
+//! it.
 //!
 //! A client is told the first fault only. An [`Event`] lists every claim that failed, with the
 //! expected value and a bounded, escaped excerpt of the received one, so that an operator can fix
-//! all of them in one go. No event holds an assertion, a secret, key material or a `jti`.
+//! all of them together. No event holds an assertion, a secret, key material or a `jti`.
 //!
-//! Events come from the verifier, from key set caches and from Redis stores. Each has a setting
-//! `events` that takes a sink. To send all events to one place, wrap the sink in an [`Arc`] and
+//! Events come from the verifier, from key set caches and from Redis stores. Each has an `events`
+//! setting that takes a sink. To send all events to one place, wrap the sink in an [`Arc`] and
 //! clone it:
 //!
 //! ```
@@ -31,8 +31,7 @@
 //! cache_events(log);
 //! ```
 //!
-//! This module is a port and plain data. The verifier fills in the findings; nothing here judges a
-//! request.
+//! This module is a port and plain data. It makes no decisions: the verifier fills in the findings.
 
 mod finding;
 #[cfg(feature = "tracing")]
@@ -59,7 +58,7 @@ pub use crate::text::Excerpt;
 /// - `record` is called while a request waits, on the thread that serves it. It must return
 ///   quickly: hand the event to a channel or a logger, and do not block.
 /// - It may be called from several threads at the same time.
-/// - An event borrows from the request. Copy what must outlive the call.
+/// - An event borrows from the request. Copy what you keep after the call.
 /// - It must not panic. A panic ends the request that the event is about.
 ///
 /// Closures are sinks if they write out the type of their parameter, and so is an [`Arc`] of a
@@ -105,7 +104,7 @@ impl<S: EventSink> KeySetObserver for S {
     }
 }
 
-/// The outcome of an attempt to authenticate, or news about something that attempts depend on.
+/// The outcome of an authentication attempt, or news about something that attempts depend on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

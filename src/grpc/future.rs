@@ -1,5 +1,5 @@
-//! What happens to one call: its metadata are verified, then the inner service is called, or the
-//! call is refused.
+//! The future of one call. It verifies the metadata, then calls the inner service or refuses the
+//! call.
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +20,7 @@ use crate::verifier::{Progress, Verifier, Waiting};
 pin_project! {
     /// The response future of a [`GrpcAssertion`](super::GrpcAssertion).
     ///
-    /// Dropping it drops the call, whichever step it is waiting for.
+    /// Dropping it drops the call, no matter which step it is waiting for.
     ///
     /// It must not be polled again after it has completed. If it is, it returns the same refusal
     /// again, or the inner service decides what happens.
@@ -75,7 +75,7 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                // The call is only ever absent while the state is being replaced.
+                // The call is absent only while the state is being replaced.
                 StateProj::Starting { call } => {
                     let Some(call) = call.take() else { return Poll::Pending };
                     let progress = call.verifier.start(&metadata::token_request(&call.form, &call.parts));

@@ -82,7 +82,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
     }
 }
 
-/// A gRPC service behind client authentication. Made by a [`GrpcAssertionLayer`].
+/// A gRPC service behind client authentication. Created by [`GrpcAssertionLayer`].
 ///
 /// Like [`ClientAssertion`](crate::ClientAssertion), it gives the inner service's reservation back
 /// while a call has to wait.

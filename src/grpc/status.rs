@@ -68,7 +68,8 @@ fn client_status(fault: &ClientFault, standard: &'static str) -> (&'static str, 
         | F::WeakKey
         | F::BadSignature
         | F::Replayed => (UNAUTHENTICATED, standard),
-        // Nothing checks these in a call: its method, its messages and its grant type.
+        // These do not occur in a call. Its method and messages are not checked, and it has no
+        // grant type.
         F::Method
         | F::ContentEncoding
         | F::ContentType

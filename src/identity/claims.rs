@@ -1,4 +1,4 @@
-//! The claims of a verified assertion: typed if this crate knows them, as JSON otherwise.
+//! The claims of a verified assertion. Known claims are typed, all others are JSON.
 //!
 //! The claims of an ordinary assertion need no allocation. Only unknown claims and a long `jti` do.
 
@@ -13,7 +13,8 @@ use crate::jose::digest::sha256;
 /// The claims of a verified assertion. Its `iss` and `sub` are the [client's
 /// id](crate::ClientIdentity::client_id).
 ///
-/// A claim is the client's own statement. It is proven that the client made it, and nothing more.
+/// A claim is the client's own statement. The signature proves that the client made it, not that it
+/// is true.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedClaims {
     pub(crate) audience: Arc<str>,
@@ -21,7 +22,7 @@ pub struct VerifiedClaims {
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) not_before: Option<UnixTime>,
     pub(crate) expires_at: Option<UnixTime>,
-    /// The text of all claims, if there are others than these.
+    /// The text of all claims, if there are others than those above.
     pub(crate) with_others: Option<Arc<str>>,
 }
 
@@ -32,8 +33,8 @@ impl VerifiedClaims {
         &self.audience
     }
 
-    /// Returns the SHA-256 hash of the `jti`, if there is one. It is the same on every node, and
-    /// safe to log: it is of no use for a replay.
+    /// Returns the SHA-256 hash of the `jti`, if there is one. It is the same on every node and
+    /// safe to log, since it cannot be used for a replay.
     pub fn jti_hash(&self) -> Option<[u8; 32]> {
         self.jti.as_ref().map(|jti| sha256(jti.as_bytes()))
     }

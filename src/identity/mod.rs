@@ -1,7 +1,7 @@
-//! Who the client was proven to be.
+//! The verified identity of a client.
 //!
-//! The verifier puts a verified assertion in, and a handler takes a [`ClientIdentity`] out. This
-//! room knows algorithms and times. It must not know policies, registries or HTTP.
+//! The verifier turns a verified assertion into a [`ClientIdentity`], which a handler receives.
+//! This room uses algorithms and times. It must not use policies, registries or HTTP.
 
 pub(crate) mod claims;
 mod client_id;
@@ -81,7 +81,7 @@ impl ClientIdentity {
     /// registered under.
     ///
     /// An authorization server that also has users must keep client identifiers apart from user
-    /// identifiers, so that a client cannot pass for a user (RFC 9700, section 4.15).
+    /// identifiers, so that a client cannot be mistaken for a user (RFC 9700, section 4.15).
     pub fn client_id(&self) -> &ClientId {
         &self.client_id
     }
@@ -116,16 +116,15 @@ impl ClientIdentity {
     /// Returns whether the assertion was accepted only because its policy accepts more in `aud`
     /// than the issuer as the sole value, which RFC 10070 requires.
     ///
-    /// Once no client depends on this any more, tighten the policy with
+    /// Once no client depends on this, tighten the policy with
     /// [`require_sole_issuer`](crate::Policy::require_sole_issuer). It is always `false` under
-    /// profiles that accept nothing but [URLs](crate::policy::AudienceRule::Urls), such as those of
-    /// Redox and SMART.
+    /// profiles that accept only [URLs](crate::policy::AudienceRule::Urls), such as those of Redox
+    /// and SMART.
     pub fn has_lax_audience(&self) -> bool {
         self.lax_audience
     }
 
-    /// Returns the time from which on the assertion cannot be accepted any more, clock skew
-    /// included.
+    /// Returns the time at which the assertion stops being acceptable, clock skew included.
     pub fn valid_until(&self) -> UnixTime {
         self.valid_until
     }

@@ -1,7 +1,7 @@
 //! The algorithms that a client assertion may be signed with (RFC 7518, RFC 8037, RFC 9864 and
 //! RFC 9964), and sets of them.
 //!
-//! `none` is not a value of [`Algorithm`]: what has no name here cannot be allowed.
+//! `none` is not a value of [`Algorithm`], so no policy can allow it.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// Declares [`Algorithm`], [`Algorithm::ALL`] and both directions of its names from one table.
+/// Declares [`Algorithm`], [`Algorithm::ALL`] and the conversions from and to names in one table.
 macro_rules! algorithms {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// A signature algorithm, by its registered JOSE name.
@@ -92,7 +92,7 @@ algorithms! {
 }
 
 impl Algorithm {
-    /// Returns whether the algorithm is symmetric, so that the key that verifies can also sign.
+    /// Returns whether the algorithm is symmetric: the key that verifies can also sign.
     pub const fn is_mac(self) -> bool {
         AlgorithmSet::MAC.contains(self)
     }

@@ -26,7 +26,7 @@ const FILLER: u8 = b'A';
 /// as those with post-quantum signatures.
 #[derive(Default)]
 pub(crate) struct DecodeBuffer {
-    /// `None` until it is used, so that long texts do not pay for filling it.
+    /// `None` until it is used, so that it is not filled for long texts.
     inline: Option<[u8; Self::INLINE]>,
     spilled: Vec<u8>,
 }
@@ -53,9 +53,10 @@ const fn short_buffer_len<const N: usize>(len: usize) -> usize {
 
 /// Decodes into `buffer`, which must be filled with [`FILLER`].
 ///
-/// The start and the end of a text cost an engine more than its middle. So the texts are laid end
-/// to end, each padded to whole quartets and all of them to whole blocks of the engine, and decoded
-/// in one call. The padding decodes to zero bits, so any other bit behind a text is a stray one.
+/// The start and the end of a text cost an engine more than its middle. So the texts are
+/// concatenated and decoded in one call. Each is padded to whole quartets, and all of them to whole
+/// blocks of the engine. The padding decodes to zero bits, so any other bit behind a text is a
+/// stray one.
 fn decode_short<'a, const N: usize>(texts: [&[u8]; N], buffer: &'a mut [u8]) -> Option<[&'a [u8]; N]> {
     let quartets = texts.iter().map(|text| text.len().next_multiple_of(4)).sum::<usize>();
     // The engine decodes the last quartet slowly, so that one is padding.

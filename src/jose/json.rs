@@ -3,7 +3,7 @@
 //! It is stricter than a general parser where leniency would help an attacker: a member name may
 //! occur only once, even if it is written with escapes (RFC 7515, section 4; RFC 7519, section 4),
 //! nothing may follow the object (RFC 7515, section 10.12), lone surrogates are errors, and nesting
-//! is bounded. Strings and numbers are borrowed as written; the caller decodes those that it keeps.
+//! is bounded. Strings and numbers are borrowed as written. The caller decodes the ones it keeps.
 //!
 //! `serde_json` later reads the same text, and gives some member names a special meaning. Those
 //! names are refused here.
@@ -18,14 +18,14 @@ use crate::jose::stride::{self, Marks, Stride};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// The value of a member. Values that are never looked into are only marked.
+/// The value of a member. Values that the verifier never reads have only a marker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     /// Without escapes.
     String(&'a str),
     /// As written, to be [unescaped](unescape).
     Escaped(&'a str),
-    /// As written. The grammar of RFC 8259 promises no more about it.
+    /// As written. It follows the grammar of RFC 8259 and is not parsed further.
     Number(&'a str),
     /// As written.
     Array(&'a str),
@@ -59,13 +59,13 @@ fn unescape(written: &str) -> Option<String> {
     Some(text)
 }
 
-/// What a visitor did with a member.
+/// The answer of a visitor about a member.
 pub(crate) enum Visit {
     /// It kept the value.
     Kept,
     /// It had already kept one.
     Repeated,
-    /// It ignores this member: the scanner watches for repeats.
+    /// It ignores this member. The scanner then checks for repeats.
     Ignored,
 }
 

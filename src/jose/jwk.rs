@@ -84,7 +84,7 @@ impl Jwk {
     /// base64url.
     fn thumbprint(&self) -> [u8; 32] {
         let text = |member: &Option<String>| member.clone().unwrap_or_default();
-        // Leading zeros do not make another key.
+        // A number with leading zeros is the same key.
         let number = |member| decode(member).map(|number| base64url::encode(&without_leading_zeros(number)));
         let (kty, crv, x, y) = (&self.kty, text(&self.crv), text(&self.x), text(&self.y));
         let canonical = match kty.as_str() {

@@ -118,11 +118,10 @@ impl KeySet {
         self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
     }
 
-    /// Returns the keys that may have made a signature with `algorithm`, of which at most `trials`
+    /// Returns the keys that may have made a signature with `algorithm`. At most `trials` of them
     /// are tried. With a `kid`, these are the keys of that `kid`: exactly one if `trials` is 1
-    /// (SMART App Launch, key retrieval, step 3), otherwise up to `trials` (FAPI 2.0,
-    /// section 5.4.3). Without a `kid`, it is the only key that fits (OpenID Connect Core,
-    /// section 10.1).
+    /// (SMART App Launch, key retrieval, step 3), otherwise up to `trials` (FAPI 2.0, section
+    /// 5.4.3). Without a `kid`, it is the only key that fits (OpenID Connect Core, section 10.1).
     pub(crate) fn candidates(
         &self,
         kid: Option<&str>,
@@ -259,7 +258,7 @@ impl VerificationKey {
     }
 }
 
-/// Shows which key it is, and none of its material.
+/// Shows the identifiers of the key and no key material.
 impl fmt::Debug for VerificationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("VerificationKey");

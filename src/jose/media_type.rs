@@ -1,4 +1,4 @@
-//! Media types as the header parameters `typ` and `cty` write them.
+//! Media types in the form that the header parameters `typ` and `cty` use.
 
 /// Returns whether a `typ` or `cty` names the media type `expected`. Case does not matter, and
 /// either may omit the prefix `application/` (RFC 7515, section 4.1.9).

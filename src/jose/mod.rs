@@ -1,9 +1,9 @@
 //! JOSE without OAuth: algorithms, strict JSON and base64url, JSON Web Keys, secrets.
 //!
-//! Bytes come in from an assertion or a registered key set; typed values, keys that were judged and
-//! parsed once, and the outcome of a signature check go out. This room is the wall around the
-//! crypto crates: nothing outside of it names `aws_lc_rs` or `curve25519_dalek`. It knows nothing
-//! of HTTP, of clients or of policies.
+//! The input is the bytes of an assertion or of a registered key set. The output is typed values,
+//! keys that were checked and parsed once, and the outcome of a signature check. Only this room
+//! names the crypto crates `aws_lc_rs` and `curve25519_dalek`. It must not use HTTP, clients or
+//! policies.
 
 pub(crate) mod algorithm;
 pub(crate) mod base64url;

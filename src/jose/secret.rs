@@ -1,8 +1,8 @@
 //! The secret of a client that authenticates by HMAC (`client_secret_jwt`), checked when it is
 //! registered.
 //!
-//! A client has either a secret or public keys. The two have different types all the way to the
-//! verification, so that a public key is never used as a secret, nor a secret as a public key.
+//! A client has either a secret or public keys. The two have different types throughout, so a
+//! public key is never used as a secret, or a secret as a public key.
 //!
 //! ```
 //! use tower_client_assertion::policy::Algorithm;

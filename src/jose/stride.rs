@@ -1,8 +1,9 @@
 //! Search in text, sixteen bytes at a time.
 //!
-//! A form and the JSON of an assertion are short runs of ordinary bytes between marks that matter.
-//! A search byte by byte costs several instructions for each, and a search made for long texts
-//! costs dozens before it begins. Every function is inlined, so that vectors stay in registers.
+//! A form and the JSON of an assertion consist of short runs of ordinary bytes between significant
+//! ones. A search byte by byte costs several instructions for each, and a search made for long
+//! texts costs dozens before it begins. Every function is inlined, so that vectors stay in
+//! registers.
 
 use std::ops::BitOr;
 

@@ -61,22 +61,22 @@
 //!   names: the client may have just changed its keys. This happens at most once in each cool-down
 //!   of a source, since any sender can write any `kid`.
 //!
-//! A fetch continues when the requests that wait for it go away. Each failure is followed by a
+//! A fetch continues if the requests that wait for it are dropped. Each failure is followed by a
 //! pause, which doubles from one failure to the next. Nothing is fetched for a client that no
 //! assertion has named, unless it is [prefetched](KeySetCache::prefetch).
 //!
-//! # What replaces what
+//! # How keys are replaced
 //!
 //! A new set replaces the old one as a whole. While fetches fail, the old set stays in use for a
 //! day (see [`stale_for`](KeySetCacheBuilder::stale_for)), which is reported. The statuses 404 and
 //! 410 end it immediately. A failure of the client's server counts as the client's fault, not as
 //! the authorization server's.
 //!
-//! # Inside
+//! # Structure
 //!
 //! `fetch` retrieves one document through a guard and reads it. `cache` decides when to fetch and
-//! what to keep; it uses `fetch` and never the reverse. This room reports through a
-//! [`KeySetObserver`], so that it does not need to know about other [events](crate::event).
+//! what to keep; it uses `fetch`, and `fetch` never uses `cache`. This module reports through a
+//! [`KeySetObserver`], so it does not depend on other [events](crate::event).
 
 mod cache;
 mod fetch;

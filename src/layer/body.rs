@@ -1,4 +1,4 @@
-//! The bodies on both sides of the layer.
+//! The request and response bodies around the layer.
 //!
 //! A body that was read into memory is passed on byte for byte. The [`BodyMode`](crate::BodyMode)
 //! decides which types the inner service and the client see.

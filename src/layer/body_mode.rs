@@ -1,4 +1,4 @@
-//! Which types the bodies have on both sides of the layer.
+//! The types of the request and response bodies around the layer.
 
 use std::fmt;
 
@@ -74,7 +74,7 @@ impl<B> BodyMode<B> for WrappedBodies {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PreservedBodies;
 
-// Otherwise rustc would suggest only `From<Bytes>`, and none of the other ways out.
+// Otherwise rustc would suggest only `From<Bytes>` and none of the alternatives.
 #[diagnostic::do_not_recommend]
 impl<B: From<Bytes>> BodyMode<B> for PreservedBodies {
     type Request = B;

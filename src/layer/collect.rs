@@ -19,7 +19,7 @@ const EMPTY_FRAMES: usize = 8;
 /// A body that is being read into memory.
 #[derive(Default)]
 pub(super) struct Collector {
-    /// Set the first time the body makes us wait. Most bodies are complete on arrival.
+    /// Set the first time the body is not ready. Most bodies are complete on arrival.
     deadline: Option<Pin<Box<Sleep>>>,
     /// The first data frame. A body with only one is not copied.
     first: Bytes,
@@ -28,7 +28,7 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Reads on, up to `limit` bytes and for at most `timeout` from the first wait.
+    /// Continues to read, up to `limit` bytes and for at most `timeout` from the first wait.
     pub(super) fn poll<B: Body<Data = Bytes>>(
         &mut self,
         mut body: Pin<&mut B>,

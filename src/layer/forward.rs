@@ -24,9 +24,9 @@ pub(crate) fn identify(extensions: &mut Extensions, identity: Option<ClientIdent
     }
 }
 
-/// Makes the headers describe a form of `len` bytes in memory. The content type gets its plain
-/// spelling, because parsers behind the layer may accept no other. Otherwise a client could be
-/// authenticated, its assertion spent, and then be turned away over a capital letter.
+/// Makes the headers describe a form of `len` bytes in memory. The content type gets its usual
+/// spelling, because parsers behind the layer may accept only that one. Otherwise a client could be
+/// authenticated, and its assertion spent, and then be refused because of a capital letter.
 pub(super) fn describe_buffered(headers: &mut HeaderMap, declared: &DeclaredHeaders, len: usize) {
     if declared.has_transfer_encoding {
         headers.remove(TRANSFER_ENCODING);

@@ -1,5 +1,5 @@
-//! What happens to one request: its body is read and verified, then the inner service is called, or
-//! the request is refused.
+//! The future of one request. It reads and verifies the body, then calls the inner service or
+//! refuses the request.
 
 use std::fmt;
 use std::future::Future;
@@ -29,7 +29,7 @@ use crate::verifier::{PortAnswer, Progress, TokenRequest, Waiting};
 pin_project! {
     /// The response future of a [`ClientAssertion`](crate::ClientAssertion).
     ///
-    /// Dropping it drops the request, whichever step it is waiting for.
+    /// Dropping it drops the request, no matter which step it is waiting for.
     ///
     /// It must not be polled again after it has completed. If it is, and the layer had refused the
     /// request, it returns `Poll::Pending` and never wakes the task; otherwise the inner service
@@ -103,7 +103,7 @@ where
 }
 
 impl<B> Step<B> {
-    /// The refusal of a request of which no form was read.
+    /// The refusal of a request whose form was not read.
     fn refused_unread(options: &LayerOptions, rejection: Rejection) -> Self {
         options.verifier.report_unread(&rejection);
         Self::Refused { rejection }
@@ -129,7 +129,7 @@ where
                     return future.poll(cx).map_ok(|response| response.map(inner));
                 }
             };
-            // It is only absent after completion.
+            // Absent only after completion.
             let Some(request) = guarded else { return Poll::Pending };
             let next = match step.as_mut().project() {
                 StepProj::Reading { body, collector } => {

@@ -1,5 +1,5 @@
-//! What the head of a request must declare before its body is worth reading, and whether the body
-//! then keeps to it.
+//! Checks of the head of a request before its body is read, and of the body against what the head
+//! declared.
 
 use http::Method;
 

@@ -9,11 +9,12 @@
 //!    `TokenRequest` for the verifier.
 //! 5. `forward`: the identity goes into the extensions, and the headers describe the buffered form.
 //! 6. `ready_inner`: the inner service is called once it is ready again.
-//! 7. `refusal`: or a refused request is answered.
+//! 7. `refusal`: if a step refuses the request, the layer answers it.
 //!
-//! `future` drives the steps. `options` is what they share, `body` and `body_mode` are the types of
-//! the bodies. Requests and responses of `http` flow in and out; the verifier sees bytes and values
-//! only. What [`grpc`](crate::grpc) and `extract` share with this room is re-exported here.
+//! `future` drives the steps. `options` has what they share, and `body` and `body_mode` have the
+//! types of the bodies. The layer takes and returns requests and responses of `http`. The verifier
+//! sees only bytes and values. What [`grpc`](crate::grpc) and `extract` share with this room is
+//! re-exported here.
 
 mod accessors;
 mod body;
@@ -262,8 +263,8 @@ impl<M> ClientAssertionLayer<M> {
     /// such a layer sees a verified [`ClientIdentity`](crate::ClientIdentity) or none**, and must
     /// authenticate or refuse a client that has none.
     ///
-    /// Still refused are requests that carry an assertion and another credential, and requests that
-    /// are not a form, since that form could have carried an assertion.
+    /// A request with an assertion and another credential is still refused. So is a request whose
+    /// body is not a form, because it could contain an assertion that the layer cannot see.
     ///
     /// ```
     /// use http::{Request, Response, StatusCode};

@@ -4,8 +4,8 @@
 //! two, for example for a body, holds that reservation meanwhile: a hundred slow clients then block
 //! a `ConcurrencyLimit` of a hundred for everyone else. Asking the inner service only once the wait
 //! is over is no better: layers outside that shed or balance load would see a service that is
-//! always ready, and requests that are not guarded would wait inside our future too. So the layer
-//! is as ready as the inner service, and gives the reservation back when it has to wait.
+//! always ready, and requests that are not guarded would wait inside the layer's future too. So the
+//! layer is as ready as the inner service, and gives the reservation back when it has to wait.
 
 use std::task::{Context, Poll, ready};
 

@@ -15,7 +15,7 @@ use super::future::ResponseFuture;
 use super::options::LayerOptions;
 use super::ready_inner::ReadyInner;
 
-/// A service behind client authentication. Made by a
+/// A service behind client authentication. Created by
 /// [`ClientAssertionLayer`](crate::ClientAssertionLayer).
 ///
 /// Requests that are not guarded reach the inner service immediately and untouched. Readiness and
@@ -61,8 +61,8 @@ where
             let request = request.map(|body| <M as BodyMode<B>>::untouched(&mode, body));
             return ResponseFuture::passed(self.inner.call(request), mode);
         }
-        // Taken even for a request that is about to be refused: its reservation must not outlast
-        // it.
+        // Taken even for a request that is about to be refused, so that its reservation is released
+        // with it.
         let inner = ReadyInner::take(&mut self.inner);
         ResponseFuture::guarded(Arc::clone(options), inner, request, mode)
     }

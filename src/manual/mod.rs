@@ -7,7 +7,7 @@
 //! | What does this error mean, and what fixes it? | [`errors`] |
 //! | Which layers go outside, which inside, and which requests hold a permit? | [`layers`] |
 //! | Clients publish keys at a URL: what happens, and what is fetched when? | [`key_sets`] |
-//! | Several nodes share a replay store: what is promised, and what must be run? | [`fleet`] |
+//! | Several nodes share a replay store: what is guaranteed, and how is it operated? | [`fleet`] |
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}

@@ -1,9 +1,9 @@
-//! What `aud` must contain.
+//! The audience rule: the values of `aud` that a policy accepts.
 
 use std::sync::Arc;
 
-/// What `aud` must contain. Only the server's own names are accepted: any other audience could
-/// replay the assertion here.
+/// The audience rule: the values of `aud` that a policy accepts. Only the server's own names are
+/// accepted: any other audience could replay the assertion here.
 ///
 /// The names are the [issuer](crate::VerifierBuilder::issuer) and the configured
 /// [URLs](crate::VerifierBuilder::audience). They are compared byte for byte, so a trailing slash,
@@ -20,12 +20,12 @@ pub enum AudienceRule {
     /// The issuer as the sole value: a string, or an array with that one member (RFC 10070, which
     /// updates RFC 7523, section 3).
     SoleIssuer,
-    /// One of the URLs, or an array of nothing but them (SMART App Launch 2.2; the Redox API). If a
-    /// policy that is based on another profile uses this rule, the identity [says
+    /// One of the URLs, or an array that contains only such URLs (SMART App Launch 2.2; the Redox
+    /// API). If a policy that is based on another profile uses this rule, the identity [says
     /// so](crate::ClientIdentity::has_lax_audience).
     Urls,
-    /// The issuer or one of the URLs, or an array of nothing but them (OpenID Connect Core with
-    /// errata set 2, section 9). If the value is not the issuer alone, the identity [says
+    /// The issuer or one of the URLs, or an array that contains only these (OpenID Connect Core
+    /// with errata set 2, section 9). If the value is not the issuer alone, the identity [says
     /// so](crate::ClientIdentity::has_lax_audience).
     IssuerOrUrls,
 }
@@ -39,7 +39,7 @@ impl AudienceRule {
         matches!(self, Self::Urls | Self::IssuerOrUrls)
     }
 
-    /// Returns the form that the value must have, to complete a sentence.
+    /// Returns the required form of the value, as the end of a message.
     pub(crate) const fn form(self) -> &'static str {
         match self {
             Self::IssuerString => ", as a string",

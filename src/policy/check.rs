@@ -55,7 +55,7 @@ impl Policy {
             return Ok(());
         }
         let (profile, given) = (self.bounds.profile, self.future_skew.as_secs());
-        let why = format!("{profile} requires {least:?} to {most:?}, and it is {given}s");
+        let why = format!("{profile} requires {least:?} to {most:?}, but it is {given}s");
         Err(self.outside_profile(Setting::FutureSkew, why))
     }
 
@@ -101,7 +101,7 @@ impl Policy {
         }
         let (profile, one_of) = (self.bounds.profile, self.bounds.one_of);
         if !one_of.is_empty() && self.algorithms.intersection(one_of).is_empty() {
-            let why = format!("{profile} requires at least one of {one_of}; allow one of these too");
+            let why = format!("{profile} requires at least one of {one_of}; allow one of them as well");
             return Err(self.outside_profile(Setting::Algorithms, why));
         }
         let foreign = self.algorithms.difference(self.bounds.algorithms);
@@ -124,8 +124,9 @@ impl Policy {
             }
             (trials, _) if trials > self.bounds.key_trials => {
                 let (most, profile) = (self.bounds.key_trials, self.bounds.profile);
-                let why =
-                    format!("{trials} is more than the {most} of {profile}; lower it, or set it through dangerous()");
+                let why = format!(
+                    "{trials} is more than the limit of {profile}, which is {most}; lower it, or set it through dangerous()"
+                );
                 Err(self.outside_profile(Setting::KeyTrials, why))
             }
             _ => Ok(()),
@@ -156,7 +157,8 @@ impl Policy {
         }
     }
 
-    /// Whether an assertion can only be accepted, or can ask to be judged, by the issuer in `aud`.
+    /// Returns whether the policy needs an issuer: its audience rule accepts it, or assertions with
+    /// the `typ` of RFC 10070 must name it.
     pub(crate) fn needs_issuer(&self) -> bool {
         self.audience.knows_issuer() || self.strict_by_typ
     }

@@ -1,4 +1,5 @@
-//! What loosens a policy. It is apart from what narrows one, so that neither happens by mistake.
+//! The settings that loosen a policy. They are separate from those that narrow it, so that neither
+//! happens by mistake.
 
 use std::mem::{self, ManuallyDrop};
 use std::time::Duration;
@@ -29,7 +30,7 @@ impl DangerousPolicy {
         ManuallyDrop::into_inner(self.0)
     }
 
-    /// Accepts the audiences of `rule`. Based on [`RFC7523`](Policy::RFC7523) and
+    /// Accepts the audiences of `rule`. In policies based on [`RFC7523`](Policy::RFC7523) or
     /// [`OIDC`](Policy::OIDC), an assertion with the `typ` `client-authentication+jwt` still needs
     /// the issuer as the sole value.
     ///
@@ -45,8 +46,8 @@ impl DangerousPolicy {
     /// values are media types: their case and an `application/` prefix do not matter (RFC 7515,
     /// section 4.1.9). The types of other kinds of JWT, for example `at+jwt`, are never accepted.
     ///
-    /// The risk: a JWT that was made for another purpose passes for an assertion (RFC 8725, section
-    /// 2.8).
+    /// The risk: a JWT that was issued for another purpose is accepted as an assertion (RFC 8725,
+    /// section 2.8).
     pub const fn accept_typ(self, typ: &'static [&'static str]) -> Policy {
         let mut policy = self.into_policy();
         mem::forget(mem::replace(&mut policy.accepted_typ, Names::Static(typ)));

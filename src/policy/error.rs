@@ -1,4 +1,4 @@
-//! What can be wrong with a policy.
+//! Errors in a policy.
 
 use std::error::Error;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! How large the parts of a request may be.
 
 /// How large the parts of a request may be before they are processed any further. No specification
-/// has these values; they keep an attacker's requests cheap. Zero is refused when the verifier is
-/// built.
+/// defines these values. They keep an attacker's requests cheap. Zero is refused when the verifier
+/// is built.
 ///
 /// ```
 /// use tower_client_assertion::policy::Limits;

@@ -5,9 +5,9 @@
 //! The [profiles](crate::manual::profiles) page compares them. [`Limits`] bound the size of what a
 //! client sends, under every policy.
 //!
-//! A policy decides nothing by itself. The [verifier](crate::Verifier) reads its rules, and an
-//! auditor can: there is a getter for each. Whether the rules make sense together is judged when a
-//! verifier is built.
+//! A policy decides nothing by itself. The [verifier](crate::Verifier) reads its rules, and there
+//! is a getter for each, for audits. The rules are checked against each other when a verifier is
+//! built.
 
 mod audience;
 mod check;
@@ -36,7 +36,7 @@ pub(crate) enum Presence {
     Optional,
 }
 
-/// What a `jku` header parameter means. It never supplies a key.
+/// The meaning of a `jku` header parameter. It never supplies a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JkuRule {
     /// It must be the URL that the client registered (SMART App Launch 2.2, key retrieval).
@@ -48,8 +48,8 @@ pub(crate) enum JkuRule {
 /// The vocabulary of error responses, unless the layer has its own [renderer](crate::render).
 ///
 /// It is part of the policy although nothing here renders: a vendor's profile includes the error
-/// texts of its documentation, and a layer that was given nothing but a verifier must use them. The
-/// layer maps it to a renderer, so this room needs none.
+/// texts of its documentation, and a layer without a custom renderer must use them. The layer
+/// maps it to a renderer, so this room does not depend on `render`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wording {
     /// [`Redox`](crate::render::Redox)
@@ -213,12 +213,12 @@ impl Policy {
         self.exp.is_required()
     }
 
-    /// Returns how far `iat` may lie in the past, without the skew. `None` means no bound.
+    /// Returns how far `iat` may be in the past, without the skew. `None` means no bound.
     pub const fn max_age(&self) -> Option<Duration> {
         self.max_age
     }
 
-    /// Returns how far `exp` may lie in the future, without the skew. `None` means no bound.
+    /// Returns how far `exp` may be in the future, without the skew. `None` means no bound.
     pub const fn max_lifetime(&self) -> Option<Duration> {
         self.max_lifetime
     }

@@ -1,4 +1,4 @@
-//! What narrows a policy, and what a profile leaves to the deployment.
+//! The settings that narrow a policy, and those that a profile leaves to the deployment.
 
 use std::mem;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Policy {
         self
     }
 
-    /// Leaves the `grant_type` to the handler, which also has to check whether it is there.
+    /// Leaves the `grant_type` to the handler, which must also check that it is present.
     pub const fn allow_any_grant_type(mut self) -> Self {
         mem::forget(self.grant_types.take());
         self
@@ -112,7 +112,7 @@ impl Policy {
         self
     }
 
-    /// Refuses assertions whose `iat` lies further in the past than this plus the [expiry
+    /// Refuses assertions whose `iat` is further in the past than this plus the [expiry
     /// skew](Self::with_expiry_skew) (RFC 7523, section 3, item 6). In whole seconds, at most the
     /// value of the profile and one day. Default: 5 min in Redox's profile, no bound in the others.
     pub const fn with_max_age(mut self, max_age: Duration) -> Self {
@@ -120,7 +120,7 @@ impl Policy {
         self
     }
 
-    /// Refuses assertions whose `exp` lies further in the future than this plus the [future
+    /// Refuses assertions whose `exp` is further in the future than this plus the [future
     /// skew](Self::with_future_skew) (RFC 7523, section 3, item 4). In whole seconds, at most the
     /// value of the profile and one day. Default: 5 min in SMART's and FAPI's profile, 1 h in RFC
     /// 7523's and OpenID Connect's, no bound in Redox's.

@@ -41,7 +41,7 @@ pub struct Client {
     scope: Option<Box<str>>,
 }
 
-/// What a client proves itself with. It never has two of these (OpenID Connect Core, section 9).
+/// The credential of a client. A client never has two (OpenID Connect Core, section 9).
 #[derive(Clone, Debug)]
 enum Credential {
     /// `private_key_jwt`.
@@ -54,7 +54,7 @@ enum Credential {
     Nothing,
 }
 
-/// What a signature must be checked with.
+/// The keys or the secret that a signature is checked with.
 pub(crate) enum Proof<'c> {
     Keys(Candidates<'c>),
     Secret(&'c ClientSecret),
@@ -96,8 +96,7 @@ impl Client {
         Self::of(id, Credential::Secret(secret))
     }
 
-    /// Creates a client that is registered, but has nothing to prove itself with. It is always
-    /// refused.
+    /// Creates a client that is registered without a usable credential. It is always refused.
     pub(super) fn unusable(id: ClientId) -> Self {
         Self::with(id, Credential::Nothing)
     }
@@ -189,8 +188,7 @@ impl Client {
     }
 
     /// Returns the algorithms that this client may use as far as its policy allows them: the
-    /// registered one, or those of its keys or its secret. Keys at a URL can turn out to be of any
-    /// type.
+    /// registered one, or those of its keys or its secret. Keys at a URL can be of any type.
     pub fn algorithms(&self) -> AlgorithmSet {
         let usable = self.credential.algorithms();
         self.signing_alg.map_or(usable, |registered| usable.intersection(AlgorithmSet::of(&[registered])))
@@ -216,8 +214,8 @@ impl Client {
         self.key_source().map(|source| source.url().as_str())
     }
 
-    /// Returns what a signature with `algorithm` must be checked with. If the client publishes its
-    /// keys at a URL, these are the `fetched` ones.
+    /// Returns the keys or the secret to check a signature with `algorithm`. If the client
+    /// publishes its keys at a URL, these are the `fetched` ones.
     pub(crate) fn proof_for<'k>(
         &'k self,
         fetched: Option<&'k KeySet>,

@@ -1,4 +1,4 @@
-//! What can be wrong with registered clients and with the file that lists them.
+//! Errors in registered clients, and in the file that lists them.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Who may authenticate: the registered clients and what they prove themselves with.
+//! The clients that may authenticate, with their keys or secrets.
 //!
 //! [`FixedRegistry`] holds clients that the program knows, [`FileRegistry`] those of a file. A
 //! database implements [`ClientRegistry`], or [`AsyncClientRegistry`] with ordinary `async fn`s.
@@ -34,13 +34,14 @@ pub type FindResult = Result<Option<Arc<Client>>, PortError>;
 /// The [`conformance`] suite checks these rules:
 ///
 /// 1. A registered client is found under its id, with its own keys. The id of the returned client
-///    equals the id that was asked for. If it does not, the request is refused as unavailable (503).
+///    equals the id that was asked for. If it does not, the request is refused as unavailable
+///    (503).
 /// 2. An id that is not registered is answered with `Ok(None)`, which refuses the client. It is not
 ///    an error.
-/// 3. Ids are compared byte for byte: no other case, no trimming, no decoding, no patterns, no
+/// 3. Ids are compared byte for byte, without changes of case, trimming, decoding, patterns or
 ///    truncation. Every printable ASCII character can occur in an id, and none has a meaning.
-/// 4. The same question has the same answer until the registration changes. A look-up changes
-///    nothing, in particular one for an unknown id.
+/// 4. Repeated look-ups of an id return the same client until the registration changes. A look-up
+///    changes nothing, even if the id is unknown.
 /// 5. Concurrent look-ups do not disturb each other.
 /// 6. A registry that cannot answer returns an error, which refuses the request as unavailable
 ///    (503). It never returns `Ok(None)` instead, which would tell a registered client that it is
@@ -59,7 +60,7 @@ pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
     ///
     /// With them, mistakes are found when the verifier is built. It does not build if none of the
     /// clients can meet its policy, or if one of them is registered under a policy that the
-    /// verifier does not have. Without them, such clients are refused when they come.
+    /// verifier does not have. Without them, the requests of such clients are refused.
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         None
     }

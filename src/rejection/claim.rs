@@ -1,4 +1,4 @@
-//! Which claim is at fault, and in which way.
+//! The claim that failed, and what is wrong with it.
 
 use super::list::{listed_enum, named_enum};
 
@@ -21,7 +21,7 @@ named_enum! {
         Iat => "iat",
         /// `nbf`, the time before which it is not valid (RFC 7519, section 4.1.5).
         Nbf => "nbf",
-        /// `exp`, the time from which on it is not valid (RFC 7519, section 4.1.4).
+        /// `exp`, the time at which it expires (RFC 7519, section 4.1.4).
         Exp => "exp",
     }
 }
@@ -36,7 +36,7 @@ listed_enum! {
         /// It has the wrong JSON type, is too long, or contains characters that it must not
         /// contain.
         Malformed => "is malformed",
-        /// It is well formed, and its value is not accepted.
+        /// It is well formed, but its value is not accepted.
         Unexpected => "is not an accepted value",
         /// It is a time too far in the past.
         Past => "is too far in the past",

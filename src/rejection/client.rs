@@ -29,7 +29,7 @@ listed_enum! {
         /// A parameter occurs more than once (RFC 6749, section 3.2).
         RepeatedParameter(parameter: Parameter) => "the parameter {parameter} is repeated",
         /// The query contains client credentials (RFC 6749, section 2.3.1).
-        CredentialsInQuery => "the query holds client credentials",
+        CredentialsInQuery => "the query contains client credentials",
         /// `grant_type` is missing (RFC 6749, section 4.4.2).
         MissingGrantType => "the parameter grant_type is missing",
         /// The policy does not permit this `grant_type` (RFC 6749, section 5.2).
@@ -66,7 +66,7 @@ listed_enum! {
         AlgorithmNotAllowed => "the signature algorithm is not allowed",
         /// `alg` is not the algorithm that this client registered (OpenID Connect Registration,
         /// section 2).
-        AlgorithmNotRegistered => "the signature algorithm is not the client's registered one",
+        AlgorithmNotRegistered => "the signature algorithm is not the one that the client registered",
         /// A `crit` or `b64` header parameter is present. This crate supports no extension (RFC
         /// 7515, section 4.1.11; RFC 7797).
         CriticalHeader => "the header has a critical extension",
@@ -95,7 +95,7 @@ listed_enum! {
         AmbiguousKey => "the client has several keys with this kid for this algorithm",
         /// The header has no `kid`, and the client has several usable keys for this algorithm
         /// (OpenID Connect Core, section 10.1).
-        KidNeeded => "there is no kid, and the client has several keys for this algorithm",
+        KidNeeded => "the header has no kid, but the client has several keys for this algorithm",
         /// The client's key with this `kid` is too weak to be used (RFC 7518, section 3.3).
         WeakKey => "the client's key with this kid is too weak",
         /// The signature does not verify (RFC 7523, section 3).

@@ -1,14 +1,15 @@
-//! Why a request was refused.
+//! The reasons why a request is refused.
 //!
 //! A [`Rejection`] belongs to one of two families, which never mix:
 //!
 //! - A [`ClientFault`] is something the client must fix. It is answered with a 4xx status.
 //! - A [`ServerFault`] is something the server could not find out. It is answered with 503 and
-//!   `Retry-After`, and never as the client's fault.
+//!   `Retry-After`, except for an [overload of one client](ServerFault::ClientOverloaded) (429) and
+//!   wrongly mounted layers (500). It is never reported as the client's fault.
 //!
-//! Each fault names the section of the specification that it comes from. A rejection is for the
-//! operator; what the client reads is up to the [renderer](crate::render), and the
-//! [event sink](crate::event) gets every claim that failed, not only the first.
+//! If a fault comes from a specification, its documentation names the section. A rejection is for
+//! the operator. The [renderer](crate::render) decides what the client reads. The [event
+//! sink](crate::event) gets every claim that failed, not only the first.
 //!
 //! ```
 //! use tower_client_assertion::Rejection;
@@ -48,8 +49,8 @@ pub use server::ServerFault;
 
 /// The refusal of a request.
 ///
-/// The layer puts it into the extensions of every response that it generates, whichever renderer
-/// made the body, so that middleware around the layer can log it.
+/// The layer puts it into the extensions of every response that it generates, with any renderer, so
+/// that middleware around the layer can log it.
 ///
 /// ```
 /// use tower_client_assertion::Rejection;
@@ -97,9 +98,9 @@ impl Rejection {
         &self.kind
     }
 
-    /// Returns whether the signature had verified, which proves that the sender is the client it
-    /// claims to be. Most faults are found before that. A replay is too, if a look into the replay
-    /// store shows it.
+    /// Returns whether the signature had been verified. If so, the sender is the client that it
+    /// claims to be. Most faults are found before the signature check. This includes a replay that
+    /// a look into the replay store finds.
     pub fn is_proven(&self) -> bool {
         self.proven
     }

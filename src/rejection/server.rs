@@ -1,4 +1,4 @@
-//! What the server could not find out.
+//! The reasons why the server could not decide.
 
 use super::list::listed_enum;
 
@@ -31,6 +31,6 @@ listed_enum! {
             mount one of the two layers",
         /// `Content-Length` announces a body and there is none: an outer layer has read it.
         /// Answered with 500.
-        BodyConsumed => "the body is gone: an outer layer has read it and must be mounted inside instead",
+        BodyConsumed => "an outer layer has already read the body: mount that layer inside this one",
     }
 }

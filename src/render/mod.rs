@@ -1,8 +1,8 @@
-//! What a refused client is told.
+//! Error responses for refused requests.
 //!
-//! The response is all that a client's developers see, so it says what to fix. The words come from
-//! a fixed set, and nothing from the request is ever repeated. A [`Rejection`] goes in and a
-//! response comes out; a renderer never sees the request.
+//! The response is all that a client's developers see, so it says what to fix. The texts are fixed,
+//! and nothing from the request is ever repeated. A [`Rejection`] goes in and a response comes out;
+//! a renderer never sees the request.
 //!
 //! There are three renderers. [`Rfc6749`] is the default, [`Redox`] is the default of that profile,
 //! and [`Opaque`] gives no reasons. A closure is a renderer too.

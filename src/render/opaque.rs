@@ -8,7 +8,7 @@ use crate::rejection::Rejection;
 
 /// Answers like [`Rfc6749`](super::Rfc6749), but with the error code only.
 ///
-/// Use it where even a hint about a client's registration is too much. Developers of clients then
+/// Use it where even a hint about a client's registration is too much. The client's developers then
 /// have to ask the operator, who finds the reason in the [events](crate::event).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Opaque;

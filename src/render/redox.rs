@@ -12,7 +12,7 @@ use crate::setting::{Setting, SettingError};
 /// error code `invalid_request` for every fault of the client.
 ///
 /// Faults that are not on that page are described as by [`Rfc6749`](super::Rfc6749), and faults of
-/// the server are answered as there.
+/// the server are answered in the same way as by it.
 ///
 /// Some of the texts contain quotation marks and one is empty, which RFC 6749, section 5.2, does
 /// not allow. They are kept, because users search for exactly these texts.

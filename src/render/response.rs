@@ -27,7 +27,7 @@ struct ErrorBody<'a> {
 }
 
 impl ErrorResponse {
-    /// A 400, the status of every error for which RFC 6749 names no other.
+    /// A 400, the status of every error for which RFC 6749 does not name another.
     pub(super) fn new(error: &'static str, description: &'static str) -> Self {
         Self { status: StatusCode::BAD_REQUEST, header: None, error, description }
     }

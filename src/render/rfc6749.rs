@@ -142,9 +142,9 @@ fn describe_repeated(parameter: Parameter) -> &'static str {
     }
 }
 
-/// A client need not know what the server lacks, only whether to try again. The two codes are
-/// defined for the authorization endpoint (RFC 6749, section 4.1.2.1); at the token endpoint they
-/// are an extension.
+/// A client does not need to know which dependency failed, only that it should try again. The two
+/// codes are defined for the authorization endpoint (RFC 6749, section 4.1.2.1); at the token
+/// endpoint they are an extension.
 fn server_response(fault: &ServerFault) -> ErrorResponse {
     use ServerFault as F;
     let unavailable = |description| {

@@ -1,4 +1,4 @@
-//! What can be wrong with the configuration of a replay store.
+//! Errors in the configuration of a replay store.
 
 use std::error::Error;
 use std::fmt;

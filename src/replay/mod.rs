@@ -1,12 +1,12 @@
 //! Single use: an assertion that was accepted is refused from then on, until it has expired.
 //!
-//! A [`ReplayKey`], the moment until which it must be remembered and the time come in; an
-//! [`Admission`] or an error goes out. The room knows nothing of HTTP, JWTs or policies.
+//! Given a [`ReplayKey`], the time until which it must be remembered, and the current time, a store
+//! returns an [`Admission`] or an error. This module does not depend on HTTP, JWTs or policies.
 //!
 //! [`MemoryReplay`] serves one process. A fleet needs a store that its nodes share: `RedisReplay`
 //! (feature `redis`), possibly behind a [`TieredReplay`], or your own implementation of
-//! [`ReplayStore`] or its `async fn` twin, [`AsyncReplayStore`]. Run the [`conformance`] suite on
-//! your own store.
+//! [`ReplayStore`] or of its `async fn` counterpart, [`AsyncReplayStore`]. Run the [`conformance`]
+//! suite on your own store.
 
 mod config_error;
 pub mod conformance;
@@ -99,7 +99,8 @@ pub type AdmitResult = Result<Admission, PortError>;
 /// - A look admits nothing, and never claims that a fresh key is spent or a spent one fresh.
 /// - A store that is full, or cannot remember for another reason, returns an error, which refuses
 ///   the request as unavailable (503). It never drops a key that is still needed.
-/// - Dropping the future at any await point loses nothing that others were told, and holds nothing.
+/// - Dropping the future at any await point revokes no admission that was reported, and leaves no
+///   resource in use.
 ///
 /// # Clocks
 ///
@@ -110,7 +111,8 @@ pub type AdmitResult = Result<Admission, PortError>;
 /// expired.
 #[diagnostic::on_unimplemented(note = "an `AsyncReplayStore` becomes one by `port::Awaited::new`")]
 pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
-    /// Returns whether `key` has been spent, or `None` if the look would cost more than it saves.
+    /// Returns whether `key` has been spent, or `None` if finding out would cost more than it
+    /// saves.
     ///
     /// The look only saves the signature check of a replay. It never accepts anything: that is left
     /// to [`admit`](Self::admit).

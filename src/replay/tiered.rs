@@ -9,8 +9,8 @@ use crate::port::{Answer, PortError};
 
 /// Asks the shared store only about assertions that this node has not seen.
 ///
-/// The local store is an optimisation, not an authority. It can tell that an assertion is spent,
-/// but never that it is fresh: only the shared store decides that, and then both remember it. A
+/// The local store is an optimisation, not an authority. It can decide that an assertion is spent,
+/// but never that it is fresh. Only the shared store decides that, and then both remember it. A
 /// replay that this node has seen is [found by a look](ReplayStore::seen), before its signature is
 /// checked and without a round trip. A local store that is too small costs round trips, and never
 /// accepts an assertion twice, since the shared store still knows it.
@@ -18,8 +18,8 @@ use crate::port::{Answer, PortError};
 /// If the clock of this node goes back, assertions that the local store may have cleared are
 /// refused as unavailable (503), regardless of what the shared store would answer.
 ///
-/// If the shared store returns an error, the assertion is not remembered locally. Should the shared
-/// store have recorded it after all, it answers "replayed" next time.
+/// If the shared store returns an error, the assertion is not remembered locally. If the shared
+/// store has recorded it anyway, the next attempt is a replay.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -75,7 +75,8 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
         if self.local.seen(key, now) == Some(true) {
             return Answer::Ready(Ok(super::Admission::Replayed));
         }
-        // The shared store counts lifetimes by its own clock, and cannot tell that ours went back.
+        // The shared store counts lifetimes by its own clock, and cannot notice that the clock of
+        // this node went back.
         if self.local.may_have_forgotten(key, until) {
             return Answer::Ready(Err(PortError::new(
                 "this node may have cleared the assertion; has the clock gone back?",

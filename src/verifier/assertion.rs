@@ -128,9 +128,9 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Returns the header, the claims and the signature, and the first two together. Exactly two
-/// periods separate them (RFC 7515, section 7.1). A third one is found when the signature is
-/// decoded, because it is not base64url.
+/// Returns the header, the claims, the signature, and the signed text, which is the first two with
+/// the period between them. There must be exactly two periods (RFC 7515, section 7.1). A third
+/// period is found when the signature is decoded, because it is not a base64url character.
 fn split(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
     let (header, rest) = split_at_period(text)?;
     let (claims, signature) = split_at_period(rest)?;
@@ -142,8 +142,8 @@ fn split_at_period(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// Returns why these are not three parts in base64url. A JWE has five parts (RFC 7516, section
-/// 7.1).
+/// Returns the reason why the text does not consist of three base64url parts. A JWE has five parts
+/// (RFC 7516, section 7.1).
 fn undecodable([_, _, signature]: [&[u8]; 3]) -> ClientFault {
     match memchr(b'.', signature) {
         Some(_) => ClientFault::NotThreeParts,
@@ -200,7 +200,7 @@ impl<'a> Claims<'a> {
 }
 
 impl<T> Field<T> {
-    /// Keeps the first member of a name, and refuses another.
+    /// Keeps the first member with a name, and refuses a second one.
     fn keep(&mut self, found: Self) -> Visit {
         if !matches!(self, Self::Absent) {
             return Visit::Repeated;

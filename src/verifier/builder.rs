@@ -62,8 +62,8 @@ impl VerifierBuilder {
     ///
     /// The replay store remembers a spent assertion until its client's policy no longer accepts it.
     /// If you move a client to a policy that accepts assertions for longer, an assertion that it
-    /// spent just before could be accepted once more. Wait out the difference between the two
-    /// policies before you use the new one.
+    /// spent just before could be accepted once more. To avoid this, wait for the difference
+    /// between the two maximum lifetimes before you use the new policy.
     ///
     /// ```
     /// use tower_client_assertion::policy::{AudienceRule, Policy};
@@ -191,8 +191,8 @@ fn check_audiences(audiences: &Audiences, without_tls: bool) -> Result<(), Confi
     Ok(())
 }
 
-/// Comes after the check that each policy has what it needs: an issuer that is missing is a more
-/// helpful error than a URL too many.
+/// Comes after the check that each policy has what it needs: the error about a missing issuer is
+/// more helpful than the one about an unused URL.
 fn check_audience_used(policies: &[Policy], audiences: &Audiences) -> Result<(), ConfigError> {
     match audiences.urls.is_empty() || policies.iter().any(|policy| policy.audience.knows_urls()) {
         true => Ok(()),
@@ -200,7 +200,8 @@ fn check_audience_used(policies: &[Policy], audiences: &Audiences) -> Result<(),
     }
 }
 
-/// RFC 8414, section 2: an `https` URL without query and fragment. A URL with a user is a trick.
+/// RFC 8414, section 2: an `https` URL without query and fragment. A URL with a user name is
+/// refused: it can be used to disguise the host.
 fn is_issuer(issuer: &str, without_tls: bool) -> bool {
     let http = || issuer.strip_prefix("http://").filter(|_| without_tls);
     let Some(rest) = issuer.strip_prefix("https://").or_else(http) else { return false };
@@ -221,7 +222,7 @@ fn check_policies(policies: &[Policy], audiences: &Audiences) -> Result<(), Conf
     Ok(())
 }
 
-/// A policy can only accept an `aud` if what it must contain is configured.
+/// A policy can accept an `aud` only if the names that it must contain are configured.
 fn check_addressable(policy: &Policy, audiences: &Audiences) -> Result<(), ConfigError> {
     let name = || policy.name().to_owned();
     if policy.needs_issuer() && audiences.issuer.is_none() {

@@ -2,8 +2,8 @@
 //!
 //! All of them depend only on what the sender wrote and on public configuration, so they come
 //! before the signature: a junk, expired or mis-addressed assertion costs neither a look-up nor a
-//! signature check, and its sender learns nothing new. The client learns of the first check that
-//! fails, the operator of all that fail.
+//! signature check, and its sender learns nothing new. The client is told the first check that
+//! fails. The operator is told all of them.
 
 use std::borrow::Cow;
 use std::convert::Infallible;

@@ -1,5 +1,4 @@
-//! What the operator learns about each claim that failed: what was expected, and what was
-//! received.
+//! The findings for the operator: for each claim that failed, the expected and the received value.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! From the body of a token request to the parameters that the verifier reads.
 //!
-//! Only those are judged. Other parameters reach the handler as they came (RFC 6749, section 3.2),
-//! but a parameter that RFC 6749 itself defines must not be repeated: the handler's parser could
-//! read another of its values than this one.
+//! Only those are checked. Other parameters reach the handler unchanged (RFC 6749, section 3.2),
+//! but a parameter that RFC 6749 defines must not be repeated: the handler's parser might use a
+//! different one of its values.
 
 use std::borrow::Cow;
 

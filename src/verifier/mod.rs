@@ -1,9 +1,9 @@
 //! The verification of a client assertion, step by step.
 //!
-//! A [`TokenRequest`] flows in: bytes and values, without HTTP. A [`ClientIdentity`], a
-//! [`Rejection`] or the wait for a port flows out, and an event goes to the operator. `steps` has
-//! the steps in order. Each step with more to it than a call is a file: `form` (its syntax is in
-//! `urlencoded`), `assertion`, `checks` (of the claims, by `rules` and `times`), `stages`,
+//! The input is a [`TokenRequest`]: bytes and values, without HTTP. The result is a
+//! [`ClientIdentity`], a [`Rejection`] or a wait for a port. The operator gets an event. `steps`
+//! has the steps in order. Each step with more to it than a call is a file: `form` (its syntax is
+//! in `urlencoded`), `assertion`, `checks` (of the claims, by `rules` and `times`), `stages`,
 //! `signature`. `progress` is what a step waits for, `report` what the operator learns.
 //!
 //! This room uses registries, replay stores and key sets through their ports. It must not use HTTP
@@ -84,7 +84,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Returns a builder for a verifier that judges by `policy`, finds clients in `registry` and
+    /// Returns a builder for a verifier that applies `policy`, finds clients in `registry` and
     /// records spent assertions in `replay`.
     ///
     /// To keep a handle on a port, wrap it in an [`Arc`](std::sync::Arc) and pass a clone.

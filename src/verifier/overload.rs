@@ -38,7 +38,7 @@ use crate::lock::lock;
 use crate::rejection::{Rejection, ServerFault};
 use crate::setting::{Setting, SettingError, at_most, positive};
 
-/// More than any machine has threads that check signatures.
+/// More than the number of threads of any machine.
 const MOST: usize = 1024;
 
 /// How many signatures may be checked concurrently, in total and for one client. Requests beyond

@@ -1,4 +1,4 @@
-//! How far a verification has come, and what it waits for.
+//! The progress of a verification, and the port that it waits for.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

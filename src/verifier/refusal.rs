@@ -6,7 +6,7 @@ use crate::rejection::{ClientFault, Rejection, ServerFault};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PolicyIndex(pub(super) u8);
 
-/// A rejection, and the policy by which the request was judged.
+/// A rejection, and the policy that was applied to the request.
 #[derive(Clone)]
 pub(super) struct Refusal {
     pub(super) rejection: Rejection,

@@ -1,5 +1,5 @@
-//! The end of a verification, and what the operator learns about it. A refused request is read once
-//! more for that, so that an accepted one costs nothing extra.
+//! The end of a verification, and what the operator learns about it. For the report, a refused
+//! request is parsed again, so that accepted requests pay nothing for it.
 
 use super::Verifier;
 use super::assertion::{Assertion, Field};

@@ -14,7 +14,7 @@ use crate::policy::{AudienceRule, Audiences, JkuRule, Limits, Policy, Presence};
 use crate::rejection::{ClaimFault, ClientFault};
 use crate::text::has_control;
 
-/// What an assertion is judged by.
+/// The rules that apply to an assertion.
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'v> {
     pub(super) policy: &'v Policy,
@@ -111,7 +111,7 @@ impl<'v> Rules<'v> {
         }
     }
 
-    /// The audience must be this server (RFC 7523, section 3, item 3) and no other, because any
+    /// The audience must be this server (RFC 7523, section 3, item 3) and nothing else, because any
     /// other audience could replay the assertion here. Values are compared byte for byte (RFC 7519,
     /// section 2).
     pub(super) fn check_aud(&self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), ClaimFault> {

@@ -1,5 +1,5 @@
-//! The signature check. A [`SignedAssertion`] comes from here and nowhere else: the client has
-//! signed it.
+//! The signature check. Only this module can create a [`SignedAssertion`], so the client has signed
+//! it.
 
 use super::stages::BoundAssertion;
 use crate::clock::UnixTime;

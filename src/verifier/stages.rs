@@ -1,9 +1,9 @@
-//! How far an assertion has come before its signature is checked: from well formed to plausible,
-//! and from plausible to acceptable for its client.
+//! The stages of an assertion before its signature is checked: well formed, then plausible, then
+//! acceptable for its client.
 //!
-//! The client is not known at first, and so neither is its policy. An assertion that no policy
-//! accepts cannot belong to any client. One that some policy accepts is checked again by the policy
-//! of its client, if that is another one.
+//! At first neither the client nor its policy is known. An assertion that no policy accepts cannot
+//! belong to any client. One that some policy accepts is checked again by the policy of its client,
+//! if that is another one.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ pub(super) struct BoundAssertion<'a> {
     assertion: &'a Assertion<'a>,
     client_id: &'a str,
     pub(super) algorithm: Algorithm,
-    /// The second from which on the assertion cannot be accepted any more.
+    /// The second at which the assertion stops being acceptable.
     pub(super) valid_until: UnixTime,
     pub(super) rules: Rules<'a>,
     audience: &'a Arc<str>,

@@ -8,7 +8,7 @@ use crate::clock::UnixTime;
 use crate::rejection::ClaimFault;
 
 impl Rules<'_> {
-    /// A time may be ahead of our clock by the skew and no more. For `nbf` this is RFC 7519,
+    /// A time may be ahead of the server's clock by at most the skew. For `nbf` this is RFC 7519,
     /// section 4.1.5. For `iat` no RFC says so: an `iat` in the future means a wrong clock, or an
     /// assertion signed in advance.
     pub(super) fn check_not_future(&self, date: &Field<NumericDate>) -> Result<(), ClaimFault> {
@@ -39,8 +39,8 @@ impl Rules<'_> {
         fails(iat.as_secs() < self.now() - seconds(oldest), ClaimFault::Past)
     }
 
-    /// Returns the second from which on `exp` or the age of `iat` rules the assertion out, skew
-    /// included. A replay store must remember the assertion until then.
+    /// Returns the second at which the assertion stops being acceptable because of `exp` or the age
+    /// of `iat`, skew included. A replay store must remember the assertion until then.
     pub(super) fn valid_until(&self, claims: &Claims<'_>) -> UnixTime {
         let too_old = date_of(&claims.iat).zip(self.policy.max_age);
         let too_old = too_old.map_or(f64::INFINITY, |(iat, max_age)| iat.as_secs() + seconds(max_age));

@@ -263,7 +263,7 @@ fn e39_forged_assertions_use_up_neither_jti_nor_store() {
 }
 
 #[test]
-fn e45_e46_e47_forms_have_one_reading() {
+fn e45_e46_e47_forms_are_read_in_only_one_way() {
     let repeated = |name: &str| format!("Parameter '{name}' must not be repeated");
     let layer = layer();
     for tail in ["&client_id=%", "&client_id=%zz", "&client_id=%c0%af", "&client_id=%ff", "&client_id=%ed%a0%80"] {

@@ -1,4 +1,4 @@
-//! The checkers of this folder, seen to fail: each is given a small wrong text.
+//! Tests of the checkers in this folder: each must find the mistake in a small text.
 
 use crate::architecture::{
     CRATE_WALLS, WORD_WALLS, breaches, crates_named, file_cycles, long_files, long_functions, off_the_map, orphans,
@@ -174,7 +174,7 @@ fn names_in_the_wrong_place_are_found() {
 }
 
 #[test]
-fn what_is_too_long_is_found() {
+fn long_files_and_functions_are_found() {
     let (comments, code) = ("// a\n\n".repeat(400), "const X: u8 = 1;\n");
     let files = [("a.rs", 300), ("b.rs", 301)]
         .map(|(path, lines)| SourceFile::new(path, &(comments.clone() + &code.repeat(lines))));

@@ -1,6 +1,5 @@
-//! Stacks that must not compile, and what rustc says about them: each message must name the cure.
-//! Only our own phrases and those that readers search for are pinned, because rustc changes the
-//! rest.
+//! Stacks that must not compile. Each message of rustc must say how to fix the mistake. Only this
+//! crate's notes and phrases that users search for are compared, because rustc changes the rest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,7 +129,7 @@ fn case(client_id: ClientId) -> ClientIdentity {
 ];
 
 #[test]
-fn rustc_names_the_cure_for_stacks_that_cannot_work() {
+fn rustc_says_how_to_fix_stacks_that_cannot_work() {
     let libraries = Libraries::built();
     let (compiled, said) = libraries.compile("fine", FINE);
     assert!(compiled, "{said}");

@@ -1,5 +1,5 @@
-//! What holds for the crate as a whole: its types, its public interface, what must not compile, and
-//! that each requirement of the specifications has a test.
+//! Properties of the whole crate: its types, its public interface, what must not compile, and that
+//! each requirement of the specifications has a test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,4 +1,5 @@
-//! Guarantees of the types: they are `Send` and `Sync`, small, can be named, and print no secret.
+//! Guarantees of the types: they are `Send` and `Sync`, they are small, they can be named, and
+//! their `Debug` output shows no secret.
 
 use std::fmt::Debug;
 use std::future::Pending;

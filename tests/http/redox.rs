@@ -448,7 +448,7 @@ fn a_registered_algorithm_is_the_only_one_accepted() {
 }
 
 #[test]
-fn a_weak_key_is_the_blank_row() {
+fn redox_describes_a_weak_key_with_the_empty_text() {
     let weak = json!({"kty": "RSA", "kid": "key-3", "n": "sXchTQ", "e": "AQAB"});
     let layer = fixture().keys(&[SIGNER.jwk(), weak]).layer();
     let weak = Attempt::with(|a| {

@@ -247,7 +247,7 @@ fn requests_for_other_paths_pass_untouched() {
 }
 
 #[test]
-fn an_earlier_identity_does_not_help_a_refused_request() {
+fn an_existing_identity_does_not_change_a_refusal() {
     let identity = verify(&verifier(), &form(&Jwt::new().signed())).unwrap();
     let mut service = layer().layer(service_fn(saw_identity::<RequestBody<Full<Bytes>>>));
     let mut request = post("grant_type=client_credentials");

@@ -149,7 +149,7 @@ fn each_client_is_judged_by_its_own_policy() {
 
 /// Each of the three meets another policy, but not the client's own.
 #[test]
-fn the_rules_of_another_policy_do_not_help() {
+fn another_policy_does_not_make_up_for_the_clients_own() {
     let verifier = verifier();
     let not_registered = Err(RejectionKind::Client(ClientFault::MethodNotRegistered));
     let typed = |client| jwt(client).without_header("typ");
@@ -322,7 +322,7 @@ fn a_verifier_builds_if_one_client_can_meet_its_own_policy() {
         [("rfc7523", "RS256, PS256, ES256, ES384, EdDSA, Ed25519"), ("secret", "HS256, HS384, HS512")]
     {
         let sentence = format!(
-            "algorithms: allowed are {algorithms}, but registered clients can only use RS512; allow one of these or register \
+            "algorithms: the policies allow {algorithms}, but the registered clients can only use RS512; allow one of these or register \
              other keys"
         );
         assert_eq!(build(vec![narrowed(policy)]).unwrap_err().to_string(), sentence);

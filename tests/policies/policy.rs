@@ -75,19 +75,19 @@ fn contradictions_name_both_settings_and_the_fix() {
         ),
         (
             fapi2().with_future_skew(secs(9)),
-            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 9s".into(),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, but it is 9s".into(),
         ),
         (
             fapi2().with_future_skew(secs(0)),
-            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 0s".into(),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, but it is 0s".into(),
         ),
         (
             fapi2().with_future_skew(secs(61)),
-            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, but it is 61s".into(),
         ),
         (
             fapi2().dangerous().future_skew(secs(61)),
-            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, and it is 61s".into(),
+            "future_skew: the policy fapi2 does not fit its profile: fapi2 requires 10s to 60s, but it is 61s".into(),
         ),
         (
             fapi2().with_expiry_skew(secs(11)),
@@ -104,7 +104,7 @@ fn contradictions_name_both_settings_and_the_fix() {
         (
             smart().with_algorithms(AlgorithmSet::of(&[Algorithm::ES256])),
             "algorithms: the policy smart does not fit its profile: smart requires at least one of RS384, ES384; \
-             allow one of these too"
+             allow one of them as well"
                 .into(),
         ),
         (
@@ -157,20 +157,20 @@ fn contradictions_name_both_settings_and_the_fix() {
         ),
         (
             Policy::FAPI2.with_key_trials(5),
-            "key_trials: the policy fapi2 does not fit its profile: 5 is more than the 4 of fapi2; lower it, or set \
-             it through dangerous()"
+            "key_trials: the policy fapi2 does not fit its profile: 5 is more than the limit of fapi2, which is 4; \
+             lower it, or set it through dangerous()"
                 .into(),
         ),
         (
             smart().with_key_trials(2),
-            "key_trials: the policy smart does not fit its profile: 2 is more than the 1 of smart; lower it, or set \
-             it through dangerous()"
+            "key_trials: the policy smart does not fit its profile: 2 is more than the limit of smart, which is 1; \
+             lower it, or set it through dangerous()"
                 .into(),
         ),
         (
             Policy::REDOX.with_key_trials(2),
-            "key_trials: the policy redox does not fit its profile: 2 is more than the 1 of redox; lower it, or set \
-             it through dangerous()"
+            "key_trials: the policy redox does not fit its profile: 2 is more than the limit of redox, which is 1; \
+             lower it, or set it through dangerous()"
                 .into(),
         ),
         (
@@ -325,13 +325,13 @@ fn settings_at_their_limits_build() {
 fn a_policy_needs_the_addresses_it_accepts() {
     let no_audience = |policy: &str| {
         format!(
-            "audience: none is set, and the policy {policy} accepts nothing else; add .audience(..) with the URL \
+            "audience: not set, but the policy {policy} accepts only configured URLs in aud; add .audience(..) with the URL \
              that clients put into aud"
         )
     };
     let no_issuer = |policy: &str, accepts: &str| {
         Some(format!(
-            "issuer: none is set, and the policy {policy} accepts {accepts} in aud; set .issuer(..) to the issuer \
+            "issuer: not set, but the policy {policy} accepts {accepts} in aud; set .issuer(..) to the issuer \
              identifier of your server"
         ))
     };

@@ -126,7 +126,7 @@ async fn the_example_on_a_sql_database_conforms() {
 }
 
 #[tokio::test]
-async fn the_example_on_a_sql_database_sweeps_what_has_expired() {
+async fn the_example_on_a_sql_database_deletes_expired_entries() {
     let sqlite = Sqlite(TempDir::new());
     let pool = sqlite.pool().await;
     let store = SqliteReplay::create(pool.clone()).await.unwrap();
@@ -223,13 +223,13 @@ impl Mistake {
     const ALL: [(Self, &'static str); 13] = [
         (Self::ForgetsAtOnce, "an assertion is admitted once"),
         (Self::LooksThenInserts, "one of 64 concurrent callers is admitted"),
-        (Self::LooksAndLies, "a look admits nothing and tells the truth"),
-        (Self::LookingAdmits, "a look admits nothing and tells the truth"),
+        (Self::LooksAndLies, "a look admits nothing and never reports a wrong state"),
+        (Self::LookingAdmits, "a look admits nothing and never reports a wrong state"),
         (Self::ForgetsTooEarly, "an assertion is remembered until its end and admitted again afterwards"),
         (Self::NeverForgets, "an assertion is remembered until its end and admitted again afterwards"),
         (Self::TakesWhatHasExpired, "an assertion that has already expired is an error"),
-        (Self::JoinsWithColon, "clients and unusual identifiers are told apart"),
-        (Self::IgnoresTheClient, "clients and unusual identifiers are told apart"),
+        (Self::JoinsWithColon, "clients and unusual identifiers are distinguished"),
+        (Self::IgnoresTheClient, "clients and unusual identifiers are distinguished"),
         (Self::ForgetsWhenFull, "a full store refuses and drops nothing"),
         (Self::LetsInWhenBroken, "a store that cannot remember returns an error"),
         (Self::UnrecordsWhenDropped, "dropping the future at any await point admits nothing twice"),

@@ -190,7 +190,7 @@ fn a_full_store_refuses_until_something_has_expired() {
 }
 
 #[test]
-fn one_expiry_makes_room_for_one() {
+fn one_expired_entry_frees_one_place() {
     let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
     for (jti, until) in [("1", NOW + 1), ("2", NOW + 2), ("3", NOW + 3)] {
         assert_eq!(admit(&store, ("a", jti), until, NOW), FRESH);
@@ -325,7 +325,7 @@ fn e40_a_clock_set_back_finds_entries_still_stored() {
 }
 
 #[test]
-fn a_replaced_expired_entry_is_spent_in_its_new_term() {
+fn a_replaced_entry_is_spent_until_its_new_expiry() {
     let store = roomy();
     assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
     assert_eq!(admit(&store, ("a", "1"), NOW + 30, NOW + 20), FRESH);
@@ -530,7 +530,7 @@ proptest! {
     }
 
     #[test]
-    fn a_wandering_clock_admits_nothing_twice_in_one_term(
+    fn a_jumping_clock_admits_nothing_twice_in_one_lifetime(
         capacity in 1..400_usize,
         visits in prop::collection::vec(visit(), 0..600),
     ) {

@@ -32,7 +32,7 @@ fn invalid_configurations_do_not_build_and_say_why() {
     let set = |algorithms: &[Algorithm]| AlgorithmSet::of(algorithms);
     let limits = |limits| builder(Policy::REDOX).limits(limits);
     let cases = [
-        (without_audience(Policy::REDOX), "audience: none is set"),
+        (without_audience(Policy::REDOX), "audience: not set, but the policy redox"),
         (without_audience(Policy::REDOX).audience(""), "audience: \"\" is not valid; use printable ASCII"),
         (
             without_audience(Policy::REDOX).audience("https://a").audience("https://\u{e4}"),
@@ -52,7 +52,7 @@ fn invalid_configurations_do_not_build_and_say_why() {
         (builder(Policy::REDOX.with_algorithms(AlgorithmSet::EMPTY)), "algorithms: the policy redox allows none"),
         (
             builder(Policy::REDOX.with_algorithms(set(&[Algorithm::RS384, Algorithm::PS256]))),
-            "algorithms: allowed are RS384, PS256, but registered clients can only use ES384",
+            "algorithms: the policies allow RS384, PS256, but the registered clients can only use ES384",
         ),
         (limits(Limits::default().with_parameters(0)), "limit parameters: 0 is not allowed"),
         (limits(Limits::default().with_assertion(0)), "limit assertion: 0 is not allowed"),

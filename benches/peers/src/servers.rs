@@ -200,8 +200,8 @@ async fn token<P: Peer>(State(endpoint): State<Arc<Endpoint<P>>>, Form(form): Fo
     if endpoint.spent.lock().unwrap().insert(spent) { ANSWER } else { REFUSAL }
 }
 
-/// What a careful engineer writes in an afternoon: it looks up the key that the header names, calls
-/// `decode` with everything that it can check, and checks the rest.
+/// A careful hand-written verification: it looks up the key that the header names, calls `decode`
+/// with everything that it can check, and checks the rest.
 struct ByHand {
     keys: HashMap<String, (String, Algorithm, DecodingKey)>,
 }

@@ -14,8 +14,8 @@ use crate::jwks::fetch::{AddressGuard, JwksFetch};
 
 /// Configures a [`KeySetCache`].
 ///
-/// Durations must be whole seconds, with the exception of [`timeout`](Self::timeout): they are
-/// compared with the time of a [`Clock`](crate::clock::Clock).
+/// Durations must be whole seconds, because they are compared with the time of a
+/// [`Clock`](crate::clock::Clock). Only [`timeout`](Self::timeout) can have a fraction.
 #[must_use]
 pub struct KeySetCacheBuilder {
     fetch: Box<dyn JwksFetch>,
@@ -40,8 +40,8 @@ impl KeySetCacheBuilder {
     /// Sets bounds on the time for which a set is fresh. They limit the lifetime that the client's
     /// server announces. Default: 60 s and 1 h.
     ///
-    /// A client whose server forbids caching is asked at most once a second, even if the shortest
-    /// time is zero.
+    /// If a client's server forbids caching, it is asked at most once a second, even if the
+    /// shortest time is zero.
     pub fn fresh_between(mut self, shortest: Duration, longest: Duration) -> Self {
         (self.settings.shortest, self.settings.longest) = (shortest, longest);
         self
@@ -115,7 +115,7 @@ impl KeySetCacheBuilder {
 
     /// Sets the maximum number of concurrent fetches. Default: 256.
     ///
-    /// Further ones wait for a slot, at most for the [`timeout`](Self::timeout) of a fetch.
+    /// Further fetches wait for a slot for at most the [`timeout`](Self::timeout) of a fetch.
     pub fn max_fetches(mut self, fetches: usize) -> Self {
         self.settings.max_fetches = fetches;
         self

@@ -1,4 +1,4 @@
-//! What can be wrong with the settings of a cache.
+//! Errors in the settings of a cache.
 
 use std::error::Error;
 use std::fmt;

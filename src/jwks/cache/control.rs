@@ -36,8 +36,8 @@ impl Control {
         self.last_demand.is_some_and(|demand| is_within(demand, cooldown, now))
     }
 
-    /// Drops everything that failures have left. Keeps `last_demand`: a successful fetch does not
-    /// end the cool-down.
+    /// Resets the state that failed fetches have left. Keeps `last_demand`: a successful fetch does
+    /// not end the cool-down.
     pub(super) fn record_success(&mut self) {
         let Self { generation, last_attempt, last_demand, .. } = *self;
         *self = Self { generation, last_attempt, last_demand, ..Self::default() };

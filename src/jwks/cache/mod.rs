@@ -1,8 +1,9 @@
-//! The cache of key sets: when to fetch, how long to keep, what to do when a fetch fails.
+//! The cache of key sets. It decides when to fetch a set, how long to keep it, and what to do when
+//! a fetch fails.
 //!
-//! A client id, a URL and the time come in; keys, or the reason why there are none, go out. The
-//! cache fetches through [`fetch`](super::fetch) and reports to an observer. It knows neither
-//! requests nor assertions.
+//! Given a client id, a URL and the time, the cache returns keys or the reason why there are none.
+//! It fetches through [`fetch`](super::fetch) and reports to an observer. It must not use requests
+//! or assertions.
 //!
 //! A [`KeySource`] is the handle to one [`SourceRecord`](record::SourceRecord). All records of a
 //! cache live in a [`Table`](table::Table), within bounds. [`Control`](control::Control) decides
@@ -53,7 +54,7 @@ pub struct KeySetCache(Arc<Shared>);
 pub struct Prefetched {
     /// The number of sources that have keys now.
     pub ready: usize,
-    /// The number of sources that have none. [`KeySource::state`] tells why.
+    /// The number of sources that have none. See [`KeySource::state`] for the reason.
     pub failed: usize,
 }
 
@@ -63,8 +64,8 @@ impl KeySetCache {
         KeySetCacheBuilder::new(fetch)
     }
 
-    /// Returns the source of this client's keys at `url`, which is the existing one if there is
-    /// one. Fetches nothing yet.
+    /// Returns the source of this client's keys at `url`, and creates it if it does not exist.
+    /// Fetches nothing yet.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a cache reports, and the trait that receives it.
+//! The reports of a cache, and the trait that receives them.
 
 use std::fmt;
 use std::time::Duration;

@@ -80,7 +80,7 @@ impl<J: FetchJob> Drop for FetchTask<J> {
 impl<J: FetchJob> Started<J> {
     fn finish(self, result: Result<FetchedKeys, FetchError>) {
         let outcome = self.job.record(result);
-        // An error only means that no request waits any more.
+        // An error only means that no request is waiting.
         let _ = self.sender.send(Some(outcome));
     }
 }

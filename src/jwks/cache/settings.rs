@@ -16,7 +16,7 @@ pub(super) struct Settings {
     /// The bounds of freshness.
     pub(super) shortest: Duration,
     pub(super) longest: Duration,
-    /// The freshness of a set whose server announces none.
+    /// The freshness of a set if its server announces none.
     pub(super) unannounced: Duration,
     pub(super) cooldown: Duration,
     pub(super) stale_for: Duration,
@@ -84,7 +84,7 @@ impl Settings {
         }
     }
 
-    /// How long a set is fresh whose server announced this lifetime. At least one second, the
+    /// How long a set is fresh if its server announced this lifetime. At least one second, the
     /// resolution of the clock.
     pub(super) fn fresh_for(&self, announced: Option<Duration>) -> Duration {
         let time = announced.unwrap_or(self.unannounced);
@@ -93,7 +93,7 @@ impl Settings {
 
     /// How long after a fetch to refresh in the background: four fifths of the freshness, minus a
     /// random part, so that sets that were fetched together drift apart. A freshness under 10 s has
-    /// no background refresh: the set would be fetched all the time.
+    /// no background refresh: it would be fetched almost constantly.
     pub(super) fn refresh_after(fresh_for: Duration) -> Duration {
         let secs = fresh_for.as_secs();
         Duration::from_secs(match secs {

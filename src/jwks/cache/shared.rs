@@ -1,5 +1,5 @@
-//! What all sources of a cache share: the fetcher, the settings, the bounds, and the suspicion that
-//! the server's own network is down.
+//! The state that all sources of a cache share: the fetcher, the settings, the bounds, and the
+//! hosts that have not responded.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -64,7 +64,7 @@ impl Shared {
         Ok(FetchedKeys::new(keys, response.body().len(), now, fresh_for))
     }
 
-    /// Whether the silence of a host counts as a fault of the server's own network.
+    /// Whether a host that does not respond counts as a fault of the server's own network.
     pub(super) fn is_cut_off(&self) -> bool {
         self.settings.silent_hosts.is_some_and(|hosts| lock(&self.silent).len() >= hosts.get())
     }

@@ -48,8 +48,8 @@ impl KeySource {
     /// Returns the keys: immediately if they are fresh, otherwise when a fetch has ended. A fetch
     /// that is already running is shared.
     ///
-    /// The future may be dropped at any time. The fetch then goes on for others that wait. It is a
-    /// task of the Tokio runtime in which this method is called.
+    /// The future may be dropped at any time. The fetch then continues for other waiting requests.
+    /// It runs as a task of the Tokio runtime in which this method is called.
     pub fn keys(&self, now: UnixTime) -> Answer<KeysResult> {
         let current = self.record.current.load();
         match &*current {
@@ -138,8 +138,8 @@ impl KeySource {
         Answer::later(self.clone().keys_after(running, now))
     }
 
-    /// For keys that are fresh but will soon be stale. A taken lock means that another thread is
-    /// looking at the same source, so this one need not.
+    /// For keys that are fresh but will soon be stale. If the lock is taken, another thread is
+    /// already handling the same source.
     fn refresh_in_background(&self, now: UnixTime) {
         let mut control = match self.record.control.try_lock() {
             Ok(control) => control,
@@ -213,8 +213,8 @@ impl KeySource {
         }
     }
 
-    /// What is available without a fetch: stale keys if they may still serve, otherwise the last
-    /// error.
+    /// Returns what is available without a fetch: stale keys if they may still be used, otherwise
+    /// the last error.
     fn fall_back(&self, now: UnixTime) -> KeysResult {
         let mut control = lock(&self.record.control);
         let current = self.record.current.load_full();

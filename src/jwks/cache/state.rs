@@ -1,4 +1,4 @@
-//! What is known about a source, for operators.
+//! The state of a source, for operators.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
 use crate::jwks::fetch::{FetchError, JwksUrl};
 
-/// What is known about a [`KeySource`](crate::jwks::KeySource), for operators.
+/// The state of a [`KeySource`](crate::jwks::KeySource), for operators.
 #[derive(Clone, Debug)]
 pub struct SourceState {
     pub(super) client_id: Box<str>,
@@ -48,8 +48,8 @@ impl SourceState {
         self.fresh_until
     }
 
-    /// Returns the time from which a request causes a fetch: ahead of staleness, or after the pause
-    /// that follows a failure. `None` if the next request does.
+    /// Returns the time after which a request causes a fetch: shortly before the keys become stale,
+    /// or after the pause that follows a failure. `None` if the next request causes one.
     pub fn next_refresh(&self) -> Option<UnixTime> {
         self.next_refresh
     }

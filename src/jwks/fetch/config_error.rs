@@ -1,4 +1,4 @@
-//! What can be wrong with the configuration of fetching.
+//! Errors in the configuration of fetching.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Connects to addresses that the guard allows, and to no others.
+//! Connects only to addresses that the guard allows.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

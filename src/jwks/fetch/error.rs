@@ -1,4 +1,4 @@
-//! Why a fetch brought no key set, and who is at fault.
+//! The reasons why a fetch fails, and who is at fault.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use super::address::RefusedAddress;
 use crate::jose::keys::KeySetError;
 use crate::port::PortError;
 
-/// The reason why a fetch brought no key set.
+/// The reason why a fetch failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -45,7 +45,7 @@ impl FetchError {
         matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted)
     }
 
-    /// Whether the client says that it has no keys any more (RFC 9110, sections 15.5.5 and
+    /// Whether the response means that the client no longer has keys (RFC 9110, sections 15.5.5 and
     /// 15.5.11).
     pub(in crate::jwks) fn revokes(&self) -> bool {
         matches!(self, Self::Status(404 | 410))

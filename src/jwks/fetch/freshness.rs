@@ -7,7 +7,7 @@ use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName};
 
 use crate::clock::UnixTime;
 
-/// How long from `now` the response may be used; `None` if its headers do not tell.
+/// How long from `now` the response may be used; `None` if its headers do not say.
 pub(in crate::jwks) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     let lifetime = cache_control(headers).or_else(|| expires(headers, now))?;
     Some(lifetime.saturating_sub(age(headers)))

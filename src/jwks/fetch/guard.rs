@@ -1,5 +1,5 @@
-//! Where a fetch may go. An address is judged when the fetcher connects, and the fetcher connects
-//! to the judged address.
+//! The hosts and addresses that a fetch may connect to. An address is checked when the fetcher
+//! connects, and the fetcher connects to exactly that address.
 //!
 //! A client that registers a URL makes the server send a request. If every address were allowed, a
 //! client could have the server call the cloud's metadata service or a service on loopback (RFC

@@ -1,9 +1,8 @@
 //! An HTTP client for key sets: no redirects, no proxies, no cookies, no compression, no connection
 //! that is kept.
 //!
-//! It brings its own connector, so that the address that the guard has judged is the address that
-//! it connects to. The connector judges hosts that are written as an address as well, for which no
-//! resolver is called.
+//! It has its own connector, which connects to the address that the guard has checked. The
+//! connector also checks hosts that are written as an address, for which no resolver is called.
 
 use std::error::Error;
 use std::fmt;

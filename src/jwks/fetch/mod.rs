@@ -2,7 +2,7 @@
 //!
 //! A URL and bounds go to a fetcher, which users can replace. Its response comes back, is checked
 //! against the bounds once more, and is read into keys. Nothing here is kept between two fetches:
-//! that is the job of the [cache](super::cache), which this room must not know.
+//! that is the job of the [cache](super::cache), which this module must not use.
 
 mod address;
 mod config_error;

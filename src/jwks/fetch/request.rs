@@ -1,4 +1,4 @@
-//! What a fetcher is asked for, and the trait that it implements.
+//! The request to a fetcher, and the trait that fetchers implement.
 
 use std::error::Error;
 use std::future::Future;

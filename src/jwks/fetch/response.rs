@@ -37,7 +37,7 @@ where
             return Err(too_long);
         }
         read.extend_from_slice(&data);
-        // An endless supply of empty frames must not keep the task from being timed out.
+        // Endless empty frames must not keep the task from timing out.
         if data.is_empty() {
             tokio::task::yield_now().await;
         }

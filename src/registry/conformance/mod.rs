@@ -42,7 +42,7 @@ pub use registration::Registration;
 use super::ClientRegistry;
 pub use crate::conformance::Violation;
 
-/// What the suite needs of a registry under test.
+/// The registries that the suite tests.
 pub trait Subject: Send + Sync + 'static {
     /// The registry under test.
     type Registry: ClientRegistry;

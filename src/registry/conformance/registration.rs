@@ -6,8 +6,7 @@ use crate::registry::Client;
 /// The public key of RFC 8037, appendix A.2.
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-/// A client to register: an id and a key set, of which a registry can store whichever form it
-/// needs.
+/// A client to register: an id and a key set, in every form that a registry might store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     client_id: String,

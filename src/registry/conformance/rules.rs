@@ -181,8 +181,8 @@ pub(super) async fn dropped<S: Subject>(subject: &S) -> Kept {
     Err(format!("a look-up took more than {MOST_AWAITS} polls"))
 }
 
-/// What a look-up holds while it waits must be released when it is dropped: a connection, for
-/// example.
+/// Resources that a look-up holds while it waits, such as a connection, must be released when it is
+/// dropped.
 async fn many_dropped(registry: &impl ClientRegistry, client: &Registration, polls: usize) -> Kept {
     for number in 0..2_000 {
         if let Answer::Pending(future) = registry.find(client.client_id()) {
@@ -198,7 +198,7 @@ pub(super) async fn listed<S: Subject>(subject: &S) -> Kept {
         let registry = subject.registry(&clients).await;
         let Some(all) = registry.all() else { return Ok(()) };
         if all.len() != count {
-            return Err(format!("of {count} clients, {} are listed", all.len()));
+            return Err(format!("{} of {count} clients are listed", all.len()));
         }
         for wanted in &clients {
             let id = wanted.client_id();

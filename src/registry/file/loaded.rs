@@ -16,8 +16,8 @@ use crate::jose::keys::{KeySet, read_object};
 use crate::jwks::{KeySetCache, KeySource};
 use crate::registry::{Client, ClientFileError};
 
-/// Freed in portions of this size, since some allocators take a lock to tidy up afterwards: it is
-/// held for a fraction of a millisecond.
+/// Clients are freed in portions of this size. Some allocators take a lock for their delayed work,
+/// and a portion keeps it to a fraction of a millisecond.
 const FREED_TOGETHER: usize = 256;
 
 /// The clients of a file, and what is wrong with some of them.
@@ -76,8 +76,8 @@ impl Loaded {
         client.and_then(|client| client.key_source()).is_some_and(|other| other.url() == source.url())
     }
 
-    /// Frees the clients that nothing else uses any more, some at a time. Each portion allocates,
-    /// so that the allocator tidies up here.
+    /// Frees the clients that are no longer used, in portions. Each portion allocates, so that the
+    /// allocator does its delayed work on this thread.
     pub(super) fn free(self) {
         let mut clients = self.clients.into_values().filter_map(|registered| Arc::into_inner(registered.client));
         while !clients.by_ref().take(FREED_TOGETHER).collect::<Vec<_>>().is_empty() {}
@@ -132,7 +132,7 @@ impl Loaded {
     }
 
     /// Returns the client whose entry is the same, byte for byte. A client that could not be used
-    /// is made again, so that its problem is reported again.
+    /// is read again, so that its problem is reported again.
     fn unchanged(&self, client_id: &str, entry: &[u8; 32]) -> Option<Arc<Client>> {
         let before = self.clients.get(client_id).filter(|before| before.entry == *entry)?;
         before.client.is_usable().then(|| Arc::clone(&before.client))

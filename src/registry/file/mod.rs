@@ -33,8 +33,8 @@ pub use problem::ClientProblem;
 /// | `scope` | passed on to the handler |
 /// | `client_assertion_policy` | the name of the [policy](Client::with_policy) that judges the client; not in RFC 7591 |
 ///
-/// A client that cannot be used as registered is listed in [`problems`](Self::problems) and refused
-/// when it comes. The others are not affected. If an id occurs twice, neither entry is used.
+/// A client that cannot be used as registered is listed in [`problems`](Self::problems), and its
+/// requests are refused. The others are not affected. If an id occurs twice, neither entry is used.
 ///
 /// The registry has a thread that reads the file and on which clients are made and freed, so that
 /// no request waits for that.
@@ -84,8 +84,8 @@ impl FileRegistry {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, also because no thread can be started, if it is not valid
-    /// JSON, or if it is not an array.
+    /// Fails if the file cannot be read, if it is not valid JSON, if it is not an array, or if no
+    /// thread can be started.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ClientFileError> {
         Self::read(path.as_ref(), None)
     }
@@ -147,8 +147,7 @@ impl Shared {
     }
 }
 
-/// Waits until no request uses the old clients any more, so that a request never frees a million
-/// clients.
+/// Waits until no request uses the old clients, so that a request never frees a million clients.
 fn last(mut old: Arc<Loaded>) -> Loaded {
     loop {
         match Arc::try_unwrap(old) {

@@ -1,8 +1,8 @@
-//! What is wrong with single clients of a file.
+//! Problems with single clients of a file.
 
 use std::fmt;
 
-/// The reason why a client of a file cannot be used, or one of its keys.
+/// The reason why a client of a file, or one of its keys, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientProblem {
     pub(super) index: usize,

@@ -40,7 +40,7 @@ impl WorkerThread {
     }
 
     /// Runs `work` on the thread and waits for its result. If it panics, the panic continues in the
-    /// caller, and the thread lives on.
+    /// caller, and the thread keeps running.
     pub(super) fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (sender, done) = channel();
         let job = move || sender.send(catch_unwind(AssertUnwindSafe(work))).unwrap_or_default();

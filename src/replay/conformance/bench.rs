@@ -60,7 +60,7 @@ impl<'a, S: Subject> Bench<'a, S> {
     pub(super) fn expect_look(&self, spent: bool, key: (&str, &str)) -> Kept {
         match self.store.seen(ReplayKey::new(key.0, key.1), self.now) {
             Some(seen) if seen != spent => {
-                Err(format!("{key:?}: a look says {}", if seen { "spent" } else { "fresh" }))
+                Err(format!("{key:?}: a look reports {}", if seen { "spent" } else { "fresh" }))
             }
             Some(_) | None => Ok(()),
         }

@@ -27,7 +27,7 @@
 //!         None
 //!     }
 //!
-//!     // It goes by the time that the caller passes in.
+//!     // It uses the time that the caller passes in.
 //!     async fn pass(&self, _: &MemoryReplay, _: u64) {}
 //! }
 //!
@@ -45,7 +45,7 @@ use std::future::Future;
 use super::ReplayStore;
 pub use crate::conformance::Violation;
 
-/// What the suite needs of a store under test.
+/// The stores that the suite tests.
 pub trait Subject: Send + Sync + 'static {
     /// The store under test.
     type Store: ReplayStore;
@@ -62,8 +62,8 @@ pub trait Subject: Send + Sync + 'static {
     fn broken(&self) -> impl Future<Output = Option<Self::Store>> + Send;
 
     /// Lets `secs` seconds pass on the clock of `store`, and in addition the margin for which it
-    /// keeps entries beyond their end. Does nothing for a store that goes by the time that the
-    /// caller passes in.
+    /// keeps entries beyond their end. Does nothing for a store that uses the time that the caller
+    /// passes in.
     fn pass(&self, store: &Self::Store, secs: u64) -> impl Future<Output = ()> + Send;
 }
 
@@ -80,8 +80,8 @@ pub async fn check(subject: impl Subject) -> Result<(), Violation> {
         .await
         .map_err(rule("an assertion is remembered until its end and admitted again afterwards"))?;
     rules::expired(&subject).await.map_err(rule("an assertion that has already expired is an error"))?;
-    rules::told_apart(&subject).await.map_err(rule("clients and unusual identifiers are told apart"))?;
-    rules::looking(&subject).await.map_err(rule("a look admits nothing and tells the truth"))?;
+    rules::told_apart(&subject).await.map_err(rule("clients and unusual identifiers are distinguished"))?;
+    rules::looking(&subject).await.map_err(rule("a look admits nothing and never reports a wrong state"))?;
     rules::full(&subject).await.map_err(rule("a full store refuses and drops nothing"))?;
     rules::broken(&subject).await.map_err(rule("a store that cannot remember returns an error"))?;
     rules::dropped(&subject).await.map_err(rule("dropping the future at any await point admits nothing twice"))

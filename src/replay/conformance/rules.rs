@@ -37,7 +37,7 @@ pub(super) async fn concurrent<S: Subject>(subject: &S) -> Kept {
             fresh += usize::from(admission == Admission::Fresh);
         }
         if fresh != 1 {
-            return Err(format!("{fresh} of {CALLERS} callers were told that it is fresh"));
+            return Err(format!("{fresh} of {CALLERS} callers were told that the assertion is fresh"));
         }
     }
     Ok(())
@@ -195,7 +195,7 @@ pub(super) async fn dropped<S: Subject>(subject: &S) -> Kept {
     Err(format!("an answer took more than {MOST_AWAITS} polls"))
 }
 
-/// What an answer holds while it waits must be released when it is dropped.
+/// Resources that an answer holds while it waits must be released when it is dropped.
 async fn many_dropped<S: Subject>(bench: &Bench<'_, S>, polls: usize) -> Kept {
     for number in 0..2_000 {
         if let Answer::Pending(future) = bench.answer(("a", "dropped again and again"), LIFETIME) {

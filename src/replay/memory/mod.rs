@@ -1,5 +1,5 @@
-//! Single use within one process, in bounded memory. A full store refuses; it never drops a key
-//! that is still needed.
+//! Single use within one process, in bounded memory. A full store refuses new assertions and never
+//! drops a key that is still needed.
 //!
 //! The store is a sharded hash table. An entry takes sixteen bytes: 96 bits of a keyed hash over
 //! client and `jti`, and the second at which it may be dropped. The identifiers themselves are not
@@ -7,9 +7,8 @@
 //! without its expired entries, larger or smaller than before, so no background task is needed.
 //! Shards are small, and only one is rebuilt at a time.
 //!
-//! In a large store the cost of an operation is the number of cache lines that are not in any
-//! cache. There is one: everything else is next to the lock of the shard or in the share of the
-//! client.
+//! In a large store, the cost of an operation depends on how many cache misses it causes. There is
+//! one. Everything else is next to the lock of the shard or in the share of the client.
 
 mod shard;
 mod shares;
@@ -35,8 +34,8 @@ use crate::setting::{Setting, positive};
 /// The capacity bounds the memory: about 30 bytes for each live assertion, and about a hundred for
 /// each client that has any. Size it as the accepted requests per second times the lifetime of an
 /// assertion in seconds. When the store is full, or a client has used up its share, further
-/// assertions are refused as unavailable (503) until older ones have expired. Dropping a live one
-/// would let it in twice.
+/// assertions are refused as unavailable (503) until older ones have expired. If a live one were
+/// dropped, it could be used twice.
 ///
 /// If the clock goes back, an assertion that expires no later than one that was cleared is refused
 /// as well, since it may itself have been cleared.
@@ -169,8 +168,8 @@ impl MemoryReplay {
         Ok(shard.seek(hash, now).continue_value().flatten())
     }
 
-    /// Gets the shard a place for one more entry. If there seems to be none, clears expired entries
-    /// here and then in other shards.
+    /// Reserves a place for one more entry in the shard. If there seems to be none, clears expired
+    /// entries here and then in other shards.
     fn provide_place(&self, shard: &mut Shard, now: u32) -> Result<(), PortError> {
         if shard.places > 0 || self.give_places(shard) {
             return Ok(());

@@ -1,5 +1,5 @@
-//! A shard of the store: buckets of four entries, each on one cache line. One bucket answers nearly
-//! every question.
+//! A shard of the store: buckets of four entries, each on one cache line. Nearly every operation
+//! needs one bucket.
 //!
 //! An entry goes into the bucket that its hash selects, or into the next one that is not full.
 //! Every bucket that it skipped is marked, and a look continues past marked buckets only. So a slot
@@ -13,7 +13,7 @@ use crate::replay::hash::KeyHash;
 
 /// The part of a key that is stored: 96 bits of its hash. Among ten million entries, one collides
 /// with a given other with a probability of 1 in 10²²; a fresh assertion is then refused. A
-/// collision never lets a replay in.
+/// collision never makes a replay acceptable.
 #[derive(Clone, Copy)]
 struct Digest {
     /// Without the lowest bit, which selected the shard.

@@ -62,7 +62,8 @@ impl RedisReplayBuilder {
         self
     }
 
-    /// Also inserts keys with `prefix`, while nodes still run that write only those. Default: none.
+    /// Also inserts keys with `prefix`, while there are older nodes that write only those. Default:
+    /// none.
     ///
     /// This changes the prefix of a running fleet without accepting an assertion twice. First
     /// deploy nodes with the new prefix and the old one as `previous_prefix`. When no older node is
@@ -143,8 +144,8 @@ impl RedisReplayBuilder {
         self
     }
 
-    /// Reports to `events` what looks wrong at connect, for example a server that may evict
-    /// entries. Default: no reports.
+    /// Reports problems that are found while connecting to `events`, for example a server that may
+    /// evict entries. Default: no reports.
     pub fn events(mut self, events: impl EventSink) -> Self {
         self.events = Some(Box::new(events));
         self

@@ -1,5 +1,4 @@
-//! From URLs to a connection that works, or to a message that says which setting is wrong and how
-//! to fix it.
+//! Opens the first connection, or explains which setting is wrong and how to fix it.
 
 use std::error::Error;
 use std::io;
@@ -134,7 +133,7 @@ fn cluster(
     builder.build().map(Box::new).map(Target::Cluster).map_err(|error| refused(&error))
 }
 
-/// What the store reported about itself at connect.
+/// The configuration that the server reported when the store connected.
 pub(super) struct Check {
     policies: Vec<Option<String>>,
 }

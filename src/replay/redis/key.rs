@@ -44,7 +44,7 @@ impl Prefix {
 #[derive(Debug)]
 pub(super) struct StoreKeys {
     pub(super) prefix: Prefix,
-    /// The prefix that nodes still write which are not upgraded yet.
+    /// The prefix that nodes write if they are not upgraded yet.
     pub(super) previous: Option<Prefix>,
 }
 

@@ -1,7 +1,7 @@
 //! Single use across a fleet: one store for all nodes, on Redis (6 or newer) or Valkey.
 //!
-//! [`manual::fleet`](crate::manual::fleet) tells what is promised, what an outage looks like, and
-//! how to size and monitor the store.
+//! [`manual::fleet`](crate::manual::fleet) describes the guarantees, what happens during an outage,
+//! and how to size and monitor the store.
 
 mod builder;
 mod connect;
@@ -65,7 +65,7 @@ impl RedisReplay {
     /// Configures a store on one server: `redis://[user:password@]host[:port][/database]`, or
     /// `rediss://` for TLS.
     ///
-    /// With a proxy, a load balancer or a name that follows the primary, use the URL of that. For
+    /// If the primary is behind a proxy, a load balancer or a changing DNS name, use that URL. For
     /// Redis Cluster see [`cluster`](Self::cluster).
     pub fn standalone(url: impl Into<String>) -> RedisReplayBuilder {
         RedisReplayBuilder::standalone(url.into())
