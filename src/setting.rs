@@ -7,12 +7,19 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// `Debug` as the sentence of `Display`: a program that unwraps its configuration prints this.
+/// `Debug` as the sentence of `Display`, followed by the sources of the error: a program that unwraps
+/// its configuration, or returns the error from `main`, prints nothing else.
 macro_rules! debug_is_display {
     ($error:ty) => {
         impl std::fmt::Debug for $error {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(self, f)
+                std::fmt::Display::fmt(self, f)?;
+                let mut source = std::error::Error::source(self);
+                while let Some(error) = source {
+                    write!(f, ": {error}")?;
+                    source = error.source();
+                }
+                Ok(())
             }
         }
     };

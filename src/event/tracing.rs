@@ -19,12 +19,15 @@ use crate::rejection::{RejectionKind, ServerFault};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;
 
+/// The target of all records. Filters name it, so it does not follow the path of this file.
+const TARGET: &str = "tower_client_assertion::event";
+
 impl EventSink for TracingEvents {
     fn record(&self, event: &Event<'_>) {
         match event {
             Event::Accepted(identity) => accepted(identity),
             Event::Refused(refused) => record_refusal(refused),
-            Event::Warning(warning) => warn!("{warning}"),
+            Event::Warning(warning) => warn!(target: TARGET, "{warning}"),
             Event::KeySet(event) => key_set(event),
         }
     }
@@ -33,7 +36,7 @@ impl EventSink for TracingEvents {
 fn accepted(identity: &ClientIdentity) {
     let (algorithm, policy) = (identity.algorithm(), identity.policy());
     let lax_audience = identity.has_lax_audience();
-    debug!(client = %identity.client_id(), %algorithm, policy, lax_audience, "client authenticated");
+    debug!(target: TARGET, client = %identity.client_id(), %algorithm, policy, lax_audience, "client authenticated");
 }
 
 fn record_refusal(refused: &Refused<'_>) {
@@ -44,23 +47,25 @@ fn record_refusal(refused: &Refused<'_>) {
     match rejection.kind() {
         RejectionKind::Client(_) => {
             let findings = refused.findings().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            info!(client, proven, findings, cause, "client refused: {rejection}");
+            info!(target: TARGET, client, proven, findings, cause, "client refused: {rejection}");
         }
         RejectionKind::Server(ServerFault::Overloaded | ServerFault::ClientOverloaded) => {
-            warn!(client, "client not authenticated: {rejection}");
+            warn!(target: TARGET, client, "client not authenticated: {rejection}");
         }
-        RejectionKind::Server(_) => error!(client, proven, cause, "client not authenticated: {rejection}"),
+        RejectionKind::Server(_) => {
+            error!(target: TARGET, client, proven, cause, "client not authenticated: {rejection}")
+        }
     }
 }
 
 fn key_set(event: &KeySetEvent<'_>) {
     let (client, url) = (event.client_id(), event.url());
     match event.news() {
-        KeySetNews::Fetched { .. } => debug!(client, url, "key set: {event}"),
+        KeySetNews::Fetched { .. } => debug!(target: TARGET, client, url, "key set: {event}"),
         KeySetNews::Failed { error, .. } => {
             let cause = error.source().map(field::display);
-            warn!(client, url, cause, "key set: {event}");
+            warn!(target: TARGET, client, url, cause, "key set: {event}");
         }
-        _ => warn!(client, url, "key set: {event}"),
+        _ => warn!(target: TARGET, client, url, "key set: {event}"),
     }
 }

@@ -3,7 +3,7 @@
 //! configuration.
 
 use std::error::Error;
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 use std::time::Duration;
 
 use crate::common::{SIGNER, fixture, key_set};
@@ -105,9 +105,16 @@ fn every_configuration_error_names_its_setting_first() {
 
 #[test]
 fn debug_of_a_configuration_error_is_its_message() {
-    fn check(error: &(impl Display + Debug)) {
-        assert_eq!(format!("{error:?}"), error.to_string());
-        assert_eq!(format!("{error:#?}"), error.to_string());
+    /// The message, then the sources: what `main` prints.
+    fn check(error: &(impl Error + Debug)) {
+        let mut expected = error.to_string();
+        let mut next = error.source();
+        while let Some(source) = next {
+            expected.push_str(&format!(": {source}"));
+            next = source.source();
+        }
+        assert_eq!(format!("{error:?}"), expected);
+        assert_eq!(format!("{error:#?}"), expected);
     }
     for (_, error) in errors() {
         check(&error);

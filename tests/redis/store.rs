@@ -398,6 +398,8 @@ async fn tls_works_with_trusted_authorities() {
     let (setting, text) = refusal(RedisReplay::standalone(&url)).await;
     assert_eq!(setting, "redis url");
     assert!(text.contains("from an authority that is not trusted; add it as root_certificates"), "{text}");
+    let (_, text) = refusal(RedisReplay::cluster([&url])).await;
+    assert!(text.contains("from an authority that is not trusted; add it as root_certificates"), "{text}");
     let stranger = Certificates::new();
     let (_, text) = refusal(RedisReplay::standalone(&url).root_certificates(stranger.authority())).await;
     assert!(text.contains("server's certificate is"), "{text}");

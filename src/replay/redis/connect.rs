@@ -225,8 +225,14 @@ fn bad_certificates(error: &RedisError) -> ReplayConfigError {
     }
 }
 
+const UNTRUSTED: &str =
+    "the server's certificate is from an authority that is not trusted; add it as root_certificates";
+const INVALID_CERTIFICATE: &str = "the server's certificate is not valid; see the cause";
+const NO_TLS: &str = "the server does not speak TLS; use redis://";
+
 /// Explains why a server refused the connection, and which setting to change.
 pub(super) fn refused(error: &RedisError) -> ReplayConfigError {
+    let text = error.to_string();
     let problem = match error.code() {
         Some("NOAUTH") => "the server asks for a password; use redis://:password@host, or redis://user:password@host",
         Some("WRONGPASS") => "the server does not know this user and password",
@@ -234,21 +240,20 @@ pub(super) fn refused(error: &RedisError) -> ReplayConfigError {
         _ if error.is_timeout() => NO_ANSWER,
         _ if error.is_connection_refusal() => "connection refused; check the address",
         _ => match tls_error(error) {
-            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-                "the server's certificate is from an authority that is not trusted; add it as root_certificates"
-            }
-            Some(rustls::Error::InvalidCertificate(_)) => "the server's certificate is not valid; see the cause",
-            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
-                "the server does not speak TLS; use redis://"
-            }
+            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => UNTRUSTED,
+            Some(rustls::Error::InvalidCertificate(_)) => INVALID_CERTIFICATE,
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => NO_TLS,
             Some(_) => "the TLS handshake failed; see the cause",
+            // The driver's cluster client keeps only the text of an error.
+            None if text.contains("UnknownIssuer") => UNTRUSTED,
+            None if text.contains("certificate") => INVALID_CERTIFICATE,
+            None if text.contains("InvalidContentType") => NO_TLS,
             None if error.is_connection_dropped() || error.kind() == ErrorKind::Parse => {
                 "the server closed the connection; if it speaks TLS, use rediss://"
             }
             None => "the server cannot be used; see the cause",
         },
     };
-    let text = error.to_string();
     ReplayConfigError::Redis { setting: URL, problem: problem.into(), cause: Some(PortError::new(text)) }
 }
 
