@@ -28,6 +28,8 @@ const AVOIDED: &[&str] = &[
 
 /// Quotations from elsewhere, which are skipped: file and text.
 const QUOTED: &[(&str, &str)] = &[
+    // An old name.
+    ("CHANGELOG.md", "SignatureChecks::at_once"),
     // A wire text that stays as it is.
     ("src/manual/errors.md", "Too many requests of this client at once"),
     ("src/render/rfc6749.rs", "Too many requests of this client at once"),
