@@ -23,8 +23,8 @@ use crate::setting::{SettingError, debug_is_display};
 /// [layer](crate::ClientAssertionLayer) can detect.
 ///
 /// The message names the setting, its value and what to change. It is written for the operator and
-/// may change between releases; the variants do not. `Debug` prints the same message,
-/// followed by its sources.
+/// may change between releases; the variants do not. `Debug` prints the same message, followed by
+/// its sources.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -7,8 +7,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// `Debug` as the sentence of `Display`, followed by the sources of the error: a program that unwraps
-/// its configuration, or returns the error from `main`, prints nothing else.
+/// `Debug` as the sentence of `Display`, followed by the sources of the error: a program that
+/// unwraps its configuration, or returns the error from `main`, prints nothing else.
 macro_rules! debug_is_display {
     ($error:ty) => {
         impl std::fmt::Debug for $error {

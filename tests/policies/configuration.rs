@@ -106,7 +106,7 @@ fn every_configuration_error_names_its_setting_first() {
 #[test]
 fn debug_of_a_configuration_error_is_its_message() {
     /// The message, then the sources: what `main` prints.
-    fn check(error: &(impl Error + Debug)) {
+    fn check(error: &impl Error) {
         let mut expected = error.to_string();
         let mut next = error.source();
         while let Some(source) = next {

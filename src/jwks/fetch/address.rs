@@ -29,7 +29,7 @@ impl fmt::Display for RefusedAddress {
 impl Error for RefusedAddress {}
 
 /// Refuses an address that is not public. An IPv4 address inside an IPv6 one must be
-/// [unwrapped](unwrapped) first.
+/// [`unwrapped`] first.
 pub(super) fn check_public(address: IpAddr) -> Result<(), RefusedAddress> {
     let why = match address {
         IpAddr::V4(v4) => REFUSED_V4.iter().find(|(range, _)| range.contains(&v4)).map(|(_, why)| *why),
