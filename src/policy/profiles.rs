@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Algorithm::{ES256, ES384, Ed25519, EdDSA, HS384, PS256, RS256, RS384};
+use super::Algorithm::{ES256, ES384, Ed25519, EdDSA, HS384, PS256, RS384};
 use super::{Algorithm, AlgorithmSet, AudienceRule, Bounds, JkuRule, Policy, Presence, Wording};
 use crate::name::{Name, Names};
 
@@ -38,7 +38,7 @@ pub(super) const FOREIGN_TYPES: [&str; 14] = [
 const BASE: Policy = Policy {
     name: Name::Static("rfc7523"),
     grant_types: None,
-    algorithms: AlgorithmSet::of(&[RS256, PS256, ES256, ES384, EdDSA, Ed25519]),
+    algorithms: AlgorithmSet::ASYMMETRIC,
     kid: Presence::Optional,
     key_trials: 4,
     jku: JkuRule::Registered,
@@ -168,7 +168,7 @@ impl Policy {
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; see [`allow_client_secret_jwt`](Self::allow_client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); *this crate* for the others |
+    /// | algorithms | RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, ML-DSA-44, ML-DSA-65, ML-DSA-87: every asymmetric algorithm that this crate verifies; see [`allow_client_secret_jwt`](Self::allow_client_secret_jwt) for HMAC | RFC 7523, section 5 (RS256); *this crate* for the others |
     /// | `kid` | required if the client has several keys for the algorithm; of several keys with one `kid`, four are tried | OpenID Connect Core, section 10.1; *this crate* for the trials |
     /// | `jku` | optional; the registered key set URL | RFC 8725, section 3.10 |
     /// | `typ` | optional; `client-authentication+jwt` or `JWT` | RFC 10070; RFC 8725, section 3.11 |
@@ -229,7 +229,7 @@ impl Policy {
     /// | parameter | rule | source |
     /// |---|---|---|
     /// | `grant_type` | left to the handler | RFC 6749, section 3.2 |
-    /// | algorithms | RS256, PS256, ES256, ES384, EdDSA, Ed25519; HS256, HS384, HS512 for clients that are registered with a secret | OpenID Connect Core, section 9; *this crate* for the list |
+    /// | algorithms | RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, ML-DSA-44, ML-DSA-65, ML-DSA-87: every asymmetric algorithm that this crate verifies; HS256, HS384, HS512 for clients that are registered with a secret | OpenID Connect Core, section 9; *this crate* for the list |
     /// | `kid` | required if the client has several keys for the algorithm; of several keys with one `kid`, four are tried | OpenID Connect Core, section 10.1; *this crate* for the trials |
     /// | `jku` | ignored | RFC 8725, section 3.10 |
     /// | `typ` | optional; `client-authentication+jwt` or `JWT` | RFC 10070; RFC 8725, section 3.11 |

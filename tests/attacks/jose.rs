@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower_client_assertion::keys::SkipReason;
-use tower_client_assertion::policy::Policy;
+use tower_client_assertion::policy::{Algorithm, Policy};
 use tower_client_assertion::{ClientAssertionLayer, PreservedBodies};
 
 const ALG: &str = "Signing algorithm is not allowed";
@@ -98,7 +98,9 @@ fn e03_an_rsa_key_is_used_with_the_named_algorithm_only() {
     };
     let any = layer(Policy::RFC7523, json!({}));
     assert_told(&any, &attempt("RS256"), None, "as it is");
-    assert_told(&any, &attempt("RS384"), Some(ALG), "not of this profile");
+    assert_told(&any, &attempt("RS384"), Some(SIGNATURE), "the other hash");
+    let narrowed = layer(Policy::RFC7523.with_algorithms(Algorithm::RS256.into()), json!({}));
+    assert_told(&narrowed, &attempt("RS384"), Some(ALG), "not of this policy");
     assert_told(&any, &attempt("PS256"), Some(SIGNATURE), "the other padding");
     let pss = layer(Policy::RFC7523, json!({"alg": "PS256"}));
     assert_told(&pss, &attempt("RS256"), Some(FAILED), "a key for the other padding");

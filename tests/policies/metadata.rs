@@ -24,13 +24,16 @@ fn json_of(metadata: &ClientAuthMetadata) -> Value {
 fn meta_01_metadata_matches_each_profile() {
     let keys = &["private_key_jwt"][..];
     let both = &["private_key_jwt", "client_secret_jwt"][..];
+    let asymmetric =
+        "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 ML-DSA-44 ML-DSA-65 ML-DSA-87";
+    let all = format!("{asymmetric} HS256 HS384 HS512");
     let only = |algorithms: &[Algorithm]| AlgorithmSet::of(algorithms);
     let table = [
         (Policy::REDOX, both, "RS384 ES384 HS384"),
         (Policy::REDOX.with_algorithms(only(&[Algorithm::ES384])), keys, "ES384"),
         (Policy::SMART_BACKEND_SERVICES, keys, "RS384 ES384"),
-        (Policy::RFC7523, keys, "RS256 PS256 ES256 ES384 EdDSA Ed25519"),
-        (Policy::RFC7523.allow_client_secret_jwt(), both, "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
+        (Policy::RFC7523, keys, asymmetric),
+        (Policy::RFC7523.allow_client_secret_jwt(), both, &all),
         (Policy::RFC7523.with_algorithms(AlgorithmSet::MAC), &["client_secret_jwt"], "HS256 HS384 HS512"),
         (
             Policy::RFC7523.with_algorithms(only(&[Algorithm::MlDsa87, Algorithm::ES512, Algorithm::MlDsa44])),
@@ -38,7 +41,7 @@ fn meta_01_metadata_matches_each_profile() {
             "ES512 ML-DSA-44 ML-DSA-87",
         ),
         (Policy::FAPI2, keys, "PS256 ES256 EdDSA Ed25519"),
-        (Policy::OIDC, both, "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
+        (Policy::OIDC, both, &all),
     ];
     for (policy, methods, algorithms) in table {
         let enforced = policy.algorithms();

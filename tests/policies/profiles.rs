@@ -243,7 +243,7 @@ pub(crate) const CELLS: &[Cell] = &[
     ("alg", "in lower case JWS-07", |a, p| a.jose("alg", p.signer.alg.to_lowercase()), all(ALG)),
     ("alg", "none JWS-08", |a, _| a.jose("alg", "none"), all(ALG)),
     ("alg", "none in another case JWS-08", |a, _| a.jose("alg", "nOnE"), all(ALG)),
-    ("alg", "known and in no profile", |a, _| a.jose("alg", "ES512"), all(ALG)),
+    ("alg", "known, not for the key JWS-07", |a, _| a.jose("alg", "ES512"), [ALG, ALG, NO_KEY, ALG, NO_KEY]),
     ("alg", "allowed and not for the key KEY-08", |a, p| a.jose("alg", p.other_algorithm()), all(NO_KEY)),
     ("crit", "present JWS-10", |a, _| a.jose("crit", json!(["exp"])), all(CRIT)),
     ("crit", "empty JWS-10", |a, _| a.jose("crit", json!([])), all(CRIT)),
@@ -575,9 +575,15 @@ fn each_profile_accepts_exactly_its_algorithms() {
     let table = [
         ("redox", "RS384, ES384, HS384"),
         ("smart", "RS384, ES384"),
-        ("rfc7523", "RS256, PS256, ES256, ES384, EdDSA, Ed25519"),
+        (
+            "rfc7523",
+            "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, ML-DSA-44, ML-DSA-65, ML-DSA-87",
+        ),
         ("fapi2", "PS256, ES256, EdDSA, Ed25519"),
-        ("oidc", "RS256, PS256, ES256, ES384, EdDSA, Ed25519, HS256, HS384, HS512"),
+        (
+            "oidc",
+            "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519, ML-DSA-44, ML-DSA-65, ML-DSA-87, HS256, HS384, HS512",
+        ),
     ];
     for (profile, (name, algorithms)) in PROFILES.iter().zip(table) {
         assert_eq!((profile.policy.name(), &*profile.policy.algorithms().to_string()), (name, algorithms));

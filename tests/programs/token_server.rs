@@ -111,16 +111,14 @@ async fn granted_scope_is_both_requested_and_registered() {
 
 #[tokio::test]
 async fn metadata_follows_the_configuration() {
+    const ALL: &str = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 ML-DSA-44 ML-DSA-65 \
+                       ML-DSA-87 HS256 HS384 HS512";
     let table = [
         ("redox", &["private_key_jwt", "client_secret_jwt"][..], "RS384 ES384 HS384"),
         ("smart", &["private_key_jwt"], "RS384 ES384"),
         ("fapi2", &["private_key_jwt"], "PS256 ES256 EdDSA Ed25519"),
-        (
-            "rfc7523",
-            &["private_key_jwt", "client_secret_jwt"],
-            "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512",
-        ),
-        ("oidc", &["private_key_jwt", "client_secret_jwt"], "RS256 PS256 ES256 ES384 EdDSA Ed25519 HS256 HS384 HS512"),
+        ("rfc7523", &["private_key_jwt", "client_secret_jwt"], ALL),
+        ("oidc", &["private_key_jwt", "client_secret_jwt"], ALL),
     ];
     let clients = ClientFile::new(&json!([]));
     for (profile, methods, algorithms) in table {
