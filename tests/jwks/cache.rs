@@ -657,7 +657,7 @@ async fn invalidating_a_client_drops_its_keys_and_fetches() {
 }
 
 #[tokio::test]
-async fn waiters_of_an_invalidated_client_get_later_keys() {
+async fn waiters_of_an_invalidated_client_must_begin_again() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     let source = source(&cache, "mine");
@@ -665,9 +665,12 @@ async fn waiters_of_an_invalidated_client_get_later_keys() {
     let waiting = source.keys(at(0));
     settle().await;
     cache.invalidate("mine");
-    script.then_keys(&["new"]);
     old.send(Ok(key_set(&["leaked"]))).unwrap();
-    assert_kids(waiting.get().await, &["new"]);
+    let superseded = waiting.get().await.unwrap_err();
+    assert!(superseded.is_superseded() && superseded.is_server_fault());
+    assert_eq!(script.fetches(), 1, "nothing is fetched for a registration that may be gone");
+    script.then_keys(&["new"]);
+    assert_kids(source.keys(at(0)).get().await, &["new"]);
 }
 
 #[tokio::test]

@@ -50,6 +50,10 @@ impl KeySource {
     ///
     /// The future may be dropped at any time. The fetch then continues for other waiting requests.
     /// It runs as a task of the Tokio runtime in which this method is called.
+    ///
+    /// If the client is invalidated during the wait, the answer is an error that
+    /// [`is_superseded`](KeysUnavailable::is_superseded): keys from before the invalidation are
+    /// never returned after it.
     pub fn keys(&self, now: UnixTime) -> Answer<KeysResult> {
         let current = self.record.current.load();
         match &*current {
@@ -168,7 +172,7 @@ impl KeySource {
         match running.outcome().await {
             FetchOutcome::Fetched(keys) => Ok(keys),
             FetchOutcome::Failed => self.fall_back(now),
-            FetchOutcome::Superseded => self.refresh(now).get().await,
+            FetchOutcome::Superseded => Err(KeysUnavailable::superseded()),
         }
     }
 

@@ -23,6 +23,17 @@ impl KeysUnavailable {
     pub fn is_server_fault(&self) -> bool {
         self.is_server_fault
     }
+
+    /// Returns whether the client was invalidated while a request waited for its keys. The request
+    /// must begin again: look the client up in the registry, and take the keys of what is registered
+    /// now. The source of the earlier registration may belong to nobody any more.
+    pub fn is_superseded(&self) -> bool {
+        matches!(self.error, FetchError::Superseded)
+    }
+
+    pub(super) fn superseded() -> Self {
+        Self { error: FetchError::Superseded, is_server_fault: true }
+    }
 }
 
 impl fmt::Display for KeysUnavailable {

@@ -36,13 +36,16 @@ pub enum FetchError {
     /// The fetch ended without a result: it panicked, or its runtime was shut down. The server's
     /// fault.
     Aborted,
+    /// The client was [invalidated](crate::jwks::KeySetCache::invalidate) while its keys were being
+    /// fetched. What it has registered may have changed, so look it up again. The server's fault.
+    Superseded,
 }
 
 impl FetchError {
     /// Returns whether the authorization server is certainly at fault, and not the host that serves
     /// the key set.
     pub fn is_server_fault(&self) -> bool {
-        matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted)
+        matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted | Self::Superseded)
     }
 
     /// Whether the response means that the client no longer has keys (RFC 9110, sections 15.5.5 and
@@ -77,6 +80,7 @@ impl fmt::Display for FetchError {
             Self::Busy => f.write_str("too many key sets are being fetched"),
             Self::NoRuntime => f.write_str("there is no Tokio runtime to fetch the key set in"),
             Self::Aborted => f.write_str("the fetch of the key set was aborted"),
+            Self::Superseded => f.write_str("the client was invalidated during the fetch of its key set"),
         }
     }
 }
