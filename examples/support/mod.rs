@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 use std::error::Error;
+use std::process::exit;
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use axum::routing::post;
@@ -82,8 +83,31 @@ impl Demo {
 
 /// Listens on the address in the first argument, by default on port 3000.
 pub(crate) async fn listen() -> Result<TcpListener> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let address = address();
     Ok(TcpListener::bind(&address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?)
+}
+
+/// Reads the command line. Ends the program if it asks for the usage or has an unknown flag.
+fn address() -> String {
+    let mut words = std::env::args();
+    let name = words.next().unwrap_or_default();
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    match words.next() {
+        None => "127.0.0.1:3000".to_owned(),
+        Some(word) if word == "--help" || word == "-h" => {
+            println!("usage: {name} [IP:PORT]    the address to listen on, by default 127.0.0.1:3000");
+            exit(0)
+        }
+        Some(word) if word == "--version" || word == "-V" => {
+            println!("{name} {}", env!("CARGO_PKG_VERSION"));
+            exit(0)
+        }
+        Some(word) if word.starts_with('-') => {
+            eprintln!("{}: unknown flag; see --help", word.escape_debug());
+            exit(2)
+        }
+        Some(address) => address,
+    }
 }
 
 /// Serves a small token endpoint behind the layer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::{Redox, Rfc6749};
@@ -13,7 +13,7 @@ use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, Tie
 use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, ConfigError, Policy, Verifier};
 
 use crate::log::{about, log_event};
-use crate::token;
+use crate::{request_id, token};
 
 pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
 
@@ -68,6 +68,8 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
         // path.
         .route(TOKEN_PATH, post(token::issue_token).layer(layer))
         .route(METADATA_PATH, get(show_metadata))
+        // Outside of everything that answers, also of the answers to unknown paths.
+        .layer(middleware::from_fn(request_id::serve))
         .with_state(shared))
 }
 

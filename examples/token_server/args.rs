@@ -1,6 +1,5 @@
 //! The command line. An error is one line: the flag, its value, and what was expected.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +8,7 @@ use axum::http::Uri;
 use tower_client_assertion::policy::{AudienceRule, Policy};
 
 use crate::app::Replay;
+use crate::flags::{self, Given, expected_of};
 
 /// The arguments of the server.
 #[derive(Debug)]
@@ -23,31 +23,39 @@ pub(crate) struct Args {
     pub(crate) allow_http_jwks: bool,
 }
 
-/// The only flag without a value.
-const ALLOW_HTTP_JWKS: &str = "--allow-http-jwks";
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A demo with a generated client.
+    Demo,
+    Serve(Args),
+    /// Print this text.
+    Print(String),
+}
 
-/// The flags that take a value, and what is expected as the value.
-const FLAGS: [(&str, &str); 7] = [
-    ("--listen", "the IP:PORT to listen on, such as 127.0.0.1:8080"),
-    ("--clients", "the path of a JSON array of RFC 7591 client metadata"),
-    ("--issuer", "the http or https URL of this server, without query and fragment"),
-    ("--audience", "a URL that clients put into aud"),
-    ("--profile", "redox, smart, fapi2, rfc7523 or oidc"),
-    ("--replay", "memory or redis://HOST:PORT"),
-    ("--error-uri", "the URL of a page that explains refusals"),
-];
+impl Command {
+    /// Parses the command line. `--help` and `--version` count wherever they are, so that an error
+    /// elsewhere does not hide the usage.
+    pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let words: Vec<_> = words.collect();
+        let asked = |names: [&str; 2]| words.iter().any(|word| names.iter().any(|name| word == name));
+        if asked(["--help", "-h"]) {
+            return Ok(Self::Print(flags::usage()));
+        }
+        if asked(["--version", "-V"]) {
+            return Ok(Self::Print(format!("token_server {}\n", env!("CARGO_PKG_VERSION"))));
+        }
+        let given = Given::read(words.into_iter())?;
+        if given.is_empty() { Ok(Self::Demo) } else { Args::of(given).map(Self::Serve) }
+    }
+}
 
 impl Args {
-    /// Parses the command line. Returns `None` if it is empty.
-    pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
-        let mut given = Given::read(words)?;
-        if given.values.is_empty() && !given.allow_http_jwks {
-            return Ok(None);
-        }
+    fn of(mut given: Given) -> Result<Self, String> {
         let profile = given.optional("--profile")?;
         let audiences = given.several("--audience");
         let (policy, audiences) = profiled(profile.as_deref().unwrap_or("redox"), audiences)?;
-        Ok(Some(Self {
+        Ok(Self {
             listen: listen(given.optional("--listen")?)?,
             clients: given.required("--clients")?.into(),
             issuer: issuer(given.required("--issuer")?)?,
@@ -55,70 +63,9 @@ impl Args {
             replay: replay(given.optional("--replay")?)?,
             audiences,
             error_uri: given.optional("--error-uri")?,
-            allow_http_jwks: given.allow_http_jwks,
-        }))
+            allow_http_jwks: given.has("--allow-http-jwks"),
+        })
     }
-}
-
-/// The values on the command line, as given.
-#[derive(Default)]
-struct Given {
-    /// By flag.
-    values: BTreeMap<&'static str, Vec<String>>,
-    allow_http_jwks: bool,
-}
-
-impl Given {
-    fn read(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut words = words.map(OsString::into_string);
-        let mut given = Self::default();
-        while let Some(word) = words.next() {
-            let word = word.map_err(not_text)?;
-            if word == ALLOW_HTTP_JWKS {
-                given.allow_http_jwks = true;
-                continue;
-            }
-            let (flag, expected) = known(&word)?;
-            match words.next().transpose().map_err(not_text)? {
-                Some(value) if !value.starts_with("--") => given.values.entry(flag).or_default().push(value),
-                _ => return Err(format!("{flag}: no value: expected {expected}")),
-            }
-        }
-        Ok(given)
-    }
-
-    fn several(&mut self, flag: &'static str) -> Result<Vec<String>, String> {
-        self.values.remove(flag).ok_or_else(|| missing(flag))
-    }
-
-    fn optional(&mut self, flag: &'static str) -> Result<Option<String>, String> {
-        match self.values.remove(flag) {
-            Some(values) if values.len() > 1 => Err(format!("{flag}: given {} times: expected once", values.len())),
-            values => Ok(values.into_iter().flatten().next()),
-        }
-    }
-
-    fn required(&mut self, flag: &'static str) -> Result<String, String> {
-        self.optional(flag)?.ok_or_else(|| missing(flag))
-    }
-}
-
-fn known(word: &str) -> Result<(&'static str, &'static str), String> {
-    let names = || FLAGS.map(|(flag, _)| flag).join(", ");
-    let unknown = || format!("{word}: unknown flag: expected one of {}, {ALLOW_HTTP_JWKS}", names());
-    FLAGS.into_iter().find(|(flag, _)| *flag == word).ok_or_else(unknown)
-}
-
-fn expected_of(flag: &str) -> &'static str {
-    FLAGS.iter().find(|(name, _)| *name == flag).map_or("a value", |(_, expected)| expected)
-}
-
-fn not_text(word: OsString) -> String {
-    format!("{}: not UTF-8: expected flags and values in UTF-8", word.display())
-}
-
-fn missing(flag: &str) -> String {
-    format!("{flag}: missing: expected {}", expected_of(flag))
 }
 
 fn invalid(flag: &str, value: &str) -> String {

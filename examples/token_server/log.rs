@@ -5,10 +5,16 @@ use std::io::{self, Write as _};
 
 use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
 
+use crate::request_id;
+
+/// Writes a line to stderr. While a request is served, its id is the end of the line: a client
+/// chooses the id, and cannot make the line look like another one.
+///
 /// Unlike `eprintln!`, this does not panic when stderr is closed: no request should fail because of
 /// its log line.
 pub(crate) fn log(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let id = request_id::current().map(|id| format!(" x-request-id={id}")).unwrap_or_default();
+    let _ = writeln!(io::stderr(), "{line}{id}");
 }
 
 /// Describes an error in the configuration, after the flag that it comes from.

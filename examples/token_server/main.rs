@@ -17,40 +17,35 @@
 //! Clients ask for tokens at `POST /v2/auth/token`. Metadata (RFC 8414) is at
 //! `/.well-known/oauth-authorization-server`.
 //!
-//! | flag | value |
-//! |---|---|
-//! | `--clients FILE` | the clients; they may have a `jwks_uri` |
-//! | `--issuer URL` | the issuer identifier of this server |
-//! | `--audience URL` | a URL that clients put into `aud`; may be repeated |
-//! | `--profile NAME` | `redox` (the default), `smart`, `fapi2`, `rfc7523` or `oidc` |
-//! | `--listen IP:PORT` | by default a free port on loopback |
-//! | `--replay STORE` | `memory` (the default) or `redis://HOST:PORT` |
-//! | `--error-uri URL` | a page about refusals, sent with each |
-//! | `--allow-http-jwks` | a `jwks_uri` may be plain `http` and on loopback |
+//! All flags: `cargo run --example token_server -- --help`.
 //!
 //! The profile decides about `aud`: `redox` and `smart` accept the `--audience` URLs, `fapi2` only
 //! the issuer, `oidc` both. `rfc7523` accepts only the issuer, unless there is an `--audience`,
 //! which loosens it (`dangerous()`).
 //!
-//! The only line on stdout is `listening on http://IP:PORT`; everything else goes to stderr. On
+//! The only line on stdout is `listening on http://IP:PORT`; everything else goes to stderr. Every
+//! response has an `x-request-id`, and the lines on stderr about a request end with the same. On
 //! SIGTERM and SIGINT the server answers the requests in flight and stops. It exits with 2 if it
 //! cannot start.
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
-//! - `log.rs` writes events to stderr.
-//! - `server.rs` listens and shuts down; `args.rs` reads the command line.
+//! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
+//! - `server.rs` listens and shuts down; `flags.rs` and `args.rs` read the command line.
 //! - `demo.rs` plays the client.
 
 mod app;
 mod args;
 mod demo;
+mod flags;
 mod log;
+mod request_id;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
 mod token;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -60,7 +55,7 @@ use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
 use crate::app::{Replay, Settings};
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::log::{about, log};
 use crate::server::Server;
 use crate::support::{Demo, Result};
@@ -68,7 +63,8 @@ use crate::support::{Demo, Result};
 #[tokio::main]
 async fn main() -> ExitCode {
     let server = match start().await {
-        Ok(server) => server,
+        Ok(Some(server)) => server,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return failure(2, &*error),
     };
     match server.finish().await {
@@ -82,10 +78,12 @@ fn failure(code: u8, error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(code)
 }
 
-async fn start() -> Result<Server> {
-    match Args::parse(std::env::args_os().skip(1))? {
-        Some(args) => serve_file(args).await,
-        None => serve_demo().await,
+/// Returns `None` if there is nothing to serve.
+async fn start() -> Result<Option<Server>> {
+    match Command::parse(std::env::args_os().skip(1))? {
+        Command::Serve(args) => serve_file(args).await.map(Some),
+        Command::Demo => serve_demo().await.map(Some),
+        Command::Print(text) => Ok(write!(std::io::stdout(), "{text}").map(|()| None)?),
     }
 }
 

@@ -14,6 +14,7 @@ use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::{ClientId, ClientIdentity};
 
 use crate::app::Shared;
+use crate::log::log;
 
 #[derive(serde::Deserialize)]
 pub(crate) struct TokenForm {
@@ -53,19 +54,27 @@ async fn registered_scope(registry: &dyn ClientRegistry, id: &ClientId) -> Resul
     Ok(client.scope().map(str::to_owned))
 }
 
-/// Returns the part of the requested scope that the client registered, or all of it if the client
-/// registered no scope. A real server grants only what is registered.
+/// Returns the part of the requested scope that the client registered. A client that registered no
+/// scope gets none.
+///
+/// If nothing of it is registered, the answer is an error and not a token without `scope`: a client
+/// takes a missing `scope` for all that it requested (RFC 6749, section 5.1). A request without a
+/// scope gets the default of this server, which is none (section 3.3).
 fn granted(requested: &str, registered: Option<&str>) -> Result<Option<String>, TokenError> {
-    let may = |scope: &&str| registered.is_none_or(|registered| registered.split(' ').any(|one| one == *scope));
+    let registered: Vec<_> = registered.unwrap_or_default().split(' ').collect();
     // RFC 6749, section 3.3.
     if !requested.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
-        return Err(TokenError::InvalidScope);
+        return Err(TokenError::MalformedScope);
     }
-    let requested: Vec<_> = requested.split(' ').filter(|scope| !scope.is_empty()).collect();
-    let granted: Vec<_> = requested.iter().copied().filter(may).collect();
-    match (requested.is_empty(), granted.is_empty()) {
+    let mut granted = Vec::new();
+    for scope in requested.split(' ').filter(|scope| !scope.is_empty()) {
+        if registered.contains(&scope) && !granted.contains(&scope) {
+            granted.push(scope);
+        }
+    }
+    match (requested.trim_matches(' ').is_empty(), granted.is_empty()) {
         (true, _) => Ok(None),
-        (false, true) => Err(TokenError::InvalidScope),
+        (false, true) => Err(TokenError::UnregisteredScope),
         (false, false) => Ok(Some(granted.join(" "))),
     }
 }
@@ -79,8 +88,28 @@ fn random_text() -> Result<String, Unspecified> {
 
 /// The reason why an authenticated client gets no token.
 pub(crate) enum TokenError {
-    InvalidScope,
+    MalformedScope,
+    UnregisteredScope,
     Unavailable,
+}
+
+impl TokenError {
+    /// Returns the status, the `error` and the `error_description` (RFC 6749, section 5.2).
+    fn answer(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::MalformedScope => {
+                (StatusCode::BAD_REQUEST, "invalid_scope", "The requested scope has characters that are not allowed")
+            }
+            Self::UnregisteredScope => {
+                (StatusCode::BAD_REQUEST, "invalid_scope", "The client is not registered for the requested scope")
+            }
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                "The authorization server is temporarily unavailable",
+            ),
+        }
+    }
 }
 
 impl From<Unspecified> for TokenError {
@@ -91,11 +120,9 @@ impl From<Unspecified> for TokenError {
 
 impl IntoResponse for TokenError {
     fn into_response(self) -> Response {
-        let (status, error) = match self {
-            Self::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
-        };
+        let (status, error, description) = self.answer();
+        log(&format!("no token: {description}"));
         let retry = matches!(self, Self::Unavailable).then_some([(header::RETRY_AFTER, "5")]);
-        (status, NO_STORE, retry, Json(json!({ "error": error }))).into_response()
+        (status, NO_STORE, retry, Json(json!({ "error": error, "error_description": description }))).into_response()
     }
 }

@@ -177,6 +177,22 @@ async fn custom_registry() {
     assert_eq!(accepted.body, "a token for demo-client");
 }
 
+#[tokio::test]
+async fn examples_that_listen_say_how_to_call_them() {
+    let names = ["quickstart_axum", "hyper_server", "tonic_server", "rate_limited", "custom_errors", "custom_registry"];
+    for name in names {
+        let run = |word| Command::new(example(name)).arg(word).stdin(Stdio::null()).output();
+        for (word, expected) in [("--help", "usage: "), ("-h", "usage: "), ("--version", ""), ("-V", "")] {
+            let output = run(word).await.unwrap();
+            let stdout = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success() && stdout.starts_with(&format!("{expected}{name} ")), "{word}: {stdout}");
+        }
+        let output = run("--colour").await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), &*stderr), (Some(2), "--colour: unknown flag; see --help\n"), "{name}");
+    }
+}
+
 #[test]
 fn every_example_is_short_and_says_how_to_run_it() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");

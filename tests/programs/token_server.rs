@@ -87,7 +87,8 @@ async fn granted_scope_is_both_requested_and_registered() {
     let signer = Signer::es384("key-1");
     let clients = ClientFile::new(&json!([
         {"client_id": "some", "scope": "a b", "jwks": {"keys": [signer.jwk()]}},
-        {"client_id": "any", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "none", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "empty", "scope": "", "jwks": {"keys": [signer.jwk()]}},
     ]));
     let server = Server::start(&clients.arguments()).await;
     let table = [
@@ -96,16 +97,88 @@ async fn granted_scope_is_both_requested_and_registered() {
         ("some", "&scope=", 200, Value::Null),
         ("some", "", 200, Value::Null),
         ("some", "&scope=c", 400, Value::Null),
-        ("any", "&scope=c%20d", 200, json!("c d")),
+        ("some", "&scope=b+b", 200, json!("b")),
+        ("some", "&scope=+", 200, Value::Null),
+        ("some", "&scope=a%22", 400, Value::Null),
+        ("some", "&scope=%C3%A9", 400, Value::Null),
+        ("none", "", 200, Value::Null),
+        ("none", "&scope=", 200, Value::Null),
+        ("none", "&scope=a", 400, Value::Null),
+        ("none", "&scope=c%20d", 400, Value::Null),
+        ("empty", "&scope=a", 400, Value::Null),
     ];
     for (client, asked, status, granted) in table {
         let answer = server.post(&form(&signer, client, asked)).await;
         assert_eq!(answer.status, status, "{client} {asked}: {}", answer.body);
         assert_eq!(answer.json()["scope"], granted, "{client} {asked}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{client} {asked}");
-        if status == 400 {
-            assert_eq!(answer.json()["error"], "invalid_scope");
+        let described = answer.json()["error_description"].as_str().is_some_and(|text| text.contains("scope"));
+        assert_eq!((answer.json()["error"] == "invalid_scope", described), (status == 400, status == 400), "{asked}");
+    }
+}
+
+/// A request without usable id gets a new one.
+#[tokio::test]
+async fn every_response_and_its_log_line_have_one_request_id() {
+    let long = "x".repeat(65);
+    let visible: String = ('!'..='~').collect();
+    // The header lines, and whether the id in them is kept.
+    let table = [
+        ("", None),
+        ("x-request-id: a", Some("a")),
+        ("X-Request-ID: 6F9619FF-8B86-D011-B42D-00CF4FC964FF", Some("6F9619FF-8B86-D011-B42D-00CF4FC964FF")),
+        (&format!("x-request-id: {}", &long[1..]), Some(&long[1..])),
+        (&format!("x-request-id: {long}"), None),
+        (&format!("x-request-id: {}", &visible[..64]), Some(&visible[..64])),
+        (&format!("x-request-id: {}", &visible[64..]), Some(&visible[64..])),
+        ("x-request-id:", None),
+        ("x-request-id:  padded  ", Some("padded")),
+        ("x-request-id: two words", None),
+        ("x-request-id: tab\tbed", None),
+        ("x-request-id: café", None),
+        ("x-request-id: \u{80}", None),
+        ("x-request-id: a\r\nx-request-id: b", None),
+        ("x-request-id: a\r\nx-request-id: a", None),
+    ];
+    let mut server = Server::start(&ClientFile::new(&json!([])).arguments()).await;
+    let mut generated = std::collections::HashSet::new();
+    for (header, kept) in table {
+        let separator = if header.is_empty() { "" } else { "\r\n" };
+        for target in ["POST /v2/auth/token", "GET /v2/auth/token", "GET /nowhere", "POST /.well-known/none"] {
+            let head = format!("{target} HTTP/1.1\r\nHost: a\r\n{FORM}\r\nContent-Length: 0{separator}{header}");
+            let answer = server.send(&head, "").await;
+            assert!(answer.status >= 400, "{target}");
+            let id = answer.header("x-request-id").unwrap().to_owned();
+            match kept {
+                Some(kept) => assert_eq!(id, kept, "{target}"),
+                None => {
+                    let usable = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+                    assert!(usable && generated.insert(id.clone()), "{header:?} {target}: {id:?}");
+                }
+            }
+            if target.contains("/v2/") {
+                let line = server.stderr_line(|line| line.starts_with("refused")).await;
+                assert!(line.ends_with(&format!(" x-request-id={id}")), "{header:?}: {line}");
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn accepted_requests_and_the_metadata_have_a_request_id() {
+    let signer = Signer::es384("key-1");
+    let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
+    let mut server = Server::start(&clients.arguments()).await;
+    let form = form(&signer, "clinic-7", "&scope=a");
+    let head = server.token_request(form.len()) + "\r\nx-request-id: call-7";
+    let answer = server.send(&head, &form).await;
+    assert_eq!((answer.status, answer.header("x-request-id")), (400, Some("call-7")));
+    let accepted = server.stderr_line(|line| line.starts_with("accepted clinic-7")).await;
+    let refused = server.stderr_line(|line| line.starts_with("no token")).await;
+    assert!([accepted, refused].iter().all(|line| line.ends_with(" x-request-id=call-7")));
+    for method in ["GET", "HEAD", "DELETE"] {
+        let head = format!("{method} /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: a\r\nx-request-id: m");
+        assert_eq!(server.send(&head, "").await.header("x-request-id"), Some("m"), "{method}");
     }
 }
 
@@ -232,6 +305,44 @@ async fn interrupt_stops_the_server() {
 }
 
 #[tokio::test]
+async fn help_and_version_go_to_stdout() {
+    let table: [(&[&str], &str); 9] = [
+        (&["--help"], "usage: token_server"),
+        (&["-h"], "usage: token_server"),
+        (&["--listen", "--help"], "usage: token_server"),
+        (&["--colour", "--help"], "usage: token_server"),
+        (&["--clients", "nowhere.json", "-h"], "usage: token_server"),
+        (&["--version", "--help"], "usage: token_server"),
+        (&["--version"], concat!("token_server ", env!("CARGO_PKG_VERSION"), "\n")),
+        (&["-V"], concat!("token_server ", env!("CARGO_PKG_VERSION"), "\n")),
+        (&["--profile", "smart", "-V"], concat!("token_server ", env!("CARGO_PKG_VERSION"), "\n")),
+    ];
+    for (arguments, expected) in table {
+        let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        let Output { status, stdout, stderr } = soon("the text", command(&arguments).output()).await.unwrap();
+        let stdout = String::from_utf8(stdout).unwrap();
+        assert!(status.success() && stderr.is_empty() && stdout.contains(expected), "{arguments:?}: {stdout}");
+    }
+}
+
+/// The usage and the parser read one table, so each flag of the usage is one that the parser knows.
+#[tokio::test]
+async fn the_usage_names_every_flag() {
+    let output = soon("the usage", command(&["--help".to_owned()]).output()).await.unwrap();
+    let usage = String::from_utf8(output.stdout).unwrap();
+    let named: Vec<_> = usage.split_whitespace().filter(|word| word.starts_with("--")).collect();
+    let valued = ["--clients", "--issuer", "--audience", "--profile", "--listen", "--replay", "--error-uri"];
+    let switches = ["--allow-http-jwks", "--help", "--version"];
+    for flag in valued.iter().chain(&switches) {
+        assert!(named.contains(flag), "{flag}");
+    }
+    for flag in valued {
+        refused(&[flag.to_owned()], &format!("{flag}: no value: expected ")).await;
+    }
+    assert!(usage.lines().all(|line| line.len() <= 100), "{usage}");
+}
+
+#[tokio::test]
 async fn invalid_command_lines_are_refused_by_flag() {
     let neighbour = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = neighbour.local_addr().unwrap().to_string();
@@ -247,7 +358,12 @@ async fn invalid_command_lines_are_refused_by_flag() {
         (without("--clients"), "--clients: missing"),
         (without("--issuer"), "--issuer: missing"),
         (without("--audience"), "--audience: missing"),
-        (with(&["--colour", "red"]), "--colour"),
+        (with(&["--colour", "red"]), "--colour: unknown flag; see --help"),
+        (with(&["--Listen", "127.0.0.1:0"]), "--Listen: unknown flag; see --help"),
+        (with(&["--list"]), "--list: unknown flag; see --help"),
+        (with(&["-x"]), "-x: unknown flag; see --help"),
+        (with(&[""]), ": unknown flag; see --help"),
+        (with(&["two\nlines"]), "two\\nlines: unknown flag; see --help"),
         (with(&["serve"]), "serve"),
         (with(&["--listen"]), "--listen"),
         (with(&["--listen", "--replay"]), "--listen"),
