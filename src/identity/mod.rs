@@ -57,13 +57,13 @@ impl fmt::Display for AuthMethod {
 /// ```
 /// use tower_client_assertion::ClientIdentity;
 ///
-/// fn greeting(request: &http::Request<()>) -> String {
-///     match request.extensions().get::<ClientIdentity>() {
-///         Some(client) => format!("hello {}", client.client_id()),
-///         None => "hello stranger".to_owned(),
-///     }
+/// fn greet(request: &http::Request<()>) -> Result<String, &'static str> {
+///     let client = request.extensions().get::<ClientIdentity>();
+///     // None means that no layer is here: a mistake, not an anonymous client.
+///     let client = client.ok_or("this handler is not behind the layer")?;
+///     Ok(format!("hello {}", client.client_id()))
 /// }
-/// # assert_eq!(greeting(&http::Request::new(())), "hello stranger");
+/// # assert!(greet(&http::Request::new(())).is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientIdentity {

@@ -234,7 +234,10 @@ impl<M> ClientAssertionLayer<M> {
     /// - is nested: axum's `nest` and `nest_service` remove their prefix before an inner layer sees
     ///   the URI, so the path never matches (a handler with an `Extension<ClientIdentity>` then
     ///   fails with a 500),
-    /// - or has the endpoint under a pattern such as `/{tenant}/token`.
+    /// - has the endpoint under a pattern such as `/{tenant}/token`,
+    /// - or is behind inner middleware that changes the path, such as tower-http's `NormalizePath`.
+    ///   The layer sees the path before the change, so a request for `/token/` that becomes one for
+    ///   `/token` inside **goes around the layer**. Put such middleware outside of the layer.
     ///
     /// # Errors
     ///
@@ -261,7 +264,9 @@ impl<M> ClientAssertionLayer<M> {
     ///
     /// This is for servers whose clients may also authenticate in other ways. **A handler behind
     /// such a layer sees a verified [`ClientIdentity`](crate::ClientIdentity) or none**, and must
-    /// authenticate or refuse a client that has none.
+    /// authenticate or refuse a client that has none. In axum, take `Option<ClientIdentity>`, the
+    /// extractor of the feature `axum`: it fails with a 500 if no layer guards the route, where
+    /// `Option<Extension<ClientIdentity>>` would be `None`.
     ///
     /// A request with an assertion and another credential is still refused. So is a request whose
     /// body is not a form, because it could contain an assertion that the layer cannot see.

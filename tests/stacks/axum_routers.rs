@@ -296,6 +296,31 @@ async fn a_body_read_by_outer_middleware_is_a_misconfiguration() {
     server.post(token_form()).await.is(StatusCode::INTERNAL_SERVER_ERROR, MISCONFIGURED);
 }
 
+/// Why the manual says that middleware which rewrites paths belongs outside.
+#[tokio::test]
+async fn only_paths_rewritten_outside_are_guarded() {
+    fn shorten(mut request: Request) -> Request {
+        if request.uri().path() == "/token" {
+            *request.uri_mut() = TOKEN.parse().unwrap();
+        }
+        request
+    }
+    let rewriting = || MapRequestLayer::new(shorten);
+    // In a builder, the first layer is the outermost.
+    let outside = ServiceBuilder::new().layer(rewriting()).layer(guard().preserve_body_types()).service(router());
+    let server = serve(Router::new().fallback_service(outside)).await;
+    server.check_guarded("/token", false).await;
+    server.check_guarded(TOKEN, false).await;
+
+    let inside = ServiceBuilder::new().layer(guard().preserve_body_types()).layer(rewriting()).service(router());
+    let server = serve(Router::new().fallback_service(inside)).await;
+    server.check_guarded(TOKEN, false).await;
+    // It reaches the handler unguarded, which is not called for lack of an identity.
+    let answer = server.send("POST", "/token", token_form()).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.body.contains("ClientIdentity"), "{}", answer.body);
+}
+
 #[tokio::test]
 async fn a_handler_requiring_the_identity_fails_without_a_layer() {
     let nested = Router::new().nest("/v2", Router::new().route("/auth/token", post(issue)).layer(guard()));
