@@ -1,340 +1,285 @@
-//! One JWK: what it may be used for, and the parsed public key that it holds.
-//!
-//! Sizes, exponents, curves and low-order points are checked here, because the crypto library does
-//! not check all of them.
+//! One JWK: what it may be used for, and the public key that it holds.
 
-use std::fmt;
-use std::sync::OnceLock;
+use std::borrow::Cow;
 
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaPublicKeyComponents};
-use curve25519_dalek::edwards::CompressedEdwardsY;
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
+use serde_json::value::RawValue;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
-use crate::jose::digest::sha256;
+use crate::jose::member::{Member, Members, is_empty, json_type, read_object};
+use crate::jose::public_key::{Curve, PublicKey, RsaKey};
+use crate::jose::skip::{Flaw, SkipReason};
+use crate::text::Excerpt;
 
-/// The members of a JWK that matter here. A member of the wrong type, including `null`, makes the
-/// key unusable.
-#[derive(serde::Deserialize)]
-pub(crate) struct Jwk {
-    kty: String,
-    #[serde(default, deserialize_with = "present")]
-    pub(crate) kid: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    alg: Option<String>,
-    #[serde(default, rename = "use", deserialize_with = "present")]
-    public_use: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    key_ops: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    crv: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    x: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    y: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    n: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    e: Option<String>,
-    #[serde(default, rename = "pub", deserialize_with = "present")]
-    public: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    d: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    p: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    q: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    dp: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    dq: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    qi: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    oth: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "present")]
-    k: Option<IgnoredAny>,
-    #[serde(default, rename = "priv", deserialize_with = "present")]
-    private: Option<IgnoredAny>,
+/// Declares the members of a JWK that matter here, and the list of their names.
+macro_rules! members {
+    ($($field:ident = $name:literal,)+) => {
+        /// The members of a JWK that matter here, not parsed yet. Each is judged separately, so
+        /// that the reason can name it.
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        pub(crate) struct Jwk<'a> {
+            $(#[serde(borrow, rename = $name)] $field: Member<'a>,)+
+        }
+
+        const NAMES: &[&str] = &[$($name),+];
+    };
 }
 
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+members! {
+    kty = "kty",
+    kid = "kid",
+    alg = "alg",
+    public_use = "use",
+    key_ops = "key_ops",
+    crv = "crv",
+    x = "x",
+    y = "y",
+    n = "n",
+    e = "e",
+    public = "pub",
+    d = "d",
+    p = "p",
+    q = "q",
+    dp = "dp",
+    dq = "dq",
+    qi = "qi",
+    oth = "oth",
+    k = "k",
+    private = "priv",
 }
 
-impl Jwk {
-    /// Returns the algorithms that the key may verify, the key itself, and its thumbprint.
-    pub(crate) fn judge(&self) -> Result<(AlgorithmSet, Material, [u8; 32]), SkipReason> {
-        self.refuse_private_members()?;
-        let algorithms = self.algorithms()?;
-        self.check_use()?;
-        let material = match self.kty.as_str() {
-            "RSA" => Material::Rsa(Box::new(RsaKey::from_jwk(self)?)),
-            "EC" => Material::Single(self.ec_key()?),
-            "OKP" => Material::Single(self.ed25519_key()?),
-            "AKP" => Material::Single(self.ml_dsa_key()?),
-            _ => return Err(SkipReason::UnsupportedType),
-        };
-        Ok((algorithms, material, self.thumbprint()))
+/// The members that hold a secret (RFC 7518, sections 6.2.2, 6.3.2 and 6.4; RFC 9964, section 3).
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+
+/// RFC 7517 registers eight operations. They are compared in pairs, so their number is bounded.
+const MAX_OPERATIONS: usize = 16;
+
+/// A key that may verify signatures.
+pub(crate) struct Judged {
+    pub(crate) key: PublicKey,
+    /// What its type permits, narrowed by its `alg`.
+    pub(crate) algorithms: AlgorithmSet,
+    pub(crate) kid: Option<Box<str>>,
+}
+
+/// What the type of a key permits.
+enum KeyType {
+    Rsa,
+    Ec(&'static Curve),
+    Ed25519,
+    /// Its `alg` says which ML-DSA it is (RFC 9964, section 3).
+    Akp,
+}
+
+impl<'a> Jwk<'a> {
+    pub(crate) fn read(json: &'a RawValue) -> Result<Self, Flaw> {
+        read_object(json).ok_or_else(|| unreadable(json))
     }
 
-    /// Computes the SHA-256 of the required members of the key, in lexicographic order and without
-    /// white space (RFC 7638). None of their values needs escaping in JSON: they are known names or
-    /// base64url.
-    fn thumbprint(&self) -> [u8; 32] {
-        let text = |member: &Option<String>| member.clone().unwrap_or_default();
-        // A number with leading zeros is the same key.
-        let number = |member| decode(member).map(|number| base64url::encode(&without_leading_zeros(number)));
-        let (kty, crv, x, y) = (&self.kty, text(&self.crv), text(&self.x), text(&self.y));
-        let canonical = match kty.as_str() {
-            "RSA" => {
-                let (e, n) = (number(&self.e).unwrap_or_default(), number(&self.n).unwrap_or_default());
-                format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
-            }
-            "EC" => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
-            "OKP" => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
-            // RFC 9964, section 6.
-            _ => format!(r#"{{"alg":"{}","kty":"{kty}","pub":"{}"}}"#, text(&self.alg), text(&self.public)),
-        };
-        sha256(canonical.as_bytes())
+    pub(crate) fn judge(&self) -> Result<Judged, Flaw> {
+        self.refuse_private_members()?;
+        let kid = text("kid", self.kid)?.map(|kid| Box::from(&*kid));
+        let key_type = self.key_type()?;
+        self.check_use()?;
+        let algorithms = self.narrowed(&key_type)?;
+        let key = self.public_key(&key_type, algorithms)?;
+        Ok(Judged { key, algorithms, kid })
+    }
+
+    /// Returns the `kid` even if the key cannot be used.
+    pub(crate) fn key_id(&self) -> Option<String> {
+        text("kid", self.kid).ok().flatten().map(Cow::into_owned)
+    }
+
+    /// Returns the algorithms that the key would verify if it could be used.
+    pub(crate) fn algorithms(&self) -> AlgorithmSet {
+        self.key_type().and_then(|key_type| self.narrowed(&key_type)).unwrap_or_default()
     }
 
     /// A key set is public, so a secret in it is no longer secret (OpenID Connect Registration,
-    /// section 2).
-    fn refuse_private_members(&self) -> Result<(), SkipReason> {
-        let rsa = [&self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth];
-        let others = [&self.d, &self.k, &self.private];
-        match rsa.into_iter().chain(others).any(Option::is_some) {
-            true => Err(SkipReason::PrivateMembers),
-            false => Ok(()),
+    /// section 2). An empty value holds no secret: a widespread class writes public keys with empty
+    /// private members.
+    fn refuse_private_members(&self) -> Result<(), Flaw> {
+        let Self { d, p, q, dp, dq, qi, oth, k, private, .. } = self;
+        let present = [d, p, q, dp, dq, qi, oth, k, private].map(|member| member.is_present());
+        let names = PRIVATE.iter().zip(present).filter(|(_, present)| *present).map(|(name, _)| *name);
+        refuse_private(&names.collect::<Vec<_>>())
+    }
+
+    fn key_type(&self) -> Result<KeyType, Flaw> {
+        let unsupported = |member: &str, value: &str, expected: &str| {
+            SkipReason::UnsupportedType.with(format!("{member} is {}, expected {expected}", Excerpt::new(value)))
+        };
+        match &*required("kty", text("kty", self.kty)?)? {
+            "RSA" => Ok(KeyType::Rsa),
+            "EC" => {
+                let crv = required("crv", text("crv", self.crv)?)?;
+                Curve::named(&crv).map(KeyType::Ec).ok_or_else(|| unsupported("crv", &crv, "P-256, P-384 or P-521"))
+            }
+            "OKP" => match &*required("crv", text("crv", self.crv)?)? {
+                "Ed25519" => Ok(KeyType::Ed25519),
+                crv => Err(unsupported("crv", crv, "Ed25519")),
+            },
+            "AKP" => Ok(KeyType::Akp),
+            kty => Err(unsupported("kty", kty, "RSA, EC, OKP or AKP")),
         }
     }
 
     /// `use` and `key_ops` must permit verifying and must not contradict each other (RFC 7517,
     /// sections 4.2 and 4.3).
-    fn check_use(&self) -> Result<(), SkipReason> {
-        if self.public_use.as_deref().is_some_and(|public_use| public_use != "sig") {
-            return Err(SkipReason::NotForSignatures);
+    fn check_use(&self) -> Result<(), Flaw> {
+        let public_use = text("use", self.public_use)?;
+        if let Some(other) = public_use.as_deref().filter(|public_use| *public_use != "sig") {
+            let detail = format!(r#"use is {}, expected "sig""#, Excerpt::new(other));
+            return Err(SkipReason::NotForSignatures.with(detail));
         }
-        let Some(operations) = &self.key_ops else { return Ok(()) };
-        // RFC 7517 registers eight operations. The comparison below is quadratic, so their number
-        // is bounded.
-        if operations.len() > 16 {
-            return Err(SkipReason::NotForSignatures);
-        }
-        let repeated = operations
-            .iter()
-            .enumerate()
-            .any(|(index, operation)| operations.iter().skip(index + 1).any(|other| other == operation));
-        let foreign = |operation: &String| !matches!(operation.as_str(), "verify" | "sign");
-        let contradiction = self.public_use.is_some() && operations.iter().any(foreign);
-        match operations.iter().any(|operation| operation == "verify") && !repeated && !contradiction {
-            true => Ok(()),
-            false => Err(SkipReason::NotForSignatures),
-        }
+        let strings = |wrong| SkipReason::Malformed.with(format!("key_ops {wrong}"));
+        let operations = self.key_ops.read("an array of strings").map_err(strings)?;
+        operations.map_or(Ok(()), |operations: Vec<String>| check_operations(&operations, public_use.is_some()))
     }
 
     /// Returns what a key of this type may verify, narrowed by its `alg` (RFC 8725, section 3.1).
-    pub(crate) fn algorithms(&self) -> Result<AlgorithmSet, SkipReason> {
-        use Algorithm::{ES256, ES384, ES512, Ed25519, EdDSA, MlDsa44, MlDsa65, MlDsa87};
-        use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-        let of_type = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => AlgorithmSet::of(&[RS256, RS384, RS512, PS256, PS384, PS512]),
-            ("EC", Some("P-256")) => AlgorithmSet::of(&[ES256]),
-            ("EC", Some("P-384")) => AlgorithmSet::of(&[ES384]),
-            ("EC", Some("P-521")) => AlgorithmSet::of(&[ES512]),
-            ("OKP", Some("Ed25519")) => AlgorithmSet::of(&[EdDSA, Ed25519]),
-            // `alg` is required, since this type covers several algorithms (RFC 9964, section 3).
-            ("AKP", _) if self.alg.is_some() => AlgorithmSet::of(&[MlDsa44, MlDsa65, MlDsa87]),
-            ("AKP", _) => return Err(SkipReason::Malformed),
-            _ => return Err(SkipReason::UnsupportedType),
+    fn narrowed(&self, key_type: &KeyType) -> Result<AlgorithmSet, Flaw> {
+        let of_type = key_type.algorithms();
+        let alg = text("alg", self.alg)?;
+        let Some(alg) = alg else {
+            return match key_type {
+                KeyType::Akp => Err(missing("alg")),
+                KeyType::Rsa | KeyType::Ec(_) | KeyType::Ed25519 => Ok(of_type),
+            };
         };
-        let Some(alg) = &self.alg else { return Ok(of_type) };
-        let declared = match Algorithm::from_name(alg) {
+        let declared = match Algorithm::from_name(&alg) {
             // Two names of one algorithm (RFC 9864, section 2.2).
-            Some(EdDSA | Ed25519) => AlgorithmSet::of(&[EdDSA, Ed25519]),
-            Some(algorithm) => AlgorithmSet::of(&[algorithm]),
+            Some(Algorithm::EdDSA | Algorithm::Ed25519) => KeyType::Ed25519.algorithms(),
+            Some(algorithm) => AlgorithmSet::from(algorithm),
             None => AlgorithmSet::EMPTY,
         };
         match of_type.intersection(declared) {
-            AlgorithmSet::EMPTY => Err(SkipReason::AlgorithmConflict),
+            AlgorithmSet::EMPTY => {
+                let (alg, key) = (Excerpt::new(&alg), key_type.name());
+                let detail = format!("alg is {alg}, but a key of type {key} is for {of_type}");
+                Err(SkipReason::AlgorithmConflict.with(detail))
+            }
             algorithms => Ok(algorithms),
         }
     }
 
-    /// Coordinates must have the full length of the field (RFC 7518, section 6.2.1.2). The crypto
-    /// library refuses points that are not on the curve.
-    fn ec_key(&self) -> Result<ParsedPublicKey, SkipReason> {
-        let (algorithm, len) = match self.crv.as_deref() {
-            Some("P-256") => (&signature::ECDSA_P256_SHA256_FIXED, 32),
-            Some("P-384") => (&signature::ECDSA_P384_SHA384_FIXED, 48),
-            Some("P-521") => (&signature::ECDSA_P521_SHA512_FIXED, 66),
-            _ => return Err(SkipReason::UnsupportedType),
-        };
-        let (x, y) = (decode(&self.x)?, decode(&self.y)?);
-        if x.len() != len || y.len() != len {
-            return Err(SkipReason::Invalid);
+    fn public_key(&self, key_type: &KeyType, algorithms: AlgorithmSet) -> Result<PublicKey, Flaw> {
+        match key_type {
+            KeyType::Rsa => PublicKey::rsa(&bytes("n", self.n)?, &bytes("e", self.e)?),
+            KeyType::Ec(curve) => PublicKey::ec(curve, &bytes("x", self.x)?, &bytes("y", self.y)?),
+            KeyType::Ed25519 => PublicKey::ed25519(&bytes("x", self.x)?),
+            KeyType::Akp => {
+                let algorithm = algorithms.iter().next().ok_or_else(|| missing("alg"))?;
+                PublicKey::ml_dsa(algorithm, &bytes("pub", self.public)?)
+            }
         }
-        // SEC 1, section 2.3.3: an uncompressed point.
-        let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        ParsedPublicKey::new(algorithm, point).map_err(|_| SkipReason::Invalid)
-    }
-
-    /// The raw public key must have exactly the length of its algorithm (RFC 9964, section 3). The
-    /// crypto library would also accept a SubjectPublicKeyInfo.
-    fn ml_dsa_key(&self) -> Result<ParsedPublicKey, SkipReason> {
-        let (algorithm, len) = match self.alg.as_deref() {
-            Some("ML-DSA-44") => (&signature::ML_DSA_44, 1312),
-            Some("ML-DSA-65") => (&signature::ML_DSA_65, 1952),
-            Some("ML-DSA-87") => (&signature::ML_DSA_87, 2592),
-            _ => return Err(SkipReason::UnsupportedType),
-        };
-        let key = decode(&self.public)?;
-        match key.len() == len {
-            true => ParsedPublicKey::new(algorithm, key).map_err(|_| SkipReason::Invalid),
-            false => Err(SkipReason::Invalid),
-        }
-    }
-
-    /// The point must have its canonical encoding (RFC 8032, section 5.1.3) and must not be one of
-    /// the eight points of low order, under which anyone can sign anything. The crypto library
-    /// checks neither.
-    fn ed25519_key(&self) -> Result<ParsedPublicKey, SkipReason> {
-        let x = decode(&self.x)?;
-        let encoded = CompressedEdwardsY::from_slice(&x).map_err(|_| SkipReason::Invalid)?;
-        let point = encoded.decompress().ok_or(SkipReason::Invalid)?;
-        if point.is_small_order() {
-            return Err(SkipReason::Weak);
-        }
-        if !is_reduced(&encoded) {
-            return Err(SkipReason::Invalid);
-        }
-        ParsedPublicKey::new(&signature::ED25519, x).map_err(|_| SkipReason::Invalid)
     }
 }
 
-/// Returns whether y is less than the prime 2^255 - 19. It is little-endian, with the sign of x in
-/// the highest bit. The sign is ambiguous only where x is zero, and those points are of low order.
-fn is_reduced(encoded: &CompressedEdwardsY) -> bool {
-    let [low, middle @ .., high] = encoded.to_bytes();
-    low < 0xED || middle != [0xFF; 30] || high & 0x7F != 0x7F
-}
-
-/// A public key, ready to verify with.
-#[derive(Clone)]
-pub(crate) enum Material {
-    /// An elliptic curve or ML-DSA key serves one algorithm, and Ed25519 one under two names.
-    Single(ParsedPublicKey),
-    Rsa(Box<RsaKey>),
-}
-
-impl Material {
-    /// Returns the parsed key for an algorithm of its type.
-    pub(crate) fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+impl KeyType {
+    fn name(&self) -> &'static str {
         match self {
-            Self::Single(key) => Some(key),
-            Self::Rsa(key) => key.parsed(algorithm),
+            Self::Rsa => "RSA",
+            Self::Ec(curve) => curve.name,
+            Self::Ed25519 => "Ed25519",
+            Self::Akp => "AKP",
+        }
+    }
+
+    fn algorithms(&self) -> AlgorithmSet {
+        match self {
+            Self::Rsa => RsaKey::ALGORITHMS,
+            Self::Ec(curve) => curve.algorithm.into(),
+            Self::Ed25519 => AlgorithmSet::of(&[Algorithm::EdDSA, Algorithm::Ed25519]),
+            Self::Akp => AlgorithmSet::of(&[Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87]),
         }
     }
 }
 
-/// An RSA key. The crypto library binds a parsed key to one padding and hash, so it is parsed once
-/// for each combination that is used.
-#[derive(Clone)]
-pub(crate) struct RsaKey {
-    n: Vec<u8>,
-    e: Vec<u8>,
-    parsed: [OnceLock<Option<ParsedPublicKey>>; 6],
-}
-
-impl RsaKey {
-    /// The modulus must have at least 2048 bits (RFC 7518, section 3.3) and at most 8192, the limit
-    /// of the crypto library, at which a check already takes milliseconds. With an exponent of 1,
-    /// every message would be its own signature.
-    fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
-        let n = without_leading_zeros(decode(&jwk.n)?);
-        let e = without_leading_zeros(decode(&jwk.e)?);
-        if !(2048..=8192).contains(&bit_length(&n)) {
-            return Err(SkipReason::Weak);
-        }
-        let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
-        if !odd(&n) || !odd(&e) || e.len() > 4 || e == [1] {
-            return Err(SkipReason::Weak);
-        }
-        let key = Self { n, e, parsed: Default::default() };
-        let probe = jwk.algorithms()?.iter().next().unwrap_or(Algorithm::RS256);
-        match key.parsed(probe) {
-            Some(_) => Ok(key),
-            None => Err(SkipReason::Invalid),
-        }
+/// Says why a value is not the JWK that it should be. A secret counts even here.
+#[cold]
+fn unreadable(json: &RawValue) -> Flaw {
+    let Some(members) = Members::of(json) else {
+        return SkipReason::Malformed.with(format!("it is {}, expected an object", json_type(json)));
+    };
+    let has_content = |name: &&&str| members.named(name).any(|value| !is_empty(value));
+    let private: Vec<_> = PRIVATE.iter().filter(has_content).copied().collect();
+    if let Err(flaw) = refuse_private(&private) {
+        return flaw;
     }
-
-    fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
-        let (index, parameters) = match algorithm {
-            Algorithm::RS256 => (0, &signature::RSA_PKCS1_2048_8192_SHA256),
-            Algorithm::RS384 => (1, &signature::RSA_PKCS1_2048_8192_SHA384),
-            Algorithm::RS512 => (2, &signature::RSA_PKCS1_2048_8192_SHA512),
-            Algorithm::PS256 => (3, &signature::RSA_PSS_2048_8192_SHA256),
-            Algorithm::PS384 => (4, &signature::RSA_PSS_2048_8192_SHA384),
-            Algorithm::PS512 => (5, &signature::RSA_PSS_2048_8192_SHA512),
-            _ => return None,
-        };
-        let components = RsaPublicKeyComponents { n: &self.n, e: &self.e };
-        let parse = || components.to_parsed_public_key(parameters).ok();
-        self.parsed.get(index)?.get_or_init(parse).as_ref()
+    match members.repeated(NAMES) {
+        Some(name) => SkipReason::Malformed.with(format!("{name} occurs more than once")),
+        None => SkipReason::Malformed.with("it is not an object that can be read"),
     }
 }
 
-fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
-    number.into_iter().skip_while(|byte| *byte == 0).collect()
+fn refuse_private(names: &[&str]) -> Result<(), Flaw> {
+    match names {
+        [] => Ok(()),
+        names => {
+            let names = names.join(", ");
+            let detail = format!("it has private or symmetric members ({names}), which must never leave the client");
+            Err(SkipReason::PrivateMembers.with(detail))
+        }
+    }
 }
 
-fn bit_length(number: &[u8]) -> usize {
-    let leading = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
-    number.len() * 8 - leading
+fn check_operations(operations: &[String], has_use: bool) -> Result<(), Flaw> {
+    let refused = |detail: String| Err(SkipReason::NotForSignatures.with(detail));
+    if operations.len() > MAX_OPERATIONS {
+        return refused(format!("key_ops has {} values, expected at most {MAX_OPERATIONS}", operations.len()));
+    }
+    if !operations.iter().any(|operation| operation == "verify") {
+        return refused(r#"key_ops does not have "verify""#.to_owned());
+    }
+    let mut earlier = operations;
+    while let [rest @ .., last] = earlier {
+        if rest.contains(last) {
+            return refused(format!("key_ops has {} more than once", Excerpt::new(last)));
+        }
+        earlier = rest;
+    }
+    let foreign = |operation: &&String| !matches!(operation.as_str(), "verify" | "sign");
+    match operations.iter().find(foreign) {
+        Some(foreign) if has_use => {
+            refused(format!(r#"key_ops has {}, which contradicts the use "sig""#, Excerpt::new(foreign)))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn decode(member: &Option<String>) -> Result<Vec<u8>, SkipReason> {
-    let text = member.as_ref().ok_or(SkipReason::Malformed)?;
-    base64url::decode(text).ok_or(SkipReason::Malformed)
+fn text<'a>(name: &str, member: Member<'a>) -> Result<Option<Cow<'a, str>>, Flaw> {
+    member.text().map_err(|wrong| SkipReason::Malformed.with(format!("{name} {wrong}")))
 }
 
-/// Why a key of a JWK Set cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SkipReason {
-    /// It is not a JSON object, a member has the wrong type, is missing, is repeated or is not
-    /// base64url.
-    Malformed,
-    /// This crate does not verify with its `kty` or `crv` (RFC 7517, section 5: such keys are
-    /// ignored).
-    UnsupportedType,
-    /// It has a private or symmetric member: `d`, `p`, `q`, `dp`, `dq`, `qi`, `oth`, `k` or `priv`.
-    /// **That secret is now public.**
-    PrivateMembers,
-    /// Its `use` or `key_ops` do not permit verification, or contradict each other (RFC 7517,
-    /// section 4.3).
-    NotForSignatures,
-    /// Its `alg` does not belong to its type.
-    AlgorithmConflict,
-    /// It is an RSA key of fewer than 2048 or more than 8192 bits, with an even modulus, or with an
-    /// exponent that is 1, even or longer than 32 bits; or it is an Ed25519 point of low order.
-    Weak,
-    /// It is not a public key: the point is not on its curve, or the key has the wrong length.
-    Invalid,
+fn missing(name: &str) -> Flaw {
+    SkipReason::Malformed.with(format!("{name} is missing"))
 }
 
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "it is not a well-formed JWK",
-            Self::UnsupportedType => "its kty or crv is not supported",
-            Self::PrivateMembers => "it has private or symmetric members, which must never leave the client",
-            Self::NotForSignatures => "its use or key_ops do not permit verification, or contradict each other",
-            Self::AlgorithmConflict => "its alg does not belong to its type",
-            Self::Weak => "it is too weak or too large",
-            Self::Invalid => "it is not a valid public key",
-        })
+fn required<T>(name: &str, value: Option<T>) -> Result<T, Flaw> {
+    value.ok_or_else(|| missing(name))
+}
+
+/// Returns the bytes of a required member in base64url.
+fn bytes(name: &str, member: Member<'_>) -> Result<Vec<u8>, Flaw> {
+    let encoded = required(name, text(name, member)?)?;
+    let why = || SkipReason::Malformed.with(format!("{name} is not base64url: {}", not_base64url(&encoded)));
+    base64url::decode(&encoded).ok_or_else(why)
+}
+
+/// Says why a text is not base64url without padding (RFC 7515, section 2).
+#[cold]
+fn not_base64url(text: &str) -> &'static str {
+    let is_symbol = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let others: Vec<_> = text.bytes().filter(|byte| !is_symbol(byte)).collect();
+    match others.as_slice() {
+        [] if text.len() % 4 == 1 => "its length is impossible",
+        [] => "its last character has bits that belong to no byte",
+        others if others.iter().all(|byte| *byte == b'=') => "it has padding",
+        others if others.iter().any(u8::is_ascii_whitespace) => "it has white space",
+        others if others.iter().all(|byte| b"+/=".contains(byte)) => "it is base64, which has another alphabet",
+        _ => "it has a character of no base64 alphabet",
     }
 }

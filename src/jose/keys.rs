@@ -21,16 +21,18 @@
 //! # Ok::<(), tower_client_assertion::keys::KeySetError>(())
 //! ```
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
-pub use crate::jose::jwk::SkipReason;
+pub use crate::jose::document::{Document, KeySetError};
+pub use crate::jose::skip::SkipReason;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
-use crate::jose::jwk::{Jwk, Material};
+use crate::jose::document::read_keys;
+use crate::jose::jwk::{Judged, Jwk};
+use crate::jose::public_key::Material;
+use crate::jose::skip::Flaw;
+use crate::text::Excerpt;
 
 /// The largest JWK Set that [`KeySet::parse`] reads: 256 KiB.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -63,34 +65,23 @@ impl KeySet {
     ///
     /// See [`parse`](Self::parse).
     pub fn parse_within(json: &[u8], max_bytes: usize, max_keys: usize) -> Result<Self, KeySetError> {
-        if json.len() > max_bytes {
-            return Err(KeySetError::TooLong { limit: max_bytes });
+        let mut found = Self::default();
+        let mut usable = Vec::new();
+        for (index, json) in read_keys(json, max_bytes, max_keys)?.into_iter().enumerate() {
+            match Jwk::read(json) {
+                Ok(jwk) => match jwk.judge() {
+                    Ok(judged) => usable.push((index, VerificationKey::from(judged))),
+                    Err(flaw) => found.skip(index, jwk.key_id(), jwk.algorithms(), flaw),
+                },
+                Err(flaw) => found.skip(index, None, AlgorithmSet::EMPTY, flaw),
+            }
         }
-        let json: &RawValue = serde_json::from_slice(json).map_err(|_| KeySetError::NotAKeySet)?;
-        let set: JwkSet<'_> = read_object(json).ok_or(KeySetError::NotAKeySet)?;
-        if set.keys.len() > max_keys {
-            return Err(KeySetError::TooManyKeys { limit: max_keys });
-        }
-        let mut found = Self { keys: Vec::with_capacity(set.keys.len()), skipped: Vec::new() };
-        for (index, jwk) in set.keys.iter().enumerate() {
-            found.add(index, jwk);
-        }
-        found.keys.sort_by(|a, b| a.key_id().cmp(&b.key_id()));
+        found.keys = united(usable);
         Ok(found)
     }
 
-    fn add(&mut self, index: usize, json: &RawValue) {
-        let Some(jwk) = read_object::<Jwk>(json) else {
-            let reason = SkipReason::Malformed;
-            return self.skipped.push(SkippedKey { index, key_id: None, algorithms: AlgorithmSet::EMPTY, reason });
-        };
-        match VerificationKey::from_jwk(&jwk) {
-            Ok(key) => self.keys.push(key),
-            Err(reason) => {
-                let algorithms = jwk.algorithms().unwrap_or(AlgorithmSet::EMPTY);
-                self.skipped.push(SkippedKey { index, key_id: jwk.kid, algorithms, reason });
-            }
-        }
+    fn skip(&mut self, index: usize, key_id: Option<String>, algorithms: AlgorithmSet, flaw: Flaw) {
+        self.skipped.push(SkippedKey { index, key_id, algorithms, flaw });
     }
 
     /// Returns the number of usable keys.
@@ -148,9 +139,25 @@ impl KeySet {
     }
 
     fn has_weak(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
-        let weak = |key: &SkippedKey| key.reason == SkipReason::Weak && key.algorithms.contains(algorithm);
+        let weak = |key: &SkippedKey| key.reason() == SkipReason::Weak && key.algorithms.contains(algorithm);
         self.skipped.iter().any(|key| (kid.is_none() || key.key_id() == kid) && weak(key))
     }
+}
+
+/// Makes entries of one `kid` and one thumbprint one key with the algorithms of both: some servers
+/// list a key once for each `alg`. Each entry was judged by itself, so the key gets no algorithm
+/// that the set does not give it. Keys of one `kid` stay in the order of the document.
+fn united(mut keys: Vec<(usize, VerificationKey)>) -> Vec<VerificationKey> {
+    keys.sort_by(|(_, a), (_, b)| (a.key_id(), a.thumbprint()).cmp(&(b.key_id(), b.thumbprint())));
+    keys.dedup_by(|(_, later), (_, first)| {
+        let same = later.id == first.id;
+        if same {
+            first.algorithms = first.algorithms.union(later.algorithms);
+        }
+        same
+    });
+    keys.sort_by(|(one, a), (other, b)| (a.key_id(), one).cmp(&(b.key_id(), other)));
+    keys.into_iter().map(|(_, key)| key).collect()
 }
 
 /// Why a key set has no key for an assertion.
@@ -202,7 +209,7 @@ impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
     type Error = KeySetError;
 
     fn try_from(set: &jsonwebtoken::jwk::JwkSet) -> Result<Self, KeySetError> {
-        let json = serde_json::to_vec(set).map_err(|_| KeySetError::NotAKeySet)?;
+        let json = serde_json::to_vec(set).map_err(|_| KeySetError::NotAKeySet { found: Document::Value })?;
         Self::parse(&json)
     }
 }
@@ -250,11 +257,12 @@ impl VerificationKey {
         let parsed = self.material.parsed(algorithm).filter(|_| self.algorithms.contains(algorithm));
         parsed.is_some_and(|key| key.verify_sig(input, signature).is_ok())
     }
+}
 
-    fn from_jwk(jwk: &Jwk) -> Result<Self, SkipReason> {
-        let (algorithms, material, thumbprint) = jwk.judge()?;
-        let kid = jwk.kid.as_deref().map(Box::from);
-        Ok(Self { id: Arc::new(KeyId { kid, thumbprint }), algorithms, material })
+impl From<Judged> for VerificationKey {
+    fn from(Judged { key, algorithms, kid }: Judged) -> Self {
+        let id = Arc::new(KeyId { kid, thumbprint: key.thumbprint });
+        Self { id, algorithms, material: key.material }
     }
 }
 
@@ -266,25 +274,13 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// Reads an object. Without the first check, a derived `Deserialize` would also accept an array of
-/// the members' values.
-pub(crate) fn read_object<'a, T: serde::Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
-    json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()
-}
-
-#[derive(serde::Deserialize)]
-struct JwkSet<'a> {
-    #[serde(borrow)]
-    keys: Vec<&'a RawValue>,
-}
-
 /// A key of a JWK Set that cannot be used.
 #[derive(Clone, Debug)]
 pub struct SkippedKey {
     index: usize,
     key_id: Option<String>,
     algorithms: AlgorithmSet,
-    reason: SkipReason,
+    flaw: Flaw,
 }
 
 impl SkippedKey {
@@ -300,39 +296,27 @@ impl SkippedKey {
 
     /// Returns why it cannot be used.
     pub fn reason(&self) -> SkipReason {
-        self.reason
+        self.flaw.reason
+    }
+
+    /// Returns what exactly is wrong with it: the member, what was expected and what was found. The
+    /// text is short and safe to print, and contains no key material. It may change between
+    /// releases; [`reason`](Self::reason) does not.
+    pub fn detail(&self) -> &str {
+        &self.flaw.detail
     }
 }
 
-/// Why a document is not a JWK Set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeySetError {
-    /// The document is longer than the limit, in bytes.
-    TooLong {
-        /// The limit.
-        limit: usize,
-    },
-    /// The document is not a JSON object with an array `keys` (RFC 7517, section 5).
-    NotAKeySet,
-    /// The document has more keys than the limit.
-    TooManyKeys {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-impl fmt::Display for KeySetError {
+/// Shows position, `kid` and [`detail`](SkippedKey::detail), as a sentence.
+impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { limit } => write!(f, "the JWK Set is longer than {limit} bytes"),
-            Self::NotAKeySet => f.write_str("the JWK Set is not a JSON object with one array named keys"),
-            Self::TooManyKeys { limit } => write!(f, "the JWK Set has more than {limit} keys"),
+        write!(f, "key {}", self.index)?;
+        if let Some(key_id) = self.key_id() {
+            write!(f, " ({})", Excerpt::new(key_id))?;
         }
+        write!(f, " is skipped: {}", self.detail())
     }
 }
-
-impl Error for KeySetError {}
 
 #[cfg(test)]
 mod tests {

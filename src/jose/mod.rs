@@ -8,9 +8,13 @@
 pub(crate) mod algorithm;
 pub(crate) mod base64url;
 pub(crate) mod digest;
+pub(crate) mod document;
 pub(crate) mod json;
 mod jwk;
 pub mod keys;
 pub(crate) mod media_type;
+pub(crate) mod member;
+mod public_key;
 pub mod secret;
+mod skip;
 pub(crate) mod stride;

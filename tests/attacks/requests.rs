@@ -176,10 +176,10 @@ fn e32_e33_secrets_and_keys_for_other_uses_are_skipped() {
     let cases = [
         (secret, SkipReason::PrivateMembers),
         (with(json!({"d": "AQ"})), SkipReason::PrivateMembers),
-        (with(json!({"k": null})), SkipReason::PrivateMembers),
+        (with(json!({"k": 0})), SkipReason::PrivateMembers),
         (with(json!({"use": "enc"})), SkipReason::NotForSignatures),
         (with(json!({"key_ops": ["sign"]})), SkipReason::NotForSignatures),
-        (with(json!({"key_ops": []})), SkipReason::NotForSignatures),
+        (with(json!({"key_ops": [""]})), SkipReason::NotForSignatures),
         (with(json!({"key_ops": ["verify", "verify"]})), SkipReason::NotForSignatures),
         (with(json!({"use": "sig", "key_ops": ["verify", "wrapKey"]})), SkipReason::NotForSignatures),
     ];

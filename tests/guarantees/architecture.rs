@@ -61,12 +61,12 @@ const MAP: &[(&str, &[&str])] = &[
         "registry", "rejection", "replay", "setting", "text"]),
     ("policy", &["jose", "name", "setting"]),
     ("identity", &["clock", "jose", "name", "text"]),
-    ("jose", &["clock"]),
+    ("jose", &["clock", "text"]),
     // The ports.
     ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "port", "rejection", "setting"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
-    ("jwks", &["clock", "jose", "lock", "port", "setting", "text"]),
+    ("jwks", &["clock", "jose", "lock", "port", "setting"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),

@@ -797,13 +797,13 @@ async fn fetches_are_reported_and_state_is_visible() {
     ]});
     script.then(Ok(Response::new(Full::from(odd.to_string()))));
     let _ = source.keys(at(0)).get().await;
-    let skipped = "it has private or symmetric members, which must never leave the client";
+    let skipped = "it has private or symmetric members (k), which must never leave the client";
     assert_eq!(
         script.events(),
         [
             "clinic-7: fetched 1 usable key, fresh for 300 s".to_owned(),
             format!(r#"clinic-7: key 1 ("s\u{{a}}") is skipped: {skipped}"#),
-            "clinic-7: key 2 is skipped: its kty or crv is not supported".to_owned(),
+            "clinic-7: key 2 is skipped: kty is \"??\", expected RSA, EC, OKP or AKP".to_owned(),
         ]
     );
     let state = source.state();

@@ -113,7 +113,7 @@ async fn responses_that_are_not_key_sets_are_refused() {
         (Reply::status("204 No Content"), "the server answered with the status 204"),
         (Reply::status("404 Not Found"), "the server answered with the status 404"),
         (Reply::json("<html>"), "the response is not well-formed JSON of at most 16 levels"),
-        (Reply::json("{}"), "the JWK Set is not a JSON object with one array named keys"),
+        (Reply::json("{}"), "this is not a JWK Set: it is an object without the array keys"),
         (
             Reply::with_headers("content-type: text/html\r\n", b"{\"keys\":[]}"),
             "the content type of the response is not JSON",

@@ -21,6 +21,8 @@ static ED25519: LazyLock<Signer> = LazyLock::new(|| Signer::ed25519("EdDSA", "ju
 static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("RS256", "judged"));
 static OTHER: LazyLock<Signer> = LazyLock::new(|| Signer::es384("other"));
 
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+
 fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -102,7 +104,6 @@ fn an_unknown_kty_or_crv_is_unsupported() {
     let cases = [
         json!({"kty": "PQC", "alg": "ML-DSA-44", "pub": "AAAA"}),
         json!({"kty": "oct", "alg": "HS256"}),
-        json!({"kty": ""}),
         with(P256.jwk(), json!({"kty": "ec"})),
         with(RSA.jwk(), json!({"kty": "rsa"})),
         with(P256.jwk(), json!({"kty": "RSA2"})),
@@ -110,12 +111,9 @@ fn an_unknown_kty_or_crv_is_unsupported() {
         with(P256.jwk(), json!({"crv": "p-256"})),
         with(P256.jwk(), json!({"crv": "P-224"})),
         with(P256.jwk(), json!({"crv": "Ed25519"})),
-        with(P256.jwk(), json!({"crv": ""})),
-        without(P256.jwk(), "crv"),
         with(ED25519.jwk(), json!({"crv": "X25519"})),
         with(ED25519.jwk(), json!({"crv": "Ed448"})),
         with(ED25519.jwk(), json!({"crv": "P-256"})),
-        without(ED25519.jwk(), "crv"),
     ];
     for jwk in cases {
         assert_eq!(judge(&jwk), Err(SkipReason::UnsupportedType), "{jwk}");
@@ -124,16 +122,22 @@ fn an_unknown_kty_or_crv_is_unsupported() {
 
 #[test]
 fn keys_with_private_members_are_skipped() {
+    let contents = ["AQAB", "AA", "A", " ", "\u{0}", "null"].map(Value::from);
+    let others = [json!(1), json!(0), json!(true), json!(false), json!({}), json!([[]]), json!([""]), json!([null])];
     for (name, jwk) in all_keys() {
-        for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
-            for value in [json!("AQAB"), json!(""), json!(null), json!(1), json!([]), json!({})] {
+        for member in PRIVATE {
+            for value in contents.iter().chain(&others) {
                 let jwk = with(jwk.clone(), json!({ member: value }));
                 assert_eq!(judge(&jwk), Err(SkipReason::PrivateMembers), "{name} with {member}: {value}");
             }
         }
     }
     assert_eq!(judge(&json!({"kty": "oct", "k": "c2VjcmV0"})), Err(SkipReason::PrivateMembers));
-    assert_eq!(judge(&json!({"kty": "AKP", "alg": "ML-DSA-44", "priv": ""})), Err(SkipReason::PrivateMembers));
+    assert_eq!(judge(&json!({"kty": 1, "d": "AQ"})), Err(SkipReason::PrivateMembers), "even if it is no key at all");
+    for text in [r#"{"kty":"RSA","d":"","d":"AQ"}"#, r#"{"kty":"RSA","d":"AQ","d":""}"#, r#"{"kid":"","kid":"","d":0}"#]
+    {
+        assert_eq!(judge_text(text), Err(SkipReason::PrivateMembers), "{text}");
+    }
 }
 
 /// An odd number of exactly this many bits. It need not be a product of two primes to look like a
@@ -172,14 +176,12 @@ fn a_modulus_has_2048_to_8192_bits_and_is_odd() {
     }
     let short_but_padded = [[0; 128], modulus(1024).try_into().unwrap()].concat();
     assert_eq!(judge(&rsa(&short_but_padded, F4)), weak, "zero octets make no modulus longer");
-    assert_eq!(judge(&rsa(&[], F4)), weak, "no modulus");
     assert_eq!(judge(&rsa(&[0; 256], F4)), weak, "a modulus of zero");
 }
 
 #[test]
-fn an_exponent_is_odd_greater_than_one_and_at_most_32_bits_long() {
-    let cases: [(&str, &[u8], bool); 17] = [
-        ("none", &[], false),
+fn an_exponent_is_odd_and_from_3_to_65537() {
+    let cases: [(&str, &[u8], bool); 19] = [
         ("0", &[0], false),
         ("1", &[1], false),
         ("1 after a zero octet", &[0, 1], false),
@@ -187,13 +189,16 @@ fn an_exponent_is_odd_greater_than_one_and_at_most_32_bits_long() {
         ("3", &[3], true),
         ("4", &[4], false),
         ("17", &[17], true),
+        ("255", &[255], true),
+        ("257", &[1, 1], true),
+        ("65535", &[0xFF, 0xFF], true),
         ("65536", &[1, 0, 0], false),
         ("65537", F4, true),
         ("65537 after zero octets", &[0, 0, 0, 0, 1, 0, 1], true),
-        ("2^31 + 1", &[0x80, 0, 0, 1], true),
-        ("2^32 - 2", &[0xFF, 0xFF, 0xFF, 0xFE], false),
-        ("2^32 - 1", &[0xFF, 0xFF, 0xFF, 0xFF], true),
-        ("2^32", &[1, 0, 0, 0, 0], false),
+        ("65538", &[1, 0, 2], false),
+        ("65539", &[1, 0, 3], false),
+        ("2^24 + 1", &[1, 0, 0, 1], false),
+        ("2^32 - 1", &[0xFF, 0xFF, 0xFF, 0xFF], false),
         ("2^32 + 1", &[1, 0, 0, 0, 1], false),
         ("2^64 - 1", &[0xFF; 8], false),
     ];
@@ -227,7 +232,9 @@ fn a_point_off_its_curve_or_of_another_length_is_invalid() {
             *bytes.last_mut().unwrap() ^= 1;
             bytes
         };
-        let longer = |bytes: &[u8]| [&[0], bytes].concat();
+        let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+        let shorter = |bytes: &[u8]| bytes[..bytes.len() - 1].to_vec();
+        let excess = |bytes: &[u8]| [&[1], bytes].concat();
         let (zero, ones) = (vec![0; x.len()], vec![0xFF; x.len()]);
         let cases = [
             ("x off by a bit", point(&flipped(&x), &y)),
@@ -235,14 +242,15 @@ fn a_point_off_its_curve_or_of_another_length_is_invalid() {
             ("swapped coordinates", point(&y, &x)),
             ("x twice", point(&x, &x)),
             ("the origin", point(&zero, &zero)),
+            ("the origin, in one octet", point(&[0], &[0])),
             ("larger than the field", point(&ones, &ones)),
-            ("x one octet short", point(&x[1..], &y)),
-            ("y one octet short", point(&x, &y[1..])),
-            ("both one octet short", point(&x[1..], &y[1..])),
-            ("a longer x", point(&longer(&x), &y)),
-            ("a longer y", point(&x, &longer(&y))),
+            ("x without its last octet", point(&shorter(&x), &y)),
+            ("y without its last octet", point(&x, &shorter(&y))),
+            ("a zero behind x", point(&longer(&x), &y)),
+            ("a zero behind y", point(&x, &longer(&y))),
+            ("a one before x", point(&excess(&x), &y)),
+            ("a one before y", point(&x, &excess(&y))),
             ("an octet moved from y to x", point(&[x.as_slice(), &y[..1]].concat(), &y[1..])),
-            ("empty coordinates", point(&[], &[])),
         ];
         for (what, jwk) in cases {
             assert_eq!(judge(&jwk), Err(SkipReason::Invalid), "{name}: {what}");
@@ -336,7 +344,7 @@ fn values_that_are_not_ed25519_points_are_invalid() {
         ("y = 7 is on no point", small_y(7).0.to_vec()),
         ("31 octets", x[..31].to_vec()),
         ("33 octets", [x.as_slice(), &[0]].concat()),
-        ("empty", Vec::new()),
+        ("one octet", vec![0]),
         ("57 octets, as Ed448 has", vec![1; 57]),
     ];
     for (name, x) in cases {
@@ -352,11 +360,13 @@ fn use_and_key_ops_must_permit_verifying_and_agree() {
         (json!({"use": "enc"}), refused),
         (json!({"use": "SIG"}), refused),
         (json!({"use": "verify"}), refused),
-        (json!({"use": ""}), refused),
+        (json!({"use": ""}), Ok(())),
+        (json!({"use": " "}), refused),
         (json!({"key_ops": ["verify"]}), Ok(())),
         (json!({"key_ops": ["sign", "verify"]}), Ok(())),
         (json!({"key_ops": ["verify", "encrypt"]}), Ok(())),
-        (json!({"key_ops": []}), refused),
+        (json!({"key_ops": []}), Ok(())),
+        (json!({"key_ops": [""]}), refused),
         (json!({"key_ops": ["sign"]}), refused),
         (json!({"key_ops": ["encrypt"]}), refused),
         (json!({"key_ops": ["Verify"]}), refused),
@@ -367,7 +377,8 @@ fn use_and_key_ops_must_permit_verifying_and_agree() {
         (json!({"use": "sig", "key_ops": ["verify", "sign"]}), Ok(())),
         (json!({"use": "sig", "key_ops": ["verify", "encrypt"]}), refused),
         (json!({"use": "sig", "key_ops": ["sign"]}), refused),
-        (json!({"use": "sig", "key_ops": []}), refused),
+        (json!({"use": "sig", "key_ops": []}), Ok(())),
+        (json!({"use": "enc", "key_ops": []}), refused),
         (json!({"use": "enc", "key_ops": ["verify"]}), refused),
     ];
     for (members, expected) in cases {
@@ -421,7 +432,8 @@ fn alg_narrows_a_key_and_never_widens_it() {
         (&RSA, "RSA-OAEP", conflict),
         (&RSA, "HS256", conflict),
         (&RSA, "none", conflict),
-        (&RSA, "", conflict),
+        (&RSA, "", Ok(all_rsa())),
+        (&RSA, " ", conflict),
     ];
     for (signer, alg, expected) in cases {
         assert_eq!(judge(&with(signer.jwk(), json!({"alg": alg}))), expected, "{alg} on a key for {}", signer.alg);
@@ -429,18 +441,28 @@ fn alg_narrows_a_key_and_never_widens_it() {
 }
 
 #[test]
-fn members_of_the_wrong_type_including_null_are_refused() {
+fn members_of_the_wrong_type_are_refused() {
     let (ec, rsa) = (P256.jwk(), RSA.jwk());
-    let wrong = [json!(null), json!(1), json!(true), json!({}), json!(["x"])];
+    let wrong = [json!(1), json!(true), json!({}), json!(["x"])];
     for value in wrong {
-        for member in ["kty", "kid", "alg", "use", "crv", "x", "y", "n", "e"] {
-            for jwk in [&ec, &rsa] {
+        for (member, keys) in [
+            ("kty", [&ec, &rsa]),
+            ("kid", [&ec, &rsa]),
+            ("alg", [&ec, &rsa]),
+            ("use", [&ec, &rsa]),
+            ("crv", [&ec, &ec]),
+            ("x", [&ec, &ec]),
+            ("y", [&ec, &ec]),
+            ("n", [&rsa, &rsa]),
+            ("e", [&rsa, &rsa]),
+        ] {
+            for jwk in keys {
                 let jwk = with(jwk.clone(), json!({ member: value }));
                 assert_eq!(judge(&jwk), Err(SkipReason::Malformed), "{member}: {value}");
             }
         }
     }
-    for value in [json!(null), json!("verify"), json!({}), json!([1]), json!(["verify", null])] {
+    for value in [json!("verify"), json!({}), json!([1]), json!(["verify", null])] {
         let jwk = with(ec.clone(), json!({"key_ops": value}));
         assert_eq!(judge(&jwk), Err(SkipReason::Malformed), "key_ops: {value}");
     }
@@ -449,8 +471,8 @@ fn members_of_the_wrong_type_including_null_are_refused() {
 #[test]
 fn keys_with_missing_members_are_skipped() {
     let required = [
-        (&P256, ["kty", "x", "y"].as_slice()),
-        (&ED25519, ["kty", "x"].as_slice()),
+        (&P256, ["kty", "crv", "x", "y"].as_slice()),
+        (&ED25519, ["kty", "crv", "x"].as_slice()),
         (&RSA, ["kty", "n", "e"].as_slice()),
     ];
     for (signer, members) in required {
@@ -498,7 +520,10 @@ fn an_array_of_member_values_is_not_a_key() {
 #[test]
 fn a_nested_array_of_keys_is_not_a_key_set() {
     let document = json!([[P256.jwk()]]).to_string();
-    assert_eq!(KeySet::parse(document.as_bytes()).map(|_| ()), Err(KeySetError::NotAKeySet));
+    assert_eq!(
+        KeySet::parse(document.as_bytes()).unwrap_err().to_string(),
+        "this is not a JWK Set: it is an array; wrap it in {\"keys\":..}"
+    );
 }
 
 #[test]
@@ -571,36 +596,6 @@ fn every_skip_reason_has_its_own_sentence() {
     for (reason, sentence) in sentences {
         assert_eq!(reason.to_string(), sentence);
     }
-}
-
-#[test]
-fn documents_that_are_not_key_sets_are_errors() {
-    let good = OTHER.jwk();
-    let documents = [
-        String::new(),
-        "keys".to_owned(),
-        "null".to_owned(),
-        "1".to_owned(),
-        "{}".to_owned(),
-        format!("[{good}]"),
-        good.to_string(),
-        r#"{"keys":null}"#.to_owned(),
-        r#"{"keys":{}}"#.to_owned(),
-        r#"{"keys":"x"}"#.to_owned(),
-        format!(r#"{{"keys":{good}}}"#),
-        format!(r#"{{"Keys":[{good}]}}"#),
-        format!(r#"{{"keys":[{good}],"keys":[]}}"#),
-        format!(r#"{{"keys":[{good},]}}"#),
-        format!(r#"{{"keys":[{good}]"#),
-        format!(r#"{{"keys":[{good}]}}x"#),
-        format!(r#"{{"keys":[{good}]}}{{}}"#),
-        format!("\u{feff}{{\"keys\":[{good}]}}"),
-    ];
-    for document in documents {
-        let outcome = KeySet::parse(document.as_bytes()).map(|_| ());
-        assert_eq!(outcome, Err(KeySetError::NotAKeySet), "{document}");
-    }
-    assert_eq!(KeySet::parse(b"{\"keys\":[\"\xFF\"]}").map(|_| ()), Err(KeySetError::NotAKeySet), "not UTF-8");
 }
 
 #[test]
@@ -761,7 +756,6 @@ fn two_keys_of_one_kid_and_algorithm_are_ambiguous() {
         assert_eq!(outcome(&keys, signer, "same"), Err(ClientFault::AmbiguousKey));
     }
     assert_eq!(outcome(&keys, &OTHER, "other"), Ok(()), "another kid is not affected");
-    assert_eq!(outcome(&[one.jwk(), one.jwk()], &one, "same"), Err(ClientFault::AmbiguousKey), "one key twice");
 }
 
 #[test]

@@ -6,5 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod documents;
+mod field;
 mod key_selection;
 mod keys;

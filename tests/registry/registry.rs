@@ -289,16 +289,21 @@ fn unusable_clients_are_refused_and_reported() {
         (
             odd(json!({"jwks": {"keys": [private]}})),
             "jwks",
-            "no usable key; key 0: it has private or symmetric members, which must never leave the client",
+            "no usable key; key 0 is skipped: it has private or symmetric members (d), which must never leave the client",
         ),
         (
             odd(json!({"jwks": {"keys": [{"kty": "PQC"}, 1]}})),
             "jwks",
-            "no usable key; key 0: its kty or crv is not supported; key 1: it is not a well-formed JWK",
+            "no usable key; key 0 is skipped: kty is \"PQC\", expected RSA, EC, OKP or AKP; key 1 is skipped: it is a number, \
+             expected an object",
         ),
-        (odd(json!({"jwks": {}})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
-        (odd(json!({"jwks": SECRET})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
-        (odd(json!({"jwks": [ODD.jwk()]})), "jwks", "the JWK Set is not a JSON object with one array named keys"),
+        (odd(json!({"jwks": {}})), "jwks", "this is not a JWK Set: it is an object without the array keys"),
+        (
+            odd(json!({"jwks": SECRET})),
+            "jwks",
+            "this is not a JWK Set: it is a single value, expected an object {\"keys\":[..]}",
+        ),
+        (odd(json!({"jwks": [ODD.jwk()]})), "jwks", "this is not a JWK Set: it is an array; wrap it in {\"keys\":..}"),
         (odd(json!({"jwks": {"keys": vec![1; 101]}})), "jwks", "the JWK Set has more than 100 keys"),
         (
             odd(json!({"jwks": {"keys": [], "x": "x".repeat(256 * 1024)}})),
@@ -446,9 +451,9 @@ fn one_good_key_suffices_and_bad_keys_are_listed() {
     let (problems, verifier) = load_among_others(&metadata("odd", &keys));
     assert_eq!(outcome(&verifier, &ODD, "odd"), Ok(()));
     let expected = [
-        r#"client 1 ("odd"): jwks: key 0 ("symmetric \"\n\"") is skipped: it has private or symmetric members, which must never leave the client"#,
-        r#"client 1 ("odd"): jwks: key 2 is skipped: its kty or crv is not supported"#,
-        r#"client 1 ("odd"): jwks: key 3 is skipped: it is not a well-formed JWK"#,
+        r#"client 1 ("odd"): jwks: key 0 ("symmetric \"\u{a}\"") is skipped: it has private or symmetric members (k), which must never leave the client"#,
+        r#"client 1 ("odd"): jwks: key 2 is skipped: kty is "PQC", expected RSA, EC, OKP or AKP"#,
+        r#"client 1 ("odd"): jwks: key 3 is skipped: it is a string, expected an object"#,
     ];
     assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
     for problem in problems {

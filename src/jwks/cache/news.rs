@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::jose::keys::{KeySet, SkippedKey};
 use crate::jwks::fetch::FetchError;
-use crate::text::Excerpt;
 
 /// Receives the news of a [`KeySetCache`](crate::jwks::KeySetCache).
 ///
@@ -94,13 +93,7 @@ impl fmt::Display for KeySetNews<'_> {
                 let (count, plural) = (keys.len(), if keys.len() == 1 { "" } else { "s" });
                 write!(f, "fetched {count} usable key{plural}, fresh for {} s", fresh_for.as_secs())
             }
-            Self::Skipped(key) => {
-                write!(f, "key {}", key.index())?;
-                if let Some(key_id) = key.key_id() {
-                    write!(f, " ({})", Excerpt::new(key_id))?;
-                }
-                write!(f, " is skipped: {}", key.reason())
-            }
+            Self::Skipped(key) => key.fmt(f),
             Self::Failed { error, retry_in } => {
                 write!(f, "fetch failed: {error}; next attempt in {} s", retry_in.as_secs())
             }

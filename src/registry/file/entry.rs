@@ -145,9 +145,14 @@ fn under(policy: Option<String>, client: Client) -> Client {
     }
 }
 
+/// The most skipped keys that one problem explains.
+const MOST_REASONS: usize = 8;
+
 fn no_usable_key(keys: &KeySet) -> String {
-    let reasons = keys.skipped().iter().map(|key| format!("; key {}: {}", key.index(), key.reason()));
-    std::iter::once("no usable key".to_owned()).chain(reasons).collect()
+    let reasons = keys.skipped().iter().take(MOST_REASONS).map(|key| format!("; {key}"));
+    let others = keys.skipped().len().saturating_sub(MOST_REASONS);
+    let others = (others > 0).then(|| format!("; and {others} more are skipped"));
+    std::iter::once("no usable key".to_owned()).chain(reasons).chain(others).collect()
 }
 
 fn text(member: &'static str, value: Option<&RawValue>) -> Result<Option<String>, Fault> {

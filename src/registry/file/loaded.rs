@@ -12,7 +12,8 @@ use super::entry::{Fault, Metadata};
 use super::problem::ClientProblem;
 use crate::identity::ClientId;
 use crate::jose::digest::sha256;
-use crate::jose::keys::{KeySet, read_object};
+use crate::jose::keys::KeySet;
+use crate::jose::member::read_object;
 use crate::jwks::{KeySetCache, KeySource};
 use crate::registry::{Client, ClientFileError};
 
@@ -124,10 +125,14 @@ impl Loaded {
 
     fn report_skipped_keys(&mut self, index: usize, client: &Client) {
         for key in client.keys().map(KeySet::skipped).unwrap_or_default() {
-            let kid = key.key_id().map(|kid| format!(" ({kid:?})")).unwrap_or_default();
-            let why = format!("key {}{kid} is skipped: {}", key.index(), key.reason());
             let client_id = Some(client.id().to_string());
-            self.problems.push(ClientProblem { index, client_id, member: "jwks", why, unusable: false });
+            self.problems.push(ClientProblem {
+                index,
+                client_id,
+                member: "jwks",
+                why: key.to_string(),
+                unusable: false,
+            });
         }
     }
 

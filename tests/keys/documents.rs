@@ -1,0 +1,124 @@
+//! Documents that should be JWK Sets: which are read, and what is said about the others.
+
+use std::sync::LazyLock;
+
+use crate::common::Signer;
+use serde_json::{Value, json};
+use tower_client_assertion::keys::{Document, KeySet, KeySetError};
+
+static KEY: LazyLock<Value> = LazyLock::new(|| Signer::es384("a").jwk());
+
+fn error(document: impl AsRef<[u8]>) -> KeySetError {
+    KeySet::parse(document.as_ref()).unwrap_err()
+}
+
+#[test]
+fn documents_that_are_not_key_sets_are_named() {
+    let key = &*KEY;
+    let pem = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n";
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let cases = [
+        (Document::Empty, vec![String::new(), " \r\n\t".to_owned(), json!("").to_string()]),
+        (Document::Jwk, vec![key.to_string(), json!({"kty": "PQC"}).to_string(), format!(" {key} ")]),
+        (Document::Array, vec![json!([key]).to_string(), "[]".to_owned(), json!([[key]]).to_string()]),
+        (
+            Document::OtherKeys,
+            [json!(null), json!(""), json!("x"), json!({}), key.clone(), json!(1)]
+                .map(|keys| json!({"keys": keys}).to_string())
+                .to_vec(),
+        ),
+        (
+            Document::RepeatedKeys,
+            vec![format!(r#"{{"keys":[{key}],"keys":[]}}"#), format!(r#"{{"keys":[{key}],"\u006beys":[]}}"#)],
+        ),
+        (
+            Document::ServerMetadata,
+            vec![
+                json!({"issuer": "https://as.example", "jwks_uri": "https://as.example/jwks"}).to_string(),
+                json!({"issuer": "https://as.example"}).to_string(),
+            ],
+        ),
+        (Document::ClientMetadata, vec![json!({"client_id": "a", "jwks": {"keys": [key]}}).to_string()]),
+        (
+            Document::Markup,
+            vec!["<html>".to_owned(), "\n<!DOCTYPE html><p>404</p>".to_owned(), "<?xml version=\"1.0\"?>".to_owned()],
+        ),
+        (
+            Document::Pem,
+            vec![
+                pem.to_owned(),
+                format!("subject=/CN=a\n{certificate}"),
+                json!(pem).to_string(),
+                json!({"key-1": certificate, "key-2": certificate}).to_string(),
+            ],
+        ),
+        (Document::Jwt, vec!["eyJhbGciOiJSUzI1NiJ9.eyJrZXlzIjpbXX0.AAAA".to_owned()]),
+        (Document::Object, vec!["{}".to_owned(), format!(r#"{{"Keys":[{key}]}}"#), json!({"error": "x"}).to_string()]),
+        (Document::Value, vec!["null".to_owned(), "1".to_owned(), "true".to_owned(), json!("keys").to_string()]),
+    ];
+    let mut sentences = Vec::new();
+    for (found, documents) in cases {
+        for document in documents {
+            let error = error(&document);
+            assert!(
+                matches!(&error, KeySetError::NotAKeySet { found: other, .. } if *other == found),
+                "{error:?}: {document}"
+            );
+            assert_eq!(error.to_string(), format!("this is not a JWK Set: {found}"), "{document}");
+        }
+        sentences.push(found.to_string());
+    }
+    assert_eq!(Document::Jwk.to_string(), r#"it is one JWK; wrap it in {"keys":[..]}"#);
+    assert_eq!(Document::Pem.to_string(), "it has keys or certificates in PEM; convert it to a JWK Set");
+    let all = sentences.len();
+    sentences.sort();
+    sentences.dedup();
+    assert_eq!(sentences.len(), all, "each kind has its own sentence");
+}
+
+#[test]
+fn broken_json_is_reported_by_position_without_content() {
+    let key = &*KEY;
+    let cases: [(Vec<u8>, usize, usize); 7] = [
+        (b"keys".to_vec(), 1, 1),
+        (b"{\"keys\":\n[".to_vec(), 2, 1),
+        (b"{\n\"keys\": secret}".to_vec(), 2, 9),
+        (b"{\"keys\":[]}{}".to_vec(), 1, 12),
+        (b"{\"keys\":[]}x".to_vec(), 1, 12),
+        (b"{\"keys\":[\"\xFF\"]}".to_vec(), 1, 11),
+        (format!("{{\"keys\":[{key},]}}").into_bytes(), 1, 11 + key.to_string().len()),
+    ];
+    for (document, line, column) in cases {
+        let error = error(&document);
+        let text = format!("the JWK Set is not well-formed JSON at line {line}, column {column}");
+        assert_eq!(error.to_string(), text, "{}", String::from_utf8_lossy(&document));
+        let same =
+            matches!(error, KeySetError::NotJson { line: at, column: within, .. } if (at, within) == (line, column));
+        assert!(same, "{error:?}");
+    }
+}
+
+#[test]
+fn key_22_one_byte_order_mark_before_a_set_is_skipped() {
+    let set = json!({"keys": [*KEY]}).to_string();
+    let mark = "\u{feff}";
+    assert_eq!(KeySet::parse(format!("{mark}{set}").as_bytes()).map(|keys| keys.len()), Ok(1));
+    assert_eq!(KeySet::parse(format!("{mark} {set}").as_bytes()).map(|keys| keys.len()), Ok(1));
+    let position = |document: String| match error(&document) {
+        KeySetError::NotJson { line, column, .. } => (line, column),
+        other => panic!("{other:?}: {document:?}"),
+    };
+    assert_eq!(position(format!("{mark}{mark}{set}")), (1, 1), "two marks");
+    assert_eq!(position(format!(" {mark}{set}")), (1, 2), "a mark that is not in front");
+    assert_eq!(position(format!("{set}{mark}")), (1, set.len() + 1), "a mark at the end");
+    assert_eq!(position(set.replacen(':', ":\u{feff}", 1)), (1, 9), "a mark inside");
+    for cut in [&b"\xEF\xBB"[..], b"\xFE\xFF", b"\xFF\xFE"] {
+        let document = [cut, set.as_bytes()].concat();
+        assert!(matches!(error(&document), KeySetError::NotJson { .. }), "{cut:?}");
+    }
+    let limit = set.len() + 3;
+    let marked = format!("{mark}{set}");
+    assert_eq!(KeySet::parse_within(marked.as_bytes(), limit, 1).map(|keys| keys.len()), Ok(1));
+    let outcome = KeySet::parse_within(marked.as_bytes(), limit - 1, 1).map(|_| ());
+    assert_eq!(outcome, Err(KeySetError::TooLong { limit: limit - 1 }), "the mark counts");
+}
