@@ -41,7 +41,11 @@ fn describe_key_set(event: &KeySetEvent<'_>) -> String {
         KeySetNews::Failed { error, .. } => cause(error, "; "),
         _ => String::new(),
     };
-    format!("key set of {:?} at {}: {event}{cause}", event.client_id(), event.url())
+    let others = match event.clients().len() {
+        0 | 1 => String::new(),
+        clients => format!(" and {} more", clients - 1),
+    };
+    format!("key set of {:?}{others} at {}: {event}{cause}", event.client_id(), event.url_without_query())
 }
 
 /// The response names the first fault. The log names all of them.

@@ -59,13 +59,14 @@ fn record_refusal(refused: &Refused<'_>) {
 }
 
 fn key_set(event: &KeySetEvent<'_>) {
-    let (client, url) = (event.client_id(), event.url());
+    // A query may hold a secret.
+    let (client, clients, url) = (event.client_id(), event.clients().len(), event.url_without_query());
     match event.news() {
-        KeySetNews::Fetched { .. } => debug!(target: TARGET, client, url, "key set: {event}"),
+        KeySetNews::Fetched { .. } => debug!(target: TARGET, client, clients, url, "key set: {event}"),
         KeySetNews::Failed { error, .. } => {
             let cause = error.source().map(field::display);
-            warn!(target: TARGET, client, url, cause, "key set: {event}");
+            warn!(target: TARGET, client, clients, url, cause, "key set: {event}");
         }
-        _ => warn!(target: TARGET, client, url, "key set: {event}"),
+        _ => warn!(target: TARGET, client, clients, url, "key set: {event}"),
     }
 }

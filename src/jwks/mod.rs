@@ -1,8 +1,8 @@
 //! Keys by URL: a client's `jwks_uri`, fetched within limits and kept fresh.
 //!
-//! A [`KeySetCache`] fetches through a [`JwksFetch`] and keeps the results. For each client and URL
-//! it hands out a [`KeySource`], whose keys verify the client's assertions. `HyperFetch` (feature
-//! `jwks-client`) is an HTTP client made for this. An `async` closure around your own client works
+//! A [`KeySetCache`] fetches through a [`JwksFetch`] and keeps the results, one set for each URL. For
+//! each client and URL it hands out a [`KeySource`], whose keys verify the client's assertions.
+//! `HyperFetch` (feature `jwks-client`) is an HTTP client made for this. An `async` closure around your own client works
 //! as well:
 //!
 //! ```
@@ -54,12 +54,12 @@
 //! # When the cache fetches
 //!
 //! - A request needs keys, and there are none or only stale ones. The request waits. All requests
-//!   for the same source share one fetch.
+//!   for the same URL share one fetch, whichever clients they come from.
 //! - A request meets keys that will soon be stale. The fetch runs in the background, and the
 //!   request does not wait.
 //! - An assertion names a `kid` that is not in the set, or does not verify under the key that it
 //!   names: the client may have just changed its keys. This happens at most once in each cool-down
-//!   of a source, since any sender can write any `kid`.
+//!   of a URL, since any sender can write any `kid` of any client.
 //!
 //! A fetch continues if the requests that wait for it are dropped. Each failure is followed by a
 //! pause, which doubles from one failure to the next. Nothing is fetched for a client that no

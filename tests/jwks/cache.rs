@@ -1,154 +1,30 @@
 //! The key set cache by itself, with a scripted fetcher: when it fetches, what it keeps, and what
 //! it reports.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::{NOW, now_or_never};
-use bytes::Bytes;
-use http::{Response, StatusCode};
+use crate::script::{Script, assert_kids, at, cached, cached_for, document, key_set, said, settle, source, status};
+use http::Response;
 use http_body_util::Full;
 use serde_json::json;
-use tokio::sync::oneshot;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::{Event, EventSink};
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult,
-    Prefetched, UrlError,
+    AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeysResult, Prefetched,
+    UrlError,
 };
 use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, ClientError};
-
-type Fetched = Result<Response<Full<Bytes>>, FetchError>;
-
-/// The results of the next fetches. Fetches without a script hang.
-#[derive(Clone, Default)]
-struct Script(Arc<Mutex<Scripted>>);
-
-#[derive(Default)]
-struct Scripted {
-    next: VecDeque<oneshot::Receiver<Fetched>>,
-    urls: Vec<String>,
-    events: Vec<String>,
-}
-
-impl Script {
-    /// Scripts the next fetch, which ends when the sender is used.
-    fn later(&self) -> oneshot::Sender<Fetched> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.lock().unwrap().next.push_back(receiver);
-        sender
-    }
-
-    fn then(&self, fetched: Fetched) -> &Self {
-        self.later().send(fetched).unwrap();
-        self
-    }
-
-    fn then_keys(&self, kids: &[&str]) -> &Self {
-        self.then(Ok(key_set(kids)))
-    }
-
-    fn fetches(&self) -> usize {
-        self.0.lock().unwrap().urls.len()
-    }
-
-    /// The events since the last call.
-    fn events(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap().events)
-    }
-
-    fn builder(&self) -> KeySetCacheBuilder {
-        let (script, log) = (self.clone(), self.clone());
-        let fetch = move |request: JwksRequest| {
-            let mut script = script.0.lock().unwrap();
-            script.urls.push(request.url().to_string());
-            let next = script.next.pop_front();
-            async move {
-                match next {
-                    Some(next) => next.await.expect("the test keeps the sender"),
-                    None => std::future::pending().await,
-                }
-            }
-        };
-        KeySetCache::builder(fetch).events(move |event: &Event<'_>| {
-            if let Event::KeySet(event) = event {
-                log.0.lock().unwrap().events.push(format!("{}: {event}", event.client_id()));
-            }
-        })
-    }
-
-    fn source(&self) -> KeySource {
-        source(&self.builder().build().unwrap(), "clinic-7")
-    }
-}
-
-fn source(cache: &KeySetCache, client_id: &str) -> KeySource {
-    cache.source(client_id, &JwksUrl::parse("https://clinic.example/keys").unwrap()).unwrap()
-}
-
-fn document(kids: &[&str]) -> String {
-    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-    let keys: Vec<_> = kids.iter().map(|kid| json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x})).collect();
-    json!({ "keys": keys }).to_string()
-}
-
-fn key_set(kids: &[&str]) -> Response<Full<Bytes>> {
-    Response::new(Full::from(document(kids)))
-}
-
-fn cached_for(kids: &[&str], cache_control: &str) -> Fetched {
-    let mut response = key_set(kids);
-    response.headers_mut().insert("cache-control", cache_control.parse().unwrap());
-    Ok(response)
-}
-
-fn status(code: u16) -> Fetched {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::from_u16(code).unwrap();
-    Ok(response)
-}
-
-fn at(secs: u64) -> UnixTime {
-    UnixTime::from_secs(NOW + secs)
-}
-
-/// The `kid`s, or the error and who is at fault.
-fn said(keys: KeysResult) -> Result<Vec<String>, String> {
-    let kids = |key: &tower_client_assertion::keys::VerificationKey| key.key_id().unwrap().to_owned();
-    keys.map(|keys| keys.iter().map(kids).collect())
-        .map_err(|error| format!("{}{}", if error.is_server_fault() { "ours: " } else { "" }, error.error()))
-}
-
-#[track_caller]
-fn assert_kids(keys: KeysResult, kids: &[&str]) {
-    assert_eq!(said(keys).unwrap(), kids);
-}
-
-/// The keys without any wait, as for requests while they are fresh.
-#[track_caller]
-fn cached(source: &KeySource, now: UnixTime) -> KeysResult {
-    match source.keys(now) {
-        Answer::Ready(keys) => keys,
-        Answer::Pending(_) => panic!("expected an answer without a wait"),
-    }
-}
 
 /// How many sources are ready after a prefetch, and how many failed.
 async fn prefetched(cache: &KeySetCache) -> (usize, usize) {
     let Prefetched { ready, failed, .. } = cache.prefetch(at(0)).await;
     (ready, failed)
-}
-
-/// Runs all tasks that are ready.
-async fn settle() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]
@@ -707,18 +583,21 @@ async fn a_silent_host_is_the_clients_fault_by_default() {
 }
 
 #[tokio::test]
-async fn sources_are_separate_by_client_and_url() {
+async fn sets_are_separate_by_url_and_sources_by_client() {
     let script = Script::default();
     let cache = script.builder().build().unwrap();
     let url = |path: &str| JwksUrl::parse(&format!("https://clinic.example/{path}")).unwrap();
-    script.then_keys(&["a"]).then_keys(&["b"]).then_keys(&["c"]);
+    script.then_keys(&["a"]).then_keys(&["b"]);
     assert_kids(cache.source("one", &url("keys")).unwrap().keys(at(0)).get().await, &["a"]);
     // Only the cache holds the source now.
     assert_kids(cached(&cache.source("one", &url("keys")).unwrap(), at(1)), &["a"]);
-    assert_kids(cache.source("two", &url("keys")).unwrap().keys(at(0)).get().await, &["b"]);
-    assert_kids(cache.source("one", &url("Keys")).unwrap().keys(at(0)).get().await, &["c"]);
-    assert_eq!(script.fetches(), 3);
-    assert_eq!(cache.sources().len(), 3);
+    assert_kids(cached(&cache.source("two", &url("keys")).unwrap(), at(1)), &["a"]);
+    assert_kids(cache.source("one", &url("Keys")).unwrap().keys(at(0)).get().await, &["b"]);
+    assert_eq!((script.fetches(), cache.kept_sources()), (2, 2));
+    let sources = cache.sources();
+    let mut names: Vec<_> = sources.iter().map(|source| (source.client_id(), source.url().uri().path())).collect();
+    names.sort_unstable();
+    assert_eq!(names, [("one", "/Keys"), ("one", "/keys"), ("two", "/keys")]);
 }
 
 #[tokio::test]
@@ -807,7 +686,7 @@ async fn fetches_are_reported_and_state_is_visible() {
         ]
     );
     let state = source.state();
-    assert_eq!((state.client_id(), state.url().as_str()), ("clinic-7", "https://clinic.example/keys"));
+    assert_eq!((state.client_id(), state.url().as_str()), ("clinic-7", "https://clinic.example/clinic-7"));
     assert_eq!(state.keys().unwrap().iter().next().unwrap().key_id(), Some("a"));
     assert_eq!(state.keys().unwrap().skipped().len(), 2);
     assert_eq!(

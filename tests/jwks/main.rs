@@ -9,5 +9,7 @@ mod common;
 mod cache;
 #[cfg(feature = "jwks-client")]
 mod fetch;
+mod script;
+mod sharing;
 #[cfg(feature = "jwks-client")]
 mod verifier;

@@ -53,8 +53,12 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets the minimum time between two fetches of one source that are caused by an assertion: by
-    /// a `kid` that is not in the set, or by a signature that does not verify. Default: 30 s.
+    /// Sets the minimum time between two fetches of one URL that are caused by an assertion: by a
+    /// `kid` that is not in the set, or by a signature that does not verify. Default: 30 s.
+    ///
+    /// The time is that of the URL, not of each client, so an attacker who names many clients causes
+    /// no more fetches. The set that is fetched for one client serves the others too, so none has
+    /// keys that are older than this time while another asks for new ones.
     pub fn cooldown(mut self, time: Duration) -> Self {
         self.settings.cooldown = time;
         self
@@ -96,7 +100,7 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets the maximum number of key sets in memory. Default: 10,000.
+    /// Sets the maximum number of key sets in memory, one for each URL. Default: 10,000.
     ///
     /// When the limit is reached, a set that has not been used for long is dropped. It is fetched
     /// again when it is needed.

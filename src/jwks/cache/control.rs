@@ -1,8 +1,8 @@
-//! Whether a source may be fetched, given how its earlier fetches ended.
+//! Whether a document may be fetched, given how its earlier fetches ended.
 
 use std::time::Duration;
 
-use super::fetched::DISORDER;
+use super::fetched::{DISORDER, FetchNumber};
 use super::running::RunningFetch;
 use super::settings::Settings;
 use crate::clock::UnixTime;
@@ -10,10 +10,11 @@ use crate::jwks::fetch::FetchError;
 
 #[derive(Default)]
 pub(super) struct Control {
+    /// The fetch that started last, if it is running. Earlier ones may be running too: an
+    /// invalidation does not wait for them.
     pub(super) running: Option<RunningFetch>,
-    /// Counts the invalidations. A fetch that started before one must not record its result after
-    /// it.
-    pub(super) generation: u64,
+    /// The fetch that started last.
+    pub(super) started: FetchNumber,
     pub(super) last_attempt: Option<UnixTime>,
     /// The last fetch that an assertion caused because it did not fit fresh keys.
     pub(super) last_demand: Option<UnixTime>,
@@ -36,11 +37,22 @@ impl Control {
         self.last_demand.is_some_and(|demand| is_within(demand, cooldown, now))
     }
 
+    /// Returns the number of a fetch that starts now.
+    pub(super) fn start(&mut self, now: UnixTime) -> FetchNumber {
+        self.last_attempt = Some(now);
+        self.started = self.started.next();
+        self.started
+    }
+
+    pub(super) fn end(&mut self, fetch: FetchNumber) {
+        self.running = self.running.take().filter(|running| running.number() != fetch);
+    }
+
     /// Resets the state that failed fetches have left. Keeps `last_demand`: a successful fetch does
     /// not end the cool-down.
     pub(super) fn record_success(&mut self) {
-        let Self { generation, last_attempt, last_demand, .. } = *self;
-        *self = Self { generation, last_attempt, last_demand, ..Self::default() };
+        let Self { started, last_attempt, last_demand, .. } = *self;
+        *self = Self { running: self.running.take(), started, last_attempt, last_demand, ..Self::default() };
     }
 
     /// Returns the pause before the next attempt.
@@ -51,15 +63,15 @@ impl Control {
             FetchError::Busy | FetchError::NoRuntime => Duration::ZERO,
             _ => settings.pause(self.failures),
         };
-        self.running = None;
         self.paused_until = Some(now + pause);
         self.last_error = Some(error.clone());
         self.stale_reported = false;
         pause
     }
 
-    pub(super) fn invalidate(&mut self) {
-        *self = Self { generation: self.generation + 1, ..Self::default() };
+    /// Discards how fetches ended, for a document that no client uses any more.
+    pub(super) fn forget(&mut self) {
+        *self = Self { running: self.running.take(), started: self.started, ..Self::default() };
     }
 }
 

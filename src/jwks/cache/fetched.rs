@@ -12,19 +12,42 @@ use crate::jose::keys::KeySet;
 /// then unknown.
 pub(super) const DISORDER: Duration = Duration::from_secs(5);
 
+/// The number of a fetch among those of its document, in the order in which they start. The first
+/// is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FetchNumber(pub(super) u64);
+
+impl FetchNumber {
+    pub(super) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// A fetched key set. It is never changed, only replaced.
 pub(super) struct FetchedKeys {
     pub(super) keys: Arc<KeySet>,
+    pub(super) number: FetchNumber,
     document_bytes: usize,
     pub(super) fetched_at: UnixTime,
     pub(super) refresh_at: UnixTime,
     pub(super) fresh_until: UnixTime,
 }
 
+/// The times and the size of a fetched document.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) number: FetchNumber,
+    pub(super) document_bytes: usize,
+    pub(super) fetched_at: UnixTime,
+    pub(super) fresh_for: Duration,
+}
+
 impl FetchedKeys {
-    pub(super) fn new(keys: KeySet, document_bytes: usize, fetched_at: UnixTime, fresh_for: Duration) -> Self {
+    pub(super) fn new(keys: KeySet, arrival: Arrival) -> Self {
+        let Arrival { number, document_bytes, fetched_at, fresh_for } = arrival;
         let refresh_at = fetched_at + Settings::refresh_after(fresh_for);
-        Self { keys: Arc::new(keys), document_bytes, fetched_at, refresh_at, fresh_until: fetched_at + fresh_for }
+        let fresh_until = fetched_at + fresh_for;
+        Self { keys: Arc::new(keys), number, document_bytes, fetched_at, refresh_at, fresh_until }
     }
 
     pub(super) fn is_fresh(&self, now: UnixTime) -> bool {

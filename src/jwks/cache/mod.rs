@@ -5,17 +5,21 @@
 //! It fetches through [`fetch`](super::fetch) and reports to an observer. It must not use requests
 //! or assertions.
 //!
-//! A [`KeySource`] is the handle to one [`SourceRecord`](record::SourceRecord). All records of a
-//! cache live in a [`Table`](table::Table), within bounds. [`Control`](control::Control) decides
-//! whether a record may be fetched now, and a [`FetchTask`](running::FetchTask) performs the fetch.
+//! A [`Document`](document::Document) is the key set at one URL, for all clients that have
+//! registered the URL. A [`KeySource`] is the handle of one client, a
+//! [`Member`](member::Member), to its document. All documents of a cache live in a
+//! [`Table`](table::Table), within bounds. [`Control`](control::Control) decides whether a document
+//! may be fetched now, and a [`FetchTask`](running::FetchTask) performs the fetch.
 
 mod builder;
 mod config_error;
 mod control;
+mod document;
 mod fetched;
+mod job;
+mod member;
 mod news;
 mod outcome;
-mod record;
 mod running;
 mod settings;
 mod shared;
@@ -72,14 +76,19 @@ impl KeySetCache {
     /// The [guard](KeySetCacheBuilder::guard) refuses the URL.
     pub fn source(&self, client_id: &str, url: &JwksUrl) -> Result<KeySource, UrlError> {
         self.0.settings.guard.judge_url(url)?;
-        let record = lock(&self.0.table).record(client_id, url);
-        Ok(KeySource::new(record, Arc::clone(&self.0)))
+        let document = lock(&self.0.table).document(url);
+        let member = document.join(client_id);
+        Ok(KeySource::new(member, document, Arc::clone(&self.0)))
     }
 
     /// Returns all sources that are in use or have keys, in no particular order.
     pub fn sources(&self) -> Vec<KeySource> {
-        let records = lock(&self.0.table).records();
-        records.into_iter().map(|record| KeySource::new(record, Arc::clone(&self.0))).collect()
+        let documents = lock(&self.0.table).documents();
+        let sources = documents.into_iter().flat_map(|document| {
+            let sources = document.present().into_iter();
+            sources.map(move |member| KeySource::new(member, Arc::clone(&document), Arc::clone(&self.0)))
+        });
+        sources.collect()
     }
 
     /// Fetches the keys of every source whose keys are missing or stale, for example before the
@@ -100,19 +109,27 @@ impl KeySetCache {
     }
 
     /// Drops the keys of a client immediately, from all its URLs. The next request fetches them
-    /// again, and a fetch that is running does not bring the old ones back. Returns the number of
-    /// the client's sources.
+    /// again, and a fetch that is running does not bring the old ones back. Other clients of the
+    /// same URLs keep their keys until the new ones arrive. Returns the number of the client's
+    /// sources.
+    ///
+    /// Requests of the client that are waiting for keys are answered that they are
+    /// [superseded](KeysUnavailable::is_superseded).
     pub fn invalidate(&self, client_id: &str) -> usize {
-        let sources = self.sources().into_iter().filter(|source| source.client_id() == client_id);
+        let documents = lock(&self.0.table).documents();
+        let sources = documents.into_iter().filter_map(|document| {
+            let member = document.member(client_id)?;
+            Some(KeySource::new(member, document, Arc::clone(&self.0)))
+        });
         sources.map(|source| source.invalidate()).count()
     }
 
-    /// Returns the number of sources in memory because they have been fetched.
+    /// Returns the number of key sets in memory, one for each URL that has been fetched.
     pub fn kept_sources(&self) -> usize {
         lock(&self.0.table).kept()
     }
 
-    /// Returns the bytes that these sources count for. See
+    /// Returns the bytes that these sets count for. See
     /// [`max_memory`](KeySetCacheBuilder::max_memory).
     pub fn kept_bytes(&self) -> usize {
         lock(&self.0.table).weight()

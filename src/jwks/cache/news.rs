@@ -1,10 +1,12 @@
 //! The reports of a cache, and the trait that receives them.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::member::Member;
 use crate::jose::keys::{KeySet, SkippedKey};
-use crate::jwks::fetch::FetchError;
+use crate::jwks::fetch::{FetchError, JwksUrl};
 
 /// Receives the news of a [`KeySetCache`](crate::jwks::KeySetCache).
 ///
@@ -19,32 +21,56 @@ pub trait KeySetObserver: Send + Sync + 'static {
     fn observe(&self, event: KeySetEvent<'_>);
 }
 
-/// News of a client's key set. It displays as a sentence.
-#[derive(Clone, Copy, Debug)]
+/// News of a key set. It displays as a sentence.
+///
+/// A set is fetched once for all clients that have registered its URL, so there is one event for all
+/// of them.
+#[derive(Clone, Copy)]
 pub struct KeySetEvent<'a> {
     client_id: &'a str,
-    url: &'a str,
+    clients: &'a [Arc<Member>],
+    url: &'a JwksUrl,
     news: KeySetNews<'a>,
 }
 
 impl<'a> KeySetEvent<'a> {
-    pub(crate) fn new(client_id: &'a str, url: &'a str, news: KeySetNews<'a>) -> Self {
-        Self { client_id, url, news }
+    pub(super) fn new(client_id: &'a str, clients: &'a [Arc<Member>], url: &'a JwksUrl, news: KeySetNews<'a>) -> Self {
+        Self { client_id, clients, url, news }
     }
 
-    /// The client whose keys these are.
+    /// The client whose request caused the fetch, or met the stale keys.
     pub fn client_id(&self) -> &'a str {
         self.client_id
     }
 
-    /// The URL of the key set, exactly as it was registered.
+    /// The ids of all clients that the news concerns, in no particular order: those that use this
+    /// key set, or have registered its URL in a registry that is in memory.
+    pub fn clients(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+        self.clients.iter().map(|member| member.client_id())
+    }
+
+    /// The URL of the key set, exactly as it was registered. Its query may hold a secret, so print
+    /// [`url_without_query`](Self::url_without_query).
     pub fn url(&self) -> &'a str {
-        self.url
+        self.url.as_str()
+    }
+
+    /// The URL of the key set up to its query, for logs.
+    pub fn url_without_query(&self) -> &'a str {
+        self.url.without_query()
     }
 
     /// What happened.
     pub fn news(&self) -> KeySetNews<'a> {
         self.news
+    }
+}
+
+impl fmt::Debug for KeySetEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("KeySetEvent");
+        debug.field("client_id", &self.client_id).field("clients", &self.clients.len());
+        debug.field("url", &self.url_without_query()).field("news", &self.news).finish()
     }
 }
 

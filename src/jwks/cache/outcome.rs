@@ -7,7 +7,6 @@ use crate::jose::keys::KeySet;
 #[derive(Clone)]
 pub(super) enum FetchOutcome {
     Fetched(Arc<KeySet>),
+    /// It failed, or a later fetch ended before it.
     Failed,
-    /// The source was invalidated while the fetch was running.
-    Superseded,
 }

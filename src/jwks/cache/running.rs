@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::fetched::FetchedKeys;
+use super::fetched::{FetchNumber, FetchedKeys};
 use super::outcome::FetchOutcome;
 use crate::jwks::fetch::FetchError;
 
@@ -18,11 +18,18 @@ pub(super) trait FetchJob: Send + Sync + 'static {
 
 /// A fetch that others can wait for. Dropping it does not end the fetch.
 #[derive(Clone)]
-pub(super) struct RunningFetch(watch::Receiver<Option<FetchOutcome>>);
+pub(super) struct RunningFetch {
+    number: FetchNumber,
+    receiver: watch::Receiver<Option<FetchOutcome>>,
+}
 
 impl RunningFetch {
+    pub(super) fn number(&self) -> FetchNumber {
+        self.number
+    }
+
     pub(super) async fn outcome(mut self) -> FetchOutcome {
-        match self.0.wait_for(Option::is_some).await {
+        match self.receiver.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or(FetchOutcome::Failed),
             // Recording the result panicked, for example in an event sink.
             Err(_) => FetchOutcome::Failed,
@@ -40,9 +47,9 @@ struct Started<J> {
 }
 
 impl<J: FetchJob> FetchTask<J> {
-    pub(super) fn new(job: J) -> (RunningFetch, Self) {
+    pub(super) fn new(number: FetchNumber, job: J) -> (RunningFetch, Self) {
         let (sender, receiver) = watch::channel(None);
-        (RunningFetch(receiver), Self(Some(Started { job, sender })))
+        (RunningFetch { number, receiver }, Self(Some(Started { job, sender })))
     }
 
     /// Call this without holding a lock: a runtime that is shutting down drops the task right here,

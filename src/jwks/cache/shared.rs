@@ -1,4 +1,4 @@
-//! The state that all sources of a cache share: the fetcher, the settings, the bounds, and the
+//! The state that all documents of a cache share: the fetcher, the settings, the bounds, and the
 //! hosts that have not responded.
 
 use std::collections::HashSet;
@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::time::timeout;
 
-use super::fetched::FetchedKeys;
+use super::document::Document;
+use super::fetched::{Arrival, FetchNumber, FetchedKeys};
+use super::member::Member;
 use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
-use super::record::SourceRecord;
 use super::settings::Settings;
 use super::slots::Slots;
 use super::table::Table;
@@ -38,8 +39,13 @@ impl Shared {
     }
 
     /// Performs one fetch, from the wait for a slot to the parsed keys.
-    pub(super) async fn fetch(&self, url: &JwksUrl, now: UnixTime) -> Result<FetchedKeys, FetchError> {
-        let fetched = self.attempt(url, now).await;
+    pub(super) async fn fetch(
+        &self,
+        url: &JwksUrl,
+        number: FetchNumber,
+        now: UnixTime,
+    ) -> Result<FetchedKeys, FetchError> {
+        let fetched = self.attempt(url, number, now).await;
         let mut silent = lock(&self.silent);
         match &fetched {
             Err(error) if error.is_silence() => {
@@ -54,14 +60,15 @@ impl Shared {
         fetched
     }
 
-    async fn attempt(&self, url: &JwksUrl, now: UnixTime) -> Result<FetchedKeys, FetchError> {
+    async fn attempt(&self, url: &JwksUrl, number: FetchNumber, now: UnixTime) -> Result<FetchedKeys, FetchError> {
         let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
         let request = JwksRequest::new(url.clone(), max_bytes, Arc::clone(&self.settings.guard));
         let _slot = self.slots.acquire(url.host(), time).await?;
         let response = timeout(time, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
         let keys = response::parse(&response, max_bytes, max_keys)?;
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));
-        Ok(FetchedKeys::new(keys, response.body().len(), now, fresh_for))
+        let arrival = Arrival { number, document_bytes: response.body().len(), fetched_at: now, fresh_for };
+        Ok(FetchedKeys::new(keys, arrival))
     }
 
     /// Whether a host that does not respond counts as a fault of the server's own network.
@@ -69,17 +76,20 @@ impl Shared {
         self.settings.silent_hosts.is_some_and(|hosts| lock(&self.silent).len() >= hosts.get())
     }
 
-    pub(super) fn keep(&self, record: &Arc<SourceRecord>, weight: usize) {
-        lock(&self.table).keep(record, weight, self.settings.max_sets, self.settings.max_memory);
+    pub(super) fn keep(&self, document: &Arc<Document>, weight: usize) {
+        lock(&self.table).keep(document, weight, self.settings.max_sets, self.settings.max_memory);
     }
 
-    pub(super) fn remove(&self, record: &Arc<SourceRecord>) {
-        lock(&self.table).remove(record);
+    pub(super) fn remove(&self, document: &Arc<Document>) {
+        lock(&self.table).remove(document);
     }
 
-    pub(super) fn report(&self, record: &SourceRecord, news: KeySetNews<'_>) {
-        if let Some(observer) = &self.observer {
-            observer.observe(KeySetEvent::new(record.client_id(), record.url().as_str(), news));
+    /// Reports `news`, which a request of `cause` has brought about.
+    pub(super) fn report<'a>(&self, document: &Document, cause: &Member, news: impl Iterator<Item = KeySetNews<'a>>) {
+        let Some(observer) = &self.observer else { return };
+        let clients = document.present();
+        for news in news {
+            observer.observe(KeySetEvent::new(cause.client_id(), &clients, document.url(), news));
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::setting::debug_is_display;
 
 /// The URL of a client's key set: `jwks_uri` (RFC 7591, section 2). Cheap to clone.
 ///
+/// `Display` writes it as it was registered. `Debug` leaves its query out, which may hold a secret.
+///
 /// ```
 /// use tower_client_assertion::jwks::{JwksUrl, UrlError};
 ///
@@ -23,10 +25,10 @@ use crate::setting::debug_is_display;
 /// assert_eq!(with_user, Err(UrlError::UserInfo));
 /// # Ok::<(), UrlError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct JwksUrl(Arc<Parts>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Parts {
     text: Box<str>,
     uri: Uri,
@@ -72,6 +74,11 @@ impl JwksUrl {
         &self.0.text
     }
 
+    /// Returns the URL up to its query, for logs: a query may hold a secret.
+    pub fn without_query(&self) -> &str {
+        self.as_str().split_once('?').map_or(self.as_str(), |(before, _)| before)
+    }
+
     /// Returns the parsed URL.
     pub fn uri(&self) -> &Uri {
         &self.0.uri
@@ -109,6 +116,13 @@ impl AsRef<str> for JwksUrl {
 impl fmt::Display for JwksUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for JwksUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let query = if self.uri().query().is_some() { "?.." } else { "" };
+        f.debug_tuple("JwksUrl").field(&format_args!("{}{query}", self.without_query())).finish()
     }
 }
 
