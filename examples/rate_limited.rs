@@ -1,4 +1,5 @@
-//! A token endpoint with rate limits outside and inside the layer, and a bound on signature checks.
+//! A token endpoint with rate limits outside and inside the layer, and bounds on signature checks
+//! and on the replay store in between.
 //!
 //! ```sh
 //! cargo run --example rate_limited
@@ -42,7 +43,10 @@ impl KeyExtractor for ByClient {
 async fn main() -> Result {
     let demo = Demo::new()?;
     let clients = FixedRegistry::new([demo.client()?])?;
-    let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?)
+    // One client may have at most 10,000 unexpired assertions, so that it cannot fill the store. A
+    // limit behind the layer comes too late for that.
+    let replay = MemoryReplay::new(1_000_000)?.per_client(10_000)?;
+    let verifier = Verifier::builder(Policy::RFC7523, clients, replay)
         .issuer(ISSUER)
         // At most four signature checks at a time, at most two of them for one claimed client.
         .signature_checks(SignatureChecks::new(4)?.per_client(2)?)
@@ -57,8 +61,8 @@ async fn main() -> Result {
         .layer(GovernorLayer::new(by_address))
         // The governor requires axum's response type, which `preserve_body_types` keeps.
         .layer(ClientAssertionLayer::new(verifier).preserve_body_types())
-        // Inside: limits that need the client, and slots that unauthenticated requests must not
-        // occupy.
+        // Inside: limits that spare the handler and need the client, and slots that unauthenticated
+        // requests must not occupy.
         .layer(GovernorLayer::new(by_client))
         .layer(ConcurrencyLimitLayer::new(100));
     let app = Router::new().route("/token", post(issue)).route_layer(limits);

@@ -134,6 +134,9 @@ settings! {
     ReplayCapacity = "replay capacity",
     /// The capacity of a [`MemoryReplay`](crate::replay::MemoryReplay) for one client.
     ReplayCapacityPerClient = "replay capacity per client",
+    /// What a store allows one client:
+    /// [`admissions_per_client`](crate::replay::ReplayStore::admissions_per_client).
+    ReplayAdmissionsPerClient = "replay admissions_per_client",
     /// The URLs of a Redis store.
     RedisUrl = "redis url",
     /// The prefix of keys in a Redis store.
@@ -154,6 +157,8 @@ settings! {
     RedisWaitReplicas = "redis wait_replicas",
     /// How long the replicas of a Redis store have to confirm an entry.
     RedisWaitReplicasTimeout = "redis wait_replicas timeout",
+    /// How many unexpired assertions one client may have in a Redis store.
+    RedisPerClient = "redis per_client",
     /// The certificate authorities of a Redis store.
     RedisRootCertificates = "redis root_certificates",
 }

@@ -49,8 +49,8 @@ fn record_refusal(refused: &Refused<'_>) {
             let findings = refused.findings().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             info!(target: TARGET, client, proven, findings, cause, "client refused: {rejection}");
         }
-        RejectionKind::Server(ServerFault::Overloaded | ServerFault::ClientOverloaded) => {
-            warn!(target: TARGET, client, "client not authenticated: {rejection}");
+        RejectionKind::Server(ServerFault::Overloaded | ServerFault::ClientOverloaded | ServerFault::ClientQuota) => {
+            warn!(target: TARGET, client, proven, "client not authenticated: {rejection}");
         }
         RejectionKind::Server(_) => {
             error!(target: TARGET, client, proven, cause, "client not authenticated: {rejection}")

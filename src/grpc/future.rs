@@ -37,7 +37,8 @@ pin_project! {
     #[project = StateProj]
     enum State<S, F, B> {
         Starting { call: Option<Call<S, B>> },
-        Verifying { call: Option<Call<S, B>>, waiting: Waiting },
+        // Boxed, because it is large and most calls never wait.
+        Verifying { call: Option<Call<S, B>>, waiting: Box<Waiting> },
         AwaitingInner { call: Option<Call<S, B>> },
         Calling { #[pin] future: F },
         Refused { rejection: Rejection },
@@ -112,7 +113,7 @@ impl<S: Clone, B> Call<S, B> {
 impl<S, B> Call<S, B> {
     fn advance<F>(mut self, progress: Progress) -> State<S, F, B> {
         match progress {
-            Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting },
+            Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting: Box::new(waiting) },
             Progress::Done(Ok(Some(identity))) => {
                 identify(&mut self.parts.extensions, Some(identity));
                 metadata::mark_sensitive(&mut self.parts.headers);

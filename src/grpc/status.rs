@@ -85,7 +85,7 @@ fn server_status(fault: &ServerFault) -> &'static str {
     use ServerFault as F;
     match fault {
         F::Clock | F::Registry | F::KeySetFetch | F::ReplayStore | F::Timer | F::Overloaded => UNAVAILABLE,
-        F::ClientOverloaded => RESOURCE_EXHAUSTED,
+        F::ClientOverloaded | F::ClientQuota => RESOURCE_EXHAUSTED,
         F::MountedTwice | F::BodyConsumed => INTERNAL,
     }
 }

@@ -4,8 +4,9 @@
 //!
 //! - A [`ClientFault`] is something the client must fix. It is answered with a 4xx status.
 //! - A [`ServerFault`] is something the server could not find out. It is answered with 503 and
-//!   `Retry-After`, except for an [overload of one client](ServerFault::ClientOverloaded) (429) and
-//!   wrongly mounted layers (500). It is never reported as the client's fault.
+//!   `Retry-After`, except for an overload by one client ([of signature
+//!   checks](ServerFault::ClientOverloaded) or [of the replay store](ServerFault::ClientQuota): 429)
+//!   and wrongly mounted layers (500). It is never reported as the client's fault.
 //!
 //! If a fault comes from a specification, its documentation names the section. A rejection is for
 //! the operator. The [renderer](crate::render) decides what the client reads. The [event

@@ -3,7 +3,7 @@
 use super::list::listed_enum;
 
 listed_enum! {
-    /// Why the server could not decide. The client did nothing wrong.
+    /// Why the server could not decide. The client is not at fault, unless it sends too much.
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum ServerFault {
@@ -16,6 +16,12 @@ listed_enum! {
         KeySetFetch => "the client's key set could not be fetched",
         /// The [`ReplayStore`](crate::replay::ReplayStore) gave no answer, or is full.
         ReplayStore => "the replay store is unavailable",
+        /// The client has [as many unexpired assertions][1] as the replay store allows one client.
+        /// Answered with 429 and `Retry-After`. Its signature has been verified, so the client
+        /// itself sent them.
+        ///
+        /// [1]: crate::replay::ReplayStore::admissions_per_client
+        ClientQuota => "the client has used up its share of the replay store",
         /// There is no Tokio runtime to time a slow body with.
         Timer => "there is no Tokio runtime to time a slow body with",
         /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) is reached.

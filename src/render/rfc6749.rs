@@ -160,6 +160,9 @@ fn server_response(fault: &ServerFault) -> ErrorResponse {
         F::ClientOverloaded => unavailable("Too many requests of this client at once")
             .with_status(StatusCode::TOO_MANY_REQUESTS)
             .with_retry_after("1"),
+        F::ClientQuota => unavailable("This client has too many unexpired assertions")
+            .with_status(StatusCode::TOO_MANY_REQUESTS)
+            .with_retry_after("1"),
         F::MountedTwice | F::BodyConsumed => {
             ErrorResponse::new("server_error", "The authorization server is misconfigured")
                 .with_status(StatusCode::INTERNAL_SERVER_ERROR)

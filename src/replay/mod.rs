@@ -54,6 +54,11 @@ impl<'a> ReplayKey<'a> {
         self.client_id
     }
 
+    /// Returns a keyed hash of the client.
+    pub(crate) fn client_hash(&self) -> u64 {
+        self.hash.client
+    }
+
     /// Returns the identifier that the client chose: any text that is not empty, of bounded length.
     pub fn jti(&self) -> &'a str {
         self.jti
@@ -99,6 +104,7 @@ pub type AdmitResult = Result<Admission, PortError>;
 /// - A look admits nothing, and never claims that a fresh key is spent or a spent one fresh.
 /// - A store that is full, or cannot remember for another reason, returns an error, which refuses
 ///   the request as unavailable (503). It never drops a key that is still needed.
+/// - One client may have [at least one](Self::admissions_per_client) assertion.
 /// - Dropping the future at any await point revokes no admission that was reported, and leaves no
 ///   resource in use.
 ///
@@ -120,6 +126,17 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
 
     /// Inserts `key` if it is absent, in one atomic step, and remembers it until `until`.
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult>;
+
+    /// Returns how many unexpired assertions one client may have in this store, so that none can
+    /// fill it. At least one. A sixteenth of the capacity is a good value.
+    ///
+    /// The store need not count. A verifier asks for the number when it is built, counts by itself,
+    /// and refuses a client that has as many ([`ClientQuota`], 429) before it calls
+    /// [`admit`](Self::admit). Each verifier counts what it has let in, so several nodes together
+    /// admit several times as many.
+    ///
+    /// [`ClientQuota`]: crate::rejection::ServerFault::ClientQuota
+    fn admissions_per_client(&self) -> usize;
 }
 
 impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
@@ -130,6 +147,10 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         (**self).admit(key, until, now)
     }
+
+    fn admissions_per_client(&self) -> usize {
+        (**self).admissions_per_client()
+    }
 }
 
 /// The `async fn` twin of [`ReplayStore`]. [`Awaited`] turns it into a `ReplayStore` that never
@@ -137,6 +158,9 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 pub trait AsyncReplayStore: fmt::Debug + Send + Sync + 'static {
     /// See [`ReplayStore::admit`]. The same rules apply.
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> impl Future<Output = AdmitResult> + Send;
+
+    /// See [`ReplayStore::admissions_per_client`].
+    fn admissions_per_client(&self) -> usize;
 }
 
 impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
@@ -148,5 +172,9 @@ impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
         let store = Arc::clone(&self.0);
         let (client_id, jti) = (String::from(key.client_id), String::from(key.jti));
         Answer::later(async move { store.admit(ReplayKey::new(&client_id, &jti), until, now).await })
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        self.0.admissions_per_client()
     }
 }

@@ -13,7 +13,8 @@ use crate::port::{Answer, PortError};
 /// but never that it is fresh. Only the shared store decides that, and then both remember it. A
 /// replay that this node has seen is [found by a look](ReplayStore::seen), before its signature is
 /// checked and without a round trip. A local store that is too small costs round trips, and never
-/// accepts an assertion twice, since the shared store still knows it.
+/// accepts an assertion twice, since the shared store still knows it. A verifier allows one client
+/// [as many assertions](ReplayStore::admissions_per_client) as the smaller of both stores does.
 ///
 /// If the clock of this node goes back, assertions that the local store may have cleared are
 /// refused as unavailable (503), regardless of what the shared store would answer.
@@ -97,6 +98,11 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
                 })
             }
         }
+    }
+
+    /// Returns the smaller number of both stores, so that one client can fill neither.
+    fn admissions_per_client(&self) -> usize {
+        self.local.admissions_per_client().min(self.shared.admissions_per_client())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Verifier;
+use super::admissions::Admissions;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::event::EventSink;
@@ -26,6 +27,7 @@ pub struct VerifierBuilder {
 
 impl VerifierBuilder {
     pub(super) fn new(policy: Policy, registry: Box<dyn ClientRegistry>, replay: Box<dyn ReplayStore>) -> Self {
+        let admissions = Admissions::new(replay.admissions_per_client());
         let verifier = Verifier {
             policies: vec![policy],
             limits: Limits::default(),
@@ -35,6 +37,7 @@ impl VerifierBuilder {
             clock: Box::new(SystemClock),
             events: None,
             checks: None,
+            admissions,
         };
         Self { verifier, issuer_without_tls: false }
     }
@@ -148,6 +151,7 @@ impl VerifierBuilder {
     /// - The registry can [list its clients](crate::registry::ClientRegistry::all), and a client is
     ///   registered under a policy that the verifier does not have, or no client can meet its
     ///   policy.
+    /// - The replay store allows a client [no assertion](ReplayStore::admissions_per_client).
     /// - A limit is zero, or the JSON depth is over 64.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { verifier, issuer_without_tls } = self;
@@ -157,6 +161,7 @@ impl VerifierBuilder {
         if let Some(clients) = verifier.registry.all() {
             check_clients(&clients, &verifier.policies)?;
         }
+        positive(Setting::ReplayAdmissionsPerClient, verifier.admissions.per_client())?;
         check_limits(&verifier.limits)?;
         Ok(verifier)
     }

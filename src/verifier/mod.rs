@@ -4,11 +4,13 @@
 //! [`ClientIdentity`], a [`Rejection`] or a wait for a port. The operator gets an event. `steps`
 //! has the steps in order. Each step with more to it than a call is a file: `form` (its syntax is
 //! in `urlencoded`), `assertion`, `checks` (of the claims, by `rules` and `times`), `stages`,
-//! `signature`. `progress` is what a step waits for, `report` what the operator learns.
+//! `signature`, `admissions` (with `shares`, its counts). `progress` is what a step waits for,
+//! `report` what the operator learns.
 //!
 //! This room uses registries, replay stores and key sets through their ports. It must not use HTTP
 //! or a renderer.
 
+mod admissions;
 mod assertion;
 mod builder;
 mod checks;
@@ -21,6 +23,7 @@ mod refusal;
 mod report;
 mod request;
 mod rules;
+mod shares;
 mod signature;
 mod stages;
 mod steps;
@@ -37,6 +40,7 @@ use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::ClientRegistry;
 use crate::rejection::{ClientFault, Rejection};
 use crate::replay::ReplayStore;
+use admissions::Admissions;
 use overload::SignatureChecks;
 use refusal::PolicyIndex;
 
@@ -81,6 +85,7 @@ pub struct Verifier {
     clock: Box<dyn Clock>,
     events: Option<Box<dyn EventSink>>,
     checks: Option<SignatureChecks>,
+    admissions: Admissions,
 }
 
 impl Verifier {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::admissions::Charge;
 use super::refusal::Refusal;
 use super::signature::PendingIdentity;
 use crate::identity::ClientIdentity;
@@ -63,7 +64,7 @@ pub(crate) enum Waiting {
     Keys(Arc<Client>, BoxFuture<KeysResult>),
     /// Whether there are newer keys than those by which the request is about to be refused.
     NewerKeys(Box<PendingRefusal>, BoxFuture<Option<Arc<KeySet>>>),
-    Admission(Option<PendingIdentity>, BoxFuture<AdmitResult>),
+    Admission(Option<(PendingIdentity, Charge)>, BoxFuture<AdmitResult>),
 }
 
 /// A refusal that stands unless the client has newer keys.
@@ -78,7 +79,7 @@ pub(crate) enum PortAnswer {
     Client(FindResult),
     Keys(Arc<Client>, KeysResult),
     NewerKeys(PendingRefusal, Option<Arc<KeySet>>),
-    Admission(PendingIdentity, AdmitResult),
+    Admission(PendingIdentity, Charge, AdmitResult),
 }
 
 impl Waiting {
@@ -94,11 +95,11 @@ impl Waiting {
             }
             Self::Admission(identity, future) => {
                 // The identity leaves with the answer, and there is only one answer.
-                let Some(taken) = identity.take() else { return Poll::Pending };
+                let Some((taken, charge)) = identity.take() else { return Poll::Pending };
                 match future.as_mut().poll(cx) {
-                    Poll::Ready(admitted) => Poll::Ready(PortAnswer::Admission(taken, admitted)),
+                    Poll::Ready(admitted) => Poll::Ready(PortAnswer::Admission(taken, charge, admitted)),
                     Poll::Pending => {
-                        *identity = Some(taken);
+                        *identity = Some((taken, charge));
                         Poll::Pending
                     }
                 }

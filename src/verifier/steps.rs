@@ -42,7 +42,8 @@ impl Verifier {
             PortAnswer::NewerKeys(refused, None) => {
                 self.finish(request, self.clock.now(), Err(Stop::Refused(refused.refusal)))
             }
-            PortAnswer::Admission(identity, admitted) => {
+            PortAnswer::Admission(identity, charge, admitted) => {
+                self.admissions.settle(charge, &admitted);
                 let now = self.clock.now();
                 self.finish(request, now, identity.into_identity(admitted, now).map_err(Stop::from))
             }
@@ -190,12 +191,18 @@ impl Verifier {
     }
 
     /// The insert comes last, so that a forged assertion can neither fill the replay store nor use
-    /// up the `jti` of another client.
+    /// up the `jti` or the share of another client.
     fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Result<ClientIdentity, Stop> {
         let Some(key) = signed.replay_key() else { return Ok(signed.into_identity_without_jti()) };
+        let charge = self.admissions.charge(key, signed.valid_until(), now)?;
         match self.replay.admit(key, signed.valid_until(), now) {
-            Answer::Ready(admitted) => Ok(signed.into_identity(admitted)?),
-            Answer::Pending(future) => Err(Stop::Waiting(Waiting::Admission(Some(signed.into_pending()), future))),
+            Answer::Ready(admitted) => {
+                self.admissions.settle(charge, &admitted);
+                Ok(signed.into_identity(admitted)?)
+            }
+            Answer::Pending(future) => {
+                Err(Stop::Waiting(Waiting::Admission(Some((signed.into_pending(), charge)), future)))
+            }
         }
     }
 

@@ -236,7 +236,7 @@ fn e38_replay_memory_is_bounded_and_full_stores_refuse() {
         ("no exp", |a| a.drop_claim("exp"), Some("Missing exp claim")),
         ("a huge exp", |a| a.claim("exp", 1e15), Some("exp is too far in the future")),
     ]);
-    let store = MemoryReplay::new(2).unwrap().per_client(2).unwrap();
+    let store = MemoryReplay::new(2).unwrap().per_client(3).unwrap();
     let verifier = strict().replay(store).build();
     let first = form(&jwt(CLIENT).signed());
     verify(&verifier, &first).unwrap();

@@ -103,6 +103,10 @@ use tower_client_assertion::replay::{AdmitResult, ReplayKey};
 struct Store;
 impl AsyncReplayStore for Store {
     async fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> AdmitResult { unimplemented!() }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 fn case(registry: FixedRegistry) {
     Verifier::builder(Policy::REDOX, registry, Store);

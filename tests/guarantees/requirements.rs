@@ -217,6 +217,10 @@ impl ReplayStore for Down {
     fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
         Answer::Ready(Err(PortError::new("the store is down")))
     }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 #[test]

@@ -35,6 +35,10 @@ impl AsyncReplayStore for Store {
         self.0.acquire().await.unwrap().forget();
         self.1.admit(key, until, now).get().await
     }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 /// A layer whose registry and store wait for a permit each.

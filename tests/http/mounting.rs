@@ -43,6 +43,10 @@ impl AsyncReplayStore for Blind {
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         self.0.admit(key, until, now).get().await
     }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 #[test]

@@ -6,11 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::redis::{Count, Redis, admit, admit_all, free_port, patient, soon, until};
-use crate::common::{NOW, TempDir};
+use crate::common::{Jwt, NOW, Signer, TempDir, client, fixture, form, key_set};
+use tower_client_assertion::TokenRequest;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore};
+use tower_client_assertion::registry::Client;
+use tower_client_assertion::rejection::{RejectionKind, ServerFault};
+use tower_client_assertion::replay::{
+    Admission, MemoryReplay, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore, TieredReplay,
+};
 
 fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(secs)
@@ -413,4 +418,33 @@ async fn tls_works_with_trusted_authorities() {
     let tls_to_plain = RedisReplay::standalone(format!("rediss://:hush@127.0.0.1:{}", redis.port));
     let (_, text) = refusal(tls_to_plain.root_certificates(certificates.authority())).await;
     assert!(text.contains("or not (redis://)"), "{text}");
+}
+
+#[tokio::test]
+async fn one_client_cannot_fill_the_store() {
+    const SHARE: usize = 3;
+    let redis = Redis::start().await;
+    let victim = Signer::es384("key-2");
+    let clients = || [client(), Client::new("clinic-8", key_set(&[victim.jwk()])).unwrap()];
+    let shared = redis.builder().per_client(SHARE).connect().await.unwrap();
+    let tiered = TieredReplay::new(MemoryReplay::new(10_000).unwrap(), shared.clone());
+    let mut stored = 0;
+    for verifier in [fixture().replay(shared), fixture().replay(tiered)] {
+        let verifier = verifier.clients(clients()).build();
+        let answer = async |assertion: String| {
+            let form = form(&assertion);
+            let request = TokenRequest::new(form.as_bytes());
+            soon("an answer", verifier.verify(&request)).await.map(drop).map_err(|rejection| rejection.kind().clone())
+        };
+        for number in 0..SHARE {
+            assert_eq!(answer(Jwt::new().signed()).await, Ok(()), "{number}");
+        }
+        for _ in 0..20 {
+            let refused = Err(RejectionKind::Server(ServerFault::ClientQuota));
+            assert_eq!(answer(Jwt::new().signed()).await, refused);
+        }
+        assert_eq!(answer(Jwt::by(&victim, "clinic-8").signed_by(&victim)).await, Ok(()));
+        stored += SHARE + 1;
+        assert_eq!(redis.keys().await.len(), stored, "what is refused is not stored");
+    }
 }

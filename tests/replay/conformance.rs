@@ -30,7 +30,7 @@ impl Subject for Memory {
     }
 
     async fn bounded(&self, capacity: usize) -> Option<MemoryReplay> {
-        Some(MemoryReplay::new(capacity).unwrap().per_client(capacity).unwrap())
+        Some(MemoryReplay::new(capacity).unwrap())
     }
 
     async fn broken(&self) -> Option<MemoryReplay> {
@@ -57,6 +57,10 @@ impl AsyncReplayStore for Slow {
         let admitted = self.0.admit(key, until, now).get().await;
         tokio::task::yield_now().await;
         admitted
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
     }
 }
 
@@ -217,10 +221,11 @@ enum Mistake {
     LetsInWhenBroken,
     UnrecordsWhenDropped,
     BreaksWhenDropped,
+    AllowsNone,
 }
 
 impl Mistake {
-    const ALL: [(Self, &'static str); 13] = [
+    const ALL: [(Self, &'static str); 14] = [
         (Self::ForgetsAtOnce, "an assertion is admitted once"),
         (Self::LooksThenInserts, "one of 64 concurrent callers is admitted"),
         (Self::LooksAndLies, "a look admits nothing and never reports a wrong state"),
@@ -234,6 +239,7 @@ impl Mistake {
         (Self::LetsInWhenBroken, "a store that cannot remember returns an error"),
         (Self::UnrecordsWhenDropped, "dropping the future at any await point admits nothing twice"),
         (Self::BreaksWhenDropped, "dropping the future at any await point admits nothing twice"),
+        (Self::AllowsNone, "a client may have at least one assertion"),
     ];
 }
 
@@ -345,6 +351,10 @@ impl ReplayStore for Careless {
             return Answer::Ready(Err(PortError::new("expired")));
         }
         Answer::later(self.clone().run(self.name(key), until, now))
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        usize::from(self.mistake != Mistake::AllowsNone)
     }
 }
 

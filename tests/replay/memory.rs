@@ -1,5 +1,5 @@
 //! The store in memory: an assertion is fresh once until it expires, for each client by itself,
-//! within the capacity and the client's share, with any clock and any number of threads.
+//! within the capacity, with any clock and any number of threads.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,8 +48,8 @@ fn roomy() -> MemoryReplay {
 }
 
 /// A store whose entries spread over several shards.
-fn sharded(per_client: usize) -> MemoryReplay {
-    MemoryReplay::new(100_000).unwrap().per_client(per_client).unwrap()
+fn sharded() -> MemoryReplay {
+    MemoryReplay::new(100_000).unwrap()
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn times_out_of_range_are_errors_and_not_fresh() {
 #[test]
 fn a_full_store_refuses_until_something_has_expired() {
     for capacity in [1, 2, 10, 20_000] {
-        let store = MemoryReplay::new(capacity).unwrap().per_client(capacity).unwrap();
+        let store = MemoryReplay::new(capacity).unwrap();
         let jti = |index: usize| format!("jti-{index}");
         for index in 0..capacity {
             assert_eq!(admit(&store, ("a", &jti(index)), NOW + 10, NOW), FRESH, "{index} of {capacity}");
@@ -191,7 +191,7 @@ fn a_full_store_refuses_until_something_has_expired() {
 
 #[test]
 fn one_expired_entry_frees_one_place() {
-    let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
+    let store = MemoryReplay::new(3).unwrap();
     for (jti, until) in [("1", NOW + 1), ("2", NOW + 2), ("3", NOW + 3)] {
         assert_eq!(admit(&store, ("a", jti), until, NOW), FRESH);
     }
@@ -203,49 +203,8 @@ fn one_expired_entry_frees_one_place() {
 }
 
 #[test]
-fn a_clients_share_leaves_room_for_others() {
-    for quota in [1, 2, 7] {
-        let store = MemoryReplay::new(100).unwrap().per_client(quota).unwrap();
-        for client in ["a", "b", "c"] {
-            for index in 0..quota {
-                assert_eq!(admit(&store, (client, &index.to_string()), NOW + 10, NOW), FRESH, "{client} {index}");
-            }
-            let message = error(&store, (client, "one too many"), NOW + 10, NOW);
-            assert_eq!(message, "the client has used up its share of the replay store");
-            assert_eq!(admit(&store, (client, "0"), NOW + 10, NOW), REPLAYED, "what is live stays known");
-        }
-        assert_eq!(store.len(), 3 * quota, "a refused assertion takes no place");
-    }
-}
-
-#[test]
-fn a_share_is_released_on_expiry() {
-    let store = MemoryReplay::new(100).unwrap().per_client(2).unwrap();
-    for round in 0..50 {
-        let now = NOW + round * 10;
-        for index in 0..2 {
-            assert_eq!(admit(&store, ("a", &format!("{round}-{index}")), now + 10, now), FRESH, "round {round}");
-        }
-        assert_eq!(admit(&store, ("a", "one too many"), now + 10, now + 9), None, "round {round}");
-    }
-}
-
-#[test]
-fn shares_are_released_on_expiry_in_all_shards() {
-    let store = sharded(1);
-    for round in 0..100 {
-        let now = NOW + round * 10;
-        assert_eq!(
-            admit(&store, ("a", &round.to_string()), now + 10, now),
-            FRESH,
-            "round {round}: all before has expired"
-        );
-    }
-}
-
-#[test]
 fn space_is_released_on_expiry_in_all_shards() {
-    let store = sharded(100_000);
+    let store = sharded();
     for index in 0..100_000 {
         let until = if index < 10 { NOW + 1 } else { NOW + 1_000 };
         assert_eq!(admit(&store, ("a", &index.to_string()), until, NOW), FRESH);
@@ -264,26 +223,12 @@ fn space_is_released_on_expiry_in_all_shards() {
 }
 
 #[test]
-fn the_default_share_is_half_the_capacity_rounded_up() {
-    for (capacity, share) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (101, 51)] {
-        let store = MemoryReplay::new(capacity).unwrap();
-        for index in 0..share {
-            assert_eq!(admit(&store, ("a", &index.to_string()), NOW + 10, NOW), FRESH, "{index} of {capacity}");
-        }
-        assert_eq!(admit(&store, ("a", "one too many"), NOW + 10, NOW), None, "{capacity}");
-        for index in 0..capacity - share {
-            assert_eq!(admit(&store, ("b", &index.to_string()), NOW + 10, NOW), FRESH, "{index} of {capacity}");
-        }
-        assert_eq!(admit(&store, ("c", "one too many"), NOW + 10, NOW), None, "{capacity}");
+fn the_default_share_is_a_sixteenth_of_the_capacity() {
+    for (capacity, share) in [(1, 1), (15, 1), (16, 1), (31, 1), (32, 2), (100_000, 6_250)] {
+        assert_eq!(MemoryReplay::new(capacity).unwrap().admissions_per_client(), share, "{capacity}");
     }
-}
-
-#[test]
-fn a_share_larger_than_the_capacity_is_bounded_by_it() {
-    let store = MemoryReplay::new(2).unwrap().per_client(usize::MAX).unwrap();
-    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
-    assert_eq!(admit(&store, ("a", "2"), NOW + 10, NOW), FRESH);
-    assert_eq!(error(&store, ("a", "3"), NOW + 10, NOW), "the replay store is full; raise its capacity");
+    let set = |count| MemoryReplay::new(100).unwrap().per_client(count).unwrap().admissions_per_client();
+    assert_eq!((set(1), set(7), set(usize::MAX)), (1, 7, usize::MAX));
 }
 
 #[test]
@@ -336,7 +281,7 @@ fn a_replaced_entry_is_spent_until_its_new_expiry() {
 
 #[test]
 fn e40_a_replaced_entry_is_not_fresh_to_a_clock_set_back() {
-    let store = sharded(100_000);
+    let store = sharded();
     let jti = |number: u64| number.to_string();
     // Entries expire as fast as they arrive, for several lifetimes.
     for number in 0..40_000 {
@@ -358,7 +303,7 @@ fn e40_a_replaced_entry_is_not_fresh_to_a_clock_set_back() {
 
 #[test]
 fn a_replaced_expired_entry_takes_no_second_place() {
-    let store = MemoryReplay::new(3).unwrap().per_client(3).unwrap();
+    let store = MemoryReplay::new(3).unwrap();
     for round in 0..10 {
         let now = NOW + round * 10;
         assert_eq!(admit(&store, ("a", "1"), now + 10, now), FRESH, "round {round}");
@@ -372,37 +317,8 @@ fn a_replaced_expired_entry_takes_no_second_place() {
 }
 
 #[test]
-fn shares_are_released_in_order_of_expiry() {
-    let store = MemoryReplay::new(100).unwrap().per_client(3).unwrap();
-    for lifetime in [30, 10, 20] {
-        assert_eq!(admit(&store, ("a", &lifetime.to_string()), NOW + lifetime, NOW), FRESH, "{lifetime}");
-    }
-    for (number, now) in [NOW + 10, NOW + 20, NOW + 30].into_iter().enumerate() {
-        let jti = format!("later {number}");
-        assert_eq!(admit(&store, ("a", &jti), NOW + 100, now - 1), None, "one second before, {number}");
-        assert_eq!(admit(&store, ("a", &jti), NOW + 100, now), FRESH, "{number}");
-        assert_eq!(admit(&store, ("a", "one too many"), NOW + 100, now), None, "{number}");
-    }
-}
-
-#[test]
-fn a_share_survives_the_shares_of_others() {
-    let store = sharded(1);
-    for client in 0..5_000 {
-        assert_eq!(admit(&store, (&client.to_string(), "1"), NOW + 100, NOW), FRESH, "{client}");
-    }
-    for client in 5_000..20_000 {
-        let now = NOW + client / 1_000;
-        assert_eq!(admit(&store, (&client.to_string(), "1"), now + 1, now), FRESH, "{client}");
-    }
-    for client in 0..5_000 {
-        assert_eq!(admit(&store, (&client.to_string(), "2"), NOW + 100, NOW + 99), None, "{client}");
-    }
-}
-
-#[test]
 fn looks_agree_with_admissions() {
-    let store = sharded(50_000);
+    let store = sharded();
     for index in 0..5_000_u64 {
         assert_eq!(admit(&store, ("a", &index.to_string()), NOW + 1 + index % 50, NOW), FRESH);
     }
@@ -418,7 +334,7 @@ fn looks_agree_with_admissions() {
 fn exactly_one_of_many_threads_admits_an_assertion() {
     const THREADS: usize = 64;
     const ROUNDS: usize = 50;
-    let store = sharded(50_000);
+    let store = sharded();
     let (start, fresh, replayed) =
         (Barrier::new(THREADS), [const { AtomicUsize::new(0) }; ROUNDS], AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -443,8 +359,8 @@ fn exactly_one_of_many_threads_admits_an_assertion() {
 #[test]
 fn competing_threads_never_exceed_a_limit() {
     const THREADS: usize = 16;
-    for (capacity, quota, admitted) in [(100, 100, 100), (100_000, 50, 50)] {
-        let store = MemoryReplay::new(capacity).unwrap().per_client(quota).unwrap();
+    for (capacity, admitted) in [(100, 100), (10_000, 800)] {
+        let store = MemoryReplay::new(capacity).unwrap();
         let (start, fresh) = (Barrier::new(THREADS), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
@@ -525,7 +441,7 @@ proptest! {
 
     #[test]
     fn a_store_of_several_shards_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
-        let store = sharded(1_000);
+        let store = sharded();
         prop_assert_eq!(agrees_with_a_map(&store, 100_000, &steps)?, 0);
     }
 
@@ -598,6 +514,10 @@ impl AsyncReplayStore for Database {
         spent.push(entry);
         Ok(Admission::Fresh)
     }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 #[tokio::test]
@@ -627,6 +547,10 @@ fn an_async_answer_dropped_unpolled_has_no_effect() {
         async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
             assert_eq!((key.client_id(), key.jti(), until, now), ("a", "1", at(NOW + 10), at(NOW)));
             Ok(Admission::Fresh)
+        }
+
+        fn admissions_per_client(&self) -> usize {
+            1_000
         }
     }
     let Answer::Pending(future) = Awaited::new(Always).admit(ReplayKey::new("a", "1"), at(NOW + 10), at(NOW)) else {

@@ -48,6 +48,10 @@ impl ReplayStore for Remote {
             answer => answer,
         }
     }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 fn at(secs: u64) -> UnixTime {
@@ -152,6 +156,10 @@ impl ReplayStore for Forgetful {
 
     fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
         Answer::Ready(Ok(Admission::Fresh))
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
     }
 }
 

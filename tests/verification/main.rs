@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod admissions;
 mod assertion;
 #[cfg(feature = "tracing")]
 mod event;

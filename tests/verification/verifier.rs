@@ -190,6 +190,10 @@ impl AsyncReplayStore for SlowReplay {
         self.0.pass().await?;
         self.1.admit(key, until, now).get().await
     }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 fn slow(registry: &Slow, store: &Slow, time: ManualClock) -> Verifier {
@@ -306,7 +310,7 @@ fn a_registry_answering_with_another_client_is_a_server_fault() {
 
 #[test]
 fn a_full_replay_store_is_a_server_fault() {
-    let store = Arc::new(MemoryReplay::new(2).unwrap().per_client(1).unwrap());
+    let store = Arc::new(MemoryReplay::new(1).unwrap().per_client(2).unwrap());
     let verifier = fixture().replay(Arc::clone(&store)).build();
     assert!(verify(&verifier, &form(&Jwt::new().signed())).is_ok());
     let rejection = verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
@@ -334,6 +338,10 @@ impl ReplayStore for Watched {
     fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
         self.0.lock().unwrap().push("admit");
         Answer::Ready(Ok(Admission::Fresh))
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
     }
 }
 

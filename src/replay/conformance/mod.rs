@@ -18,8 +18,7 @@
 //!     }
 //!
 //!     async fn bounded(&self, capacity: usize) -> Option<MemoryReplay> {
-//!         let store = MemoryReplay::new(capacity).unwrap();
-//!         Some(store.per_client(capacity).unwrap())
+//!         Some(MemoryReplay::new(capacity).unwrap())
 //!     }
 //!
 //!     // A store in memory cannot lose its connection.
@@ -50,7 +49,7 @@ pub trait Subject: Send + Sync + 'static {
     /// The store under test.
     type Store: ReplayStore;
 
-    /// Creates an empty store with room for 10,000 assertions, of which one client may have 5,000.
+    /// Creates an empty store with room for 10,000 assertions, even if one client has them all.
     /// Stores that were created before are no longer used.
     fn empty(&self) -> impl Future<Output = Self::Store> + Send;
 
@@ -74,6 +73,7 @@ pub trait Subject: Send + Sync + 'static {
 /// Returns the first rule that is broken.
 pub async fn check(subject: impl Subject) -> Result<(), Violation> {
     let rule = Violation::of;
+    rules::share(&subject).await.map_err(rule("a client may have at least one assertion"))?;
     rules::admitted_once(&subject).await.map_err(rule("an assertion is admitted once"))?;
     rules::concurrent(&subject).await.map_err(rule("one of 64 concurrent callers is admitted"))?;
     rules::ended(&subject)

@@ -18,6 +18,13 @@ pub(super) async fn admitted_once<S: Subject>(subject: &S) -> Kept {
     bench.expect(Admission::Fresh, ("a", "2")).await
 }
 
+pub(super) async fn share<S: Subject>(subject: &S) -> Kept {
+    match subject.empty().await.admissions_per_client() {
+        0 => Err(String::from("it is zero, so that every client is refused")),
+        _ => Ok(()),
+    }
+}
+
 pub(super) async fn concurrent<S: Subject>(subject: &S) -> Kept {
     const CALLERS: usize = 64;
     let bench = Bench::empty(subject).await;

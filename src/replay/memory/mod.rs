@@ -8,10 +8,9 @@
 //! Shards are small, and only one is rebuilt at a time.
 //!
 //! In a large store, the cost of an operation depends on how many cache misses it causes. There is
-//! one. Everything else is next to the lock of the shard or in the share of the client.
+//! one. Everything else is next to the lock of the shard.
 
 mod shard;
-mod shares;
 
 use std::fmt;
 use std::mem;
@@ -20,7 +19,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use self::shard::{Shard, Vacancy};
-use self::shares::Shares;
 use super::hash::KeyHash;
 use super::{Admission, AdmitResult, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
@@ -31,11 +29,10 @@ use crate::setting::{Setting, positive};
 
 /// Remembers spent assertions in the memory of this process.
 ///
-/// The capacity bounds the memory: about 30 bytes for each live assertion, and about a hundred for
-/// each client that has any. Size it as the accepted requests per second times the lifetime of an
-/// assertion in seconds. When the store is full, or a client has used up its share, further
-/// assertions are refused as unavailable (503) until older ones have expired. If a live one were
-/// dropped, it could be used twice.
+/// The capacity bounds the memory: about 30 bytes for each live assertion. Size it as the accepted
+/// requests per second times the lifetime of an assertion in seconds. When the store is full,
+/// further assertions are refused as unavailable (503) until older ones have expired. If a live one
+/// were dropped, it could be used twice.
 ///
 /// If the clock goes back, an assertion that expires no later than one that was cleared is refused
 /// as well, since it may itself have been cleared.
@@ -60,7 +57,6 @@ use crate::setting::{Setting, positive};
 /// ```
 pub struct MemoryReplay {
     shards: Box<[Padded<Shard>]>,
-    clients: Box<[Padded<Shares>]>,
     capacity: usize,
     per_client: usize,
     /// Capacity that no shard has taken yet, in entries.
@@ -76,15 +72,14 @@ const MAX_SHARDS: usize = 1 << 16;
 const PLACES: u32 = 16;
 
 /// A value behind a lock, alone in its cache line.
-#[derive(Default)]
 #[repr(align(64))]
 struct Padded<T>(Mutex<T>);
 
-const _: () = assert!(size_of::<Padded<Shard>>() == 64 && size_of::<Padded<Shares>>() == 64);
+const _: () = assert!(size_of::<Padded<Shard>>() == 64);
 
 impl MemoryReplay {
-    /// Creates a store of at most `capacity` live assertions. One client can have at most half of
-    /// them.
+    /// Creates a store of at most `capacity` live assertions. A verifier allows one client a
+    /// sixteenth of them.
     ///
     /// # Errors
     ///
@@ -95,14 +90,15 @@ impl MemoryReplay {
         let shards = (capacity / ENTRIES_PER_SHARD).clamp(2, MAX_SHARDS).next_power_of_two();
         Ok(Self {
             shards: (0..shards).map(|index| Padded(Mutex::new(Shard::new(index)))).collect(),
-            clients: (0..shards).map(|_| Padded::default()).collect(),
             capacity,
-            per_client: capacity.div_ceil(2),
+            per_client: (capacity / 16).max(1),
             places: AtomicUsize::new(capacity),
         })
     }
 
-    /// Sets how many live assertions one client can have. Default: half of the capacity.
+    /// Sets how many live assertions a verifier allows one client: see
+    /// [`admissions_per_client`](ReplayStore::admissions_per_client). Default: a sixteenth of the
+    /// capacity, at least one.
     ///
     /// # Errors
     ///
@@ -154,7 +150,6 @@ impl MemoryReplay {
             vacancy = self.make_room(&mut shard, hash, now)?;
         }
         let vacancy = vacancy.ok_or_else(full)?;
-        self.charge(hash.client, until, now)?;
         shard.fill(vacancy, hash, until);
         Ok(Admission::Fresh)
     }
@@ -193,16 +188,6 @@ impl MemoryReplay {
         shard.places += before.min(PLACES as usize) as u32;
         shard.places > 0
     }
-
-    /// Counts one more live assertion of this client.
-    fn charge(&self, client: u64, until: u32, now: u32) -> Result<(), PortError> {
-        // The lower bits choose the slot within the map.
-        let mut shares = choose(&self.clients, client >> 32).lock();
-        match shares.charge(client, until, now, self.per_client) {
-            true => Ok(()),
-            false => Err(PortError::new("the client has used up its share of the replay store")),
-        }
-    }
 }
 
 impl ReplayStore for MemoryReplay {
@@ -213,6 +198,10 @@ impl ReplayStore for MemoryReplay {
 
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         Answer::Ready(self.insert(key, until, now))
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        self.per_client
     }
 }
 

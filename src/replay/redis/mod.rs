@@ -59,6 +59,7 @@ struct Shared {
     keys: StoreKeys,
     clock_margin: Duration,
     replicas: Option<Replicas>,
+    per_client: usize,
 }
 
 impl RedisReplay {
@@ -111,16 +112,21 @@ impl ReplayStore for RedisReplay {
         let inserts = shared.keys.of(key).map(move |key| Insert::new(&key, lifetime, replicas));
         Answer::later(async move { shared.link.insert(inserts).await })
     }
+
+    fn admissions_per_client(&self) -> usize {
+        self.0.per_client
+    }
 }
 
 impl fmt::Debug for RedisReplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { link, keys, clock_margin, replicas } = &*self.0;
+        let Shared { link, keys, clock_margin, replicas, per_client } = &*self.0;
         f.debug_struct("RedisReplay")
             .field("link", link)
             .field("keys", keys)
             .field("clock_margin", clock_margin)
             .field("replicas", replicas)
+            .field("per_client", per_client)
             .finish()
     }
 }

@@ -1,0 +1,85 @@
+//! A bound on how many unexpired assertions one client may have, for every replay store.
+//!
+//! A client with a key can sign as fast as it likes, and each accepted assertion takes a place in
+//! the store until it expires. Without a bound, one client could fill the store and so close it to
+//! all others. A limit behind the layer comes too late for that: the store has recorded the
+//! assertion by then. So the verifier counts, after the signature and before the insert.
+//!
+//! - A client is charged for each assertion that the store is asked about, until the assertion
+//!   expires.
+//! - A [replay](Admission::Replayed) is refunded, since the store recorded nothing new.
+//! - An error is not, and neither is a future that was dropped. The store may have recorded the
+//!   assertion, and a client can cause both.
+//!
+//! The count is that of one verifier. With several nodes, a client can have as many times its share
+//! in a store that they all use.
+
+use std::sync::{Mutex, MutexGuard};
+
+use super::shares::Shares;
+use crate::clock::UnixTime;
+use crate::lock::lock;
+use crate::rejection::{Rejection, ServerFault};
+use crate::replay::{Admission, AdmitResult, ReplayKey};
+
+/// The counts of all clients, behind many locks: threads seldom contend for one, and a map that
+/// grows is a small one.
+pub(super) struct Admissions {
+    stripes: Box<[Stripe]>,
+    per_client: usize,
+}
+
+/// A power of two.
+const STRIPES: usize = 1024;
+
+/// Some of the counts, alone in their cache line.
+#[derive(Default)]
+#[repr(align(64))]
+struct Stripe(Mutex<Shares>);
+
+/// One assertion that is counted. Dropping it leaves it counted until it expires.
+#[must_use = "a replay must be refunded"]
+pub(crate) struct Charge {
+    client: u64,
+    until: u32,
+}
+
+impl Admissions {
+    /// Allows each client this many unexpired assertions.
+    pub(super) fn new(per_client: usize) -> Self {
+        Self { stripes: (0..STRIPES).map(|_| Stripe::default()).collect(), per_client }
+    }
+
+    pub(super) fn per_client(&self) -> usize {
+        self.per_client
+    }
+
+    /// Counts one more assertion, which is proven, until `until`.
+    pub(super) fn charge(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Result<Charge, Rejection> {
+        let charge = Charge { client: key.client_hash(), until: seconds(until) };
+        let charged = self.shares(&charge).charge(charge.client, charge.until, seconds(now), self.per_client);
+        match charged {
+            true => Ok(charge),
+            false => Err(Rejection::from(ServerFault::ClientQuota).with_proven_sender()),
+        }
+    }
+
+    /// Takes the charge back if the store has recorded nothing.
+    pub(super) fn settle(&self, charge: Charge, admitted: &AdmitResult) {
+        match admitted {
+            Ok(Admission::Replayed) => self.shares(&charge).refund(charge.client, charge.until),
+            Ok(Admission::Fresh) | Err(_) => {}
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the mask keeps the index below the number of stripes")]
+    fn shares(&self, charge: &Charge) -> MutexGuard<'_, Shares> {
+        // The lower bits choose the slot within the map.
+        lock(&self.stripes[(charge.client >> 32) as usize & (STRIPES - 1)].0)
+    }
+}
+
+/// The last second stands for all later ones.
+fn seconds(time: UnixTime) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}
