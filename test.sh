@@ -34,7 +34,7 @@ step cargo fmt --check
 # --locked: what is tested is what Cargo.lock names. `.ci/newest` tests the newest versions.
 step cargo clippy --locked --all-targets --all-features -- -D warnings
 # The library with each feature alone. Tests and examples always enable those that the example server needs.
-for features in "" axum tracing jsonwebtoken jwks-client redis; do
+for features in "" axum tracing jsonwebtoken jwks-client jwks-client-no-provider redis redis-no-provider; do
     step cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings
 done
 step cargo clippy --locked --all-targets -- -D warnings
@@ -42,6 +42,10 @@ step cargo test --locked --quiet
 # Those tests enable features through the crate's dev-dependency on itself. This tests the library without any.
 step cargo fmt --check --manifest-path tests/bare/Cargo.toml
 step cargo test --locked --quiet --manifest-path tests/bare/Cargo.toml --target-dir target
+# A program on rustls with another crypto provider, with the features that add none and with those that do.
+step cargo fmt --check --manifest-path tests/ring/Cargo.toml
+step cargo test --locked --quiet --manifest-path tests/ring/Cargo.toml --target-dir target
+step cargo test --locked --quiet --manifest-path tests/ring/Cargo.toml --target-dir target --features both
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features --document-private-items
 # --all-targets builds examples as tests. Some tests run the examples as programs.

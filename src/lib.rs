@@ -199,17 +199,36 @@
 //!   alone. See [`extract`].
 //! - `jwks-client` adds [`HyperFetch`], which fetches key sets over HTTP/1.1 and TLS with hyper and
 //!   rustls.
+//! - `redis-no-provider` and `jwks-client-no-provider` are the same without a crypto provider for
+//!   rustls.
 //! - `jsonwebtoken` adds `TryFrom<&jsonwebtoken::jwk::JwkSet>` for [`KeySet`](keys::KeySet). It
 //!   fits one major version of `jsonwebtoken`, 12. With any other version, pass the JSON of the set
 //!   to [`KeySet::parse`](keys::KeySet::parse).
 //!
+//! <div class="warning">
+//!
+//! **Is rustls with *ring* in your program?** The features `redis` and `jwks-client` enable the
+//! feature `aws_lc_rs` of rustls 0.23, and Cargo enables it for the whole program. If something
+//! else enables `ring`, rustls has two crypto providers and chooses neither.
+//! `ClientConfig::builder()` and `ServerConfig::builder()` then panic anywhere in the program, with
+//! "Could not automatically determine the process-level CryptoProvider". There are two ways out:
+//!
+//! - Use `redis-no-provider` and `jwks-client-no-provider`, which enable no provider. Give
+//!   `HyperFetch::with_tls_config` a configuration of rustls.
+//! - Or call `rustls::crypto::ring::default_provider().install_default()` first in `main`.
+//!
+//! The Redis driver uses the provider of the process for `rediss://`. If none is installed,
+//! [`RedisReplay`] installs that of aws-lc-rs, and with `redis-no-provider` it returns an error.
+//!
+//! </div>
+//!
 // A link to an item that is not compiled in would break: it leads to the list of features instead.
 #![cfg_attr(feature = "tracing", doc = "[`TracingEvents`]: event::TracingEvents")]
 #![cfg_attr(not(feature = "tracing"), doc = "[`TracingEvents`]: #features")]
-#![cfg_attr(feature = "redis", doc = "[`RedisReplay`]: replay::RedisReplay")]
-#![cfg_attr(not(feature = "redis"), doc = "[`RedisReplay`]: #features")]
-#![cfg_attr(feature = "jwks-client", doc = "[`HyperFetch`]: jwks::HyperFetch")]
-#![cfg_attr(not(feature = "jwks-client"), doc = "[`HyperFetch`]: #features")]
+#![cfg_attr(feature = "redis-no-provider", doc = "[`RedisReplay`]: replay::RedisReplay")]
+#![cfg_attr(not(feature = "redis-no-provider"), doc = "[`RedisReplay`]: #features")]
+#![cfg_attr(feature = "jwks-client-no-provider", doc = "[`HyperFetch`]: jwks::HyperFetch")]
+#![cfg_attr(not(feature = "jwks-client-no-provider"), doc = "[`HyperFetch`]: #features")]
 #![cfg_attr(feature = "axum", doc = "[`extract`]: extract")]
 #![cfg_attr(not(feature = "axum"), doc = "[`extract`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -288,7 +288,7 @@ pub(crate) fn no_longer_than(setting: Setting, value: Duration, limit: Duration)
 }
 
 /// Refuses a duration under `limit`.
-#[cfg(feature = "redis")]
+#[cfg(feature = "redis-no-provider")]
 pub(crate) fn no_shorter_than(setting: Setting, value: Duration, limit: Duration) -> Result<(), SettingError> {
     match value < limit {
         true => Err(SettingError::TooShort { setting, value, limit }),

@@ -1,6 +1,6 @@
 //! SHA-256, for thumbprints and for values that must not be kept as they are.
 
-#[cfg(feature = "redis")]
+#[cfg(feature = "redis-no-provider")]
 use aws_lc_rs::digest::Context;
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -11,7 +11,7 @@ pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
 
 /// Hashes `tag` and then each part behind its length, so that no two lists of parts are hashed as
 /// the same bytes.
-#[cfg(feature = "redis")]
+#[cfg(feature = "redis-no-provider")]
 pub(crate) fn sha256_of_parts(tag: u8, parts: &[&str]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(&[tag]);

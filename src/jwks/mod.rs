@@ -85,6 +85,8 @@ pub use cache::{
     KeySetCache, KeySetCacheBuilder, KeySetCacheError, KeySetEvent, KeySetNews, KeySetObserver, KeySource, KeysResult,
     KeysUnavailable, Prefetched, SourceState,
 };
-pub use fetch::{AddressError, AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, RefusedAddress, UrlError};
 #[cfg(feature = "jwks-client")]
-pub use fetch::{FetcherError, HyperFetch, Resolve};
+pub use fetch::FetcherError;
+pub use fetch::{AddressError, AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, RefusedAddress, UrlError};
+#[cfg(feature = "jwks-client-no-provider")]
+pub use fetch::{HyperFetch, Resolve};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-#[cfg(feature = "redis")]
+#[cfg(feature = "redis-no-provider")]
 use crate::port::PortError;
 use crate::setting::{Setting, SettingError, debug_is_display};
 
@@ -14,7 +14,7 @@ pub enum ReplayConfigError {
     /// A setting has a value that it cannot have.
     Setting(SettingError),
     /// The Redis store cannot be used as configured, or cannot be reached.
-    #[cfg(feature = "redis")]
+    #[cfg(feature = "redis-no-provider")]
     #[non_exhaustive]
     Redis {
         /// The setting.
@@ -31,7 +31,7 @@ impl ReplayConfigError {
     pub const fn setting(&self) -> Setting {
         match self {
             Self::Setting(error) => error.setting(),
-            #[cfg(feature = "redis")]
+            #[cfg(feature = "redis-no-provider")]
             Self::Redis { setting, .. } => *setting,
         }
     }
@@ -41,7 +41,7 @@ impl fmt::Display for ReplayConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setting(error) => error.fmt(f),
-            #[cfg(feature = "redis")]
+            #[cfg(feature = "redis-no-provider")]
             Self::Redis { setting, problem, .. } => write!(f, "{setting}: {problem}"),
         }
     }
@@ -51,7 +51,7 @@ impl Error for ReplayConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Setting(_) => None,
-            #[cfg(feature = "redis")]
+            #[cfg(feature = "redis-no-provider")]
             Self::Redis { cause, .. } => cause.as_ref().map(|cause| cause as _),
         }
     }

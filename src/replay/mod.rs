@@ -12,7 +12,7 @@ mod config_error;
 pub mod conformance;
 mod hash;
 mod memory;
-#[cfg(feature = "redis")]
+#[cfg(feature = "redis-no-provider")]
 mod redis;
 mod tiered;
 
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use config_error::ReplayConfigError;
 use hash::KeyHash;
 pub use memory::MemoryReplay;
-#[cfg(feature = "redis")]
+#[cfg(feature = "redis-no-provider")]
 pub use redis::{RedisReplay, RedisReplayBuilder};
 pub use tiered::TieredReplay;
 

@@ -369,3 +369,21 @@ fn root_certificates_are_validated() {
     let error = HyperFetch::with_roots([&b"not DER"[..]]).unwrap_err().to_string();
     assert!(error.starts_with("root certificates: one is not valid ("), "{error}");
 }
+
+#[tokio::test]
+async fn a_tls_configuration_brings_its_roots_and_no_protocols() {
+    let (root, acceptor) = tls("clinic.example");
+    let server = KeyServer::at(Ipv4Addr::LOCALHOST, Reply::keys(&[Signer::es384("a").jwk()]), Some(acceptor)).await;
+    let fetcher = |roots: rustls::RootCertStore| {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut config = config.unwrap().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        HyperFetch::with_tls_config(config)
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(root.into()).unwrap();
+    assert_eq!(kids(over_tls(server.address.port(), fetcher(roots)).await), ["a"]);
+    let error = over_tls(server.address.port(), fetcher(rustls::RootCertStore::empty())).await.unwrap_err();
+    assert!(matches!(error.error(), FetchError::Tls(_)), "{}", error.error());
+}

@@ -16,11 +16,8 @@ use http_body::{Body, Frame};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
-use super::config_error::FetcherError;
 use super::connector::GuardedConnector;
 use super::error::FetchError;
 use super::request::{JwksFetch, JwksRequest};
@@ -30,7 +27,9 @@ use crate::port::{BoxFuture, PortError};
 
 /// Fetches key sets over HTTP/1.1 and TLS 1.2 or 1.3.
 ///
-/// It follows no redirect, uses no proxy, and opens a connection for each fetch.
+/// It follows no redirect, uses no proxy, and opens a connection for each fetch. It never uses the
+/// crypto provider of the process: the constructors with roots name that of aws-lc-rs, and
+/// [`with_tls_config`](Self::with_tls_config) takes yours.
 ///
 /// ```no_run
 /// use tower_client_assertion::jwks::{HyperFetch, KeySetCache};
@@ -46,55 +45,34 @@ pub struct HyperFetch {
 }
 
 impl HyperFetch {
-    /// Returns a client that trusts the root certificates of the platform, or those that the
-    /// environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name. It reads files, so call it
-    /// before the server accepts connections.
+    /// Returns a client with this configuration of rustls: its roots, its crypto provider and its
+    /// client certificates. Its ALPN protocols are not used.
     ///
-    /// # Errors
+    /// This is the constructor for programs with another crypto provider than aws-lc-rs, such as
+    /// *ring*, and the only one with the feature `jwks-client-no-provider`. The feature
+    /// `jwks-client` enables the provider aws-lc-rs of rustls 0.23 **for the whole program**: see
+    /// the [features](crate#features).
     ///
-    /// No certificate can be read, for example in a container without `ca-certificates`.
-    pub fn with_platform_roots() -> Result<Self, FetcherError> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            let why = found.errors.first().map_or("the platform has none".to_owned(), ToString::to_string);
-            return Err(FetcherError::NoRootCertificates { why });
-        }
-        Ok(Self::trusting(roots))
-    }
-
-    /// Returns a client that trusts Mozilla's root certificates, as of the build of this program.
-    pub fn with_webpki_roots() -> Self {
-        Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
-    }
-
-    /// Returns a client that trusts only these root certificates, each in DER, for example those of
-    /// a private network.
+    /// ```
+    /// use rustls::{ClientConfig, RootCertStore};
+    /// use tower_client_assertion::jwks::HyperFetch;
     ///
-    /// # Errors
-    ///
-    /// There is no certificate, or one is not valid.
-    pub fn with_roots<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, FetcherError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates {
-            let refused = |error: rustls::Error| FetcherError::InvalidRootCertificate { why: error.to_string() };
-            roots.add(CertificateDer::from(certificate)).map_err(refused)?;
-        }
-        if roots.is_empty() {
-            return Err(FetcherError::NoRootCertificates { why: "none was given".to_owned() });
-        }
-        Ok(Self::trusting(roots))
-    }
-
-    #[expect(clippy::expect_used, reason = "depends on the provider alone, never on input")]
-    fn trusting(roots: RootCertStore) -> Self {
-        // The provider is named because the default of the process may be missing or another one.
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("aws-lc-rs supports TLS 1.2 and 1.3");
-        let tls = config.with_root_certificates(roots).with_no_client_auth();
-        Self { tls, resolve: Arc::new(SystemResolver) }
+    /// # use rustls::crypto::aws_lc_rs as ring;
+    /// fn fetcher(roots: RootCertStore) -> Result<HyperFetch, rustls::Error> {
+    ///     // In a program with the feature `ring` of rustls: `rustls::crypto::ring`.
+    ///     let provider = ring::default_provider();
+    ///     let config = ClientConfig::builder_with_provider(provider.into())
+    ///         .with_safe_default_protocol_versions()?
+    ///         .with_root_certificates(roots)
+    ///         .with_no_client_auth();
+    ///     Ok(HyperFetch::with_tls_config(config))
+    /// }
+    /// # assert!(fetcher(RootCertStore::empty()).is_ok());
+    /// ```
+    pub fn with_tls_config(mut config: ClientConfig) -> Self {
+        // hyper-rustls sets them, and panics if there are any.
+        config.alpn_protocols.clear();
+        Self { tls: config, resolve: Arc::new(SystemResolver) }
     }
 
     /// Sets how host names are resolved. Default: by the operating system.

@@ -6,17 +6,19 @@
 
 mod address;
 mod config_error;
-#[cfg(feature = "jwks-client")]
+#[cfg(feature = "jwks-client-no-provider")]
 mod connector;
 mod error;
 pub(super) mod freshness;
 mod guard;
-#[cfg(feature = "jwks-client")]
+#[cfg(feature = "jwks-client-no-provider")]
 mod hyper;
 mod request;
-#[cfg(feature = "jwks-client")]
+#[cfg(feature = "jwks-client-no-provider")]
 mod resolve;
 pub(super) mod response;
+#[cfg(feature = "jwks-client")]
+mod roots;
 mod url;
 
 pub use address::RefusedAddress;
@@ -25,9 +27,9 @@ pub use config_error::AddressError;
 pub use config_error::FetcherError;
 pub use error::FetchError;
 pub use guard::AddressGuard;
-#[cfg(feature = "jwks-client")]
+#[cfg(feature = "jwks-client-no-provider")]
 pub use hyper::HyperFetch;
 pub use request::{JwksFetch, JwksRequest};
-#[cfg(feature = "jwks-client")]
+#[cfg(feature = "jwks-client-no-provider")]
 pub use resolve::Resolve;
 pub use url::{JwksUrl, UrlError};

@@ -166,14 +166,17 @@ impl RedisReplayBuilder {
 
     /// Connects once, to check the configuration. From then on the store reconnects by itself.
     ///
-    /// For TLS, rustls needs a process-wide crypto provider. If the application has not installed
-    /// one, this installs that of aws-lc-rs.
+    /// For `rediss://`, the driver uses the crypto provider of rustls that the process has
+    /// installed. If there is none, this installs that of aws-lc-rs, for the whole process. A
+    /// program with another one, such as *ring*, installs it first. With the feature
+    /// `redis-no-provider`, this installs none: see the [features](crate#features).
     ///
     /// # Errors
     ///
     /// Fails if
     ///
     /// - a URL or a prefix is not valid, or a duration or a count is zero or too large,
+    /// - a URL asks for TLS, and the process has no crypto provider (`redis-no-provider` only),
     /// - the server cannot be reached, needs a password or TLS that the URL does not have, does not
     ///   speak TLS, or is a node of a cluster.
     pub async fn connect(self) -> Result<RedisReplay, ReplayConfigError> {

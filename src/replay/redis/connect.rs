@@ -12,6 +12,7 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion,
     RedisError, RedisResult, TlsCertificates, Value,
 };
+use rustls::crypto::CryptoProvider;
 
 use super::connection::{Bounds, Target};
 use crate::event::{Event, EventSink, Warning};
@@ -74,9 +75,8 @@ fn tcp(bounds: Bounds) -> TcpSettings {
 
 fn certificates(endpoint: &Endpoint, nodes: &[ConnectionInfo]) -> Result<Option<TlsCertificates>, ReplayConfigError> {
     let tls = nodes.iter().any(|node| matches!(node.addr(), ConnectionAddr::TcpTls { .. }));
-    if tls && rustls::crypto::CryptoProvider::get_default().is_none() {
-        // This fails if another thread has just installed one, which serves as well.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if tls {
+        provide_cryptography()?;
     }
     match &endpoint.root_certificates {
         Some(_) if !tls => Err(ReplayConfigError::Redis {
@@ -85,6 +85,22 @@ fn certificates(endpoint: &Endpoint, nodes: &[ConnectionInfo]) -> Result<Option<
             cause: None,
         }),
         pem => Ok(pem.clone().map(|pem| TlsCertificates { client_tls: None, root_cert: Some(pem) })),
+    }
+}
+
+/// The driver takes the crypto provider of the process, and panics if there is none.
+fn provide_cryptography() -> Result<(), ReplayConfigError> {
+    #[cfg(feature = "redis")]
+    if CryptoProvider::get_default().is_none() {
+        // This fails if another thread has just installed one, which serves as well.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    }
+    match CryptoProvider::get_default() {
+        Some(_) => Ok(()),
+        None => Err(problem_of_url(
+            "rediss:// needs a crypto provider of rustls; call its install_default() at the start of the program, or \
+             enable the feature `redis`, which brings that of aws-lc-rs",
+        )),
     }
 }
 
