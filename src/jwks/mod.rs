@@ -1,9 +1,9 @@
 //! Keys by URL: a client's `jwks_uri`, fetched within limits and kept fresh.
 //!
-//! A [`KeySetCache`] fetches through a [`JwksFetch`] and keeps the results, one set for each URL. For
-//! each client and URL it hands out a [`KeySource`], whose keys verify the client's assertions.
-//! `HyperFetch` (feature `jwks-client`) is an HTTP client made for this. An `async` closure around your own client works
-//! as well:
+//! A [`KeySetCache`] fetches through a [`JwksFetch`] and keeps the results, one set for each URL.
+//! For each client and URL it hands out a [`KeySource`], whose keys verify the client's assertions.
+//! `HyperFetch` (feature `jwks-client`) is an HTTP client made for this. An `async` closure around
+//! your own client works as well:
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -43,7 +43,7 @@
 //! let url = JwksUrl::parse("https://other.example/keys")?;
 //! let source = cache.source("clinic-8", &url)?;
 //! let unavailable = source.keys(now).get().await.unwrap_err();
-//! assert!(matches!(unavailable.error(), FetchError::Malformed));
+//! assert!(matches!(unavailable.error(), FetchError::KeySet(_)));
 //!
 //! let metadata = "https://169.254.169.254/latest/meta-data";
 //! assert!(cache.source("clinic-9", &JwksUrl::parse(metadata)?).is_err());
@@ -67,10 +67,10 @@
 //!
 //! # How keys are replaced
 //!
-//! A new set replaces the old one as a whole. While fetches fail, the old set stays in use for a
-//! day (see [`stale_for`](KeySetCacheBuilder::stale_for)), which is reported. The statuses 404 and
-//! 410 end it immediately. A failure of the client's server counts as the client's fault, not as
-//! the authorization server's.
+//! A new set replaces the old one as a whole. While fetches fail, the old set stays in use for an
+//! hour after it went stale (see [`stale_for`](KeySetCacheBuilder::stale_for)), which is reported.
+//! The statuses 404 and 410 end it immediately. A failure of the client's server counts as the
+//! client's fault, not as the authorization server's.
 //!
 //! # Structure
 //!

@@ -205,7 +205,7 @@ async fn failures_are_cached_until_the_pause_ends() {
     let source = script.source();
     for (error, text) in [
         (status(500), "the server answered with the status 500"),
-        (status(301), "the server answered with the status 301"),
+        (status(301), "the server answered with the status 301, and redirects are not followed"),
         (status(404), "the server answered with the status 404"),
         (Err(FetchError::Unreachable(PortError::new("no route"))), "the server could not be reached"),
     ] {
@@ -268,8 +268,8 @@ async fn e44_stale_keys_are_served_up_to_the_limit() {
     script.then_keys(&["a"]);
     assert_kids(source.keys(at(0)).get().await, &["a"]);
     script.events();
-    let day = 24 * 60 * 60;
-    for now in [300, 300 + day - 1] {
+    let limit = 60 * 60;
+    for now in [300, 300 + limit - 1] {
         script.then(status(503));
         assert_kids(source.keys(at(now)).get().await, &["a"]);
         assert_kids(cached(&source, at(now)), &["a"]);
@@ -282,9 +282,9 @@ async fn e44_stale_keys_are_served_up_to_the_limit() {
         let stale = format!("clinic-7: fetch failed; still using keys that went stale {} s ago", now - 300);
         assert_eq!(events[1], stale);
     }
-    assert!(said(cached(&source, at(300 + day))).is_err());
+    assert!(said(cached(&source, at(300 + limit))).is_err());
     script.then_keys(&["b"]);
-    assert_kids(source.keys(at(300 + day + 1000)).get().await, &["b"]);
+    assert_kids(source.keys(at(300 + limit + 1000)).get().await, &["b"]);
 }
 
 #[tokio::test]
@@ -694,65 +694,6 @@ async fn fetches_are_reported_and_state_is_visible() {
         (Some(at(0)), Some(at(0)), Some(at(300)))
     );
     assert!(state.last_error().is_none());
-}
-
-#[tokio::test]
-async fn e41_documents_that_are_not_key_sets_are_refused() {
-    let nested = |depth: usize| format!(r#"{{"keys":[],"x":{}{}}}"#, "[".repeat(depth - 1), "]".repeat(depth - 1));
-    let many = |count: usize| document(&vec!["a"; count]);
-    let padded = |len: usize| document(&["a"]) + &" ".repeat(len - document(&["a"]).len());
-    for (body, accepted) in [
-        (document(&["a"]), true),
-        (r#"{"keys":[]}"#.to_owned(), true),
-        (nested(16), true),
-        (nested(17), false),
-        (nested(100_000), false),
-        (many(100), true),
-        (many(101), false),
-        (padded(256 * 1024), true),
-        (padded(256 * 1024 + 1), false),
-        (String::new(), false),
-        ("{}".to_owned(), false),
-        ("[]".to_owned(), false),
-        ("null".to_owned(), false),
-        (r#"{"keys":{}}"#.to_owned(), false),
-        (r#"{"keys":[],"keys":[]}"#.to_owned(), false),
-        (format!("{} x", document(&["a"])), false),
-        (format!("\u{feff}{}", document(&["a"])), false),
-        ("<html></html>".to_owned(), false),
-    ] {
-        let script = Script::default();
-        script.then(Ok(Response::new(Full::from(body.clone()))));
-        let answer = script.source().keys(at(0)).get().await;
-        assert_eq!(answer.is_ok(), accepted, "{:.80}", body);
-    }
-    let script = Script::default();
-    script.then(Ok(Response::new(Full::from(&b"{\"keys\":[],\"\xff\":1}"[..]))));
-    assert!(script.source().keys(at(0)).get().await.is_err(), "invalid UTF-8");
-}
-
-#[tokio::test]
-async fn responses_with_unfitting_headers_are_refused() {
-    for (name, value, accepted) in [
-        ("content-type", "application/json", true),
-        ("content-type", "application/json; charset=utf-8", true),
-        ("content-type", "Application/JWK-Set+JSON", true),
-        ("content-type", "application/octet-stream", true),
-        ("content-type", "text/plain; charset=utf-8", true),
-        ("content-type", "text/html", false),
-        ("content-type", "application/xml", false),
-        ("content-type", "application/jsonp", false),
-        ("content-type", "image/png", false),
-        ("content-encoding", "identity", true),
-        ("content-encoding", "gzip", false),
-        ("content-encoding", "br, gzip", false),
-    ] {
-        let script = Script::default();
-        let mut response = key_set(&["a"]);
-        response.headers_mut().insert(name, value.parse().unwrap());
-        script.then(Ok(response));
-        assert_eq!(script.source().keys(at(0)).get().await.is_ok(), accepted, "{name}: {value}");
-    }
 }
 
 #[test]

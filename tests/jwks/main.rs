@@ -9,6 +9,7 @@ mod common;
 mod cache;
 #[cfg(feature = "jwks-client")]
 mod fetch;
+mod responses;
 mod script;
 mod sharing;
 #[cfg(feature = "jwks-client")]

@@ -206,7 +206,7 @@ async fn err_09_an_unreachable_key_set_is_the_clients_fault() {
     for (reply, cause) in [
         (Reply::status("404 Not Found"), "the server answered with the status 404"),
         (Reply::status("500 Oops"), "the server answered with the status 500"),
-        (Reply::json("garbage"), "the response is not well-formed JSON of at most 16 levels"),
+        (Reply::json("garbage"), "the JWK Set is not well-formed JSON at line 1, column 1"),
         (Reply::Bytes(Vec::new()), "the server could not be reached"),
     ] {
         let server = KeyServer::start(reply).await;
@@ -265,8 +265,8 @@ async fn stale_keys_bridge_an_outage_except_under_smart() {
         clock.advance(1000);
         let outcome = verify(&verifier, &signed(&SIGNER, NOW + 1000)).await;
         assert_eq!(outcome.is_ok(), survives, "{smart}: {outcome:?}");
-        clock.advance(24 * 60 * 60);
-        let late = NOW + 1000 + 24 * 60 * 60;
+        clock.advance(60 * 60);
+        let late = NOW + 1000 + 60 * 60;
         assert_eq!(fault(&verifier, &signed(&SIGNER, late)).await, theirs(ClientFault::KeySetUnavailable));
     }
 }

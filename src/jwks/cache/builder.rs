@@ -56,15 +56,19 @@ impl KeySetCacheBuilder {
     /// Sets the minimum time between two fetches of one URL that are caused by an assertion: by a
     /// `kid` that is not in the set, or by a signature that does not verify. Default: 30 s.
     ///
-    /// The time is that of the URL, not of each client, so an attacker who names many clients causes
-    /// no more fetches. The set that is fetched for one client serves the others too, so none has
-    /// keys that are older than this time while another asks for new ones.
+    /// The time is that of the URL, not of each client, so an attacker who names many clients
+    /// causes no more fetches. The set that is fetched for one client serves the others too, so
+    /// none has keys that are older than this time while another asks for new ones.
     pub fn cooldown(mut self, time: Duration) -> Self {
         self.settings.cooldown = time;
         self
     }
 
-    /// Sets how long a stale set stays in use while fetches fail. Default: 24 h.
+    /// Sets how long a stale set stays in use while fetches fail. Default: 1 h.
+    ///
+    /// A client removes a stolen key by publishing a set without it. A thief who can also silence
+    /// the client's server, or the network in between, keeps the key valid for this time. If the
+    /// time is short, an outage of the client's server soon refuses the client's requests.
     pub fn stale_for(mut self, time: Duration) -> Self {
         self.settings.stale_for = time;
         self
@@ -73,7 +77,8 @@ impl KeySetCacheBuilder {
     /// Sets the pause after a first failed fetch, and the longest pause. Default: 2 s and 300 s.
     ///
     /// The pause doubles with each failure. It is shortened at random by up to a half, so that many
-    /// nodes do not retry simultaneously.
+    /// nodes do not retry simultaneously. A `Retry-After` of the statuses 429 and 503 lengthens it,
+    /// up to the longest pause; it never shortens it.
     pub fn retry_between(mut self, first: Duration, longest: Duration) -> Self {
         (self.settings.first_pause, self.settings.longest_pause) = (first, longest);
         self

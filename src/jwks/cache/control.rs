@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fetched::{DISORDER, FetchNumber};
+use super::fetched::{DISORDER, FailedFetch, FetchNumber};
 use super::running::RunningFetch;
 use super::settings::Settings;
 use crate::clock::UnixTime;
@@ -55,13 +55,15 @@ impl Control {
         *self = Self { running: self.running.take(), started, last_attempt, last_demand, ..Self::default() };
     }
 
-    /// Returns the pause before the next attempt.
-    pub(super) fn record_failure(&mut self, error: &FetchError, now: UnixTime, settings: &Settings) -> Duration {
+    /// Returns the pause before the next attempt. A server can prolong it up to the longest pause,
+    /// and never shorten it.
+    pub(super) fn record_failure(&mut self, failed: &FailedFetch, now: UnixTime, settings: &Settings) -> Duration {
+        let FailedFetch { error, retry_after } = failed;
         self.failures = self.failures.saturating_add(1);
         let pause = match error {
             // The client's server was not asked, so the next request may try again.
             FetchError::Busy | FetchError::NoRuntime => Duration::ZERO,
-            _ => settings.pause(self.failures),
+            _ => settings.pause(self.failures).max(retry_after.unwrap_or_default().min(settings.longest_pause)),
         };
         self.paused_until = Some(now + pause);
         self.last_error = Some(error.clone());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
+use crate::jwks::fetch::FetchError;
 
 /// Threads read the clock and arrive here in any order, so a time may lie this far before a
 /// recorded one. A time even further back means that the clock was set back. The age of the keys is
@@ -20,6 +21,20 @@ pub(super) struct FetchNumber(pub(super) u64);
 impl FetchNumber {
     pub(super) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+/// A fetch without keys.
+#[derive(Debug)]
+pub(super) struct FailedFetch {
+    pub(super) error: FetchError,
+    /// How long the server does not want to be asked again.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<FetchError> for FailedFetch {
+    fn from(error: FetchError) -> Self {
+        Self { error, retry_after: None }
     }
 }
 

@@ -6,14 +6,13 @@ use tokio::time::Instant;
 
 use super::control::Control;
 use super::document::Document;
-use super::fetched::{FetchNumber, FetchedKeys};
+use super::fetched::{FailedFetch, FetchNumber, FetchedKeys};
 use super::member::Member;
 use super::news::KeySetNews;
 use super::outcome::FetchOutcome;
 use super::running::{FetchJob, FetchTask, RunningFetch};
 use super::shared::Shared;
 use crate::clock::UnixTime;
-use crate::jwks::fetch::FetchError;
 use crate::lock::lock;
 
 pub(super) struct DocumentFetch {
@@ -27,8 +26,8 @@ pub(super) struct DocumentFetch {
 }
 
 impl DocumentFetch {
-    /// Prepares a fetch of the document whose `control` this is. The caller spawns the task after it
-    /// has released the lock.
+    /// Prepares a fetch of the document whose `control` this is. The caller spawns the task after
+    /// it has released the lock.
     pub(super) fn start(
         document: &Arc<Document>,
         cause: &Arc<Member>,
@@ -65,7 +64,7 @@ impl DocumentFetch {
         FetchOutcome::Fetched(Arc::clone(&fetched.keys))
     }
 
-    fn record_failure(&self, error: &FetchError) -> FetchOutcome {
+    fn record_failure(&self, failed: &FailedFetch) -> FetchOutcome {
         let mut control = lock(&self.document.control);
         control.end(self.number);
         if !self.is_wanted() {
@@ -73,7 +72,8 @@ impl DocumentFetch {
         }
         // The clock was read when the fetch started; the fetch has taken a while since.
         let now = self.started_at + self.started.elapsed();
-        let retry_in = control.record_failure(error, now, &self.cache.settings);
+        let retry_in = control.record_failure(failed, now, &self.cache.settings);
+        let error = &failed.error;
         let revoked = if error.revokes() { self.document.current.swap(None) } else { None };
         let weight = self.document.current.load().as_ref().map_or(0, |fetched| fetched.weight());
         self.cache.keep(&self.document, weight);
@@ -98,14 +98,14 @@ impl DocumentFetch {
 }
 
 impl FetchJob for DocumentFetch {
-    async fn fetch(&self) -> Result<FetchedKeys, FetchError> {
+    async fn fetch(&self) -> Result<FetchedKeys, FailedFetch> {
         self.cache.fetch(self.document.url(), self.number, self.started_at).await
     }
 
-    fn record(self, result: Result<FetchedKeys, FetchError>) -> FetchOutcome {
+    fn record(self, result: Result<FetchedKeys, FailedFetch>) -> FetchOutcome {
         match result {
             Ok(fetched) => self.record_success(fetched),
-            Err(error) => self.record_failure(&error),
+            Err(failed) => self.record_failure(&failed),
         }
     }
 }

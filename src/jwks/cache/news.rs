@@ -23,8 +23,8 @@ pub trait KeySetObserver: Send + Sync + 'static {
 
 /// News of a key set. It displays as a sentence.
 ///
-/// A set is fetched once for all clients that have registered its URL, so there is one event for all
-/// of them.
+/// A set is fetched once for all clients that have registered its URL, so there is one event for
+/// all of them.
 #[derive(Clone, Copy)]
 pub struct KeySetEvent<'a> {
     client_id: &'a str,

@@ -5,15 +5,15 @@ use std::future::Future;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::fetched::{FetchNumber, FetchedKeys};
+use super::fetched::{FailedFetch, FetchNumber, FetchedKeys};
 use super::outcome::FetchOutcome;
 use crate::jwks::fetch::FetchError;
 
 /// What a [`FetchTask`] fetches, and where it records the result.
 pub(super) trait FetchJob: Send + Sync + 'static {
-    fn fetch(&self) -> impl Future<Output = Result<FetchedKeys, FetchError>> + Send;
+    fn fetch(&self) -> impl Future<Output = Result<FetchedKeys, FailedFetch>> + Send;
 
-    fn record(self, result: Result<FetchedKeys, FetchError>) -> FetchOutcome;
+    fn record(self, result: Result<FetchedKeys, FailedFetch>) -> FetchOutcome;
 }
 
 /// A fetch that others can wait for. Dropping it does not end the fetch.
@@ -57,7 +57,7 @@ impl<J: FetchJob> FetchTask<J> {
     pub(super) fn spawn(self) {
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(self.run())),
-            Err(_) => self.finish(Err(FetchError::NoRuntime)),
+            Err(_) => self.finish(Err(FetchError::NoRuntime.into())),
         }
     }
 
@@ -69,7 +69,7 @@ impl<J: FetchJob> FetchTask<J> {
         self.finish(result);
     }
 
-    fn finish(mut self, result: Result<FetchedKeys, FetchError>) {
+    fn finish(mut self, result: Result<FetchedKeys, FailedFetch>) {
         if let Some(started) = self.0.take() {
             started.finish(result);
         }
@@ -79,13 +79,13 @@ impl<J: FetchJob> FetchTask<J> {
 impl<J: FetchJob> Drop for FetchTask<J> {
     fn drop(&mut self) {
         if let Some(started) = self.0.take() {
-            started.finish(Err(FetchError::Aborted));
+            started.finish(Err(FetchError::Aborted.into()));
         }
     }
 }
 
 impl<J: FetchJob> Started<J> {
-    fn finish(self, result: Result<FetchedKeys, FetchError>) {
+    fn finish(self, result: Result<FetchedKeys, FailedFetch>) {
         let outcome = self.job.record(result);
         // An error only means that no request is waiting.
         let _ = self.sender.send(Some(outcome));

@@ -40,7 +40,7 @@ impl Default for Settings {
             longest: Duration::from_secs(60 * 60),
             unannounced: Duration::from_secs(300),
             cooldown: Duration::from_secs(30),
-            stale_for: Duration::from_secs(24 * 60 * 60),
+            stale_for: Duration::from_secs(60 * 60),
             first_pause: Duration::from_secs(2),
             longest_pause: Duration::from_secs(300),
             timeout: Duration::from_secs(3),

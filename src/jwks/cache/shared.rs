@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::time::timeout;
 
 use super::document::Document;
-use super::fetched::{Arrival, FetchNumber, FetchedKeys};
+use super::fetched::{Arrival, FailedFetch, FetchNumber, FetchedKeys};
 use super::member::Member;
 use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
 use super::settings::Settings;
@@ -44,10 +44,10 @@ impl Shared {
         url: &JwksUrl,
         number: FetchNumber,
         now: UnixTime,
-    ) -> Result<FetchedKeys, FetchError> {
+    ) -> Result<FetchedKeys, FailedFetch> {
         let fetched = self.attempt(url, number, now).await;
         let mut silent = lock(&self.silent);
-        match &fetched {
+        match fetched.as_ref().map_err(|failed| &failed.error) {
             Err(error) if error.is_silence() => {
                 if silent.len() < self.settings.silent_hosts.map_or(0, usize::from) {
                     silent.insert(url.host().into());
@@ -60,12 +60,13 @@ impl Shared {
         fetched
     }
 
-    async fn attempt(&self, url: &JwksUrl, number: FetchNumber, now: UnixTime) -> Result<FetchedKeys, FetchError> {
+    async fn attempt(&self, url: &JwksUrl, number: FetchNumber, now: UnixTime) -> Result<FetchedKeys, FailedFetch> {
         let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
         let request = JwksRequest::new(url.clone(), max_bytes, Arc::clone(&self.settings.guard));
         let _slot = self.slots.acquire(url.host(), time).await?;
         let response = timeout(time, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
-        let keys = response::parse(&response, max_bytes, max_keys)?;
+        let keys = response::parse(&response, max_bytes, max_keys)
+            .map_err(|error| FailedFetch { error, retry_after: freshness::retry_after(&response, now) })?;
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));
         let arrival = Arrival { number, document_bytes: response.body().len(), fetched_at: now, fresh_for };
         Ok(FetchedKeys::new(keys, arrival))

@@ -96,8 +96,9 @@ impl KeySource {
         Answer::later(self.clone().keys_newer(running))
     }
 
-    /// Returns a number that grows whenever the client is invalidated. Do not accept an assertion by
-    /// keys that were returned before the number grew: what the client registered may have changed.
+    /// Returns a number that grows whenever the client is invalidated. Do not accept an assertion
+    /// by keys that were returned before the number grew: what the client registered may have
+    /// changed.
     pub fn generation(&self) -> u64 {
         self.member.accepts_from().0
     }

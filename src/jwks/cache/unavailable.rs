@@ -25,8 +25,8 @@ impl KeysUnavailable {
     }
 
     /// Returns whether the client was invalidated while a request waited for its keys. The request
-    /// must begin again: look the client up in the registry, and take the keys of what is registered
-    /// now. The earlier registration may be gone.
+    /// must begin again: look the client up in the registry, and take the keys of what is
+    /// registered now. The earlier registration may be gone.
     pub fn is_superseded(&self) -> bool {
         matches!(self.error, FetchError::Superseded)
     }

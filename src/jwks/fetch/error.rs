@@ -6,8 +6,13 @@ use std::fmt;
 use super::address::RefusedAddress;
 use crate::jose::keys::KeySetError;
 use crate::port::PortError;
+use crate::text::Excerpt;
 
-/// The reason why a fetch failed.
+/// The limit on the nesting of a document. A JWK Set needs four levels, for its deepest member,
+/// `x5c`.
+pub(super) const MAX_DEPTH: usize = 16;
+
+/// The reason why a fetch failed. It displays as a sentence.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -19,13 +24,39 @@ pub enum FetchError {
     Address(RefusedAddress),
     /// The response was not complete in time.
     Timeout,
-    /// The status of the response is not 200. Redirects are not followed.
+    /// The status of the response is not 200, and it is no redirect.
     Status(u16),
+    /// The response is a redirect. It is not followed: the client registered another URL than the
+    /// one to which its server refers.
+    #[non_exhaustive]
+    Redirect {
+        /// The status of the response, from 300 to 399.
+        status: u16,
+        /// Where it refers to: scheme and host of its `Location`.
+        location: Option<Box<str>>,
+    },
     /// The content type of the response rules out JSON.
-    ContentType,
-    /// The response is compressed, although the request did not allow that.
-    ContentEncoding,
-    /// The response is not JSON, has a duplicate member, or is nested deeper than 16 levels.
+    #[non_exhaustive]
+    ContentType {
+        /// The beginning of the content type, not escaped.
+        found: Box<str>,
+    },
+    /// The response has a content encoding, although the request did not allow one.
+    #[non_exhaustive]
+    ContentEncoding {
+        /// The beginning of the content encoding, not escaped.
+        found: Box<str>,
+    },
+    /// The response is nested deeper than 16 levels.
+    TooDeep,
+    /// The response is an object with two members of one name.
+    #[non_exhaustive]
+    RepeatedMember {
+        /// The beginning of the name, not escaped.
+        name: Box<str>,
+    },
+    /// The response has a string with an escape that stands for no character, or a member name
+    /// that is reserved.
     Malformed,
     /// The response is not a JWK Set within the limits.
     KeySet(KeySetError),
@@ -61,7 +92,24 @@ impl FetchError {
 
     /// Whether the host was reached.
     pub(in crate::jwks) fn is_response(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::ContentType | Self::ContentEncoding | Self::Malformed | Self::KeySet(_))
+        match self {
+            Self::Status(_)
+            | Self::Redirect { .. }
+            | Self::ContentType { .. }
+            | Self::ContentEncoding { .. }
+            | Self::TooDeep
+            | Self::RepeatedMember { .. }
+            | Self::Malformed
+            | Self::KeySet(_) => true,
+            Self::Unreachable(_)
+            | Self::Tls(_)
+            | Self::Address(_)
+            | Self::Timeout
+            | Self::Busy
+            | Self::NoRuntime
+            | Self::Aborted
+            | Self::Superseded => false,
+        }
     }
 }
 
@@ -73,9 +121,24 @@ impl fmt::Display for FetchError {
             Self::Address(refused) => refused.fmt(f),
             Self::Timeout => f.write_str("the response was not complete in time"),
             Self::Status(status) => write!(f, "the server answered with the status {status}"),
-            Self::ContentType => f.write_str("the content type of the response is not JSON"),
-            Self::ContentEncoding => f.write_str("the response is compressed"),
-            Self::Malformed => f.write_str("the response is not well-formed JSON of at most 16 levels"),
+            Self::Redirect { status, location } => {
+                write!(f, "the server answered with the status {status}, and redirects are not followed")?;
+                match location {
+                    Some(location) => write!(f, "; it refers to {}", Excerpt::new(location)),
+                    None => Ok(()),
+                }
+            }
+            Self::ContentType { found } => {
+                write!(f, "the response has the content type {}, expected application/json", Excerpt::new(found))
+            }
+            Self::ContentEncoding { found } => {
+                write!(f, "the response has the content encoding {}, expected none", Excerpt::new(found))
+            }
+            Self::TooDeep => write!(f, "the response is nested deeper than {MAX_DEPTH} levels"),
+            Self::RepeatedMember { name } => {
+                write!(f, "the response has two members {}", Excerpt::new(name))
+            }
+            Self::Malformed => f.write_str("the response has an escape that stands for no character"),
             Self::KeySet(error) => error.fmt(f),
             Self::Busy => f.write_str("too many key sets are being fetched"),
             Self::NoRuntime => f.write_str("there is no Tokio runtime to fetch the key set in"),

@@ -1,9 +1,10 @@
-//! How long a response may be used, by its headers alone (RFC 9111, sections 4.2 and 5.2.2).
+//! What the headers of a response say about time: how long it may be used (RFC 9111, sections 4.2
+//! and 5.2.2), and when to ask again (RFC 9110, section 10.2.3).
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName};
+use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::clock::UnixTime;
 
@@ -11,6 +12,20 @@ use crate::clock::UnixTime;
 pub(in crate::jwks) fn lifetime(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
     let lifetime = cache_control(headers).or_else(|| expires(headers, now))?;
     Some(lifetime.saturating_sub(age(headers)))
+}
+
+/// How long from `now` the server does not want to be asked again; `None` if it does not say. Only
+/// the statuses 429 (RFC 6585, section 4) and 503 (RFC 9110, section 15.6.4) say it about this URL.
+/// The longest time counts if there are several, and values in neither form are ignored.
+pub(in crate::jwks) fn retry_after<B>(response: &Response<B>, now: UnixTime) -> Option<Duration> {
+    if !matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let headers = response.headers();
+    // The clock of the server may differ from this one.
+    let from = date(headers, DATE).unwrap_or(now);
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| seconds(value.trim()).or_else(|| Some(http_date(value)? - from))).max()
 }
 
 /// The shortest of the lifetimes that are given. `s-maxage` counts although this cache is not a
@@ -45,7 +60,11 @@ fn expires(headers: &HeaderMap, now: UnixTime) -> Option<Duration> {
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<UnixTime> {
-    UnixTime::try_from(httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()?).ok()
+    http_date(headers.get(name)?.to_str().ok()?)
+}
+
+fn http_date(text: &str) -> Option<UnixTime> {
+    UnixTime::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
 /// The time that the response has spent in caches on its way (RFC 9111, section 5.1); the longest
@@ -61,14 +80,19 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-    /// The lifetime in seconds by headers that are written as `name: value` lines.
-    fn announced(lines: &str) -> Option<u64> {
+    /// Headers that are written as `name: value` lines.
+    fn headers(lines: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(':').unwrap();
             headers.append(name.parse::<HeaderName>().unwrap(), value.trim().parse().unwrap());
         }
-        lifetime(&headers, NOW).map(|lifetime| lifetime.as_secs())
+        headers
+    }
+
+    /// The lifetime in seconds by these headers.
+    fn announced(lines: &str) -> Option<u64> {
+        lifetime(&headers(lines), NOW).map(|lifetime| lifetime.as_secs())
     }
 
     #[test]
@@ -112,6 +136,54 @@ mod tests {
         }
         assert_eq!(announced("cache-control: max-age=600\nage: 1\nage: 500"), Some(100));
         assert_eq!(announced("age: 100"), None);
+    }
+
+    /// The pause in seconds that a response of this status asks for.
+    fn asked(status: u16, lines: &str) -> Option<u64> {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        *response.headers_mut() = headers(lines);
+        retry_after(&response, NOW).map(|pause| pause.as_secs())
+    }
+
+    #[test]
+    fn retry_after_is_read_as_in_rfc_9110() {
+        // NOW is Tue, 14 Nov 2023 22:13:20 GMT.
+        for (value, expected) in [
+            ("120", Some(120)),
+            (" 120 ", Some(120)),
+            ("0", Some(0)),
+            ("00120", Some(120)),
+            ("99999999999999999999", Some(u64::MAX)),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1e3", None),
+            ("120s", None),
+            ("120, 60", None),
+            ("soon", None),
+            ("", None),
+            ("Tue, 14 Nov 2023 22:15:20 GMT", Some(120)),
+            ("Tuesday, 14-Nov-23 22:15:20 GMT", Some(120)),
+            ("Tue Nov 14 22:15:20 2023", Some(120)),
+            ("Tue, 14 Nov 2023 22:13:20 GMT", Some(0)),
+            ("Tue, 14 Nov 2023 22:13:19 GMT", Some(0)),
+            ("Tue, 14 Nov 1933 22:13:19 GMT", None),
+            ("Sun, 14 Nov 2123 22:13:20 GMT", Some(3_155_673_600)),
+            ("2023-11-14T22:15:20Z", None),
+            ("Tue, 14 Nov 2023 22:15:20", None),
+        ] {
+            for status in [429, 503] {
+                assert_eq!(asked(status, &format!("retry-after: {value}")), expected, "{status} {value}");
+            }
+            for status in [200, 301, 302, 404, 413, 500, 502, 504] {
+                assert_eq!(asked(status, &format!("retry-after: {value}")), None, "{status} {value}");
+            }
+        }
+        assert_eq!(asked(503, ""), None);
+        assert_eq!(asked(503, "retry-after: 5\nretry-after: 60\nretry-after: soon"), Some(60), "the longest counts");
+        let by_another_clock = "date: Tue, 14 Nov 2023 20:00:00 GMT\nretry-after: Tue, 14 Nov 2023 20:01:00 GMT";
+        assert_eq!(asked(503, by_another_clock), Some(60));
     }
 
     #[test]
