@@ -126,7 +126,6 @@ pub struct Warning<'a> {
 }
 
 impl<'a> Warning<'a> {
-    #[cfg(feature = "redis-no-provider")]
     pub(crate) fn new(source: &'static str, message: &'a str) -> Self {
         Self { source, message }
     }

@@ -6,47 +6,36 @@ use serde_json::value::RawValue;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
-use crate::jose::member::{Member, Members, is_empty, json_type, read_object};
+use crate::jose::member::{Member, Members, is_empty, json_type, object, read_object};
 use crate::jose::public_key::{Curve, PublicKey, RsaKey};
 use crate::jose::skip::{Flaw, SkipReason};
 use crate::text::Excerpt;
 
-/// Declares the members of a JWK that matter here, and the list of their names.
-macro_rules! members {
-    ($($field:ident = $name:literal,)+) => {
-        /// The members of a JWK that matter here, not parsed yet. Each is judged separately, so
-        /// that the reason can name it.
-        #[derive(Default, serde::Deserialize)]
-        #[serde(default)]
-        pub(crate) struct Jwk<'a> {
-            $(#[serde(borrow, rename = $name)] $field: Member<'a>,)+
-        }
-
-        const NAMES: &[&str] = &[$($name),+];
-    };
-}
-
-members! {
-    kty = "kty",
-    kid = "kid",
-    alg = "alg",
-    public_use = "use",
-    key_ops = "key_ops",
-    crv = "crv",
-    x = "x",
-    y = "y",
-    n = "n",
-    e = "e",
-    public = "pub",
-    d = "d",
-    p = "p",
-    q = "q",
-    dp = "dp",
-    dq = "dq",
-    qi = "qi",
-    oth = "oth",
-    k = "k",
-    private = "priv",
+object! {
+    /// The members of a JWK that matter here, not parsed yet. Each is judged separately, so that
+    /// the reason can name it.
+    pub(crate) struct Jwk {
+        kty = "kty",
+        kid = "kid",
+        alg = "alg",
+        public_use = "use",
+        key_ops = "key_ops",
+        crv = "crv",
+        x = "x",
+        y = "y",
+        n = "n",
+        e = "e",
+        public = "pub",
+        d = "d",
+        p = "p",
+        q = "q",
+        dp = "dp",
+        dq = "dq",
+        qi = "qi",
+        oth = "oth",
+        k = "k",
+        private = "priv",
+    }
 }
 
 /// The members that hold a secret (RFC 7518, sections 6.2.2, 6.3.2 and 6.4; RFC 9964, section 3).
@@ -134,7 +123,7 @@ impl<'a> Jwk<'a> {
             let detail = format!(r#"use is {}, expected "sig""#, Excerpt::new(other));
             return Err(SkipReason::NotForSignatures.with(detail));
         }
-        let strings = |wrong| SkipReason::Malformed.with(format!("key_ops {wrong}"));
+        let strings = |wrong| SkipReason::Malformed.with(format!("key_ops is {wrong}"));
         let operations = self.key_ops.read("an array of strings").map_err(strings)?;
         operations.map_or(Ok(()), |operations: Vec<String>| check_operations(&operations, public_use.is_some()))
     }
@@ -209,7 +198,7 @@ fn unreadable(json: &RawValue) -> Flaw {
     if let Err(flaw) = refuse_private(&private) {
         return flaw;
     }
-    match members.repeated(NAMES) {
+    match members.repeated(Jwk::NAMES) {
         Some(name) => SkipReason::Malformed.with(format!("{name} occurs more than once")),
         None => SkipReason::Malformed.with("it is not an object that can be read"),
     }
@@ -251,7 +240,7 @@ fn check_operations(operations: &[String], has_use: bool) -> Result<(), Flaw> {
 }
 
 fn text<'a>(name: &str, member: Member<'a>) -> Result<Option<Cow<'a, str>>, Flaw> {
-    member.text().map_err(|wrong| SkipReason::Malformed.with(format!("{name} {wrong}")))
+    member.text().map_err(|wrong| SkipReason::Malformed.with(format!("{name} is {wrong}")))
 }
 
 fn missing(name: &str) -> Flaw {

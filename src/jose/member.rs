@@ -9,6 +9,24 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Declares an object of which only some members matter, and the list of their names.
+macro_rules! object {
+    ($(#[$doc:meta])* $visibility:vis struct $object:ident { $($field:ident = $name:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        $visibility struct $object<'a> {
+            $(#[serde(borrow, rename = $name)] $field: $crate::jose::member::Member<'a>,)+
+        }
+
+        impl $object<'_> {
+            const NAMES: &'static [&'static str] = &[$($name),+];
+        }
+    };
+}
+
+pub(crate) use object;
+
 /// A member of an object, not parsed yet, or its absence.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Member<'a>(Option<&'a RawValue>);
@@ -21,6 +39,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Member<'a> {
 }
 
 impl<'a> Member<'a> {
+    /// Returns the value as it is written.
+    pub(crate) fn raw(self) -> Option<&'a RawValue> {
+        self.0
+    }
+
     pub(crate) fn is_present(self) -> bool {
         self.0.is_some()
     }
@@ -39,8 +62,8 @@ impl<'a> Member<'a> {
     }
 }
 
-/// A value has another type than its member. It displays as the second half of a sentence, and
-/// quotes nothing.
+/// A value has another type than its member. It displays as the end of a sentence, and quotes
+/// nothing.
 pub(crate) struct WrongType {
     found: &'static str,
     expected: &'static str,
@@ -49,9 +72,9 @@ pub(crate) struct WrongType {
 impl fmt::Display for WrongType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.found == self.expected {
-            // For example a string with half of a surrogate pair, or an array of other values.
-            true => write!(f, "is not {} that can be read", self.expected),
-            false => write!(f, "is {}, expected {}", self.found, self.expected),
+            // For example a string with half of a surrogate pair.
+            true => write!(f, "not {} that can be read", self.expected),
+            false => write!(f, "{}, expected {}", self.found, self.expected),
         }
     }
 }

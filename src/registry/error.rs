@@ -10,6 +10,7 @@ use crate::identity::InvalidClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jwks::UrlError;
 use crate::setting::debug_is_display;
+use crate::text::Excerpt;
 
 /// A client that cannot be registered.
 ///
@@ -56,6 +57,16 @@ pub enum ClientError {
         /// What is wrong with the URL.
         error: UrlError,
     },
+    /// The metadata of the client cannot be used (RFC 7591, section 2).
+    #[non_exhaustive]
+    Metadata {
+        /// The client, if its id could be read.
+        client_id: Option<String>,
+        /// The member that is wrong.
+        member: &'static str,
+        /// Why. It contains no secret and no key material.
+        why: String,
+    },
 }
 
 impl From<InvalidClientId> for ClientError {
@@ -88,6 +99,10 @@ impl fmt::Display for ClientError {
             Self::KeySetUrl { client_id, error } => {
                 write!(f, "jwks_uri: keys of the client {client_id:?} may not be fetched from its URL: {error}")
             }
+            Self::Metadata { client_id: Some(client_id), member, why } => {
+                write!(f, "{member}: the client {}: {why}", Excerpt::new(client_id))
+            }
+            Self::Metadata { client_id: None, member, why } => write!(f, "{member}: {why}"),
         }
     }
 }

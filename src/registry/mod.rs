@@ -13,6 +13,9 @@ pub mod conformance;
 mod error;
 mod file;
 mod fixed;
+mod metadata;
+mod reach;
+mod reader;
 
 use std::fmt;
 use std::future::Future;
@@ -23,6 +26,8 @@ pub(crate) use client::Proof;
 pub use error::{ClientError, ClientFileError};
 pub use file::{ClientProblem, FileRegistry};
 pub use fixed::FixedRegistry;
+pub(crate) use reach::out_of_reach;
+pub use reader::ClientReader;
 
 use crate::port::{Answer, Awaited, PortError};
 

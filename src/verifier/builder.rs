@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Verifier;
 use super::admissions::Admissions;
+use super::{Verifier, registrations};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::event::EventSink;
-use crate::jose::algorithm::AlgorithmSet;
 use crate::policy::{AudienceRule, Audiences, Limits, Policy};
-use crate::registry::{Client, ClientRegistry};
+use crate::registry::ClientRegistry;
 use crate::replay::ReplayStore;
 use crate::setting::{Setting, SettingError, at_most, positive};
 use crate::verifier::overload::SignatureChecks;
@@ -138,6 +137,11 @@ impl VerifierBuilder {
 
     /// Checks the configuration and builds the verifier.
     ///
+    /// If the registry can [list its clients](crate::registry::ClientRegistry::all), a
+    /// [`Warning`](crate::event::Warning) reports each client and each key that this verifier could
+    /// never accept: an id or a `kid` over its limit, a `kid` with a control character, or
+    /// algorithms that the client's policy does not allow. The other keys of the client work.
+    ///
     /// # Errors
     ///
     /// Only the first problem is reported, in this order:
@@ -158,11 +162,13 @@ impl VerifierBuilder {
         check_audiences(&verifier.audiences, issuer_without_tls)?;
         check_policies(&verifier.policies, &verifier.audiences)?;
         check_audience_used(&verifier.policies, &verifier.audiences)?;
-        if let Some(clients) = verifier.registry.all() {
-            check_clients(&clients, &verifier.policies)?;
-        }
+        let clients = verifier.registry.all().unwrap_or_default();
+        registrations::check_clients(&clients, &verifier.policies)?;
         positive(Setting::ReplayAdmissionsPerClient, verifier.admissions.per_client())?;
         check_limits(&verifier.limits)?;
+        if let Some(events) = verifier.events.as_deref() {
+            registrations::warn(&clients, &verifier.policies, &verifier.limits, events);
+        }
         Ok(verifier)
     }
 }
@@ -237,31 +243,6 @@ fn check_addressable(policy: &Policy, audiences: &Audiences) -> Result<(), Confi
         return Err(ConfigError::NoAudience { policy: name() });
     }
     Ok(())
-}
-
-/// A single client that no policy can accept is a problem of that client. If there is no other, the
-/// configuration is wrong.
-fn check_clients(clients: &[Arc<Client>], policies: &[Policy]) -> Result<(), ConfigError> {
-    let (mut allowed, mut registered) = (AlgorithmSet::EMPTY, AlgorithmSet::EMPTY);
-    let mut served = clients.is_empty();
-    for client in clients {
-        let policy = policy_of(client, policies)?;
-        allowed = allowed.union(policy.algorithms);
-        registered = registered.union(client.algorithms());
-        served |= !policy.algorithms.intersection(client.algorithms()).is_empty();
-    }
-    match served {
-        true => Ok(()),
-        false => Err(ConfigError::UnmeetableAlgorithms { allowed, registered }),
-    }
-}
-
-fn policy_of<'p>(client: &Client, policies: &'p [Policy]) -> Result<&'p Policy, ConfigError> {
-    let named = |policy: &&Policy| client.policy().is_none_or(|name| policy.name() == name);
-    policies.iter().find(named).ok_or_else(|| ConfigError::UnknownPolicy {
-        client_id: client.id().to_string(),
-        policy: client.policy().unwrap_or_default().to_owned(),
-    })
 }
 
 fn check_limits(limits: &Limits) -> Result<(), SettingError> {

@@ -20,6 +20,7 @@ mod metadata;
 pub mod overload;
 mod progress;
 mod refusal;
+mod registrations;
 mod report;
 mod request;
 mod rules;

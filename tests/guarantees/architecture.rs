@@ -63,7 +63,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("identity", &["clock", "jose", "name", "text"]),
     ("jose", &["clock", "text"]),
     // The ports.
-    ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "port", "rejection", "setting"]),
+    ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "policy", "port", "rejection", "setting",
+        "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "port", "setting"]),

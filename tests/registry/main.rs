@@ -6,4 +6,6 @@
 mod common;
 
 mod conformance;
+mod metadata;
+mod reach;
 mod registry;

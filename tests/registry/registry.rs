@@ -279,13 +279,21 @@ fn load_text_among_others(entry: &str) -> (Vec<ClientProblem>, Verifier) {
 #[test]
 fn unusable_clients_are_refused_and_reported() {
     let private = json!({"kty": "EC", "crv": "P-256", "x": SECRET, "y": SECRET, "d": SECRET});
-    let other_type = "not a string";
     let unknown_alg = "not an algorithm that this crate verifies";
-    let no_string = [json!(1), json!(true), json!(["x"]), json!({})];
+    let no_string = [
+        (json!(1), "a number, expected a string"),
+        (json!(true), "a boolean, expected a string"),
+        (json!(["x"]), "an array, expected a string"),
+        (json!({}), "an object, expected a string"),
+    ];
     let mut cases = vec![
         (odd_without("jwks"), "jwks", "missing; register the client's public keys, or their URL as jwks_uri"),
         (odd(json!({"jwks": null})), "jwks", "missing; register the client's public keys, or their URL as jwks_uri"),
-        (odd(json!({"jwks": {"keys": []}})), "jwks", "no usable key"),
+        (
+            odd(json!({"jwks": {"keys": []}})),
+            "jwks",
+            "missing; register the client's public keys, or their URL as jwks_uri",
+        ),
         (
             odd(json!({"jwks": {"keys": [private]}})),
             "jwks",
@@ -297,7 +305,7 @@ fn unusable_clients_are_refused_and_reported() {
             "no usable key; key 0 is skipped: kty is \"PQC\", expected RSA, EC, OKP or AKP; key 1 is skipped: it is a number, \
              expected an object",
         ),
-        (odd(json!({"jwks": {}})), "jwks", "this is not a JWK Set: it is an object without the array keys"),
+        (odd(json!({"jwks": {}})), "jwks", "missing; register the client's public keys, or their URL as jwks_uri"),
         (
             odd(json!({"jwks": SECRET})),
             "jwks",
@@ -320,7 +328,7 @@ fn unusable_clients_are_refused_and_reported() {
             "jwks_uri",
             "the registry has no key set cache; load it with FileRegistry::load_with, or register the keys as jwks",
         ),
-        (odd(json!({"jwks_uri": 7})), "jwks_uri", other_type),
+        (odd(json!({"jwks_uri": 7})), "jwks_uri", "a number, expected a string"),
         (
             odd(json!({"token_endpoint_auth_method": "client_secret_jwt"})),
             "client_secret",
@@ -340,20 +348,20 @@ fn unusable_clients_are_refused_and_reported() {
         (
             odd(json!({"token_endpoint_auth_signing_alg": "RS384"})),
             "token_endpoint_auth_signing_alg",
-            "neither its keys nor its secret can verify this algorithm",
+            "RS384, but its keys or its secret can only verify ES384",
         ),
     ];
-    for method in ["none", "client_secret_basic", "tls_client_auth", "PRIVATE_KEY_JWT", "", SECRET] {
+    for method in ["none", "client_secret_basic", "tls_client_auth", "PRIVATE_KEY_JWT", " ", SECRET] {
         let entry = odd(json!({"token_endpoint_auth_method": method}));
         cases.push((entry, "token_endpoint_auth_method", "neither private_key_jwt nor client_secret_jwt"));
     }
-    for alg in ["none", "es384", "", SECRET] {
+    for alg in ["none", "es384", " ", SECRET] {
         let entry = odd(json!({"token_endpoint_auth_signing_alg": alg}));
         cases.push((entry, "token_endpoint_auth_signing_alg", unknown_alg));
     }
     for member in ["token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "scope"] {
-        for value in &no_string {
-            cases.push((odd(json!({ member: value })), member, other_type));
+        for (value, why) in &no_string {
+            cases.push((odd(json!({ member: value })), member, why));
         }
     }
     for (entry, member, why) in cases {
@@ -371,31 +379,34 @@ fn unusable_clients_are_refused_and_reported() {
 
 #[test]
 fn entries_without_a_usable_id_are_reported() {
-    let invalid = "client_id: empty or not printable ASCII (RFC 6749, appendix A.1)";
-    let no_object = "metadata: not a JSON object, or one with a repeated member";
+    let invalid = "client_id: not printable ASCII (RFC 6749, appendix A.1)";
+    let no_object = |found: &str| format!("metadata: {found}, expected an object");
+    let twice = |member: &str| format!("{member}: occurs more than once");
     let id = |value: Value| odd(json!({ "client_id": value })).to_string();
     let text = odd(json!({})).to_string();
     let repeated = |member: &str| format!("{},{member}}}", &text[..text.len() - 1]);
     let cases = [
-        (odd_without("client_id").to_string(), None, "client_id: missing"),
-        (id(json!(null)), None, "client_id: missing"),
-        (id(json!(7)), None, "client_id: not a string"),
-        (id(json!(["odd"])), None, "client_id: not a string"),
-        (id(json!("")), Some(""), invalid),
-        (id(json!("odd\n")), Some("odd\n"), invalid),
-        (id(json!("\u{f6}dd")), Some("\u{f6}dd"), invalid),
-        ("null".to_owned(), None, no_object),
-        ("7".to_owned(), None, no_object),
-        (format!("\"{SECRET}\""), None, no_object),
-        ("[]".to_owned(), None, no_object),
-        (repeated(r#""client_id":"odd""#), None, no_object),
-        (repeated(r#""scope":"a","scope":"b""#), None, no_object),
-        (repeated(r#""\u006awks":{"keys":[]}"#), None, no_object),
+        (odd_without("client_id").to_string(), None, "client_id: missing".to_owned()),
+        (id(json!(null)), None, "client_id: missing".to_owned()),
+        (id(json!("")), None, "client_id: missing".to_owned()),
+        (id(json!([])), None, "client_id: missing".to_owned()),
+        (id(json!(7)), None, "client_id: a number, expected a string".to_owned()),
+        (id(json!(["odd"])), None, "client_id: an array, expected a string".to_owned()),
+        (id(json!("odd\n")), Some("odd\n"), invalid.to_owned()),
+        (id(json!("\u{f6}dd")), Some("\u{f6}dd"), invalid.to_owned()),
+        ("null".to_owned(), None, no_object("null")),
+        ("7".to_owned(), None, no_object("a number")),
+        (format!("\"{SECRET}\""), None, no_object("a string")),
+        ("[]".to_owned(), None, no_object("an array")),
+        (repeated(r#""client_id":"odd""#), None, twice("client_id")),
+        (repeated(r#""scope":"a","scope":"b""#), Some("odd"), twice("scope")),
+        (repeated(r#""\u006awks":{"keys":[]}"#), Some("odd"), twice("jwks")),
     ];
     for (entry, client_id, why) in cases {
         let (problems, verifier) = load_text_among_others(&entry);
         let [problem] = problems.as_slice() else { panic!("one problem is expected of {entry}: {problems:?}") };
-        let named = client_id.map(|id| format!(" ({id:?})")).unwrap_or_default();
+        let escaped = |id: &str| id.replace('\n', r"\u{a}").replace('\u{f6}', r"\u{f6}");
+        let named = client_id.map(|id| format!(" (\"{}\")", escaped(id))).unwrap_or_default();
         assert_eq!(problem.to_string(), format!("client 1{named}: {why}"), "{entry}");
         assert_eq!((problem.index(), problem.client_id()), (1, client_id), "{entry}");
         assert!(problem.is_unusable(), "{entry}");

@@ -8,13 +8,14 @@ use foldhash::HashMap;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::entry::{Fault, Metadata};
 use super::problem::ClientProblem;
 use crate::identity::ClientId;
 use crate::jose::digest::sha256;
+use crate::jose::document::without_byte_order_mark;
 use crate::jose::keys::KeySet;
-use crate::jose::member::read_object;
-use crate::jwks::{KeySetCache, KeySource};
+use crate::jwks::KeySource;
+use crate::registry::metadata::{Fault, Metadata, Reading};
+use crate::registry::reach::out_of_reach;
 use crate::registry::{Client, ClientFileError};
 
 /// Clients are freed in portions of this size. Some allocators take a lock for their delayed work,
@@ -45,16 +46,17 @@ impl fmt::Debug for Registered {
 
 impl Loaded {
     /// Reads the file. Keeps the clients of `before` whose entries did not change.
-    pub(super) fn read(path: &Path, cache: Option<&KeySetCache>, before: &Self) -> Result<Self, ClientFileError> {
+    pub(super) fn read(path: &Path, reading: &Reading, before: &Self) -> Result<Self, ClientFileError> {
         // The file can hold secrets.
         let text = Zeroizing::new(std::fs::read(path).map_err(|cause| unreadable(path, cause))?);
-        let entries: Vec<&RawValue> = serde_json::from_slice(&text).map_err(|_| not_an_array(path, &text))?;
+        let text = without_byte_order_mark(&text);
+        let entries: Vec<&RawValue> = serde_json::from_slice(text).map_err(|_| not_an_array(path, text))?;
         let mut loaded = Self {
             clients: HashMap::with_capacity_and_hasher(entries.len(), Default::default()),
             problems: Vec::new(),
         };
         for (index, entry) in entries.iter().enumerate() {
-            loaded.add(index, entry, cache, before);
+            loaded.add(index, entry, reading, before);
         }
         Ok(loaded)
     }
@@ -84,27 +86,20 @@ impl Loaded {
         while !clients.by_ref().take(FREED_TOGETHER).collect::<Vec<_>>().is_empty() {}
     }
 
-    fn add(&mut self, index: usize, entry: &RawValue, cache: Option<&KeySetCache>, before: &Self) {
-        let Some(metadata) = read_object::<Metadata<'_>>(entry) else {
-            let why = "not a JSON object, or one with a repeated member".to_owned();
-            return self.report(index, None, ("metadata", why));
-        };
-        let id = match metadata.id() {
-            Ok(id) => id,
-            Err(fault) => return self.report(index, None, fault),
-        };
-        let Ok(client_id) = ClientId::new(&id) else {
-            let why = "empty or not printable ASCII (RFC 6749, appendix A.1)".to_owned();
-            return self.report(index, Some(id), ("client_id", why));
+    fn add(&mut self, index: usize, entry: &RawValue, reading: &Reading, before: &Self) {
+        let read = Metadata::read(entry).and_then(|metadata| metadata.id().map(|id| (metadata, id)));
+        let (metadata, id) = match read {
+            Ok(read) => read,
+            Err((id, fault)) => return self.report(index, id, fault),
         };
         let entry = sha256(entry.get().as_bytes());
-        let client = before.unchanged(&id, &entry).unwrap_or_else(|| {
-            Arc::new(metadata.client(&client_id, cache).unwrap_or_else(|fault| {
-                self.report(index, Some(id.clone()), fault);
-                metadata.unusable(&client_id)
+        let client = before.unchanged(id.as_str(), &entry).unwrap_or_else(|| {
+            Arc::new(metadata.client(&id, reading).unwrap_or_else(|fault| {
+                self.report(index, Some(id.to_string()), fault);
+                metadata.unusable(&id)
             }))
         });
-        self.report_skipped_keys(index, &client);
+        self.report_parts(index, &client, reading);
         self.register(index, Registered { client, entry });
     }
 
@@ -123,16 +118,14 @@ impl Loaded {
         self.problems.push(ClientProblem { index, client_id, member, why, unusable: true });
     }
 
-    fn report_skipped_keys(&mut self, index: usize, client: &Client) {
-        for key in client.keys().map(KeySet::skipped).unwrap_or_default() {
+    /// Reports the keys that were skipped, and what no assertion can reach.
+    fn report_parts(&mut self, index: usize, client: &Client, reading: &Reading) {
+        let skipped = client.keys().map(KeySet::skipped).unwrap_or_default();
+        let skipped = skipped.iter().map(|key| ("jwks", key.to_string(), false));
+        let out_of_reach = out_of_reach(client, &reading.limits).map(|it| (it.member, it.why, it.whole_client));
+        for (member, why, unusable) in skipped.chain(out_of_reach) {
             let client_id = Some(client.id().to_string());
-            self.problems.push(ClientProblem {
-                index,
-                client_id,
-                member: "jwks",
-                why: key.to_string(),
-                unusable: false,
-            });
+            self.problems.push(ClientProblem { index, client_id, member, why, unusable });
         }
     }
 

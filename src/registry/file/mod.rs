@@ -1,6 +1,5 @@
 //! Clients from a file: a JSON array of client metadata (RFC 7591, section 2).
 
-mod entry;
 mod loaded;
 mod problem;
 mod worker;
@@ -10,7 +9,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::{Client, ClientFileError, ClientRegistry, FindResult};
+use super::metadata::Reading;
+use super::{Client, ClientFileError, ClientReader, ClientRegistry, FindResult};
 use crate::jwks::{KeySetCache, KeySource};
 use crate::port::Answer;
 use loaded::{Loaded, unreadable};
@@ -32,6 +32,9 @@ pub use problem::ClientProblem;
 /// | `token_endpoint_auth_signing_alg` | the only algorithm that the client may use |
 /// | `scope` | passed on to the handler |
 /// | `client_assertion_policy` | the name of the [policy](Client::with_policy) that judges the client; not in RFC 7591 |
+///
+/// A member that is `null`, `""` or `[]` counts as left out, and so does a `jwks` without content.
+/// A byte order mark in front of the file is skipped.
 ///
 /// A client that cannot be used as registered is listed in [`problems`](Self::problems), and its
 /// requests are refused. The others are not affected. If an id occurs twice, neither entry is used.
@@ -74,7 +77,7 @@ pub struct FileRegistry {
 #[derive(Debug)]
 struct Shared {
     path: PathBuf,
-    cache: Option<KeySetCache>,
+    reading: Reading,
     loaded: ArcSwap<Loaded>,
 }
 
@@ -87,7 +90,7 @@ impl FileRegistry {
     /// Fails if the file cannot be read, if it is not valid JSON, if it is not an array, or if no
     /// thread can be started.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ClientFileError> {
-        Self::read(path.as_ref(), None)
+        Self::load_by(path, ClientReader::new())
     }
 
     /// Loads the file like [`load`](Self::load), with clients whose `jwks_uri` may be fetched by
@@ -97,12 +100,18 @@ impl FileRegistry {
     ///
     /// Fails like [`load`](Self::load).
     pub fn load_with(path: impl AsRef<Path>, cache: &KeySetCache) -> Result<Self, ClientFileError> {
-        Self::read(path.as_ref(), Some(cache.clone()))
+        Self::load_by(path, ClientReader::new().key_set_cache(cache))
     }
 
-    fn read(path: &Path, cache: Option<KeySetCache>) -> Result<Self, ClientFileError> {
+    /// Loads the file like [`load`](Self::load), with the settings of `reader`.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`load`](Self::load).
+    pub fn load_by(path: impl AsRef<Path>, reader: ClientReader) -> Result<Self, ClientFileError> {
+        let (path, reading) = (path.as_ref(), reader.0);
         let worker = WorkerThread::start().map_err(|cause| unreadable(path, cause))?;
-        let shared = Arc::new(Shared { path: path.to_owned(), cache, loaded: ArcSwap::default() });
+        let shared = Arc::new(Shared { path: path.to_owned(), reading, loaded: ArcSwap::default() });
         let registry = Self { shared, worker };
         registry.reload()?;
         Ok(registry)
@@ -138,7 +147,7 @@ impl FileRegistry {
 impl Shared {
     fn reload(&self) -> Result<(), ClientFileError> {
         let old = self.loaded.load_full();
-        let new = Arc::new(Loaded::read(&self.path, self.cache.as_ref(), &old)?);
+        let new = Arc::new(Loaded::read(&self.path, &self.reading, &old)?);
         self.loaded.store(Arc::clone(&new));
         let sources = old.clients().filter_map(|client| client.key_source());
         sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);

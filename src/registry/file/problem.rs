@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::Excerpt;
+
 /// The reason why a client of a file, or one of its keys, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientProblem {
@@ -28,8 +30,8 @@ impl ClientProblem {
         self.member
     }
 
-    /// Returns whether the client is refused because of it. If not, only one of its keys is
-    /// skipped.
+    /// Returns whether the client is refused because of it. If not, only one of its keys cannot be
+    /// used.
     pub fn is_unusable(&self) -> bool {
         self.unusable
     }
@@ -39,7 +41,7 @@ impl fmt::Display for ClientProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { index, client_id, member, why, .. } = self;
         match client_id {
-            Some(client_id) => write!(f, "client {index} ({client_id:?}): {member}: {why}"),
+            Some(client_id) => write!(f, "client {index} ({}): {member}: {why}", Excerpt::new(client_id)),
             None => write!(f, "client {index}: {member}: {why}"),
         }
     }
