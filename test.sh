@@ -31,7 +31,7 @@ step() {
 }
 
 step cargo fmt --check
-# --locked: what is tested is what Cargo.lock names. `.ci/newest` tests the newest versions.
+# --locked: what is tested is what Cargo.lock names. `.ci/newest` and `.ci/oldest` test others.
 step cargo clippy --locked --all-targets --all-features -- -D warnings
 # The library with each feature alone. Tests and examples always enable those that the example server needs.
 for features in "" axum tracing jsonwebtoken jwks-client jwks-client-no-provider redis redis-no-provider; do
