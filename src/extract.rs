@@ -49,7 +49,7 @@ enum Cause {
 
 impl NoIdentity {
     fn of(parts: &Parts) -> Self {
-        let scheme = parts.headers.get(AUTHORIZATION).map(|value| AuthScheme::of(value.as_bytes()));
+        let scheme = parts.headers.get_all(AUTHORIZATION).iter().find_map(|value| AuthScheme::of(value.as_bytes()));
         match parts.extensions.get::<Anonymous>() {
             Some(Anonymous) => Self(Cause::NotAuthenticated(scheme)),
             None => Self(Cause::NotGuarded),

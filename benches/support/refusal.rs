@@ -9,7 +9,9 @@ use http::request::Builder;
 use http::{Method, Request, header};
 use http_body_util::Full;
 use serde_json::{Map, Value, json};
-use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, Parameter};
+use tower_client_assertion::rejection::{
+    Base64UrlFault, Claim, ClaimFault, ClientFault, JsonFault, JsonPart, JwtPart, Parameter,
+};
 
 use super::pool::Pool;
 use crate::common::{NOW, form};
@@ -82,10 +84,26 @@ pub(crate) static REFUSALS: [Refusal; 35] = [
     refusal("assertion-17k", ClientFault::AssertionTooLong, Assertion(|_| "a".repeat(17 * 1024))),
     refusal("not-three-parts", ClientFault::NotThreeParts, Assertion(|_| "bm90IGEgand0.bm90IGEgand0".into())),
     refusal("no-parts-16k", ClientFault::NotThreeParts, Assertion(|_| "a".repeat(16 * 1024 - 200))),
-    refusal("bad-base64", ClientFault::Malformed, Assertion(|good| good.replacen("eyJ", "eyJ*", 1))),
-    refusal("not-json", ClientFault::Malformed, Assertion(|_| "bm90IGEgand0.bm90IGEgand0.bm90IGEgand0".into())),
-    refusal("nested-3000", ClientFault::Malformed, Assertion(|good| with_claims(good, &"[".repeat(3000)))),
-    refusal("repeated-claim", ClientFault::Malformed, Assertion(|good| with_claims(good, r#"{"iss":"a","iss":"b"}"#))),
+    refusal(
+        "bad-base64",
+        ClientFault::NotBase64Url(JwtPart::Header, Base64UrlFault::Character),
+        Assertion(|good| good.replacen("eyJ", "eyJ*", 1)),
+    ),
+    refusal(
+        "not-json",
+        ClientFault::NotJsonObject(JsonPart::Header, JsonFault::Syntax),
+        Assertion(|_| "bm90IGEgand0.bm90IGEgand0.bm90IGEgand0".into()),
+    ),
+    refusal(
+        "nested-3000",
+        ClientFault::NotJsonObject(JsonPart::Claims, JsonFault::NotAnObject),
+        Assertion(|good| with_claims(good, &"[".repeat(3000))),
+    ),
+    refusal(
+        "repeated-claim",
+        ClientFault::NotJsonObject(JsonPart::Claims, JsonFault::RepeatedMember),
+        Assertion(|good| with_claims(good, r#"{"iss":"a","iss":"b"}"#)),
+    ),
     refusal("no-kid", ClientFault::KidMissing, Parts(|header, _| drop(header.remove("kid")))),
     refusal("alg-none", ClientFault::AlgorithmNotAllowed, Parts(|header, _| set(header, "alg", json!("none")))),
     refusal("crit", ClientFault::CriticalHeader, Parts(|header, _| set(header, "crit", json!(["exp"])))),

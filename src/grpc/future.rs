@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{metadata, status};
+use super::{Messages, metadata, status};
 use crate::layer::{ReadyInner, identify};
 use crate::rejection::{ClientFault, Rejection};
 use crate::verifier::{Progress, Verifier, Waiting};
@@ -41,13 +41,14 @@ pin_project! {
         Verifying { call: Option<Call<S, B>>, waiting: Box<Waiting> },
         AwaitingInner { call: Option<Call<S, B>> },
         Calling { #[pin] future: F },
-        Refused { rejection: Rejection },
+        Refused { rejection: Rejection, messages: Messages },
     }
 }
 
 /// A call, and the inner service that will get it.
 struct Call<S, B> {
     verifier: Arc<Verifier>,
+    messages: Messages,
     inner: ReadyInner<S>,
     parts: Parts,
     body: B,
@@ -58,10 +59,10 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn new(verifier: Arc<Verifier>, inner: ReadyInner<S>, request: Request<B>) -> Self {
+    pub(super) fn new(verifier: Arc<Verifier>, messages: Messages, inner: ReadyInner<S>, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
         let form = metadata::form(&parts.headers);
-        Self { state: State::Starting { call: Some(Call { verifier, inner, parts, body, form }) } }
+        Self { state: State::Starting { call: Some(Call { verifier, messages, inner, parts, body, form }) } }
     }
 }
 
@@ -95,7 +96,9 @@ where
                     State::Calling { future: inner.call(Request::from_parts(parts, body)) }
                 }
                 StateProj::Calling { future } => return future.poll(cx),
-                StateProj::Refused { rejection } => return Poll::Ready(Ok(status::response(rejection))),
+                StateProj::Refused { rejection, messages } => {
+                    return Poll::Ready(Ok(status::response(rejection, *messages)));
+                }
             };
             state.set(next);
         }
@@ -112,6 +115,7 @@ impl<S: Clone, B> Call<S, B> {
 
 impl<S, B> Call<S, B> {
     fn advance<F>(mut self, progress: Progress) -> State<S, F, B> {
+        let messages = self.messages;
         match progress {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting: Box::new(waiting) },
             Progress::Done(Ok(Some(identity))) => {
@@ -119,8 +123,10 @@ impl<S, B> Call<S, B> {
                 metadata::mark_sensitive(&mut self.parts.headers);
                 State::AwaitingInner { call: Some(self) }
             }
-            Progress::Done(Ok(None)) => State::Refused { rejection: ClientFault::NoAuthentication(None).into() },
-            Progress::Done(Err(rejection)) => State::Refused { rejection },
+            Progress::Done(Ok(None)) => {
+                State::Refused { rejection: ClientFault::NoAuthentication(None).into(), messages }
+            }
+            Progress::Done(Err(rejection)) => State::Refused { rejection, messages },
         }
     }
 }

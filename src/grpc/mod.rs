@@ -26,7 +26,8 @@
 //! ```
 //!
 //! A handler finds the [`ClientIdentity`](crate::ClientIdentity) in `request.extensions()`. A
-//! refused call is answered with a gRPC status; renderers are not consulted:
+//! refused call is answered with a gRPC status and, unless the layer is
+//! [opaque](GrpcAssertionLayer::opaque), a message; renderers are not consulted:
 //!
 //! | status | when |
 //! |---|---|
@@ -55,6 +56,7 @@ use crate::layer::{ReadyInner, inner_accessors};
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;
+pub(crate) use status::Messages;
 #[cfg(test)]
 pub(crate) use status::response;
 
@@ -65,12 +67,31 @@ pub(crate) use status::response;
 #[must_use]
 pub struct GrpcAssertionLayer {
     verifier: Arc<Verifier>,
+    messages: Messages,
 }
 
 impl GrpcAssertionLayer {
     /// Creates a layer that guards every call of the service. Grant types are not checked.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        Self { verifier: verifier.into() }
+        Self { verifier: verifier.into(), messages: Messages::Sent }
+    }
+
+    /// Answers refused calls with their status and no message, like
+    /// [`render::Opaque`](crate::render::Opaque). Use it where even a hint about a client's
+    /// registration is too much. The reason is in the [events](crate::event) and in the
+    /// [`Rejection`](crate::Rejection) in the response's extensions. Default: with a message.
+    ///
+    /// ```
+    /// use tower_client_assertion::Verifier;
+    /// use tower_client_assertion::grpc::GrpcAssertionLayer;
+    ///
+    /// fn layer(verifier: Verifier) -> GrpcAssertionLayer {
+    ///     GrpcAssertionLayer::new(verifier).opaque()
+    /// }
+    /// ```
+    pub fn opaque(mut self) -> Self {
+        self.messages = Messages::Withheld;
+        self
     }
 }
 
@@ -78,7 +99,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
     type Service = GrpcAssertion<S>;
 
     fn layer(&self, inner: S) -> GrpcAssertion<S> {
-        GrpcAssertion { inner, verifier: Arc::clone(&self.verifier) }
+        GrpcAssertion { inner, verifier: Arc::clone(&self.verifier), messages: self.messages }
     }
 }
 
@@ -91,6 +112,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
 pub struct GrpcAssertion<S> {
     inner: S,
     verifier: Arc<Verifier>,
+    messages: Messages,
 }
 
 impl<S> GrpcAssertion<S> {
@@ -112,6 +134,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = ReadyInner::take(&mut self.inner);
-        ResponseFuture::new(Arc::clone(&self.verifier), inner, request)
+        ResponseFuture::new(Arc::clone(&self.verifier), self.messages, inner, request)
     }
 }

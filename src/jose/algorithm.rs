@@ -97,6 +97,28 @@ impl Algorithm {
         AlgorithmSet::MAC.contains(self)
     }
 
+    /// Returns the length of every signature with this algorithm, in bytes. That of an RSA
+    /// signature depends on the key.
+    pub(crate) const fn signature_len(self) -> Option<usize> {
+        match self {
+            Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => None,
+            // R and S (RFC 7518, section 3.4).
+            Self::ES256 => Some(64),
+            Self::ES384 => Some(96),
+            Self::ES512 => Some(132),
+            // RFC 8032, section 5.1.6.
+            Self::EdDSA | Self::Ed25519 => Some(64),
+            // FIPS 204, table 2.
+            Self::MlDsa44 => Some(2420),
+            Self::MlDsa65 => Some(3309),
+            Self::MlDsa87 => Some(4627),
+            // RFC 7518, section 3.2.
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+        }
+    }
+
     const fn bit(self) -> u32 {
         1 << self as u32
     }

@@ -8,10 +8,14 @@ use crate::rejection::{ClientFault, Rejection, ServerFault};
 
 /// Checks everything that needs no body, in a fixed order: the first fault is the one reported.
 pub(super) fn check(method: &Method, headers: &DeclaredHeaders, body_limit: usize) -> Result<(), ClientFault> {
+    if method != Method::POST {
+        return Err(ClientFault::Method);
+    }
+    if headers.is_encoded {
+        return Err(ClientFault::ContentEncoding);
+    }
+    headers.check_form()?;
     match headers.length() {
-        _ if method != Method::POST => Err(ClientFault::Method),
-        _ if headers.is_encoded => Err(ClientFault::ContentEncoding),
-        _ if !headers.is_form() => Err(ClientFault::ContentType),
         Some(length) if length > body_limit as u64 => Err(ClientFault::BodyTooLarge),
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 
-use crate::rejection::AuthScheme;
+use crate::rejection::{AuthScheme, ClientFault};
 
 /// The media type of a form, in its usual spelling.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
@@ -32,6 +32,8 @@ pub(super) enum ContentType {
     PlainForm,
     /// A form in another spelling, or with parameters.
     Form,
+    /// A form whose charset is neither UTF-8 nor its subset US-ASCII.
+    FormInOtherCharset,
     /// Another type, or more than one.
     Other,
 }
@@ -59,9 +61,10 @@ impl DeclaredHeaders {
             self.is_encoded |= !is("chunked");
             self.has_transfer_encoding = true;
         } else if *name == AUTHORIZATION {
-            self.authorization.get_or_insert_with(|| AuthScheme::of(value.as_bytes()));
+            self.authorization = self.authorization.or_else(|| AuthScheme::of(value.as_bytes()));
         } else {
-            self.has_attestation |= ATTESTATION.contains(name);
+            // An empty header carries no credential.
+            self.has_attestation |= ATTESTATION.contains(name) && !value.as_bytes().trim_ascii().is_empty();
         }
     }
 
@@ -70,8 +73,13 @@ impl DeclaredHeaders {
         self.length.flatten()
     }
 
-    pub(super) fn is_form(&self) -> bool {
-        matches!(self.content_type, ContentType::PlainForm | ContentType::Form)
+    /// Checks that the body is a form in UTF-8.
+    pub(super) fn check_form(&self) -> Result<(), ClientFault> {
+        match self.content_type {
+            ContentType::PlainForm | ContentType::Form => Ok(()),
+            ContentType::FormInOtherCharset => Err(ClientFault::Charset),
+            ContentType::Missing | ContentType::Other => Err(ClientFault::ContentType),
+        }
     }
 }
 
@@ -79,29 +87,42 @@ impl ContentType {
     fn and(self, value: &HeaderValue) -> Self {
         match self {
             Self::Missing if value == FORM => Self::PlainForm,
-            Self::Missing if is_form(value) => Self::Form,
+            Self::Missing => Self::of(value),
             _ => Self::Other,
         }
     }
+
+    /// Reads a type in any case and with any parameters. A charset must be UTF-8 or its subset
+    /// US-ASCII (RFC 6749, appendix B).
+    fn of(value: &HeaderValue) -> Self {
+        let Ok(value) = value.to_str() else { return Self::Other };
+        let mut pieces = value.split(';').map(str::trim);
+        let essence = pieces.next().unwrap_or_default();
+        if !essence.eq_ignore_ascii_case(FORM) {
+            return Self::Other;
+        }
+        pieces.fold(Self::Form, |found, piece| match (found, parameter(piece)) {
+            (Self::Other, _) | (_, None) => Self::Other,
+            (_, Some((name, value))) if name.eq_ignore_ascii_case("charset") && !is_utf8(value) => {
+                Self::FormInOtherCharset
+            }
+            (found, Some(_)) => found,
+        })
+    }
 }
 
-/// Whether `value` is a form's type, in any case and with any parameters. A charset must be UTF-8
-/// or its subset US-ASCII (RFC 6749, appendix B).
-fn is_form(value: &HeaderValue) -> bool {
-    let Ok(value) = value.to_str() else { return false };
-    let mut pieces = value.split(';').map(str::trim);
-    let essence = pieces.next().unwrap_or_default();
-    essence.eq_ignore_ascii_case(FORM) && pieces.all(is_acceptable_parameter)
+fn is_utf8(charset: &str) -> bool {
+    ["utf-8", "us-ascii"].iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// RFC 9110, section 5.6.6, narrowed: a quoted value may only contain what it could contain without
-/// its quotes.
-fn is_acceptable_parameter(parameter: &str) -> bool {
-    let Some((name, value)) = parameter.split_once('=') else { return parameter.is_empty() };
+/// Returns the name and value of a parameter, both empty if there is none. This is RFC 9110,
+/// section 5.6.6, narrowed: a quoted value may only contain what it could contain without its
+/// quotes.
+fn parameter(piece: &str) -> Option<(&str, &str)> {
+    let Some((name, value)) = piece.split_once('=') else { return piece.is_empty().then_some(("", "")) };
     let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let value = quoted.unwrap_or(value);
-    let utf8 = ["utf-8", "us-ascii"].iter().any(|charset| value.eq_ignore_ascii_case(charset));
-    is_token(name) && is_token(value) && (utf8 || !name.eq_ignore_ascii_case("charset"))
+    (is_token(name) && is_token(value)).then_some((name, value))
 }
 
 /// RFC 9110, section 5.6.2.

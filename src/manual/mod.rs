@@ -65,7 +65,7 @@ mod tests {
 
     /// The name of the status of a refused call, and its message.
     fn call(rejection: &Rejection) -> (&'static str, String) {
-        let response: Response<()> = grpc::response(rejection);
+        let response: Response<()> = grpc::response(rejection, grpc::Messages::Sent);
         let header = |name: &str| response.headers()[name].to_str().unwrap();
         let status = match header("grpc-status") {
             "3" => "INVALID_ARGUMENT",
@@ -86,6 +86,7 @@ mod tests {
                 F::Method
                     | F::ContentEncoding
                     | F::ContentType
+                    | F::Charset
                     | F::BodyTooLarge
                     | F::BodyUnreadable
                     | F::BodyTimeout
@@ -142,11 +143,17 @@ mod tests {
             let (path, fields) = name(&kind);
             let (key, field) = match &kind {
                 RejectionKind::Client(F::Claim(claim, fault)) => (format!("{path}({claim:?}"), format!("{fault:?}")),
+                RejectionKind::Client(F::NotBase64Url(part, fault)) => {
+                    (format!("{path}({fault:?}"), format!("{part:?}"))
+                }
+                RejectionKind::Client(F::NotJsonObject(part, fault)) => {
+                    (format!("{path}({fault:?}"), format!("{part:?}"))
+                }
                 _ => (path, fields),
             };
             let mut cells = cells(&kind);
             if let RejectionKind::Client(F::RepeatedParameter(parameter)) = &kind {
-                cells = cells.replace(parameter.name(), "..");
+                cells = cells.replace(&format!("'{parameter}'"), "'..'");
             }
             match rows.iter_mut().find(|(known, _, same)| (known, same) == (&key, &cells)) {
                 Some((_, fields, _)) => fields.push(field),

@@ -47,7 +47,7 @@ macro_rules! limits {
 limits! {
     parameters, with_parameters: "number of form parameters. Default: 100.";
     assertion, with_assertion: "size of the assertion as it was sent, in bytes. Default: 16 KiB.";
-    header, with_header: "size of the decoded JOSE header, in bytes. Default: 4 KiB.";
+    header, with_header: "size of the decoded JOSE header, in bytes. Default: 12 KiB. No assertion of 16 KiB has a longer one.";
     json_depth, with_json_depth: "nesting of the header and of the claims, in levels. Default: 16. At most 64.";
     kid, with_kid: "length of the `kid` header parameter, in bytes. Default: 256.";
     jti, with_jti: "length of the `jti` claim, in bytes. Default: 256.";
@@ -60,7 +60,7 @@ impl Default for Limits {
         Self {
             parameters: 100,
             assertion: 16 * 1024,
-            header: 4 * 1024,
+            header: 12 * 1024,
             json_depth: 16,
             kid: 256,
             jti: 256,

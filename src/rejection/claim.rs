@@ -33,9 +33,10 @@ listed_enum! {
     pub enum ClaimFault {
         /// It is required and absent, or an empty string.
         Missing => "is missing",
-        /// It has the wrong JSON type, is too long, or contains characters that it must not
-        /// contain.
+        /// It has the wrong JSON type, or contains characters that it must not contain.
         Malformed => "is malformed",
+        /// It is longer, or has more values, than the limit.
+        TooLong => "is too long",
         /// It is well formed, but its value is not accepted.
         Unexpected => "is not an accepted value",
         /// It is a time too far in the past.

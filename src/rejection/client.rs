@@ -1,7 +1,7 @@
 //! What the client did wrong.
 
 use super::list::listed_enum;
-use super::{AuthScheme, Claim, ClaimFault, Parameter};
+use super::{AuthScheme, Base64UrlFault, Claim, ClaimFault, JsonFault, JsonPart, JwtPart, Parameter};
 
 listed_enum! {
     /// What the client must fix, in the order of the checks.
@@ -15,6 +15,8 @@ listed_enum! {
         /// `Content-Type` is missing, repeated, or not `application/x-www-form-urlencoded` (RFC
         /// 6749, section 4.4.2).
         ContentType => "the content type is not application/x-www-form-urlencoded",
+        /// `Content-Type` names a form in another charset than UTF-8 (RFC 6749, appendix B).
+        Charset => "the charset of the form is not UTF-8",
         /// The body is longer than the limit (RFC 9110, section 15.5.14).
         BodyTooLarge => "the body is too large",
         /// The body ended in an error, or is shorter than its `Content-Length`.
@@ -55,13 +57,19 @@ listed_enum! {
         /// The assertion is an encrypted JWT or contains a nested one. Only signed JWTs are
         /// accepted.
         Encrypted => "the client assertion is encrypted or nested",
-        /// The assertion has three parts, but they are not base64url, or the first two are not JSON
-        /// objects (RFC 7515, section 5.2).
-        Malformed => "the client assertion is malformed",
+        /// A part of the assertion is not base64url (RFC 7515, sections 2 and 5.2).
+        NotBase64Url(part: JwtPart, fault: Base64UrlFault) => "the {part} of the client assertion {fault}",
+        /// The decoded header is longer than the limit.
+        HeaderTooLong => "the header of the client assertion is too long",
+        /// The decoded header or claims set is not one JSON object in UTF-8 (RFC 7515, section 5.2;
+        /// RFC 7519, section 7.2).
+        NotJsonObject(part: JsonPart, fault: JsonFault) => "the {part} of the client assertion {fault}",
         /// The `kid` header parameter is missing, empty or not a string (RFC 7515, section 4.1.4).
         KidMissing => "the header parameter kid is missing",
-        /// The `kid` header parameter is too long or contains control characters.
-        KidInvalid => "the header parameter kid is too long or has control characters",
+        /// The `kid` header parameter is longer than the limit.
+        KidTooLong => "the header parameter kid is too long",
+        /// The `kid` header parameter contains control characters.
+        KidInvalid => "the header parameter kid has control characters",
         /// `alg` is missing, unknown, or not allowed by the policy (RFC 8725, section 3.1).
         AlgorithmNotAllowed => "the signature algorithm is not allowed",
         /// `alg` is not the algorithm that this client registered (OpenID Connect Registration,
@@ -98,6 +106,9 @@ listed_enum! {
         KidNeeded => "the header has no kid, but the client has several keys for this algorithm",
         /// The client's key with this `kid` is too weak to be used (RFC 7518, section 3.3).
         WeakKey => "the client's key with this kid is too weak",
+        /// The signature does not have the one length that signatures of its algorithm have. A
+        /// signature in DER instead of the form of RFC 7518, section 3.4, is such a case.
+        SignatureLength => "the signature has the wrong length for its algorithm",
         /// The signature does not verify (RFC 7523, section 3).
         BadSignature => "the signature does not verify",
         /// The assertion has been used before (RFC 7523, section 3).
@@ -113,6 +124,7 @@ impl ClientFault {
             Self::Method
             | Self::ContentEncoding
             | Self::ContentType
+            | Self::Charset
             | Self::BodyTooLarge
             | Self::BodyUnreadable
             | Self::BodyTimeout
@@ -130,8 +142,11 @@ impl ClientFault {
             | Self::AssertionTooLong
             | Self::NotThreeParts
             | Self::Encrypted
-            | Self::Malformed
+            | Self::NotBase64Url(..)
+            | Self::HeaderTooLong
+            | Self::NotJsonObject(..)
             | Self::KidMissing
+            | Self::KidTooLong
             | Self::KidInvalid
             | Self::AlgorithmNotAllowed
             | Self::AlgorithmNotRegistered
@@ -143,6 +158,7 @@ impl ClientFault {
             | Self::JkuMismatch
             | Self::KeySetUnavailable
             | Self::KidNeeded
+            | Self::SignatureLength
             | Self::Replayed => false,
         }
     }

@@ -28,12 +28,13 @@
 //! }
 //!
 //! assert!(needs_an_alert(&Rejection::from(ServerFault::Registry)));
-//! assert!(!needs_an_alert(&Rejection::from(ClientFault::Malformed)));
+//! assert!(!needs_an_alert(&Rejection::from(ClientFault::BadSignature)));
 //! ```
 
 mod claim;
 mod client;
 mod list;
+mod malformed;
 mod parameter;
 mod server;
 
@@ -45,6 +46,7 @@ use list::{Listed, listed_enum};
 
 pub use claim::{Claim, ClaimFault};
 pub use client::ClientFault;
+pub use malformed::{Base64UrlFault, JsonFault, JsonPart, JwtPart};
 pub use parameter::{AuthScheme, Parameter};
 pub use server::ServerFault;
 
@@ -185,7 +187,7 @@ mod tests {
             assert!(kinds.contains(&RejectionKind::Client(ClientFault::NoAuthentication(scheme))));
         }
         let claims = kinds.iter().filter(|kind| matches!(kind, RejectionKind::Client(ClientFault::Claim(..))));
-        assert_eq!(claims.count(), 8 * 5);
+        assert_eq!(claims.count(), 8 * 6);
         for kind in [ClientFault::Method, ClientFault::Replayed] {
             assert!(kinds.contains(&RejectionKind::Client(kind)));
         }

@@ -30,7 +30,11 @@ macro_rules! parameters {
 }
 
 parameters! {
-    /// A form parameter that must not be repeated. Displays as its name.
+    /// A form parameter that must not be repeated (RFC 6749, section 3.2). Displays as its name.
+    ///
+    /// These are the parameters of RFC 6749, RFC 7009, RFC 7521, RFC 7636, RFC 7662, RFC 8628, RFC
+    /// 8693 and RFC 9126. `resource` and `audience`, which may be repeated (RFC 8693, section 2.1;
+    /// RFC 8707, section 2), are not among them.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     ClientAssertion => "client_assertion",
@@ -43,6 +47,23 @@ parameters! {
     RedirectUri => "redirect_uri",
     RefreshToken => "refresh_token",
     Scope => "scope",
+    ActorToken => "actor_token",
+    ActorTokenType => "actor_token_type",
+    Assertion => "assertion",
+    CodeChallenge => "code_challenge",
+    CodeChallengeMethod => "code_challenge_method",
+    DeviceCode => "device_code",
+    Password => "password",
+    Request => "request",
+    RequestUri => "request_uri",
+    RequestedTokenType => "requested_token_type",
+    ResponseType => "response_type",
+    State => "state",
+    SubjectToken => "subject_token",
+    SubjectTokenType => "subject_token_type",
+    Token => "token",
+    TokenTypeHint => "token_type_hint",
+    Username => "username",
 }
 
 listed_enum! {
@@ -63,13 +84,15 @@ listed_enum! {
 }
 
 impl AuthScheme {
-    /// Returns the scheme of this header value, in any case (RFC 9110, section 11.1).
-    pub(crate) fn of(value: &[u8]) -> Self {
-        match value.split(|byte| *byte == b' ').next().unwrap_or_default() {
-            scheme if scheme.eq_ignore_ascii_case(b"Basic") => Self::Basic,
-            scheme if scheme.eq_ignore_ascii_case(b"Bearer") => Self::Bearer,
-            scheme if scheme.eq_ignore_ascii_case(b"DPoP") => Self::DPoP,
-            _ => Self::Other,
+    /// Returns the scheme of this header value, in any case (RFC 9110, section 11.1). A value of
+    /// nothing but white space carries no credential and has no scheme.
+    pub(crate) fn of(value: &[u8]) -> Option<Self> {
+        match value.trim_ascii().split(u8::is_ascii_whitespace).next()? {
+            b"" => None,
+            scheme if scheme.eq_ignore_ascii_case(b"Basic") => Some(Self::Basic),
+            scheme if scheme.eq_ignore_ascii_case(b"Bearer") => Some(Self::Bearer),
+            scheme if scheme.eq_ignore_ascii_case(b"DPoP") => Some(Self::DPoP),
+            _ => Some(Self::Other),
         }
     }
 }

@@ -69,20 +69,21 @@ impl Redox {
             | F::MethodNotRegistered
             | F::JkuMismatch
             | F::WeakKey
+            | F::SignatureLength
             | F::BadSignature => "",
-            F::ContentType => "x-www-form-urlencoded content-type required",
+            F::ContentType | F::Charset => "x-www-form-urlencoded content-type required",
             F::MissingGrantType => "Missing grant_type parameter",
             F::UnsupportedGrantType => "The grant_type parameter should equal 'client_credentials'",
             F::NoAuthentication(_) | F::MissingAssertionType => "Missing client assertion type",
             F::UnsupportedAssertionType => "Invalid client assertion type",
             F::MissingAssertion => "Missing client assertion",
-            F::KidMissing | F::KidInvalid | F::KidNeeded => "JWT header kid property is required",
+            F::KidMissing | F::KidTooLong | F::KidInvalid | F::KidNeeded => "JWT header kid property is required",
             F::UnknownClient | F::KeySetUnavailable | F::NoKey | F::AmbiguousKey => &self.key_not_found,
             F::Claim(claim, fault) => redox_claim(*claim, *fault),
             F::ClientIdMismatch => "Unexpected iss claim value",
             F::Replayed => "Unexpected jti claim value",
             F::NotThreeParts | F::Encrypted => "JWTs must have three components",
-            F::Malformed | F::AssertionTooLong => "JWT is malformed",
+            F::AssertionTooLong | F::NotBase64Url(..) | F::HeaderTooLong | F::NotJsonObject(..) => "JWT is malformed",
             F::Method
             | F::ContentEncoding
             | F::BodyTooLarge
@@ -106,7 +107,8 @@ impl Default for Redox {
 impl RenderRejection for Redox {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let mut response = standard_response(rejection.kind());
-        let mut description = response.description;
+        let standard = std::mem::take(&mut response.description);
+        let mut description = &*standard;
         if let RejectionKind::Client(fault) = rejection.kind() {
             description = self.describe(fault, description);
             if !self.standard_codes {

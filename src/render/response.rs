@@ -1,5 +1,7 @@
 //! An error response of RFC 6749, section 5.2: what all three renderers fill in and send.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
@@ -13,7 +15,7 @@ pub(crate) struct ErrorResponse {
     /// The header that the status calls for.
     pub(super) header: Option<(HeaderName, &'static str)>,
     pub(super) error: &'static str,
-    pub(crate) description: &'static str,
+    pub(crate) description: Cow<'static, str>,
 }
 
 /// The body, in the order of RFC 6749.
@@ -28,15 +30,15 @@ struct ErrorBody<'a> {
 
 impl ErrorResponse {
     /// A 400, the status of every error for which RFC 6749 does not name another.
-    pub(super) fn new(error: &'static str, description: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, header: None, error, description }
+    pub(super) fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, header: None, error, description: description.into() }
     }
 
-    pub(super) fn invalid_request(description: &'static str) -> Self {
+    pub(super) fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new("invalid_request", description)
     }
 
-    pub(super) fn invalid_client(description: &'static str) -> Self {
+    pub(super) fn invalid_client(description: impl Into<Cow<'static, str>>) -> Self {
         Self::new("invalid_client", description)
     }
 
@@ -68,7 +70,7 @@ impl ErrorResponse {
     }
 
     /// Returns the response with this description, which renderers may leave out or replace.
-    pub(super) fn respond(self, description: Option<&str>, error_uri: Option<&str>) -> Response<Bytes> {
+    pub(super) fn respond(&self, description: Option<&str>, error_uri: Option<&str>) -> Response<Bytes> {
         let body = ErrorBody { error: self.error, error_description: description, error_uri };
         // Serialising three strings cannot fail. If it did, an empty body would still refuse.
         let json = serde_json::to_vec(&body).unwrap_or_default();
@@ -78,8 +80,8 @@ impl ErrorResponse {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-        if let Some((name, value)) = self.header {
-            headers.insert(name, HeaderValue::from_static(value));
+        if let Some((name, value)) = &self.header {
+            headers.insert(name.clone(), HeaderValue::from_static(value));
         }
         response
     }

@@ -5,7 +5,9 @@ use http::{Response, StatusCode, header};
 
 use super::RenderRejection;
 use super::response::{ErrorResponse, checked_uri};
-use crate::rejection::{Claim, ClaimFault, ClientFault, Parameter, Rejection, RejectionKind, ServerFault};
+use crate::rejection::{
+    AuthScheme, Base64UrlFault, Claim, ClaimFault, ClientFault, Rejection, RejectionKind, ServerFault,
+};
 use crate::setting::SettingError;
 
 /// Answers as RFC 6749, section 5.2, and RFC 7521, section 4.2.1, require, with a description of
@@ -32,8 +34,7 @@ impl Rfc6749 {
 impl RenderRejection for Rfc6749 {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let response = standard_response(rejection.kind());
-        let description = Some(response.description);
-        response.respond(description, self.error_uri.as_deref())
+        response.respond(Some(&response.description), self.error_uri.as_deref())
     }
 
     fn depends_on_kind_alone(&self) -> bool {
@@ -68,6 +69,7 @@ fn client_response(fault: &ClientFault) -> ErrorResponse {
             .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
             .with_header(header::ACCEPT_ENCODING, "identity"),
         F::ContentType => invalid_request("Content-Type must be application/x-www-form-urlencoded"),
+        F::Charset => invalid_request("Content-Type must be application/x-www-form-urlencoded in UTF-8"),
         F::BodyTooLarge => invalid_request("Request body too large").with_status(StatusCode::PAYLOAD_TOO_LARGE),
         F::BodyUnreadable => invalid_request("Request body could not be read"),
         F::BodyTimeout => {
@@ -75,22 +77,27 @@ fn client_response(fault: &ClientFault) -> ErrorResponse {
         }
         F::FormMalformed => invalid_request("Request body is not valid form data"),
         F::TooManyParameters => invalid_request("Request body has too many parameters"),
-        F::RepeatedParameter(parameter) => invalid_request(describe_repeated(*parameter)),
+        F::RepeatedParameter(parameter) => {
+            ErrorResponse::invalid_request(format!("Parameter '{parameter}' must not be repeated"))
+        }
         F::CredentialsInQuery => invalid_request("Client credentials must not be sent in the query string"),
         F::MissingGrantType => invalid_request("Missing grant_type parameter"),
         F::UnsupportedGrantType => ErrorResponse::new("unsupported_grant_type", "Grant type is not supported"),
         F::SeveralMechanisms(scheme) => {
             invalid_client("More than one client authentication method was used").challenging(*scheme)
         }
-        F::NoAuthentication(scheme) => invalid_client("Client authentication required").challenging(*scheme),
+        F::NoAuthentication(scheme) => describe_no_authentication(*scheme),
         F::MissingAssertionType => invalid_request("Missing client_assertion_type parameter"),
         F::UnsupportedAssertionType => invalid_request("Unsupported client_assertion_type"),
         F::MissingAssertion => invalid_request("Missing client_assertion parameter"),
         F::AssertionTooLong => invalid_client("Client assertion is too long"),
         F::NotThreeParts => invalid_client("Client assertion must have three components"),
         F::Encrypted => invalid_client("Encrypted client assertions are not supported"),
-        F::Malformed => invalid_client("Client assertion is not a valid JWT"),
+        F::NotBase64Url(_, fault) => invalid_client(describe_base64url(*fault)),
+        F::HeaderTooLong => invalid_client("JWT header is too long"),
+        F::NotJsonObject(part, fault) => ErrorResponse::invalid_client(format!("JWT {part} {fault}")),
         F::KidMissing | F::KidNeeded => invalid_client("JWT header 'kid' is required"),
+        F::KidTooLong => invalid_client("JWT header 'kid' is too long"),
         F::KidInvalid => invalid_client("JWT header 'kid' is invalid"),
         F::AlgorithmNotAllowed => invalid_client("Signing algorithm is not allowed"),
         F::AlgorithmNotRegistered => invalid_client("Signing algorithm does not match the registered one"),
@@ -101,44 +108,58 @@ fn client_response(fault: &ClientFault) -> ErrorResponse {
         F::MethodNotRegistered => invalid_client("Authentication method is not registered for this client"),
         F::KeySetUnavailable => invalid_client("Client key set could not be retrieved"),
         F::JkuMismatch => invalid_client("JWT header 'jku' does not match the registered key set URL"),
+        F::SignatureLength => invalid_client("Client assertion signature has the wrong length for its algorithm"),
         F::BadSignature => invalid_client("Client assertion signature is invalid"),
         F::Replayed => invalid_client("Client assertion has already been used"),
     }
 }
 
-fn describe_claim(claim: Claim, fault: ClaimFault) -> &'static str {
-    use ClaimFault::{Future, Malformed, Missing, Past, Unexpected};
-    match (claim, fault) {
-        (Claim::Iss, _) => "Unexpected iss claim",
-        (Claim::Sub, _) => "Unexpected sub claim",
-        (Claim::Jti, _) => "Unexpected jti claim",
-        (Claim::Aud, _) => "Unexpected aud claim",
-        (Claim::Typ, _) => "Unexpected JWT type",
-        (Claim::Iat, Missing) => "Missing iat claim",
-        (Claim::Iat, Malformed | Unexpected) => "The iat claim must be a number",
-        (Claim::Iat, Past) => "iat is too far in the past",
-        (Claim::Iat, Future) => "iat is in the future",
-        (Claim::Nbf, Malformed | Unexpected) => "The nbf claim must be a number",
-        (Claim::Nbf, Missing | Past | Future) => "Client assertion is not yet valid",
-        (Claim::Exp, Missing) => "Missing exp claim",
-        (Claim::Exp, Malformed | Unexpected) => "The exp claim must be a number",
-        (Claim::Exp, Past) => "Client assertion has expired",
-        (Claim::Exp, Future) => "exp is too far in the future",
+/// A client that sent another scheme than `Basic` did not authenticate by a header. It probably sent
+/// its assertion there, so a challenge of that scheme would invite it to do the same again.
+fn describe_no_authentication(scheme: Option<AuthScheme>) -> ErrorResponse {
+    match scheme {
+        None | Some(AuthScheme::Basic) => {
+            ErrorResponse::invalid_client("Client authentication required").challenging(scheme)
+        }
+        Some(AuthScheme::Bearer | AuthScheme::DPoP | AuthScheme::Other) => ErrorResponse::invalid_client(
+            "client_assertion is missing from the form and cannot be sent in the Authorization header",
+        ),
     }
 }
 
-fn describe_repeated(parameter: Parameter) -> &'static str {
-    match parameter {
-        Parameter::ClientAssertion => "Parameter 'client_assertion' must not be repeated",
-        Parameter::ClientAssertionType => "Parameter 'client_assertion_type' must not be repeated",
-        Parameter::ClientId => "Parameter 'client_id' must not be repeated",
-        Parameter::ClientSecret => "Parameter 'client_secret' must not be repeated",
-        Parameter::Code => "Parameter 'code' must not be repeated",
-        Parameter::CodeVerifier => "Parameter 'code_verifier' must not be repeated",
-        Parameter::GrantType => "Parameter 'grant_type' must not be repeated",
-        Parameter::RedirectUri => "Parameter 'redirect_uri' must not be repeated",
-        Parameter::RefreshToken => "Parameter 'refresh_token' must not be repeated",
-        Parameter::Scope => "Parameter 'scope' must not be repeated",
+fn describe_base64url(fault: Base64UrlFault) -> &'static str {
+    match fault {
+        Base64UrlFault::Padding => "Client assertion has characters that are not base64url: padding",
+        Base64UrlFault::StandardAlphabet => "Client assertion has characters that are not base64url: '+' or '/'",
+        Base64UrlFault::WhiteSpace => "Client assertion has characters that are not base64url: white space",
+        Base64UrlFault::Character => "Client assertion has characters that are not base64url",
+        Base64UrlFault::Incomplete => "Client assertion is not complete base64url",
+    }
+}
+
+fn describe_claim(claim: Claim, fault: ClaimFault) -> &'static str {
+    use ClaimFault::{Future, Malformed, Missing, Past, TooLong, Unexpected};
+    match (claim, fault) {
+        (Claim::Iss, TooLong) => "iss claim is too long",
+        (Claim::Iss, _) => "Unexpected iss claim",
+        // Either of the two may be the wrong one.
+        (Claim::Sub, Unexpected) => "iss and sub must both be the client id",
+        (Claim::Sub, _) => "Unexpected sub claim",
+        (Claim::Jti, TooLong) => "jti claim is too long",
+        (Claim::Jti, _) => "Unexpected jti claim",
+        (Claim::Aud, TooLong) => "aud claim has too many values",
+        (Claim::Aud, _) => "Unexpected aud claim",
+        (Claim::Typ, _) => "Unexpected JWT type",
+        (Claim::Iat, Missing) => "Missing iat claim",
+        (Claim::Iat, Malformed | TooLong | Unexpected) => "The iat claim must be a number",
+        (Claim::Iat, Past) => "iat is too far in the past",
+        (Claim::Iat, Future) => "iat is in the future",
+        (Claim::Nbf, Malformed | TooLong | Unexpected) => "The nbf claim must be a number",
+        (Claim::Nbf, Missing | Past | Future) => "Client assertion is not yet valid",
+        (Claim::Exp, Missing) => "Missing exp claim",
+        (Claim::Exp, Malformed | TooLong | Unexpected) => "The exp claim must be a number",
+        (Claim::Exp, Past) => "Client assertion has expired",
+        (Claim::Exp, Future) => "exp is too far in the future",
     }
 }
 

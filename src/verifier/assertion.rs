@@ -8,12 +8,13 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::{undecodable, unreadable};
 use crate::clock::UnixTime;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::json::{self, Value, Visit};
 use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
-use crate::rejection::ClientFault;
+use crate::rejection::{ClientFault, JsonFault, JsonPart};
 
 /// A member of the header or of the claims.
 #[derive(Debug, Default)]
@@ -97,11 +98,12 @@ impl<'a> Assertion<'a> {
     pub(super) fn read(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
         let Parts { header, claims, signature, signing_input } = parts;
         if header.len() > limits.header {
-            return Err(ClientFault::Malformed);
+            return Err(ClientFault::HeaderTooLong);
         }
         let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
-        assertion.header.read(as_text(header)?, limits)?;
-        assertion.claims.read(as_text(claims)?, limits)?;
+        let unreadable = |part, bytes| move |_| not_json_object(part, bytes, limits);
+        assertion.header.read(header, limits).map_err(unreadable(JsonPart::Header, header))?;
+        assertion.claims.read(claims, limits).map_err(unreadable(JsonPart::Claims, claims))?;
         if assertion.header.has_inner {
             return Err(ClientFault::Encrypted);
         }
@@ -144,28 +146,29 @@ fn split_at_period(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Returns the reason why the text does not consist of three base64url parts. A JWE has five parts
 /// (RFC 7516, section 7.1).
-fn undecodable([_, _, signature]: [&[u8]; 3]) -> ClientFault {
-    match memchr(b'.', signature) {
-        Some(_) => ClientFault::NotThreeParts,
-        None => ClientFault::Malformed,
+#[cold]
+fn undecodable(parts: [&[u8]; 3]) -> ClientFault {
+    let [_, _, signature] = parts;
+    match undecodable::find(parts) {
+        Some(found) if memchr(b'.', signature).is_none() => ClientFault::NotBase64Url(found.part, found.fault),
+        _ => ClientFault::NotThreeParts,
     }
 }
 
-fn read_object<'a>(
-    text: &'a str,
-    limits: &Limits,
-    visit: &mut dyn FnMut(&str, Value<'a>) -> Visit,
-) -> Result<(), ClientFault> {
-    json::object(text, limits.json_depth, visit).map_err(|json::Malformed| ClientFault::Malformed)
+/// Returns the reason why a part is not one JSON object.
+#[cold]
+fn not_json_object(part: JsonPart, bytes: &[u8], limits: &Limits) -> ClientFault {
+    let found = unreadable::find(bytes, limits.json_depth);
+    ClientFault::NotJsonObject(part, found.map_or(JsonFault::Syntax, |found| found.fault))
 }
 
-fn as_text(bytes: &[u8]) -> Result<&str, ClientFault> {
-    std::str::from_utf8(bytes).map_err(|_| ClientFault::Malformed)
+fn as_text(bytes: &[u8]) -> Result<&str, json::Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| json::Malformed)
 }
 
 impl<'a> Header<'a> {
-    fn read(&mut self, text: &'a str, limits: &Limits) -> Result<(), ClientFault> {
-        read_object(text, limits, &mut |name, value| {
+    fn read(&mut self, bytes: &'a [u8], limits: &Limits) -> Result<(), json::Malformed> {
+        json::object(as_text(bytes)?, limits.json_depth, &mut |name, value| {
             match name {
                 "alg" => return self.alg.keep(Field::string(value)),
                 "kid" => return self.kid.keep(Field::string(value)),
@@ -182,8 +185,9 @@ impl<'a> Header<'a> {
 }
 
 impl<'a> Claims<'a> {
-    fn read(&mut self, text: &'a str, limits: &Limits) -> Result<(), ClientFault> {
-        read_object(text, limits, &mut |name, value| match name {
+    fn read(&mut self, bytes: &'a [u8], limits: &Limits) -> Result<(), json::Malformed> {
+        let text = as_text(bytes)?;
+        json::object(text, limits.json_depth, &mut |name, value| match name {
             "iss" => self.iss.keep(Field::string(value)),
             "sub" => self.sub.keep(Field::string(value)),
             "jti" => self.jti.keep(Field::string(value)),

@@ -1,8 +1,8 @@
 //! From the body of a token request to the parameters that the verifier reads.
 //!
 //! Only those are checked. Other parameters reach the handler unchanged (RFC 6749, section 3.2),
-//! but a parameter that RFC 6749 defines must not be repeated: the handler's parser might use a
-//! different one of its values.
+//! but a [`Parameter`] that a standard defines must not be repeated: the handler's parser might use
+//! a different one of its values.
 
 use std::borrow::Cow;
 
@@ -58,8 +58,8 @@ impl<'a> TokenForm<'a> {
         let assertion = fields.assertion.map(Raw::unescape).transpose()?;
         let client_id = fields.client_id.map(Raw::decode_text).transpose()?;
         fields.refuse_repeats()?;
-        refuse_query_credentials(request.query, limits)?;
         let asserted = assertion.is_some() || assertion_type.is_some();
+        refuse_query_credentials(request.query, asserted, limits)?;
         if request.optional && !asserted {
             return Ok(None);
         }
@@ -140,13 +140,19 @@ fn check_mechanisms(request: &TokenRequest<'_>, asserted: bool, has_secret: bool
     }
 }
 
-/// Credentials belong in the body, because URIs end up in logs (RFC 6749, section 2.3.1).
-fn refuse_query_credentials(query: &[u8], limits: &Limits) -> Result<(), ClientFault> {
+/// Credentials belong in the body, because URIs end up in logs (RFC 6749, section 2.3.1). The same
+/// section keeps `client_id` out of the URI. Beside an assertion it could also name another client.
+/// A request that is let through without an assertion may have one there.
+fn refuse_query_credentials(query: &[u8], asserted: bool, limits: &Limits) -> Result<(), ClientFault> {
     let mut left = limits.parameters;
     for (name, _) in Pairs::of(query) {
         left = left.checked_sub(1).ok_or(ClientFault::TooManyParameters)?;
-        if let Some(Parameter::ClientAssertion | Parameter::ClientSecret) = name.parameter() {
-            return Err(ClientFault::CredentialsInQuery);
+        match name.parameter() {
+            Some(Parameter::ClientAssertion | Parameter::ClientAssertionType | Parameter::ClientSecret) => {
+                return Err(ClientFault::CredentialsInQuery);
+            }
+            Some(Parameter::ClientId) if asserted => return Err(ClientFault::CredentialsInQuery),
+            _ => {}
         }
     }
     Ok(())
@@ -162,7 +168,7 @@ struct Fields<'a> {
     client_id: Option<Raw<'a>>,
     has_secret: bool,
     /// A bit for each [`Parameter`] seen so far.
-    seen: u16,
+    seen: u32,
     repeated: Option<Parameter>,
 }
 
@@ -179,7 +185,7 @@ impl<'a> Fields<'a> {
     }
 
     fn add(&mut self, parameter: Parameter, value: Raw<'a>) {
-        let bit = 1 << parameter as u16;
+        let bit = 1 << parameter as u32;
         if self.seen & bit != 0 {
             self.repeated.get_or_insert(parameter);
             return;
@@ -192,11 +198,28 @@ impl<'a> Fields<'a> {
             Parameter::ClientAssertion => self.assertion = value,
             Parameter::ClientId => self.client_id = value,
             Parameter::ClientSecret => self.has_secret = value.is_some(),
-            Parameter::Code
+            Parameter::ActorToken
+            | Parameter::ActorTokenType
+            | Parameter::Assertion
+            | Parameter::Code
+            | Parameter::CodeChallenge
+            | Parameter::CodeChallengeMethod
             | Parameter::CodeVerifier
+            | Parameter::DeviceCode
+            | Parameter::Password
             | Parameter::RedirectUri
             | Parameter::RefreshToken
-            | Parameter::Scope => {}
+            | Parameter::Request
+            | Parameter::RequestUri
+            | Parameter::RequestedTokenType
+            | Parameter::ResponseType
+            | Parameter::Scope
+            | Parameter::State
+            | Parameter::SubjectToken
+            | Parameter::SubjectTokenType
+            | Parameter::Token
+            | Parameter::TokenTypeHint
+            | Parameter::Username => {}
         }
     }
 

@@ -29,6 +29,8 @@ mod signature;
 mod stages;
 mod steps;
 mod times;
+mod undecodable;
+mod unreadable;
 mod urlencoded;
 
 use std::fmt;

@@ -55,9 +55,11 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// Sets the value of the `Authorization` header. Only its scheme is read. The header is another
-    /// authentication mechanism, so an assertion next to it is refused. Default: none.
+    /// authentication mechanism, so an assertion next to it is refused. An empty value carries no
+    /// credential and counts as none. If the header is repeated, call this for each value: any that
+    /// is not empty counts. Default: none.
     pub fn with_authorization(mut self, value: &[u8]) -> Self {
-        self.authorization = Some(AuthScheme::of(value));
+        self.authorization = self.authorization.or_else(|| AuthScheme::of(value));
         self
     }
 

@@ -55,7 +55,8 @@ impl<'v> Rules<'v> {
         let needed = self.policy.kid == Presence::Required && !algorithm.is_some_and(Algorithm::is_mac);
         match &header.kid {
             Field::Is(kid) if kid.is_empty() => Err(ClientFault::KidMissing),
-            Field::Is(kid) if kid.len() > self.limits.kid || has_control(kid) => Err(ClientFault::KidInvalid),
+            Field::Is(kid) if kid.len() > self.limits.kid => Err(ClientFault::KidTooLong),
+            Field::Is(kid) if has_control(kid) => Err(ClientFault::KidInvalid),
             Field::Is(_) => Ok(()),
             Field::Absent if !needed => Ok(()),
             Field::Absent | Field::WrongType => Err(ClientFault::KidMissing),
@@ -88,8 +89,11 @@ impl<'v> Rules<'v> {
     /// client id.
     pub(super) fn check_iss(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         let iss = required(&claims.iss)?;
-        let valid = iss.len() <= self.limits.client_id && ClientId::is_valid(iss);
-        valid.then_some(()).ok_or(ClaimFault::Malformed)
+        match iss.len() <= self.limits.client_id {
+            true if ClientId::is_valid(iss) => Ok(()),
+            true => Err(ClaimFault::Malformed),
+            false => Err(ClaimFault::TooLong),
+        }
     }
 
     /// The subject is the client as well (RFC 7523, section 3, item 2B).
@@ -104,8 +108,9 @@ impl<'v> Rules<'v> {
     /// Where a `jti` may be absent, an empty one is still no identifier.
     pub(super) fn check_jti(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         match required(&claims.jti) {
-            Ok(jti) if jti.len() <= self.limits.jti && !has_control(jti) => Ok(()),
-            Ok(_) => Err(ClaimFault::Malformed),
+            Ok(jti) if jti.len() > self.limits.jti => Err(ClaimFault::TooLong),
+            Ok(jti) if has_control(jti) => Err(ClaimFault::Malformed),
+            Ok(_) => Ok(()),
             Err(_) if matches!(claims.jti, Field::Absent) && self.policy.jti == Presence::Optional => Ok(()),
             Err(fault) => Err(fault),
         }
@@ -134,10 +139,9 @@ impl<'v> Rules<'v> {
         for element in json::elements(array) {
             count += 1;
             match element {
-                Some(aud) if count <= self.limits.audiences => {
-                    all_accepted &= self.audiences.named(rule, &aud).is_some();
-                }
-                _ => return Err(ClaimFault::Malformed),
+                _ if count > self.limits.audiences => return Err(ClaimFault::TooLong),
+                Some(aud) => all_accepted &= self.audiences.named(rule, &aud).is_some(),
+                None => return Err(ClaimFault::Malformed),
             }
         }
         match count {

@@ -4,6 +4,7 @@
 use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
+use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::VerificationKey;
 use crate::port::PortError;
 use crate::registry::{Client, Proof};
@@ -27,9 +28,12 @@ impl<'a> SignedAssertion<'a> {
     ) -> Result<Self, ClientFault> {
         let (algorithm, input, signature) = (bound.algorithm, bound.signing_input(), bound.signature());
         let key = match proof {
-            Proof::Keys(candidates) => Some(candidates.signer(input, signature).ok_or(ClientFault::BadSignature)?),
+            Proof::Keys(candidates) => match candidates.signer(input, signature) {
+                Some(key) => Some(key),
+                None => return Err(why_bad(algorithm, signature)),
+            },
             Proof::Secret(secret) if secret.verifies(algorithm, input, signature) => None,
-            Proof::Secret(_) => return Err(ClientFault::BadSignature),
+            Proof::Secret(_) => return Err(why_bad(algorithm, signature)),
         };
         Ok(Self { bound, client, key, replay_key })
     }
@@ -68,6 +72,16 @@ impl<'a> SignedAssertion<'a> {
             valid_until: self.bound.valid_until,
             claims: self.bound.claims(),
         }
+    }
+}
+
+/// Returns the fault of a signature that does not verify. One of a wrong length cannot verify by any
+/// key.
+#[cold]
+fn why_bad(algorithm: Algorithm, signature: &[u8]) -> ClientFault {
+    match algorithm.signature_len() {
+        Some(len) if len != signature.len() => ClientFault::SignatureLength,
+        _ => ClientFault::BadSignature,
     }
 }
 

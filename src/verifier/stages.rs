@@ -16,7 +16,7 @@ use crate::clock::UnixTime;
 use crate::identity::claims::{Jti, VerifiedClaims};
 use crate::jose::algorithm::Algorithm;
 use crate::registry::Client;
-use crate::rejection::ClientFault;
+use crate::rejection::{Claim, ClaimFault, ClientFault};
 use crate::replay::ReplayKey;
 
 /// An assertion whose header and claims meet some policy. It is unproven.
@@ -40,7 +40,8 @@ impl<'a> PlausibleAssertion<'a> {
         for (policy, rules) in (0..).map(PolicyIndex).zip(policies) {
             match check(assertion, client_id, &rules) {
                 Ok(algorithm) => {
-                    let client_id = assertion.claims.iss.text().ok_or(ClientFault::Malformed)?;
+                    let client_id =
+                        assertion.claims.iss.text().ok_or(ClientFault::Claim(Claim::Iss, ClaimFault::Missing))?;
                     return Ok(Self { assertion, algorithm, client_id, policy });
                 }
                 Err(first) if furthest.as_ref().is_none_or(|(most, _)| first.passed > most.passed) => {
@@ -50,7 +51,11 @@ impl<'a> PlausibleAssertion<'a> {
             }
         }
         Err(furthest
-            .map_or_else(|| ClientFault::Malformed.into(), |(first, policy)| Refusal::from(first.fault).under(policy)))
+            // A verifier without a policy would allow no algorithm.
+            .map_or_else(
+                || ClientFault::AlgorithmNotAllowed.into(),
+                |(first, policy)| Refusal::from(first.fault).under(policy),
+            ))
     }
 
     /// Returns who the sender claims to be: printable ASCII of bounded length.
@@ -72,7 +77,8 @@ impl<'a> PlausibleAssertion<'a> {
             check(assertion, None, &rules).map_err(|first| first.fault)?;
         }
         rules.check_jku(&assertion.header, client.key_set_url())?;
-        let audience = rules.first_audience(&assertion.header, &assertion.claims).ok_or(ClientFault::Malformed)?;
+        let audience = rules.first_audience(&assertion.header, &assertion.claims);
+        let audience = audience.ok_or(ClientFault::Claim(Claim::Aud, ClaimFault::Unexpected))?;
         let valid_until = rules.valid_until(&assertion.claims);
         Ok(BoundAssertion { assertion, client_id, algorithm, valid_until, rules, audience })
     }

@@ -37,7 +37,7 @@ const ROWS: &[Row] = &[
     ("HTTP-01 in lower case", |a| a.method = "post", 405, "invalid_request", "Token requests must use POST"),
     ("HTTP-03 another type", |a| a.header("content-type", "application/json"), 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),
     ("HTTP-03 none", |a| a.headers.clear(), 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),
-    ("HTTP-03 another charset", |a| a.header("content-type", "application/x-www-form-urlencoded; charset=utf-16"), 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),
+    ("HTTP-03 another charset", |a| a.header("content-type", "application/x-www-form-urlencoded; charset=utf-16"), 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded in UTF-8"),
     ("HTTP-03 in any case", |a| a.header("content-type", "Application/X-WWW-form-urlencoded;Charset=\"UTF-8\""), 200, "", ""),
     ("HTTP-04", |a| a.parameter("x", &"x".repeat(65_536)), 413, "invalid_request", "Request body too large"),
     ("HTTP-05 gzip", |a| a.header("content-encoding", "gzip"), 415, "invalid_request", "Request body must not have a content encoding"),
@@ -186,7 +186,9 @@ fn sig_02_sig_03_signatures_have_the_length_of_their_algorithm() {
         let (input, signature) = assertion.rsplit_once('.').unwrap();
         for signature in [format!("{signature}AAAA"), signature[4..].to_owned(), format!("AAAA{signature}")] {
             let fault = outcome(&verifier, &format!("{input}.{signature}")).unwrap_err();
-            assert_eq!(fault, ClientFault::BadSignature, "{}", signer.alg);
+            let fixed = !signer.alg.starts_with("PS");
+            let expected = if fixed { ClientFault::SignatureLength } else { ClientFault::BadSignature };
+            assert_eq!(fault, expected, "{}", signer.alg);
         }
         assert!(verify(&verifier, &form(&assertion)).is_ok(), "{}", signer.alg);
     }

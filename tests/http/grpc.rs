@@ -12,7 +12,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::port::{Awaited, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, FindResult};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::rejection::{Base64UrlFault, ClientFault, JwtPart, RejectionKind, ServerFault};
 use tower_client_assertion::{ClientIdentity, JWT_BEARER};
 
 /// A call with a known body, to show that the body arrives unchanged.
@@ -59,8 +59,11 @@ fn a_refused_call_gets_a_trailers_only_response() {
     assert_eq!((response.status(), &**response.body()), (StatusCode::OK, ""));
     assert_eq!(response.headers()["content-type"], "application/grpc");
     assert_eq!(response.headers()["grpc-status"], "16");
-    assert_eq!(response.headers()["grpc-message"], "Client assertion is not a valid JWT");
-    assert_eq!(kind(&response), Some(RejectionKind::Client(ClientFault::Malformed)));
+    assert_eq!(response.headers()["grpc-message"], "Client assertion is not complete base64url");
+    assert_eq!(
+        kind(&response),
+        Some(RejectionKind::Client(ClientFault::NotBase64Url(JwtPart::Header, Base64UrlFault::Incomplete)))
+    );
 }
 
 #[test]

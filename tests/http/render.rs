@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tower_client_assertion::Rejection;
-use tower_client_assertion::rejection::{AuthScheme, Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::rejection::{
+    AuthScheme, Base64UrlFault, Claim, ClaimFault, ClientFault, JsonFault, JsonPart, RejectionKind, ServerFault,
+};
 use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
 
 use ClientFault as F;
@@ -15,6 +17,7 @@ const PLAIN: &[(F, u16, &str, &str)] = &[
     (F::Method, 405, "invalid_request", "Token requests must use POST"),
     (F::ContentEncoding, 415, "invalid_request", "Request body must not have a content encoding"),
     (F::ContentType, 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),
+    (F::Charset, 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded in UTF-8"),
     (F::BodyTooLarge, 413, "invalid_request", "Request body too large"),
     (F::BodyUnreadable, 400, "invalid_request", "Request body could not be read"),
     (F::BodyTimeout, 408, "invalid_request", "Request body did not arrive in time"),
@@ -29,9 +32,10 @@ const PLAIN: &[(F, u16, &str, &str)] = &[
     (F::AssertionTooLong, 400, "invalid_client", "Client assertion is too long"),
     (F::NotThreeParts, 400, "invalid_client", "Client assertion must have three components"),
     (F::Encrypted, 400, "invalid_client", "Encrypted client assertions are not supported"),
-    (F::Malformed, 400, "invalid_client", "Client assertion is not a valid JWT"),
+    (F::HeaderTooLong, 400, "invalid_client", "JWT header is too long"),
     (F::KidMissing, 400, "invalid_client", "JWT header 'kid' is required"),
     (F::KidNeeded, 400, "invalid_client", "JWT header 'kid' is required"),
+    (F::KidTooLong, 400, "invalid_client", "JWT header 'kid' is too long"),
     (F::KidInvalid, 400, "invalid_client", "JWT header 'kid' is invalid"),
     (F::AlgorithmNotAllowed, 400, "invalid_client", "Signing algorithm is not allowed"),
     (F::AlgorithmNotRegistered, 400, "invalid_client", "Signing algorithm does not match the registered one"),
@@ -44,6 +48,7 @@ const PLAIN: &[(F, u16, &str, &str)] = &[
     (F::NoKey, 400, "invalid_client", "Client authentication failed"),
     (F::AmbiguousKey, 400, "invalid_client", "Client authentication failed"),
     (F::WeakKey, 400, "invalid_client", "Client authentication failed"),
+    (F::SignatureLength, 400, "invalid_client", "Client assertion signature has the wrong length for its algorithm"),
     (F::BadSignature, 400, "invalid_client", "Client assertion signature is invalid"),
     (F::Replayed, 400, "invalid_client", "Client assertion has already been used"),
 ];
@@ -57,7 +62,16 @@ fn expected(fault: &F) -> (u16, &'static str, String) {
         F::SeveralMechanisms(scheme) => {
             (challenge(*scheme), "invalid_client", "More than one client authentication method was used")
         }
-        F::NoAuthentication(scheme) => (challenge(*scheme), "invalid_client", "Client authentication required"),
+        F::NoAuthentication(None) => (400, "invalid_client", "Client authentication required"),
+        F::NoAuthentication(Some(AuthScheme::Basic)) => (401, "invalid_client", "Client authentication required"),
+        // A challenge of another scheme would invite the client to use it.
+        F::NoAuthentication(_) => (
+            400,
+            "invalid_client",
+            "client_assertion is missing from the form and cannot be sent in the Authorization header",
+        ),
+        F::NotBase64Url(_, fault) => (400, "invalid_client", base64url_text(*fault)),
+        F::NotJsonObject(part, fault) => return (400, "invalid_client", json_text(*part, *fault)),
         F::Claim(claim, fault) => (400, "invalid_client", claim_text(*claim, *fault)),
         plain => {
             let row = PLAIN.iter().find(|(fault, ..)| fault == plain);
@@ -77,22 +91,55 @@ fn challenge(scheme: Option<AuthScheme>) -> u16 {
     }
 }
 
+fn base64url_text(fault: Base64UrlFault) -> &'static str {
+    match fault {
+        Base64UrlFault::Padding => "Client assertion has characters that are not base64url: padding",
+        Base64UrlFault::StandardAlphabet => "Client assertion has characters that are not base64url: '+' or '/'",
+        Base64UrlFault::WhiteSpace => "Client assertion has characters that are not base64url: white space",
+        Base64UrlFault::Character => "Client assertion has characters that are not base64url",
+        Base64UrlFault::Incomplete => "Client assertion is not complete base64url",
+        other => panic!("{other:?} needs a text"),
+    }
+}
+
+fn json_text(part: JsonPart, fault: JsonFault) -> String {
+    let part = match part {
+        JsonPart::Header => "JWT header",
+        JsonPart::Claims => "JWT claims set",
+        other => panic!("{other:?} needs a text"),
+    };
+    let fault = match fault {
+        JsonFault::ByteOrderMark => "begins with a byte order mark",
+        JsonFault::NotUtf8 => "is not UTF-8",
+        JsonFault::Syntax => "is not valid JSON",
+        JsonFault::NotAnObject => "is not a JSON object",
+        JsonFault::RepeatedMember => "has a repeated member",
+        JsonFault::TooDeep => "is nested too deeply",
+        other => panic!("{other:?} needs a text"),
+    };
+    format!("{part} {fault}")
+}
+
 fn claim_text(claim: Claim, fault: ClaimFault) -> &'static str {
-    use ClaimFault::{Future, Malformed, Missing, Past, Unexpected};
+    use ClaimFault::{Future, Malformed, Missing, Past, TooLong, Unexpected};
     match (claim, fault) {
+        (Claim::Iss, TooLong) => "iss claim is too long",
+        (Claim::Jti, TooLong) => "jti claim is too long",
+        (Claim::Aud, TooLong) => "aud claim has too many values",
+        (Claim::Sub, Unexpected) => "iss and sub must both be the client id",
         (Claim::Iss, _) => "Unexpected iss claim",
         (Claim::Sub, _) => "Unexpected sub claim",
         (Claim::Jti, _) => "Unexpected jti claim",
         (Claim::Aud, _) => "Unexpected aud claim",
         (Claim::Typ, _) => "Unexpected JWT type",
         (Claim::Iat, Missing) => "Missing iat claim",
-        (Claim::Iat, Malformed | Unexpected) => "The iat claim must be a number",
+        (Claim::Iat, Malformed | TooLong | Unexpected) => "The iat claim must be a number",
         (Claim::Iat, Past) => "iat is too far in the past",
         (Claim::Iat, Future) => "iat is in the future",
-        (Claim::Nbf, Malformed | Unexpected) => "The nbf claim must be a number",
+        (Claim::Nbf, Malformed | TooLong | Unexpected) => "The nbf claim must be a number",
         (Claim::Nbf, Missing | Past | Future) => "Client assertion is not yet valid",
         (Claim::Exp, Missing) => "Missing exp claim",
-        (Claim::Exp, Malformed | Unexpected) => "The exp claim must be a number",
+        (Claim::Exp, Malformed | TooLong | Unexpected) => "The exp claim must be a number",
         (Claim::Exp, Past) => "Client assertion has expired",
         (Claim::Exp, Future) => "exp is too far in the future",
         other => panic!("{other:?} needs a text"),
@@ -172,7 +219,7 @@ fn statuses_that_require_a_header_have_it() {
     let cases = [
         (F::Method, "allow", "POST"),
         (F::ContentEncoding, "accept-encoding", "identity"),
-        (F::NoAuthentication(Some(AuthScheme::DPoP)), "www-authenticate", "DPoP realm=\"token endpoint\""),
+        (F::SeveralMechanisms(Some(AuthScheme::DPoP)), "www-authenticate", "DPoP realm=\"token endpoint\""),
     ];
     for (fault, header, value) in cases {
         assert_eq!(Rfc6749::default().render(&Rejection::from(fault)).headers()[header], value);

@@ -223,7 +223,7 @@ fn every_limit_can_be_set_and_read() {
     let read = |l: &Limits| {
         [l.parameters(), l.assertion(), l.header(), l.json_depth(), l.kid(), l.jti(), l.client_id(), l.audiences()]
     };
-    assert_eq!(read(&limits), [100, 16 * 1024, 4 * 1024, 16, 256, 256, 512, 8]);
+    assert_eq!(read(&limits), [100, 16 * 1024, 12 * 1024, 16, 256, 256, 512, 8]);
     let set = limits.with_parameters(1).with_assertion(2).with_header(3).with_json_depth(4);
     let set = set.with_kid(5).with_jti(6).with_client_id(7).with_audiences(8);
     assert_eq!(read(&set), [1, 2, 3, 4, 5, 6, 7, 8]);

