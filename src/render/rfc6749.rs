@@ -114,8 +114,8 @@ fn client_response(fault: &ClientFault) -> ErrorResponse {
     }
 }
 
-/// A client that sent another scheme than `Basic` did not authenticate by a header. It probably sent
-/// its assertion there, so a challenge of that scheme would invite it to do the same again.
+/// A client that sent another scheme than `Basic` did not authenticate by a header. It probably
+/// sent its assertion there, so a challenge of that scheme would invite it to do the same again.
 fn describe_no_authentication(scheme: Option<AuthScheme>) -> ErrorResponse {
     match scheme {
         None | Some(AuthScheme::Basic) => {

@@ -141,7 +141,7 @@ fn check_mechanisms(request: &TokenRequest<'_>, asserted: bool, has_secret: bool
 }
 
 /// Credentials belong in the body, because URIs end up in logs (RFC 6749, section 2.3.1). The same
-/// section keeps `client_id` out of the URI. Beside an assertion it could also name another client.
+/// section keeps `client_id` out of the URI. Next to an assertion it could name another client.
 /// A request that is let through without an assertion may have one there.
 fn refuse_query_credentials(query: &[u8], asserted: bool, limits: &Limits) -> Result<(), ClientFault> {
     let mut left = limits.parameters;

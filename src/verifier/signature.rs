@@ -75,8 +75,8 @@ impl<'a> SignedAssertion<'a> {
     }
 }
 
-/// Returns the fault of a signature that does not verify. One of a wrong length cannot verify by any
-/// key.
+/// Returns the fault of a signature that does not verify. One of a wrong length cannot verify by
+/// any key.
 #[cold]
 fn why_bad(algorithm: Algorithm, signature: &[u8]) -> ClientFault {
     match algorithm.signature_len() {

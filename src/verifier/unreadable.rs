@@ -38,8 +38,8 @@ pub(super) fn find(bytes: &[u8], depth: usize) -> Option<Unreadable<'_>> {
     }
 }
 
-/// Whether the bytes look like UTF-16 or UTF-32: a byte order mark of two bytes, or a brace beside
-/// a zero byte.
+/// Whether the bytes look like UTF-16 or UTF-32: a byte order mark of two bytes, or a brace next
+/// to a zero byte.
 pub(super) fn is_wide(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{', 0, ..] | [0, b'{', ..] | [0, 0, ..])
 }

@@ -15,7 +15,9 @@ const AUD: &str = "Unexpected aud claim";
 const ISS: &str = "Unexpected iss claim";
 const CRIT: &str = "Unsupported critical header parameter";
 const FAILED: &str = "Client authentication failed";
-const MALFORMED: &str = "Client assertion is not a valid JWT";
+const CHARACTERS: &str = "Client assertion has characters that are not base64url";
+const STANDARD: &str = "Client assertion has characters that are not base64url: '+' or '/'";
+const WHITE_SPACE: &str = "Client assertion has characters that are not base64url: white space";
 const PARTS: &str = "Client assertion must have three components";
 const SIGNATURE: &str = "Client assertion signature is invalid";
 
@@ -154,14 +156,14 @@ fn e07_e08_critical_extensions_are_refused() {
 fn e09_repeated_members_are_refused_in_any_spelling() {
     let layer = layer();
     for more in [r#","iss":"x""#, r#","\u0069ss":"clinic-7""#, r#","x":1,"x":1"#, r#","x":1,"\u0078":2"#] {
-        assert_told(&layer, &raw(HEADER, &claims(more)), Some(MALFORMED), more);
+        assert_told(&layer, &raw(HEADER, &claims(more)), Some("JWT claims set has a repeated member"), more);
     }
     for header in [
         r#"{"alg":"ES384","kid":"key-1","alg":"none"}"#,
         r#"{"alg":"ES384","kid":"key-1","\u0061lg":"ES384"}"#,
         r#"{"alg":"ES384","kid":"key-1","x":1,"x":1}"#,
     ] {
-        assert_told(&layer, &raw(header, &claims("")), Some(MALFORMED), header);
+        assert_told(&layer, &raw(header, &claims("")), Some("JWT header has a repeated member"), header);
     }
 }
 
@@ -169,17 +171,18 @@ fn e09_repeated_members_are_refused_in_any_spelling() {
 fn e10_dates_are_numbers_that_a_double_can_hold() {
     let layer = layer();
     let number = "The exp claim must be a number";
+    let syntax = "JWT claims set is not valid JSON";
     for (exp, text) in [
         ("\"1700000300\"", Some(number)),
         ("1e400", Some(number)),
         ("-1e400", Some(number)),
-        ("NaN", Some(MALFORMED)),
-        ("Infinity", Some(MALFORMED)),
-        ("+1", Some(MALFORMED)),
-        ("01", Some(MALFORMED)),
-        ("0x65", Some(MALFORMED)),
-        ("1.", Some(MALFORMED)),
-        ("1_0", Some(MALFORMED)),
+        ("NaN", Some(syntax)),
+        ("Infinity", Some(syntax)),
+        ("+1", Some(syntax)),
+        ("01", Some(syntax)),
+        ("0x65", Some(syntax)),
+        ("1.", Some(syntax)),
+        ("1_0", Some(syntax)),
         ("-0", Some("Client assertion has expired")),
         ("-1", Some("Client assertion has expired")),
         ("-9223372036854775809", Some("Client assertion has expired")),
@@ -301,7 +304,8 @@ fn e15_e28_e29_e31_weak_and_invalid_keys_are_skipped() {
 #[test]
 fn e16_nesting_and_length_are_bounded() {
     let layer = layer();
-    for (levels, text) in [(14, None), (15, None), (16, Some(MALFORMED)), (5000, Some(MALFORMED))] {
+    let deep = Some("JWT claims set is nested too deeply");
+    for (levels, text) in [(14, None), (15, None), (16, deep), (5000, deep)] {
         let nested = format!(r#","x":{}1{}"#, "[".repeat(levels), "]".repeat(levels));
         let attempt = raw(HEADER, &claims(&nested));
         assert_told(&layer, &attempt, text, &levels.to_string());
@@ -322,16 +326,20 @@ fn e17_text_is_strict_utf_8() {
         let at = text.find('@').unwrap();
         [&text.as_bytes()[..at], bytes, &text.as_bytes()[at + 1..]].concat()
     };
-    let malformed = Some(MALFORMED.to_owned());
-    for bytes in
-        [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\\ud800", b"\\udc00\\ud800", b"\0", b"\n"]
-    {
-        assert_eq!(refused(with_bytes(bytes)), malformed, "{bytes:?}");
+    let not_utf8 = Some("JWT claims set is not UTF-8");
+    for bytes in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"] {
+        assert_eq!(refused(with_bytes(bytes)).as_deref(), not_utf8, "{bytes:?}");
     }
-    assert_eq!(refused([b"\xef\xbb\xbf", text.as_bytes()].concat()), malformed, "BOM");
-    assert_eq!(refused(text.encode_utf16().flat_map(u16::to_be_bytes).collect()), malformed, "UTF-16");
+    for bytes in [&b"\\ud800"[..], b"\\udc00\\ud800", b"\0", b"\n"] {
+        assert_eq!(refused(with_bytes(bytes)).as_deref(), Some("JWT claims set is not valid JSON"), "{bytes:?}");
+    }
+    let marked = refused([b"\xef\xbb\xbf", text.as_bytes()].concat());
+    assert_eq!(marked.as_deref(), Some("JWT claims set begins with a byte order mark"));
+    assert_eq!(refused(text.encode_utf16().flat_map(u16::to_be_bytes).collect()).as_deref(), not_utf8, "UTF-16");
     assert_eq!(refused(with_bytes("\u{1F600}\\ud83d\\ude00".as_bytes())), None, "what is right");
-    for (claim, text) in [("jti", "Unexpected jti claim"), ("iss", ISS), ("sub", "Unexpected sub claim")] {
+    for (claim, text) in
+        [("jti", "Unexpected jti claim"), ("iss", ISS), ("sub", "iss and sub must both be the client id")]
+    {
         assert_told(&layer, &Attempt::at_issuer(|a| a.claim(claim, "a\0b")), Some(text), claim);
     }
 }
@@ -341,16 +349,16 @@ fn e18_e19_an_assertion_has_one_spelling() {
     let layer = layer();
     type Mangled = (&'static str, fn(String) -> String, &'static str);
     let mangles: &[Mangled] = &[
-        ("padded", |text| text + "==", MALFORMED),
-        ("in the other alphabet", |text| text.replace('.', "+."), MALFORMED),
-        ("with a slash", |text| text + "/", MALFORMED),
-        ("with a space before", |text| format!(" {text}"), MALFORMED),
-        ("with a line break after", |text| text + "\r\n", MALFORMED),
-        ("after Bearer", |text| format!("Bearer {text}"), MALFORMED),
-        ("with a NUL after", |text| text + "\0", MALFORMED),
+        ("padded", |text| text + "==", "Client assertion has characters that are not base64url: padding"),
+        ("in the other alphabet", |text| text.replace('.', "+."), STANDARD),
+        ("with a slash", |text| text + "/", STANDARD),
+        ("with a space before", |text| format!(" {text}"), WHITE_SPACE),
+        ("with a line break after", |text| text + "\r\n", WHITE_SPACE),
+        ("after Bearer", |text| format!("Bearer {text}"), WHITE_SPACE),
+        ("with a NUL after", |text| text + "\0", CHARACTERS),
         ("twice", |text| format!("{text},{text}"), PARTS),
         ("twice, by a space", |text| format!("{text} {text}"), PARTS),
-        ("with stray bits", stray_bits, MALFORMED),
+        ("with stray bits", stray_bits, "Client assertion is not complete base64url"),
     ];
     for (name, mangle, text) in mangles {
         assert_told(&layer, &Attempt::at_issuer(|a| a.mangle = *mangle), Some(text), name);
@@ -372,7 +380,7 @@ fn e20_e21_e22_only_compact_signed_jwts_are_accepted() {
         description(&send(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", assertion))))
     };
     assert_eq!(refused(r#"{"payload":"e30","protected":"e30","signature":"AA"}"#).as_deref(), Some(PARTS));
-    assert_eq!(refused(r#"{"payload":"a.b.c"}"#).as_deref(), Some(MALFORMED));
+    assert_eq!(refused(r#"{"payload":"a.b.c"}"#).as_deref(), Some(CHARACTERS));
     let jwe = format!(
         "{}.AA.AA.AA.AA",
         encode(r#"{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647,"zip":"DEF"}"#)

@@ -28,11 +28,13 @@ use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, PreservedBodi
 const AUD: &str = "Unexpected aud claim";
 const ISS: &str = "Unexpected iss claim";
 const JTI: &str = "Unexpected jti claim";
+const OTHER_SUB: &str = "iss and sub must both be the client id";
 const SUB: &str = "Unexpected sub claim";
 const TYP: &str = "Unexpected JWT type";
 const KID: &str = "JWT header 'kid' is required";
 const FAILED: &str = "Client authentication failed";
 const NOT_A_FORM: &str = "Request body is not valid form data";
+const SIGNATURE_LENGTH: &str = "Client assertion signature has the wrong length for its algorithm";
 const SIGNATURE: &str = "Client assertion signature is invalid";
 const REPLAYED: &str = "Client assertion has already been used";
 
@@ -119,9 +121,9 @@ fn e26_e53_e54_sent_values_are_escaped_and_never_echoed() {
         }
     }
     assert_all_told(&[
-        ("kid of 257 bytes", |a| a.jose("kid", "k".repeat(257)), Some("JWT header 'kid' is invalid")),
-        ("jti of 257 bytes", |a| a.claim("jti", "j".repeat(257)), Some(JTI)),
-        ("iss of 513 bytes", |a| a.claim("iss", "i".repeat(513)), Some(ISS)),
+        ("kid of 257 bytes", |a| a.jose("kid", "k".repeat(257)), Some("JWT header 'kid' is too long")),
+        ("jti of 257 bytes", |a| a.claim("jti", "j".repeat(257)), Some("jti claim is too long")),
+        ("iss of 513 bytes", |a| a.claim("iss", "i".repeat(513)), Some("iss claim is too long")),
     ]);
 }
 
@@ -160,7 +162,8 @@ fn e30_ecdsa_signatures_are_two_fixed_length_nonzero_numbers() {
     for signature in signatures {
         let assertion = format!("{input}.{}", URL_SAFE_NO_PAD.encode(&signature));
         let attempt = Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion));
-        assert_eq!(told(&layer, &attempt).as_deref(), Some(SIGNATURE), "{signature:?}");
+        let text = if signature.len() == 96 { SIGNATURE } else { SIGNATURE_LENGTH };
+        assert_eq!(told(&layer, &attempt).as_deref(), Some(text), "{signature:?}");
     }
     assert_eq!(told(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", &right))), None);
 }
@@ -285,7 +288,7 @@ fn e45_e46_e47_forms_are_read_in_only_one_way() {
         (
             "a semicolon is data",
             |a| a.tail = ";client_assertion=x&x=y;client_assertion=z",
-            Some("Client assertion is not a valid JWT"),
+            Some("Client assertion has characters that are not base64url"),
         ),
         ("other names", |a| a.tail = "&client_assertion[]=x&Client_Assertion=y&client_assertion%00=z", None),
         ("%00", |a| a.tail = "&client_id=clinic-7%00", Some("client_id does not match the client assertion")),
@@ -300,9 +303,10 @@ fn e45_e46_e47_forms_are_read_in_only_one_way() {
             Some("Client credentials must not be sent in the query string"),
         ),
     ]);
-    // A plus is a space, and base64url has none.
+    // The form escapes a plus. One that is not escaped is a space, and base64url has neither.
     let plus = Attempt::at_issuer(|a| a.mangle = |text| text.replacen('.', "+.", 1));
-    assert_eq!(told(&layer, &plus).as_deref(), Some("Client assertion is not a valid JWT"));
+    let told = told(&layer, &plus);
+    assert_eq!(told.as_deref(), Some("Client assertion has characters that are not base64url: '+' or '/'"));
 }
 
 #[test]
@@ -377,9 +381,9 @@ fn e51_e52_other_kinds_of_jwt_are_refused() {
                 a.claim("sub", "a-user");
                 a.claim("aud", CLIENT);
             },
-            Some(SUB),
+            Some(OTHER_SUB),
         ),
-        ("the subject of another", |a| a.claim("sub", "a-user"), Some(SUB)),
+        ("the subject of another", |a| a.claim("sub", "a-user"), Some(OTHER_SUB)),
         (
             "authorization grant",
             |a| {

@@ -24,7 +24,9 @@ fn jwt(signer: &Signer, client: &str) -> Jwt {
     Jwt::by(signer, client).claim("aud", ISSUER)
 }
 
-const MALFORMED: &str = "Client assertion is not a valid JWT";
+const NOT_BASE64URL: &str = "Client assertion has characters that are not base64url";
+const WHITE_SPACE: &str = "Client assertion has characters that are not base64url: white space";
+const PADDING: &str = "Client assertion has characters that are not base64url: padding";
 const SEVERAL: &str = "More than one client authentication method was used";
 
 /// The number, the change, and the answer: status, code and description. An accepted request has no
@@ -65,13 +67,13 @@ const ROWS: &[Row] = &[
     ("AUTH-05 two JWTs", |a| a.mangle = |text| format!("{text} {text}"), 400, "invalid_client", "Client assertion must have three components"),
     ("AUTH-06 other", |a| a.parameter("client_id", "clinic-8"), 400, "invalid_client", "client_id does not match the client assertion"),
     ("AUTH-06 same", |a| a.parameter("client_id", CLIENT), 200, "", ""),
-    ("JWS-01", |a| a.mangle = |text| text + "\n", 400, "invalid_client", MALFORMED),
-    ("JWS-01 quotes", |a| a.mangle = |text| format!("\"{text}\""), 400, "invalid_client", MALFORMED),
+    ("JWS-01", |a| a.mangle = |text| text + "\n", 400, "invalid_client", WHITE_SPACE),
+    ("JWS-01 quotes", |a| a.mangle = |text| format!("\"{text}\""), 400, "invalid_client", NOT_BASE64URL),
     ("JWS-02", |a| a.mangle = |text| text.replacen('.', "", 1), 400, "invalid_client", "Client assertion must have three components"),
     ("JWS-03", |a| a.mangle = |text| text + ".AA.AA", 400, "invalid_client", "Client assertion must have three components"),
     ("JWS-03 enc", |a| a.jose("enc", "A128GCM"), 400, "invalid_client", "Encrypted client assertions are not supported"),
     ("JWS-03 cty", |a| a.jose("cty", "JWT"), 400, "invalid_client", "Encrypted client assertions are not supported"),
-    ("JWS-04", |a| a.mangle = |text| text.replacen('.', "==.", 1), 400, "invalid_client", MALFORMED),
+    ("JWS-04", |a| a.mangle = |text| text.replacen('.', "==.", 1), 400, "invalid_client", PADDING),
     ("JWS-15", |a| a.jose("jwk", json!({"kty": "oct", "k": "AA"})), 200, "", ""),
     ("SIG-01", |a| a.mangle = flip_signature, 400, "invalid_client", "Client assertion signature is invalid"),
 ];
@@ -125,13 +127,13 @@ fn jws_05_jws_06_repeated_names_are_refused() {
     let Jwt { header, claims } = jwt(&SIGNER, CLIENT);
     let (header, claims) = (json!(header).to_string(), json!(claims).to_string());
     let layer = strict().layer();
-    for (header, claims) in [
-        (twice(&serde_json::from_str(&header).unwrap()), claims.clone()),
-        (header, twice(&serde_json::from_str(&claims).unwrap())),
+    for (header, claims, text) in [
+        (twice(&serde_json::from_str(&header).unwrap()), claims.clone(), "JWT header has a repeated member"),
+        (header, twice(&serde_json::from_str(&claims).unwrap()), "JWT claims set has a repeated member"),
     ] {
         let assertion = SIGNER.sign(header, claims);
         let (_, body) = answer(&layer, &Attempt::at_issuer(|a| a.parameter("client_assertion", &assertion)));
-        assert_eq!(body["error_description"], MALFORMED);
+        assert_eq!(body["error_description"], text);
     }
 }
 
@@ -245,8 +247,8 @@ fn rpl_06_rpl_07_an_unavailable_store_refuses_and_comes_last() {
 fn clm_06_sub_and_iss_name_the_registered_client() {
     let layer = strict().layer();
     for (iss, sub, text) in [
-        (CLIENT, "stranger", "Unexpected sub claim"),
-        ("stranger", CLIENT, "Unexpected sub claim"),
+        (CLIENT, "stranger", "iss and sub must both be the client id"),
+        ("stranger", CLIENT, "iss and sub must both be the client id"),
         ("stranger", "stranger", "Client authentication failed"),
     ] {
         let attempt = Attempt::at_issuer(|a| {

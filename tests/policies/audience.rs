@@ -31,10 +31,11 @@ fn outcome(verifier: &Verifier, jwt: &Jwt) -> Result<ClientIdentity, ClientFault
 type Row = (Value, [Option<ClaimFault>; 4]);
 
 fn table() -> Vec<Row> {
-    use ClaimFault::{Malformed, Missing, Unexpected};
+    use ClaimFault::{Malformed, Missing, TooLong, Unexpected};
     const OK: Option<ClaimFault> = None;
     const NO: Option<ClaimFault> = Some(Unexpected);
     const FORM: Option<ClaimFault> = Some(Malformed);
+    const LONG: Option<ClaimFault> = Some(TooLong);
     const NONE: Option<ClaimFault> = Some(Missing);
     let mut rows = vec![
         (json!(ISSUER), [OK, OK, NO, OK]),
@@ -55,7 +56,7 @@ fn table() -> Vec<Row> {
         (json!([[ISSUER]]), [FORM; 4]),
         (json!([1]), [FORM; 4]),
         (json!(vec![URL; 8]), [FORM, NO, OK, OK]),
-        (json!(vec![URL; 9]), [FORM; 4]),
+        (json!(vec![URL; 9]), [FORM, LONG, LONG, LONG]),
         (json!([]), [FORM, NONE, NONE, NONE]),
         (json!([""]), [FORM, NO, NO, NO]),
         (json!(""), [NONE; 4]),
@@ -129,7 +130,7 @@ fn the_number_of_values_is_bounded_by_the_limit() {
             let found = outcome(&verifier, &Jwt::new().claim("aud", json!(vec![URL; count]))).map(|_| ());
             let expected = match count {
                 0 => Err(ClaimFault::Missing),
-                _ if count > limit => Err(ClaimFault::Malformed),
+                _ if count > limit => Err(ClaimFault::TooLong),
                 _ => Ok(()),
             };
             assert_eq!(found, expected.map_err(|fault| ClientFault::Claim(Claim::Aud, fault)), "{count} of {limit}");
