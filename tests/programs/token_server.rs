@@ -550,8 +550,8 @@ async fn line(from: &mut (impl AsyncBufReadExt + Unpin), what: &str) -> String {
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let timeout = tokio::time::timeout(Duration::from_secs(30), future).await;
-    timeout.unwrap_or_else(|_| panic!("{what} did not come within 30 s"))
+    let timeout = tokio::time::timeout(Duration::from_secs(60), future).await;
+    timeout.unwrap_or_else(|_| panic!("{what} did not come within 60 s"))
 }
 
 struct Answer {

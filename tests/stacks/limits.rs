@@ -79,8 +79,8 @@ async fn stall(server: &Server, clients: usize, arrived: &mut mpsc::UnboundedRec
             "POST {TOKEN} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 900\r\n\r\ngrant_type=client_cre"
         );
         socket.write_all(half.as_bytes()).await.unwrap();
-        // Far longer than needed. If a slow client held a permit, no other request would arrive.
-        tokio::time::timeout(Duration::from_secs(20), arrived.recv()).await.expect("a permit is held").unwrap();
+        // If a slow client held a permit, no other request would arrive.
+        tokio::time::timeout(Duration::from_secs(60), arrived.recv()).await.expect("a permit is held").unwrap();
         stalled.push(socket);
     }
     stalled

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::serve::IncomingStream;
@@ -25,8 +26,10 @@ use crate::common::{CLIENT, FORM, Jwt, form, verifier};
 pub(crate) const TOKEN: &str = "/v2/auth/token";
 pub(crate) const REPLAYED: &str = r#"{"error":"invalid_request","error_description":"Unexpected jti claim value"}"#;
 
+/// On a busy machine, a body may take longer than the 10 s of the default. No test here waits for
+/// the timeout.
 pub(crate) fn layer() -> ClientAssertionLayer {
-    ClientAssertionLayer::new(verifier())
+    ClientAssertionLayer::new(verifier()).body_timeout(Duration::from_secs(3600)).unwrap()
 }
 
 /// A layer for whole routers.

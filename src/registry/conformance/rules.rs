@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Barrier;
+
 use super::{Registration, Subject};
 use crate::conformance::{Kept, interrupted};
 use crate::port::Answer;
@@ -128,13 +130,15 @@ pub(super) async fn stable<S: Subject>(subject: &S) -> Kept {
 pub(super) async fn concurrent<S: Subject>(subject: &S) -> Kept {
     let clients: Vec<_> = (0..64).map(|number| Registration::new(format!("clinic-{number}"), number)).collect();
     let registry = Arc::new(subject.registry(&clients).await);
+    // All callers are there before one of them begins, however slow the machine is.
+    let start = Arc::new(Barrier::new(clients.len()));
     for _ in 0..20 {
         let callers: Vec<_> = clients
             .iter()
             .map(|client| {
-                let (registry, client) = (Arc::clone(&registry), client.clone());
+                let (registry, client, start) = (Arc::clone(&registry), client.clone(), Arc::clone(&start));
                 tokio::spawn(async move {
-                    tokio::task::yield_now().await;
+                    start.wait().await;
                     expect(&registry, &client).await?;
                     expect_none(&registry, &format!("{} ", client.client_id())).await
                 })
