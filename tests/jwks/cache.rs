@@ -807,6 +807,36 @@ fn urls_refused_by_the_guard_get_no_source() {
 }
 
 #[test]
+fn plain_http_is_allowed_by_host() {
+    let guard = AddressGuard::default().allow_http_for("Keys.Internal").unwrap();
+    let guard = guard.allow_http_for("127.0.0.1").unwrap().allow_http_for("::1").unwrap();
+    let guard = guard.allow_range("127.0.0.0/8").unwrap().allow_range("::1").unwrap();
+    for (url, expected) in [
+        ("http://keys.internal/keys", Ok(())),
+        ("http://KEYS.INTERNAL:8080/keys", Ok(())),
+        ("https://keys.internal/keys", Ok(())),
+        ("http://127.0.0.1:8080/keys", Ok(())),
+        ("http://[::1]/keys", Ok(())),
+        ("https://clinic.example/keys", Ok(())),
+        ("http://clinic.example/keys", Err(UrlError::PlainHttp)),
+        ("http://sub.keys.internal/keys", Err(UrlError::PlainHttp)),
+        ("http://keys.internal.example/keys", Err(UrlError::PlainHttp)),
+        ("http://keys.internal./keys", Err(UrlError::PlainHttp)),
+        ("http://127.0.0.2/keys", Err(UrlError::PlainHttp)),
+        ("http://localhost/keys", Err(UrlError::PlainHttp)),
+    ] {
+        assert_eq!(guard.judge_url(&JwksUrl::parse(url).unwrap()), expected, "{url}");
+    }
+    let allowed = AddressGuard::default().allow_http_for("10.0.0.1").unwrap();
+    let refused = allowed.judge_url(&JwksUrl::parse("http://10.0.0.1/").unwrap());
+    assert!(matches!(refused, Err(UrlError::Address(_))), "the address is judged as before");
+    for host in ["", "*", "http://keys.internal", "keys.internal:80", "127.1", "[::1]", "10.0.0.0/8", "keys/internal"] {
+        let error = AddressGuard::default().allow_http_for(host).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("allow_http_for: {host:?} is neither")), "{error}");
+    }
+}
+
+#[test]
 fn e42_special_use_addresses_are_refused() {
     for (address, refused) in [
         ("1.1.1.1", None),

@@ -15,6 +15,12 @@ pub enum AddressError {
         /// The host that was given.
         value: String,
     },
+    /// Neither the name of a host nor an address, or one with a scheme, a port or a wildcard.
+    #[non_exhaustive]
+    InvalidHttpHost {
+        /// The host that was given.
+        value: String,
+    },
     /// Neither a range of addresses nor one address.
     #[non_exhaustive]
     InvalidRange {
@@ -29,6 +35,11 @@ impl fmt::Display for AddressError {
             Self::InvalidHost { value } => {
                 write!(f, "allow_host: {value:?} is not the name of a host; write, for example, keys.example")
             }
+            Self::InvalidHttpHost { value } => write!(
+                f,
+                "allow_http_for: {value:?} is neither the name of a host nor an address; write, for example, \
+                 keys.internal or 127.0.0.1"
+            ),
             Self::InvalidRange { value } => write!(
                 f,
                 "allow_range: {value:?} is not a range of addresses; write, for example, 10.20.0.0/16 or \

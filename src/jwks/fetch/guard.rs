@@ -41,7 +41,8 @@ use super::url::{JwksUrl, UrlError, is_host_name};
 pub struct AddressGuard {
     hosts: Vec<Box<str>>,
     ranges: Vec<IpNet>,
-    http: bool,
+    http_hosts: Vec<Box<str>>,
+    http_anywhere: bool,
 }
 
 impl AddressGuard {
@@ -71,11 +72,35 @@ impl AddressGuard {
         Ok(self)
     }
 
-    /// Allows plain `http`. An attacker between this server and the client's can then authenticate
-    /// as that client.
+    /// Allows plain `http` for one host: a name, or an address. The whole name is compared,
+    /// ignoring case. Its addresses are judged as before; allow them by
+    /// [`allow_host`](Self::allow_host) or [`allow_range`](Self::allow_range).
+    ///
+    /// The risk: an attacker between this server and that host can replace the keys, and
+    /// authenticate as every client whose keys are there.
+    ///
+    /// # Errors
+    ///
+    /// The text is neither the name of a host nor an address, or has a scheme, a port or a
+    /// wildcard.
+    pub fn allow_http_for(mut self, host: &str) -> Result<Self, AddressError> {
+        let address = host.parse::<IpAddr>().map(|address| address.to_string());
+        let name = address.or_else(|_| match is_host_name(host) {
+            true => Ok(host.to_ascii_lowercase()),
+            false => Err(AddressError::InvalidHttpHost { value: host.to_owned() }),
+        });
+        self.http_hosts.push(name?.into());
+        Ok(self)
+    }
+
+    /// Allows plain `http` for every host, for a server and clients that are tried out on one
+    /// machine. Prefer [`allow_http_for`](Self::allow_http_for).
+    ///
+    /// The risk: an attacker on the path to any client's host can authenticate as that client. A
+    /// client that registers such a URL by mistake is not told.
     #[must_use]
     pub fn allow_http(mut self) -> Self {
-        self.http = true;
+        self.http_anywhere = true;
         self
     }
 
@@ -99,9 +124,10 @@ impl AddressGuard {
     ///
     /// # Errors
     ///
-    /// The URL is plain `http`, or its host is a refused address.
+    /// The URL is plain `http` and its host is not allowed that, or its host is a refused address.
     pub fn judge_url(&self, url: &JwksUrl) -> Result<(), UrlError> {
-        if !url.is_https() && !self.http {
+        let may_be_http = || self.http_anywhere || self.http_hosts.iter().any(|host| **host == *url.host());
+        if !url.is_https() && !may_be_http() {
             return Err(UrlError::PlainHttp);
         }
         match url.address() {
