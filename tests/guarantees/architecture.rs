@@ -67,7 +67,7 @@ const MAP: &[(&str, &[&str])] = &[
         "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
-    ("jwks", &["clock", "jose", "lock", "port", "setting"]),
+    ("jwks", &["clock", "jose", "lock", "port", "setting", "text"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),

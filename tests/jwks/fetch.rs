@@ -1,7 +1,7 @@
 //! Key sets from a real server on loopback, with and without TLS: one that rotates keys, fails,
 //! sends false responses, stalls, or never ends.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -276,6 +276,40 @@ async fn e42_refused_addresses_are_skipped() {
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     let accepted = tokio_test::task::spawn(other.accept()).poll().is_ready();
     assert!(!accepted, "the refused address saw a connection");
+}
+
+/// An address at which a connection is neither accepted nor refused: the queue of its listener is
+/// full, so the system drops the first packet of each further connection.
+struct BlackHole {
+    _listener: tokio::net::TcpListener,
+    _queued: Vec<std::net::TcpStream>,
+}
+
+impl BlackHole {
+    fn at(address: SocketAddr) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        // On loopback, the system completes a connection in `connect`, unless the queue is full.
+        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok();
+        let queued = std::iter::from_fn(connect).collect();
+        Self { _listener: listener, _queued: queued }
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_swallows_packets_delays_no_other() {
+    let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
+    let port = server.address.port();
+    let dead = ["127.0.0.2", "127.0.0.3"].map(|address| address.parse::<IpAddr>().unwrap());
+    let _holes = dead.map(|address| BlackHole::at(SocketAddr::new(address, port)));
+    let resolve = move |_: &str| async move { Ok(vec![dead[0], dead[1], server.address.ip()]) };
+    let guard = AddressGuard::default().allow_http().allow_range("127.0.0.0/8").unwrap();
+    // The time is a backstop against hanging: a connection to a dead address takes minutes.
+    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve));
+    let builder = builder.guard(guard).timeout(Duration::from_secs(60));
+    let source = source(builder, &format!("http://clinic.example:{port}/keys"));
+    assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
 }
 
 #[tokio::test]

@@ -23,7 +23,6 @@ mod outcome;
 mod running;
 mod settings;
 mod shared;
-mod slots;
 mod source;
 mod state;
 mod table;

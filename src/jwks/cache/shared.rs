@@ -11,9 +11,9 @@ use super::fetched::{Arrival, FailedFetch, FetchNumber, FetchedKeys};
 use super::member::Member;
 use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
 use super::settings::Settings;
-use super::slots::Slots;
 use super::table::Table;
 use crate::clock::UnixTime;
+use crate::jwks::fetch::slots::Slots;
 use crate::jwks::fetch::{FetchError, JwksFetch, JwksRequest, JwksUrl, freshness, response};
 use crate::lock::lock;
 

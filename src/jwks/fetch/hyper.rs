@@ -72,7 +72,7 @@ impl HyperFetch {
     pub fn with_tls_config(mut config: ClientConfig) -> Self {
         // hyper-rustls sets them, and panics if there are any.
         config.alpn_protocols.clear();
-        Self { tls: config, resolve: Arc::new(SystemResolver) }
+        Self { tls: config, resolve: Arc::new(Arc::new(SystemResolver::default())) }
     }
 
     /// Sets how host names are resolved. Default: by the operating system.

@@ -13,12 +13,15 @@ pub(super) mod freshness;
 mod guard;
 #[cfg(feature = "jwks-client-no-provider")]
 mod hyper;
+#[cfg(feature = "jwks-client-no-provider")]
+mod race;
 mod request;
 #[cfg(feature = "jwks-client-no-provider")]
 mod resolve;
 pub(super) mod response;
 #[cfg(feature = "jwks-client")]
 mod roots;
+pub(super) mod slots;
 mod url;
 
 pub use address::RefusedAddress;
