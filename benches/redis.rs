@@ -160,7 +160,7 @@ async fn insert_some(store: Store, next: Arc<AtomicUsize>, prefix: Arc<str>, cou
         let client = ["clinic-7", "clinic-8", "clinic-9", "clinic-10"][number % 4];
         let start = Instant::now();
         // A look first, as in the verifier.
-        let key = ReplayKey::new(client, &jti);
+        let key = ReplayKey::new("as", client, &jti);
         let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 310));
         let admission = match store.seen(key, now) {
             Some(true) => Admission::Replayed,

@@ -64,13 +64,13 @@ impl Key {
     }
 
     fn admit(&self, store: &MemoryReplay, until: u64, now: u64) {
-        let key = ReplayKey::new(&self.client, &self.jti);
+        let key = ReplayKey::new("as", &self.client, &self.jti);
         let admission = store.admit(key, UnixTime::from_secs(until), UnixTime::from_secs(now));
         assert!(matches!(admission, Answer::Ready(Ok(Admission::Fresh))));
     }
 
     fn seen(&self, store: &MemoryReplay, now: u64) -> bool {
-        store.seen(ReplayKey::new(&self.client, &self.jti), UnixTime::from_secs(now)).unwrap()
+        store.seen(ReplayKey::new("as", &self.client, &self.jti), UnixTime::from_secs(now)).unwrap()
     }
 }
 

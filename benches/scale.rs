@@ -132,7 +132,7 @@ fn filled(live: usize) -> MemoryReplay {
     let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 300));
     for number in 0..live {
         let (client, jti) = (id(number % 1_000), format!("0f8fad5b-d9cb-469f-a166-{number:012x}"));
-        let _fresh = store.admit(ReplayKey::new(&client, &jti), until, now);
+        let _fresh = store.admit(ReplayKey::new("as", &client, &jti), until, now);
     }
     assert_eq!(store.len(), live);
     store

@@ -73,6 +73,8 @@ settings! {
 
     /// The number of [client policies](crate::VerifierBuilder::client_policy).
     ClientPolicy = "client_policy",
+    /// The name under which assertions are spent: [`tenant`](crate::VerifierBuilder::tenant).
+    Tenant = "tenant",
     /// The limit on the parameters of a form.
     LimitParameters = "limit parameters",
     /// The limit on the size of an assertion.

@@ -155,7 +155,7 @@ fn requests_for_other_paths_allocate_and_clone_nothing() {
 fn admit(store: &MemoryReplay, (client, jti): (usize, usize), now: u64) {
     let (client, jti) = (client.to_string(), jti.to_string());
     let (until, now) = (UnixTime::from_secs(now + 10), UnixTime::from_secs(now));
-    let admission = store.admit(ReplayKey::new(&client, &jti), until, now);
+    let admission = store.admit(ReplayKey::new("as", &client, &jti), until, now);
     assert!(matches!(admission, Answer::Ready(Ok(Admission::Fresh))));
 }
 

@@ -277,7 +277,7 @@ fn used_replay_store() -> MemoryReplay {
     let store = MemoryReplay::new(12_000).unwrap().per_client(12_000).unwrap();
     let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 300));
     for number in 0..7300 {
-        let admission = store.admit(ReplayKey::new(CLIENT, &number.to_string()), until, now);
+        let admission = store.admit(ReplayKey::new("as", CLIENT, &number.to_string()), until, now);
         assert!(matches!(admission, Answer::Ready(Ok(Admission::Fresh))));
     }
     store

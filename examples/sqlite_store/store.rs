@@ -11,11 +11,10 @@ use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, R
 pub(crate) struct SqliteReplay(SqlitePool);
 
 impl SqliteReplay {
-    /// Creates the table unless it exists. Identifiers are blobs, so that no collation can treat
-    /// two of them as equal.
+    /// Creates the table unless it exists. Digests are blobs, so that no collation can treat two of
+    /// them as equal.
     pub(crate) async fn create(pool: SqlitePool) -> Result<Self, sqlx::Error> {
-        let table = "CREATE TABLE IF NOT EXISTS spent (client_id BLOB, jti BLOB, until INTEGER, PRIMARY KEY (client_id, jti)) \
-                     STRICT, WITHOUT ROWID";
+        let table = "CREATE TABLE IF NOT EXISTS spent (digest BLOB PRIMARY KEY, until INTEGER) STRICT, WITHOUT ROWID";
         sqlx::query(table).execute(&pool).await?;
         sqlx::query("CREATE INDEX IF NOT EXISTS spent_until ON spent (until)").execute(&pool).await?;
         Ok(Self(pool))
@@ -28,9 +27,8 @@ impl SqliteReplay {
     }
 
     async fn delete_expired(&self, key: ReplayKey<'_>, now: UnixTime) -> Result<(), PortError> {
-        let delete = sqlx::query("DELETE FROM spent WHERE client_id = ? AND jti = ? AND until <= ?")
-            .bind(key.client_id().as_bytes())
-            .bind(key.jti().as_bytes())
+        let delete = sqlx::query("DELETE FROM spent WHERE digest = ? AND until <= ?")
+            .bind(key.digest().to_vec())
             .bind(seconds(now)?);
         delete.execute(&self.0).await.map(drop).map_err(PortError::new)
     }
@@ -44,9 +42,8 @@ impl AsyncReplayStore for SqliteReplay {
             return Err(PortError::new("the assertion expired before it could be recorded"));
         }
         self.delete_expired(key, now).await?;
-        let insert = sqlx::query("INSERT INTO spent (client_id, jti, until) VALUES (?, ?, ?)")
-            .bind(key.client_id().as_bytes())
-            .bind(key.jti().as_bytes())
+        let insert = sqlx::query("INSERT INTO spent (digest, until) VALUES (?, ?)")
+            .bind(key.digest().to_vec())
             .bind(seconds(until)?);
         match insert.execute(&self.0).await {
             Ok(_) => Ok(Admission::Fresh),

@@ -18,7 +18,7 @@ use crate::jose::digest::sha256;
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedClaims {
     pub(crate) audience: Arc<str>,
-    pub(crate) jti: Option<Jti>,
+    pub(crate) single_use: SingleUse,
     pub(crate) issued_at: Option<UnixTime>,
     pub(crate) not_before: Option<UnixTime>,
     pub(crate) expires_at: Option<UnixTime>,
@@ -36,11 +36,10 @@ impl VerifiedClaims {
     /// Returns the SHA-256 hash of the `jti`, if there is one. It is the same on every node and
     /// safe to log, since it cannot be used for a replay.
     pub fn jti_hash(&self) -> Option<[u8; 32]> {
-        self.jti.as_ref().map(|jti| sha256(jti.as_bytes()))
-    }
-
-    pub(crate) fn has_jti(&self, jti: &str) -> bool {
-        self.jti.as_ref().is_some_and(|own| own.as_bytes() == jti.as_bytes())
+        match &self.single_use {
+            SingleUse::Jti(jti) => Some(sha256(jti.as_bytes())),
+            SingleUse::SigningInput(_) | SingleUse::No => None,
+        }
     }
 
     /// Returns `iat`, in whole seconds, rounded down.
@@ -82,6 +81,16 @@ impl fmt::Debug for VerifiedClaims {
     }
 }
 
+/// What a replay store knows the assertion by.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum SingleUse {
+    Jti(Jti),
+    /// Without a `jti`: the identifier that was made of the signing input.
+    SigningInput([u8; 33]),
+    /// It was not recorded.
+    No,
+}
+
 /// A `jti`, stored inline unless it is unusually long.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Jti {
@@ -104,7 +113,7 @@ impl Jti {
         }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Self::Long(text) => text.as_bytes(),

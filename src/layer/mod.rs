@@ -92,9 +92,9 @@ use options::LayerOptions;
 ///
 /// - With a [`path`](Self::path), only requests for exactly that path are guarded. Prefer a layer
 ///   without a path on the route itself, which cannot be bypassed.
-/// - An assertion is accepted once per replay store. All nodes of a fleet must
-///   [share one](crate::manual::fleet), and so must all layers whose endpoints accept the same
-///   audience. Give them clones of one `Arc<Verifier>`.
+/// - An assertion is accepted once per replay store and [tenant](crate::VerifierBuilder::tenant).
+///   All nodes of a fleet must [share a store](crate::manual::fleet), and so must all layers whose
+///   endpoints accept the same audience. Give them clones of one `Arc<Verifier>`.
 /// - Mount the layer once per request. A second one inside sees a spent assertion, and answers
 ///   [500](crate::rejection::ServerFault::MountedTwice).
 /// - The layer must be the first to read the body. Layers that decompress request bodies belong

@@ -82,12 +82,25 @@ impl DangerousPolicy {
         policy
     }
 
-    /// Accepts assertions without a `jti` claim.
+    /// Accepts assertions without a `jti` claim. Each is accepted once, and known by the SHA-256
+    /// hash of its signing input.
     ///
-    /// The risk: an attacker who intercepts such an assertion can use it until it expires.
+    /// The risk: a client that signs the same claims twice within a second, with an algorithm
+    /// without randomness, sends the same assertion twice, and the second is refused.
     pub const fn optional_jti(self) -> Policy {
         let mut policy = self.into_policy();
         policy.jti = Presence::Optional;
+        policy
+    }
+
+    /// Lets clients use an assertion without a `jti` claim any number of times until it expires.
+    /// Accepts assertions without a `jti`. One with a `jti` is still accepted once.
+    ///
+    /// The risk: an attacker who intercepts such an assertion can use it until it expires.
+    pub const fn reusable_without_jti(self) -> Policy {
+        let mut policy = self.into_policy();
+        policy.jti = Presence::Optional;
+        policy.reusable_without_jti = true;
         policy
     }
 

@@ -126,6 +126,7 @@ pub struct Policy {
     pub(crate) audience: AudienceRule,
     pub(crate) strict_by_typ: bool,
     pub(crate) jti: Presence,
+    pub(crate) reusable_without_jti: bool,
     pub(crate) iat: Presence,
     pub(crate) exp: Presence,
     pub(crate) max_age: Option<Duration>,
@@ -201,6 +202,12 @@ impl Policy {
     /// Returns whether a `jti` claim is required.
     pub const fn requires_jti(&self) -> bool {
         self.jti.is_required()
+    }
+
+    /// Returns whether an assertion without a `jti` claim may be used any number of times until it
+    /// expires. If not, every assertion is accepted once.
+    pub const fn is_reusable_without_jti(&self) -> bool {
+        !self.jti.is_required() && self.reusable_without_jti
     }
 
     /// Returns whether an `iat` claim is required.

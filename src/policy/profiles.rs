@@ -47,6 +47,7 @@ const BASE: Policy = Policy {
     audience: AudienceRule::SoleIssuer,
     strict_by_typ: true,
     jti: Presence::Optional,
+    reusable_without_jti: false,
     iat: Presence::Optional,
     exp: Presence::Required,
     max_age: None,
@@ -174,7 +175,7 @@ impl Policy {
     /// | `typ` | optional; `client-authentication+jwt` or `JWT` | RFC 10070; RFC 8725, section 3.11 |
     /// | `iss`, `sub` | required; equal to each other, and to `client_id` if that is sent | RFC 7523, section 3, items 1 and 2; RFC 7521, section 4.2 |
     /// | `aud` | required; the issuer as the sole value | RFC 10070 (RFC 7523, section 3, item 3) |
-    /// | `jti` | optional; single use per client if present | RFC 7523, section 3, item 7 |
+    /// | `jti` | optional; single use per client, without a `jti` by a hash of the signing input | RFC 7523, section 3, item 7; *this crate* without a `jti` |
     /// | `exp` | required; at most an hour ahead, plus the skew | RFC 7523, section 3, item 4; *this crate* for the hour |
     /// | `iat`, `nbf` | optional; must hold if present | RFC 7523, section 3, items 5 and 6; *this crate* for `iat` in the future |
     /// | clock skew | 30 s, for the past and the future | *this crate*; RFC 7519, section 4.1.4 |

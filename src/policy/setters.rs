@@ -94,7 +94,8 @@ impl Policy {
         self
     }
 
-    /// Refuses assertions without a `jti` claim, so that every assertion is for a single use.
+    /// Refuses assertions without a `jti` claim. Default: a `jti` is required, except in RFC 7523's
+    /// profile. An assertion without one is accepted once as well.
     pub const fn require_jti(mut self) -> Self {
         self.jti = Presence::Required;
         self

@@ -11,6 +11,7 @@
 mod config_error;
 pub mod conformance;
 mod hash;
+mod key;
 mod memory;
 #[cfg(feature = "redis-no-provider")]
 mod redis;
@@ -21,55 +22,16 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub use config_error::ReplayConfigError;
-use hash::KeyHash;
+pub use key::ReplayKey;
+pub(crate) use key::{AssertionId, Tenant};
 pub use memory::MemoryReplay;
 #[cfg(feature = "redis-no-provider")]
 pub use redis::{RedisReplay, RedisReplayBuilder};
 pub use tiered::TieredReplay;
 
+use self::key::OwnedKey;
 use crate::clock::UnixTime;
 use crate::port::{Answer, Awaited, PortError};
-
-/// The identifier of an assertion: its `jti` together with its client. RFC 7519, section 4.1.7,
-/// asks issuers to avoid collisions with each other; this crate does not rely on that.
-///
-/// Both parts may contain any separator. A store that joins them into one key must include their
-/// lengths or hash them separately, so that one client cannot spend the identifiers of another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ReplayKey<'a> {
-    client_id: &'a str,
-    jti: &'a str,
-    /// For stores in memory. Computed here, so that the look and the insert share it.
-    hash: KeyHash,
-}
-
-impl<'a> ReplayKey<'a> {
-    /// Creates the key of this client's assertion.
-    pub fn new(client_id: &'a str, jti: &'a str) -> Self {
-        Self { client_id, jti, hash: KeyHash::of(client_id, jti) }
-    }
-
-    /// Returns the id of the client.
-    pub fn client_id(&self) -> &'a str {
-        self.client_id
-    }
-
-    /// Returns a keyed hash of the client.
-    pub(crate) fn client_hash(&self) -> u64 {
-        self.hash.client
-    }
-
-    /// Returns the identifier that the client chose: any text that is not empty, of bounded length.
-    pub fn jti(&self) -> &'a str {
-        self.jti
-    }
-}
-
-impl fmt::Debug for ReplayKey<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplayKey").field("client_id", &self.client_id).finish_non_exhaustive()
-    }
-}
 
 /// The verdict of a store on an assertion.
 ///
@@ -100,7 +62,8 @@ pub type AdmitResult = Result<Admission, PortError>;
 /// - A key is remembered until its `until`, and may be dropped from then on, not earlier: an
 ///   assertion whose key was dropped can be used again.
 /// - An assertion whose `until` is not after `now` is an error.
-/// - Keys are compared byte for byte. Clients and identifiers may contain any character.
+/// - Keys are compared byte for byte, in all parts. Each part may contain any character, and the
+///   [id](ReplayKey::id) any byte.
 /// - A look admits nothing, and never claims that a fresh key is spent or a spent one fresh.
 /// - A store that is full, or cannot remember for another reason, returns an error, which refuses
 ///   the request as unavailable (503). It never drops a key that is still needed.
@@ -170,8 +133,8 @@ impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
 
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
         let store = Arc::clone(&self.0);
-        let (client_id, jti) = (String::from(key.client_id), String::from(key.jti));
-        Answer::later(async move { store.admit(ReplayKey::new(&client_id, &jti), until, now).await })
+        let key = OwnedKey::from(key);
+        Answer::later(async move { store.admit(key.borrow(), until, now).await })
     }
 
     fn admissions_per_client(&self) -> usize {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::key::OwnedKey;
 use super::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
 use crate::port::{Answer, PortError};
@@ -35,7 +36,7 @@ use crate::port::{Answer, PortError};
 /// let here = TieredReplay::new(MemoryReplay::new(1_000)?, Arc::clone(&shared));
 /// let there = TieredReplay::new(MemoryReplay::new(1_000)?, shared);
 ///
-/// let key = ReplayKey::new("clinic-7", "a1b2c3");
+/// let key = ReplayKey::new("https://as.example.com", "clinic-7", "a1b2c3");
 /// let now = UnixTime::from_secs(1_700_000_000);
 /// let until = UnixTime::from_secs(1_700_000_311);
 /// let admitted = here.admit(key, until, now);
@@ -90,10 +91,10 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
             }
             Answer::Pending(future) => {
                 let local = Arc::clone(&self.local);
-                let (client_id, jti) = (String::from(key.client_id()), String::from(key.jti()));
+                let key = OwnedKey::from(key);
                 Answer::later(async move {
                     let admitted = future.await;
-                    remember(&local, &admitted, ReplayKey::new(&client_id, &jti), until, now);
+                    remember(&local, &admitted, key.borrow(), until, now);
                     admitted
                 })
             }

@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 use crate::event::EventSink;
 use crate::policy::{AudienceRule, Audiences, Limits, Policy};
 use crate::registry::ClientRegistry;
-use crate::replay::ReplayStore;
+use crate::replay::{ReplayStore, Tenant};
 use crate::setting::{Setting, SettingError, at_most, positive};
 use crate::verifier::overload::SignatureChecks;
 
@@ -22,6 +22,7 @@ const MAX_POLICIES: usize = 16;
 pub struct VerifierBuilder {
     verifier: Verifier,
     issuer_without_tls: bool,
+    tenant: Option<String>,
 }
 
 impl VerifierBuilder {
@@ -37,8 +38,9 @@ impl VerifierBuilder {
             events: None,
             checks: None,
             admissions,
+            tenant: Tenant::new(Arc::from("")),
         };
-        Self { verifier, issuer_without_tls: false }
+        Self { verifier, issuer_without_tls: false, tenant: None }
     }
 
     /// Sets the issuer identifier of the authorization server (RFC 8414, section 2). All policies
@@ -105,6 +107,39 @@ impl VerifierBuilder {
         self
     }
 
+    /// Sets the name under which this verifier spends assertions in its replay store. Verifiers
+    /// that share a store refuse what another one has accepted, if they have the same tenant.
+    /// Default: the [issuer](Self::issuer) or, without one, the first [audience](Self::audience).
+    ///
+    /// Set it for several verifiers of one authorization server that accept the same audience, but
+    /// differ in their issuer or in their first audience; otherwise each of them accepts an
+    /// assertion once. The same holds for the nodes of a fleet: set it before you change the issuer
+    /// or the first audience of some of them.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// # use tower_client_assertion::registry::FixedRegistry;
+    /// use tower_client_assertion::replay::MemoryReplay;
+    /// use tower_client_assertion::{ConfigError, Policy, Verifier};
+    ///
+    /// let replay = Arc::new(MemoryReplay::new(100_000)?);
+    /// let verifier = |audience| {
+    ///     # let clients = FixedRegistry::new([])?;
+    ///     Verifier::builder(Policy::REDOX, clients, Arc::clone(&replay))
+    ///         .audience(audience)
+    ///         .audience("https://api.example.com/token")
+    ///         .tenant("api.example.com")
+    ///         .build()
+    /// };
+    /// let token = verifier("https://api.example.com/v1/token")?;
+    /// let introspection = verifier("https://api.example.com/v1/introspect")?;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        self.tenant = Some(name.into());
+        self
+    }
+
     /// Sets the clock. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.verifier.clock = Box::new(clock);
@@ -157,8 +192,9 @@ impl VerifierBuilder {
     ///   policy.
     /// - The replay store allows a client [no assertion](ReplayStore::admissions_per_client).
     /// - A limit is zero, or the JSON depth is over 64.
+    /// - The [tenant](Self::tenant) is empty.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        let Self { verifier, issuer_without_tls } = self;
+        let Self { mut verifier, issuer_without_tls, tenant } = self;
         check_audiences(&verifier.audiences, issuer_without_tls)?;
         check_policies(&verifier.policies, &verifier.audiences)?;
         check_audience_used(&verifier.policies, &verifier.audiences)?;
@@ -166,10 +202,22 @@ impl VerifierBuilder {
         registrations::check_clients(&clients, &verifier.policies)?;
         positive(Setting::ReplayAdmissionsPerClient, verifier.admissions.per_client())?;
         check_limits(&verifier.limits)?;
+        verifier.tenant = Tenant::new(tenant_name(tenant, &verifier.audiences)?);
         if let Some(events) = verifier.events.as_deref() {
             registrations::warn(&clients, &verifier.policies, &verifier.limits, events);
         }
         Ok(verifier)
+    }
+}
+
+fn tenant_name(set: Option<String>, audiences: &Audiences) -> Result<Arc<str>, SettingError> {
+    match set {
+        Some(name) if name.is_empty() => {
+            let (setting, expected) = (Setting::Tenant, "a text that is not empty");
+            Err(SettingError::InvalidText { setting, value: name, expected })
+        }
+        Some(name) => Ok(Arc::from(name)),
+        None => Ok(audiences.issuer.iter().chain(&audiences.urls).next().cloned().unwrap_or_default()),
     }
 }
 

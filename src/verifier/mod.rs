@@ -42,7 +42,7 @@ use crate::identity::ClientIdentity;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::ClientRegistry;
 use crate::rejection::{ClientFault, Rejection};
-use crate::replay::ReplayStore;
+use crate::replay::{ReplayStore, Tenant};
 use admissions::Admissions;
 use overload::SignatureChecks;
 use refusal::PolicyIndex;
@@ -89,6 +89,7 @@ pub struct Verifier {
     events: Option<Box<dyn EventSink>>,
     checks: Option<SignatureChecks>,
     admissions: Admissions,
+    tenant: Tenant,
 }
 
 impl Verifier {

@@ -12,8 +12,10 @@ use super::request::TokenRequest;
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Refused};
 use crate::identity::ClientIdentity;
+use crate::identity::claims::SingleUse;
 use crate::jose::base64url::DecodeBuffer;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
+use crate::replay::AssertionId;
 
 impl Verifier {
     /// Turns the end of the steps into progress, and reports the outcome if it is known.
@@ -103,8 +105,12 @@ impl Verifier {
 
 /// Returns whether `assertion` is the one that proved `identity`.
 fn is_proof_of(assertion: &Assertion<'_>, identity: &ClientIdentity) -> bool {
-    match (&assertion.claims.iss, &assertion.claims.jti) {
-        (Field::Is(iss), Field::Is(jti)) => identity.client_id().as_str() == iss && identity.claims().has_jti(jti),
+    let same = match (&assertion.claims.jti, &identity.claims().single_use) {
+        (Field::Is(jti), SingleUse::Jti(own)) => own.as_bytes() == jti.as_bytes(),
+        (Field::Absent, SingleUse::SigningInput(own)) => {
+            AssertionId::of_signing_input(assertion.signing_input) == AssertionId::SigningInput(*own)
+        }
         _ => false,
-    }
+    };
+    same && assertion.claims.iss.text() == Some(identity.client_id().as_str())
 }

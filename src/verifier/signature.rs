@@ -52,8 +52,8 @@ impl<'a> SignedAssertion<'a> {
         Ok(self.identity())
     }
 
-    /// Returns the identity of an assertion that has no replay key, which cannot be spent.
-    pub(super) fn into_identity_without_jti(self) -> ClientIdentity {
+    /// Returns the identity of an assertion that its policy lets clients use again.
+    pub(super) fn into_reusable_identity(self) -> ClientIdentity {
         self.identity()
     }
 
@@ -70,7 +70,7 @@ impl<'a> SignedAssertion<'a> {
             policy: self.bound.rules.policy.name.clone(),
             lax_audience: self.bound.has_lax_audience(),
             valid_until: self.bound.valid_until,
-            claims: self.bound.claims(),
+            claims: self.bound.claims(self.replay_key),
         }
     }
 }

@@ -13,11 +13,11 @@ use super::refusal::{PolicyIndex, Refusal};
 use super::rules::Rules;
 use super::times::date_of;
 use crate::clock::UnixTime;
-use crate::identity::claims::{Jti, VerifiedClaims};
+use crate::identity::claims::{Jti, SingleUse, VerifiedClaims};
 use crate::jose::algorithm::Algorithm;
 use crate::registry::Client;
 use crate::rejection::{Claim, ClaimFault, ClientFault};
-use crate::replay::ReplayKey;
+use crate::replay::{AssertionId, ReplayKey, Tenant};
 
 /// An assertion whose header and claims meet some policy. It is unproven.
 pub(super) struct PlausibleAssertion<'a> {
@@ -97,14 +97,16 @@ pub(super) struct BoundAssertion<'a> {
 }
 
 impl<'a> BoundAssertion<'a> {
-    fn jti(&self) -> Option<&'a str> {
-        self.assertion.claims.jti.text()
-    }
-
-    /// Returns what the replay store knows it by. An assertion that the policy accepts without a
-    /// `jti` has no such key and can be sent any number of times.
-    pub(super) fn replay_key(&self) -> Option<ReplayKey<'a>> {
-        Some(ReplayKey::new(self.client_id, self.jti()?))
+    /// Returns what the replay store knows it by, or `None` if it may be used any number of times:
+    /// it has no `jti`, and [the policy](crate::policy::DangerousPolicy::reusable_without_jti)
+    /// allows that.
+    pub(super) fn replay_key(&self, tenant: &'a Tenant) -> Option<ReplayKey<'a>> {
+        let id = match self.assertion.claims.jti.text() {
+            Some(jti) => AssertionId::Jti(jti),
+            None if self.rules.policy.reusable_without_jti => return None,
+            None => AssertionId::of_signing_input(self.assertion.signing_input),
+        };
+        Some(ReplayKey::of(tenant, self.client_id, id))
     }
 
     pub(super) fn kid(&self) -> Option<&'a str> {
@@ -124,12 +126,16 @@ impl<'a> BoundAssertion<'a> {
     }
 
     /// Returns the claims for an identity, to be used once they are proven.
-    pub(super) fn claims(&self) -> VerifiedClaims {
+    pub(super) fn claims(&self, key: Option<ReplayKey<'_>>) -> VerifiedClaims {
         let Claims { iat, nbf, exp, with_others, .. } = &self.assertion.claims;
         let second = |claim| date_of(claim).map(NumericDate::floor);
         VerifiedClaims {
             audience: Arc::clone(self.audience),
-            jti: self.jti().map(Jti::new),
+            single_use: match key.map(|key| key.assertion_id()) {
+                Some(AssertionId::Jti(jti)) => SingleUse::Jti(Jti::new(jti)),
+                Some(AssertionId::SigningInput(input)) => SingleUse::SigningInput(input),
+                None => SingleUse::No,
+            },
             issued_at: second(iat),
             not_before: second(nbf),
             expires_at: second(exp),

@@ -141,14 +141,14 @@ impl Verifier {
     }
 
     fn check_signature<'a>(
-        &self,
+        &'a self,
         bound: BoundAssertion<'a>,
         client: &'a Client,
         fetched: Option<&'a KeySet>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
         let Rules { policy, now, .. } = bound.rules;
         let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
-        let replay_key = bound.replay_key();
+        let replay_key = bound.replay_key(&self.tenant);
         self.refuse_spent(replay_key, now)?;
         let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
         let signed = SignedAssertion::verify(bound, replay_key, client, &proof)?;
@@ -193,7 +193,7 @@ impl Verifier {
     /// The insert comes last, so that a forged assertion can neither fill the replay store nor use
     /// up the `jti` or the share of another client.
     fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Result<ClientIdentity, Stop> {
-        let Some(key) = signed.replay_key() else { return Ok(signed.into_identity_without_jti()) };
+        let Some(key) = signed.replay_key() else { return Ok(signed.into_reusable_identity()) };
         let charge = self.admissions.charge(key, signed.valid_until(), now)?;
         match self.replay.admit(key, signed.valid_until(), now) {
             Answer::Ready(admitted) => {

@@ -265,7 +265,7 @@ async fn relay(client: TcpStream, server: TcpStream, number: usize, state: Arc<P
 /// Admits at [`NOW`] an assertion that lives for 300 seconds.
 pub async fn admit(store: &impl ReplayStore, jti: &str) -> Result<Admission, PortError> {
     let admitted =
-        store.admit(ReplayKey::new("clinic-7", jti), UnixTime::from_secs(NOW + 300), UnixTime::from_secs(NOW));
+        store.admit(ReplayKey::new("as", "clinic-7", jti), UnixTime::from_secs(NOW + 300), UnixTime::from_secs(NOW));
     soon("an answer of the store", admitted.get()).await
 }
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use crate::common::{
-    CLIENT, Jwt, Signer, body_of, client, fixture, form, key_set, kind, now_or_never, post, verifier, verify,
+    CLIENT, Jwt, NOW, Signer, body_of, client, fixture, form, key_set, kind, now_or_never, post, verifier, verify,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -76,6 +76,17 @@ fn a_layer_mounted_twice_is_reported_as_misconfiguration() {
 }
 
 #[test]
+fn mounting_twice_is_recognized_without_a_jti() {
+    let policy = Policy::REDOX.dangerous().optional_jti();
+    let layer = ClientAssertionLayer::new(fixture().policy(policy).build());
+    let nameless = |jwt: Jwt| form(&jwt.without_claim("jti").signed());
+    let twice = |form: String| kind(&send([&layer, &layer.clone()], post(form)));
+    assert_eq!(twice(nameless(Jwt::new())), Some(TWICE));
+    assert_eq!(twice(nameless(Jwt::new())), Some(REPLAYED), "the outer layer refuses it");
+    assert_eq!(twice(nameless(Jwt::new().claim("exp", NOW + 200))), Some(TWICE));
+}
+
+#[test]
 fn layers_with_separate_stores_can_be_nested() {
     let (outer, inner) = (ClientAssertionLayer::new(verifier()), ClientAssertionLayer::new(verifier()));
     let assertion = form(&Jwt::new().signed());
@@ -89,6 +100,18 @@ fn layers_sharing_a_store_cannot_be_nested() {
     let store = Arc::new(MemoryReplay::new(100).unwrap());
     let layer = || ClientAssertionLayer::new(fixture().replay(Arc::clone(&store)).build());
     assert_eq!(kind(&send([&layer(), &layer()], post(form(&Jwt::new().signed())))), Some(TWICE));
+}
+
+#[test]
+fn layers_of_two_tenants_can_share_a_store_and_be_nested() {
+    let store = Arc::new(MemoryReplay::new(100).unwrap());
+    let layer = |tenant: &str| {
+        let builder = fixture().replay(Arc::clone(&store)).builder().tenant(tenant);
+        ClientAssertionLayer::new(builder.build().unwrap())
+    };
+    let assertion = form(&Jwt::new().signed());
+    assert_eq!(body_of(send([&layer("outer"), &layer("inner")], post(assertion.clone()))), CLIENT);
+    assert_eq!(kind(&send([&layer("inner"), &layer("outer")], post(assertion))), Some(REPLAYED));
 }
 
 #[test]

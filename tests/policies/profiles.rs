@@ -553,13 +553,40 @@ fn rpl_02_rpl_04_a_jti_is_spent_until_its_assertion_expires() {
 }
 
 #[test]
-fn rpl_03_assertions_without_a_jti_are_reusable() {
-    let [_, _, rfc7523, ..] = PROFILES;
-    let layer = rfc7523.layer();
-    let mut attempt = rfc7523.attempt();
-    attempt.drop_claim("jti");
-    for _ in 0..3 {
+fn rpl_03_assertions_without_a_jti_are_single_use_too() {
+    let [redox, _, rfc7523, ..] = PROFILES;
+    let optional = Policy::REDOX.dangerous().optional_jti();
+    for (profile, policy) in [(&rfc7523, Policy::RFC7523), (&redox, optional)] {
+        let layer = profile.fixture().policy(policy).layer();
+        let mut attempt = profile.attempt();
+        attempt.drop_claim("jti");
+        let replayed = profile.refusal(("Unexpected jti claim value", "Client assertion has already been used"));
+        // The signing input is the same each time. The signature is not: ECDSA has a random part.
         assert_eq!(answer(&layer, &attempt).0, 200);
+        for _ in 0..3 {
+            assert_eq!(answer(&layer, &attempt), replayed);
+        }
+        attempt.claim("exp", NOW + 299);
+        assert_eq!(answer(&layer, &attempt).0, 200, "another signing input is another assertion");
+    }
+}
+
+#[test]
+fn rpl_03_reuse_without_a_jti_is_a_dangerous_setting() {
+    let [redox, _, rfc7523, ..] = PROFILES;
+    for profile in [&rfc7523, &redox] {
+        let policy = profile.policy.clone().dangerous().reusable_without_jti();
+        assert!(policy.is_reusable_without_jti() && !policy.requires_jti());
+        assert!(!policy.clone().require_jti().is_reusable_without_jti() && !profile.policy.is_reusable_without_jti());
+        let layer = profile.fixture().policy(policy).layer();
+        let mut attempt = profile.attempt();
+        let replayed = profile.refusal(("Unexpected jti claim value", "Client assertion has already been used"));
+        assert_eq!(answer(&layer, &attempt).0, 200);
+        assert_eq!(answer(&layer, &attempt), replayed, "with a jti it is single use");
+        attempt.drop_claim("jti");
+        for _ in 0..3 {
+            assert_eq!(answer(&layer, &attempt).0, 200);
+        }
     }
 }
 

@@ -40,7 +40,7 @@ async fn the_store_never_looks() {
     let redis = Redis::start().await;
     let store = redis.store().await;
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
-    assert_eq!(store.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), None);
+    assert_eq!(store.seen(ReplayKey::new("as", "clinic-7", "1"), at(NOW)), None);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn keys_have_one_length_and_contain_no_identifier() {
     let keys = redis.keys().await;
     assert_eq!(keys.len(), 5, "{keys:?}");
     for key in keys {
-        let digest = key.strip_prefix("fleet/7.token-endpoint_a:b:1:").unwrap_or_else(|| panic!("{key}"));
+        let digest = key.strip_prefix("fleet/7.token-endpoint_a:b:2:").unwrap_or_else(|| panic!("{key}"));
         assert_eq!(digest.len(), 22, "{key}");
         assert!(digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{key}");
         assert!(!key.contains("secret") && !key.contains("clinic"), "{key}");
@@ -74,7 +74,7 @@ async fn an_entry_outlives_its_assertion_by_the_margin() {
             let jti = format!("{number} {margin} {lifetime}");
             assert_eq!(redis.ask("FLUSHALL").await, "OK");
             for expected in [Admission::Fresh, Admission::Replayed] {
-                let answer = store.admit(ReplayKey::new("a", &jti), at(now + lifetime), at(now));
+                let answer = store.admit(ReplayKey::new("as", "a", &jti), at(now + lifetime), at(now));
                 assert_eq!(soon("an answer", answer.get()).await.unwrap(), expected, "{jti}");
             }
             let left: u64 = redis.ask(&format!("PTTL {}", redis.keys().await[0])).await.parse().unwrap();
@@ -89,7 +89,7 @@ async fn an_entry_outlives_its_assertion_by_the_margin() {
 async fn entries_expire() {
     let redis = Redis::start().await;
     let store = redis.builder().clock_margin(Duration::ZERO).connect().await.unwrap();
-    let admit = async || store.admit(ReplayKey::new("a", "1"), at(NOW + 1), at(NOW)).get().await.unwrap();
+    let admit = async || store.admit(ReplayKey::new("as", "a", "1"), at(NOW + 1), at(NOW)).get().await.unwrap();
     assert_eq!(admit().await, Admission::Fresh);
     assert_eq!(admit().await, Admission::Replayed);
     until("the end of the entry", async || redis.ask("DBSIZE").await == "0").await;
@@ -111,14 +111,14 @@ async fn impossible_times_are_errors() {
         (u64::MAX, 0, "more than a year"),
     ];
     for (until, now, expected) in table {
-        let Answer::Ready(Err(error)) = store.admit(ReplayKey::new("a", "1"), at(until), at(now)) else {
+        let Answer::Ready(Err(error)) = store.admit(ReplayKey::new("as", "a", "1"), at(until), at(now)) else {
             panic!("{until} {now}: an immediate error was expected");
         };
         assert!(error.to_string().contains(expected), "{until} {now}: {error}");
     }
     assert_eq!(redis.ask("DBSIZE").await, "0");
     for (jti, until, now) in [("1", NOW + 1, NOW), ("2", NOW + year, NOW), ("3", u64::MAX, u64::MAX - 1)] {
-        let answer = store.admit(ReplayKey::new("a", jti), at(until), at(now));
+        let answer = store.admit(ReplayKey::new("as", "a", jti), at(until), at(now));
         assert_eq!(answer.get().await.unwrap(), Admission::Fresh, "{jti}");
     }
 }
@@ -127,7 +127,7 @@ async fn impossible_times_are_errors() {
 async fn an_answer_dropped_unpolled_has_no_effect() {
     let redis = Redis::start().await;
     let store = redis.store().await;
-    drop(store.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
+    drop(store.admit(ReplayKey::new("as", "clinic-7", "1"), at(NOW + 10), at(NOW)));
     assert_eq!(admit(&store, "2").await.unwrap(), Admission::Fresh);
     assert_eq!(redis.ask("DBSIZE").await, "1");
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
@@ -172,6 +172,61 @@ async fn a_rolling_key_upgrade_accepts_nothing_twice() {
     for store in [&old, &both, &new] {
         assert_eq!(admit(store, "only both").await.unwrap(), Admission::Replayed);
     }
+}
+
+/// The key of version 1 for `clinic-7` and `a1b2c3`, as former releases write it. A node of such a
+/// release is played by this command.
+const VERSION_1: &str = "tca:1:f9QW07TS3cLoz9-Ow5T-lg";
+
+fn former_node() -> String {
+    format!("SET {VERSION_1} 1 NX PX 360000")
+}
+
+#[tokio::test]
+async fn nodes_of_the_former_key_version_share_assertions() {
+    let redis = Redis::start().await;
+    let during = redis.builder().previous_prefix("tca").connect().await.unwrap();
+    let after = redis.store().await;
+
+    assert_eq!(redis.ask(&former_node()).await, "OK");
+    assert_eq!(admit(&during, "a1b2c3").await.unwrap(), Admission::Replayed, "what an old node has admitted");
+    assert_eq!(redis.keys().await, [VERSION_1], "a replay is stored under no newer key");
+    assert_eq!(redis.ask(&format!("DEL {VERSION_1}")).await, "1");
+
+    assert_eq!(admit(&during, "a1b2c3").await.unwrap(), Admission::Fresh);
+    assert_eq!(redis.ask(&former_node()).await, "nil", "an old node finds what this one has admitted");
+    assert_eq!(admit(&after, "a1b2c3").await.unwrap(), Admission::Replayed, "so does a node after the upgrade");
+    let lifetime: u64 = redis.ask(&format!("PTTL {VERSION_1}")).await.parse().unwrap();
+    assert!((300_000..=360_000).contains(&lifetime), "{lifetime}: as long as the newer key, with the margin");
+
+    // With the wrong setting, the versions do not know each other: this is why it is needed.
+    assert_eq!(redis.ask("FLUSHALL").await, "OK");
+    assert_eq!(redis.ask(&former_node()).await, "OK");
+    assert_eq!(admit(&after, "a1b2c3").await.unwrap(), Admission::Fresh);
+}
+
+#[tokio::test]
+async fn tenants_share_a_server_but_no_assertions() {
+    let redis = Redis::start().await;
+    let store = redis.store().await;
+    let admit = async |store: &RedisReplay, key| {
+        soon("an answer", store.admit(key, at(NOW + 10), at(NOW)).get()).await.unwrap()
+    };
+    let keys = [
+        ReplayKey::new("https://one.example", "clinic-7", "a1b2c3"),
+        ReplayKey::new("https://two.example", "clinic-7", "a1b2c3"),
+        ReplayKey::without_jti("https://one.example", "clinic-7", b"header.claims"),
+        ReplayKey::without_jti("https://two.example", "clinic-7", b"header.claims"),
+    ];
+    for admission in [Admission::Fresh, Admission::Replayed] {
+        for key in keys {
+            assert_eq!(admit(&store, key).await, admission, "{key:?}");
+        }
+    }
+    // Version 1 has no tenant.
+    let during = redis.builder().prefix("new").previous_prefix("tca").connect().await.unwrap();
+    let [one, two] = ["https://one.example", "https://two.example"].map(|name| ReplayKey::new(name, "clinic-7", "x"));
+    assert_eq!((admit(&during, one).await, admit(&during, two).await), (Admission::Fresh, Admission::Replayed));
 }
 
 #[tokio::test]
@@ -236,7 +291,7 @@ async fn invalid_values_are_refused_by_name() {
     }
     let (ms, s) = (Duration::from_millis, Duration::from_secs);
     let table = [
-        (redis.builder().prefix("a").previous_prefix("a"), "redis previous_prefix"),
+        (redis.builder().per_client(0), "redis per_client"),
         (redis.builder().connect_timeout(ms(0)), "redis connect_timeout"),
         (redis.builder().connect_timeout(ms(60_001)), "redis connect_timeout"),
         (redis.builder().command_timeout(ms(0)), "redis command_timeout"),

@@ -136,7 +136,7 @@ async fn the_example_on_a_sql_database_deletes_expired_entries() {
     let store = SqliteReplay::create(pool.clone()).await.unwrap();
     let at = UnixTime::from_secs;
     for (jti, until) in [("1", 11), ("2", 12), ("3", 13)] {
-        assert_eq!(store.admit(ReplayKey::new("a", jti), at(until), at(10)).await.unwrap(), Admission::Fresh);
+        assert_eq!(store.admit(ReplayKey::new("as", "a", jti), at(until), at(10)).await.unwrap(), Admission::Fresh);
     }
     // One minute later.
     for (now, left) in [(70, 3), (71, 2), (72, 1), (100, 0)] {
@@ -217,6 +217,9 @@ enum Mistake {
     TakesWhatHasExpired,
     JoinsWithColon,
     IgnoresTheClient,
+    JoinsTheTenant,
+    IgnoresTheTenant,
+    TakesIdsForText,
     ForgetsWhenFull,
     LetsInWhenBroken,
     UnrecordsWhenDropped,
@@ -225,7 +228,7 @@ enum Mistake {
 }
 
 impl Mistake {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 17] = [
         (Self::ForgetsAtOnce, "an assertion is admitted once"),
         (Self::LooksThenInserts, "one of 64 concurrent callers is admitted"),
         (Self::LooksAndLies, "a look admits nothing and never reports a wrong state"),
@@ -235,6 +238,9 @@ impl Mistake {
         (Self::TakesWhatHasExpired, "an assertion that has already expired is an error"),
         (Self::JoinsWithColon, "clients and unusual identifiers are distinguished"),
         (Self::IgnoresTheClient, "clients and unusual identifiers are distinguished"),
+        (Self::JoinsTheTenant, "tenants and assertions without a jti are distinguished"),
+        (Self::IgnoresTheTenant, "tenants and assertions without a jti are distinguished"),
+        (Self::TakesIdsForText, "tenants and assertions without a jti are distinguished"),
         (Self::ForgetsWhenFull, "a full store refuses and drops nothing"),
         (Self::LetsInWhenBroken, "a store that cannot remember returns an error"),
         (Self::UnrecordsWhenDropped, "dropping the future at any await point admits nothing twice"),
@@ -243,12 +249,15 @@ impl Mistake {
     ];
 }
 
+/// Tenant, client and identifier.
+type Name = (String, String, Vec<u8>);
+
 #[derive(Clone, Debug)]
 struct Careless {
     mistake: Mistake,
     capacity: usize,
     broken: bool,
-    spent: Arc<Mutex<HashMap<(String, String), UnixTime>>>,
+    spent: Arc<Mutex<HashMap<Name, UnixTime>>>,
     out_of_order: Arc<Mutex<bool>>,
 }
 
@@ -258,11 +267,15 @@ impl Careless {
         Self { mistake, capacity: 10_000, broken: false, spent, out_of_order }
     }
 
-    fn name(&self, key: ReplayKey<'_>) -> (String, String) {
+    fn name(&self, key: ReplayKey<'_>) -> Name {
+        let (tenant, client, id) = (key.tenant().to_owned(), key.client_id().to_owned(), key.id().to_vec());
         match self.mistake {
-            Mistake::JoinsWithColon => (String::new(), format!("{}:{}", key.client_id(), key.jti())),
-            Mistake::IgnoresTheClient => (String::new(), key.jti().to_owned()),
-            _ => (key.client_id().to_owned(), key.jti().to_owned()),
+            Mistake::JoinsWithColon => (tenant, String::new(), [client.as_bytes(), b":", &id].concat()),
+            Mistake::JoinsTheTenant => (String::new(), format!("{tenant}:{client}"), id),
+            Mistake::IgnoresTheClient => (tenant, String::new(), id),
+            Mistake::IgnoresTheTenant => (String::new(), client, id),
+            Mistake::TakesIdsForText => (tenant, client, String::from_utf8(id).unwrap_or_default().into_bytes()),
+            _ => (tenant, client, id),
         }
     }
 
@@ -271,12 +284,12 @@ impl Careless {
         self.mistake == Mistake::NeverForgets || until.as_secs() > now.as_secs() + early
     }
 
-    fn is_spent(&self, name: &(String, String), now: UnixTime) -> bool {
+    fn is_spent(&self, name: &Name, now: UnixTime) -> bool {
         self.spent.lock().unwrap().get(name).is_some_and(|until| self.is_live(*until, now))
     }
 
     /// Inserts the entry if it is absent, or in any case.
-    fn insert(&self, name: (String, String), until: UnixTime, now: UnixTime, blindly: bool) -> AdmitResult {
+    fn insert(&self, name: Name, until: UnixTime, now: UnixTime, blindly: bool) -> AdmitResult {
         let mut spent = self.spent.lock().unwrap();
         spent.retain(|_, until| self.is_live(*until, now));
         if spent.contains_key(&name) && !blindly {
@@ -295,7 +308,7 @@ impl Careless {
         Ok(Admission::Fresh)
     }
 
-    async fn run(self, name: (String, String), until: UnixTime, now: UnixTime) -> AdmitResult {
+    async fn run(self, name: Name, until: UnixTime, now: UnixTime) -> AdmitResult {
         if *self.out_of_order.lock().unwrap() {
             return Err(PortError::new("out of order"));
         }
@@ -314,7 +327,7 @@ impl Careless {
 
 struct Dropped<'a> {
     store: &'a Careless,
-    name: (String, String),
+    name: Name,
     fresh: bool,
     done: bool,
 }

@@ -21,7 +21,7 @@ fn at(secs: u64) -> UnixTime {
 /// The answer of the store. `None` is an error.
 #[track_caller]
 fn admit(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now: u64) -> Option<Admission> {
-    match store.admit(ReplayKey::new(client, jti), at(until), at(now)) {
+    match store.admit(ReplayKey::new("as", client, jti), at(until), at(now)) {
         Answer::Ready(admitted) => admitted.ok(),
         Answer::Pending(_) => panic!("memory answers immediately"),
     }
@@ -29,14 +29,14 @@ fn admit(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now:
 
 #[track_caller]
 fn error(store: &impl ReplayStore, (client, jti): (&str, &str), until: u64, now: u64) -> String {
-    match store.admit(ReplayKey::new(client, jti), at(until), at(now)) {
+    match store.admit(ReplayKey::new("as", client, jti), at(until), at(now)) {
         Answer::Ready(Err(error)) => error.to_string(),
         other => panic!("not an error: {other:?}"),
     }
 }
 
 fn seen(store: &impl ReplayStore, (client, jti): (&str, &str), now: u64) -> bool {
-    store.seen(ReplayKey::new(client, jti), at(now)).unwrap()
+    store.seen(ReplayKey::new("as", client, jti), at(now)).unwrap()
 }
 
 const FRESH: Option<Admission> = Some(Admission::Fresh);
@@ -481,7 +481,7 @@ fn debug_output_shows_counts_and_no_identifier() {
     let text = format!("{store:?} {store:#?}");
     assert!(text.contains("capacity: 1000, per_client: 10, len: 1"), "{text}");
     assert!(!text.contains("secret"), "{text}");
-    let key = format!("{:?}", ReplayKey::new("clinic", "secret-jti"));
+    let key = format!("{:?}", ReplayKey::new("as", "clinic", "secret-jti"));
     assert!(key.contains("clinic") && !key.contains("secret"), "{key}");
 }
 
@@ -497,14 +497,14 @@ fn a_shared_store_is_one_store() {
 /// A database that fails for one `jti`.
 #[derive(Debug, Default)]
 struct Database {
-    spent: Mutex<Vec<(String, String, UnixTime, UnixTime)>>,
+    spent: Mutex<Vec<(String, Vec<u8>, UnixTime, UnixTime)>>,
 }
 
 impl AsyncReplayStore for Database {
     async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
         tokio::task::yield_now().await;
-        let entry = (key.client_id().to_owned(), key.jti().to_owned(), until, now);
-        if entry.1 == "broken" {
+        let entry = (key.client_id().to_owned(), key.id().to_vec(), until, now);
+        if entry.1 == b"broken" {
             return Err(PortError::new("the database is down"));
         }
         let mut spent = self.spent.lock().unwrap();
@@ -524,13 +524,13 @@ impl AsyncReplayStore for Database {
 async fn an_async_store_answers_later_and_never_looks() {
     let store = Awaited::new(Database::default());
     let clone = store.clone();
-    assert_eq!(store.seen(ReplayKey::new("a", "1"), at(NOW)), None);
+    assert_eq!(store.seen(ReplayKey::new("as", "a", "1"), at(NOW)), None);
     for (store, jti, expected) in
         [(&store, "1", FRESH), (&clone, "1", REPLAYED), (&store, "2", FRESH), (&store, "broken", None)]
     {
         // The answer does not borrow the key.
         let jti = jti.to_owned();
-        let answer = store.admit(ReplayKey::new("a", &jti), at(NOW + 10), at(NOW));
+        let answer = store.admit(ReplayKey::new("as", "a", &jti), at(NOW + 10), at(NOW));
         drop(jti);
         let Answer::Pending(future) = answer else { panic!("an async store needs time") };
         assert_eq!(future.await.ok(), expected);
@@ -540,12 +540,13 @@ async fn an_async_store_answers_later_and_never_looks() {
 #[test]
 fn an_async_answer_dropped_unpolled_has_no_effect() {
     let store = Awaited::new(Database::default());
-    drop(store.admit(ReplayKey::new("a", "1"), at(NOW + 10), at(NOW)));
+    drop(store.admit(ReplayKey::new("as", "a", "1"), at(NOW + 10), at(NOW)));
     #[derive(Debug)]
     struct Always;
     impl AsyncReplayStore for Always {
         async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
-            assert_eq!((key.client_id(), key.jti(), until, now), ("a", "1", at(NOW + 10), at(NOW)));
+            let parts = (key.tenant(), key.client_id(), key.id());
+            assert_eq!((parts, until, now), (("as", "a", b"1".as_slice()), at(NOW + 10), at(NOW)));
             Ok(Admission::Fresh)
         }
 
@@ -553,7 +554,8 @@ fn an_async_answer_dropped_unpolled_has_no_effect() {
             1_000
         }
     }
-    let Answer::Pending(future) = Awaited::new(Always).admit(ReplayKey::new("a", "1"), at(NOW + 10), at(NOW)) else {
+    let Answer::Pending(future) = Awaited::new(Always).admit(ReplayKey::new("as", "a", "1"), at(NOW + 10), at(NOW))
+    else {
         panic!("an async store needs time");
     };
     assert_eq!(now_or_never(future).unwrap(), Admission::Fresh);

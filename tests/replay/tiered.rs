@@ -59,7 +59,7 @@ fn at(secs: u64) -> UnixTime {
 }
 
 async fn admit(store: &impl ReplayStore, jti: &str) -> Option<Admission> {
-    store.admit(ReplayKey::new("clinic-7", jti), at(NOW + 10), at(NOW)).get().await.ok()
+    store.admit(ReplayKey::new("as", "clinic-7", jti), at(NOW + 10), at(NOW)).get().await.ok()
 }
 
 fn node(remote: &Remote, capacity: usize) -> TieredReplay<Remote> {
@@ -74,14 +74,14 @@ async fn locally_known_replays_cause_no_remote_call() {
         let (here, there) = (node(&remote, 100), node(&remote, 100));
         assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Fresh), 1));
         for _ in 0..3 {
-            assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), Some(true));
+            assert_eq!(here.seen(ReplayKey::new("as", "clinic-7", "1"), at(NOW)), Some(true));
             assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 0));
         }
         // The other node must ask once.
         assert_eq!((admit(&there, "1").await, remote.asked()), (Some(Admission::Replayed), 1));
         assert_eq!((admit(&there, "1").await, remote.asked()), (Some(Admission::Replayed), 0));
         // The same `jti` of another client is another assertion.
-        assert_eq!(here.seen(ReplayKey::new("clinic-8", "1"), at(NOW)), None);
+        assert_eq!(here.seen(ReplayKey::new("as", "clinic-8", "1"), at(NOW)), None);
     }
 }
 
@@ -91,7 +91,7 @@ async fn only_the_shared_store_decides_fresh() {
     let here = node(&remote, 100);
     for look in [None, Some(false), Some(true)] {
         *remote.look.lock().unwrap() = look;
-        assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), look);
+        assert_eq!(here.seen(ReplayKey::new("as", "clinic-7", "1"), at(NOW)), look);
     }
 }
 
@@ -104,7 +104,7 @@ async fn an_outage_leaves_no_local_entry() {
         remote.down.store(true, Ordering::SeqCst);
         assert_eq!(admit(&here, "1").await, None);
         assert_eq!(admit(&here, "before").await, Some(Admission::Replayed), "that much is known without it");
-        assert_eq!(here.seen(ReplayKey::new("clinic-7", "1"), at(NOW)), None);
+        assert_eq!(here.seen(ReplayKey::new("as", "clinic-7", "1"), at(NOW)), None);
         remote.down.store(false, Ordering::SeqCst);
         assert_eq!(admit(&here, "1").await, Some(Admission::Fresh));
     }
@@ -128,7 +128,8 @@ async fn a_full_local_store_only_costs_remote_calls() {
 async fn expired_local_entries_are_asked_about_again() {
     let remote = Remote::new(false);
     let here = node(&remote, 100);
-    let admit = async |until, now| here.admit(ReplayKey::new("clinic-7", "1"), at(until), at(now)).get().await.ok();
+    let admit =
+        async |until, now| here.admit(ReplayKey::new("as", "clinic-7", "1"), at(until), at(now)).get().await.ok();
     assert_eq!(admit(NOW + 10, NOW).await, Some(Admission::Fresh));
     assert_eq!(admit(NOW + 20, NOW + 9).await, Some(Admission::Replayed));
     assert_eq!(admit(NOW + 20, NOW + 10).await, Some(Admission::Fresh));
@@ -139,7 +140,7 @@ async fn expired_local_entries_are_asked_about_again() {
 async fn a_dropped_answer_leaves_no_local_entry() {
     let remote = Remote::new(false);
     let here = node(&remote, 100);
-    drop(here.admit(ReplayKey::new("clinic-7", "1"), at(NOW + 10), at(NOW)));
+    drop(here.admit(ReplayKey::new("as", "clinic-7", "1"), at(NOW + 10), at(NOW)));
     assert_eq!(here.local().len(), 0);
     assert_eq!(remote.asked(), 1);
     assert_eq!((admit(&here, "1").await, remote.asked()), (Some(Admission::Replayed), 1), "the shared store knew");
@@ -167,7 +168,7 @@ impl ReplayStore for Forgetful {
 fn dropped_local_entries_stay_spent_if_the_clock_is_set_back() {
     let store = TieredReplay::new(MemoryReplay::new(64).unwrap().per_client(64).unwrap(), Forgetful);
     let numbers: Vec<_> = (0..33).map(|number| number.to_string()).collect();
-    let key = |number: usize| ReplayKey::new("clinic-7", &numbers[number]);
+    let key = |number: usize| ReplayKey::new("as", "clinic-7", &numbers[number]);
     let fresh = |answer: Answer<AdmitResult>| matches!(answer, Answer::Ready(Ok(Admission::Fresh)));
     // Enough entries for one in each shard of the local store.
     for number in 0..32 {

@@ -41,7 +41,7 @@ impl Own {
     }
 
     fn insert(&self, key: ReplayKey<'_>) -> AdmitResult {
-        let fresh = self.spent.lock().unwrap().insert(format!("{:?} {}", key.client_id(), key.jti()));
+        let fresh = self.spent.lock().unwrap().insert(format!("{:?}", key.digest()));
         (self.answer)(if fresh { Admission::Fresh } else { Admission::Replayed })
     }
 }

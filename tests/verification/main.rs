@@ -15,4 +15,5 @@ mod identity;
 mod overload;
 mod secret;
 mod signature;
+mod tenant;
 mod verifier;

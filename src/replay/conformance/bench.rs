@@ -9,6 +9,9 @@ use crate::conformance::Kept;
 use crate::port::Answer;
 use crate::replay::{Admission, AdmitResult, ReplayKey, ReplayStore};
 
+/// The server that the suite's assertions are for.
+pub(super) const TENANT: &str = "https://as.example.com";
+
 /// The lifetime of the suite's assertions, in seconds.
 pub(super) const LIFETIME: u64 = 300;
 
@@ -34,8 +37,8 @@ impl<'a, S: Subject> Bench<'a, S> {
         self.now = after(self.now, secs);
     }
 
-    pub(super) fn answer(&self, (client, jti): (&str, &str), lifetime: u64) -> Answer<AdmitResult> {
-        self.store.admit(ReplayKey::new(client, jti), after(self.now, lifetime), self.now)
+    pub(super) fn answer(&self, key: (&str, &str), lifetime: u64) -> Answer<AdmitResult> {
+        self.store.admit(named(key), after(self.now, lifetime), self.now)
     }
 
     pub(super) async fn expect(&self, wanted: Admission, key: (&str, &str)) -> Kept {
@@ -50,6 +53,14 @@ impl<'a, S: Subject> Bench<'a, S> {
         }
     }
 
+    pub(super) async fn expect_key(&self, wanted: Admission, key: ReplayKey<'_>) -> Kept {
+        let answer = self.store.admit(key, after(self.now, LIFETIME), self.now);
+        match answer.get().await {
+            Ok(admission) if admission == wanted => Ok(()),
+            other => Err(format!("{key:?}: expected {wanted:?}, got {other:?}")),
+        }
+    }
+
     pub(super) async fn expect_error(&self, key: (&str, &str), lifetime: u64) -> Kept {
         match self.answer(key, lifetime).get().await {
             Ok(admission) => Err(format!("{key:?}: expected an error, got {admission:?}")),
@@ -58,13 +69,18 @@ impl<'a, S: Subject> Bench<'a, S> {
     }
 
     pub(super) fn expect_look(&self, spent: bool, key: (&str, &str)) -> Kept {
-        match self.store.seen(ReplayKey::new(key.0, key.1), self.now) {
+        match self.store.seen(named(key), self.now) {
             Some(seen) if seen != spent => {
                 Err(format!("{key:?}: a look reports {}", if seen { "spent" } else { "fresh" }))
             }
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// The key of this client's `jti` at the server of the suite.
+pub(super) fn named<'a>((client, jti): (&'a str, &'a str)) -> ReplayKey<'a> {
+    ReplayKey::new(TENANT, client, jti)
 }
 
 pub(super) fn after(time: UnixTime, secs: u64) -> UnixTime {

@@ -81,6 +81,7 @@ pub async fn check(subject: impl Subject) -> Result<(), Violation> {
         .map_err(rule("an assertion is remembered until its end and admitted again afterwards"))?;
     rules::expired(&subject).await.map_err(rule("an assertion that has already expired is an error"))?;
     rules::told_apart(&subject).await.map_err(rule("clients and unusual identifiers are distinguished"))?;
+    rules::tenants(&subject).await.map_err(rule("tenants and assertions without a jti are distinguished"))?;
     rules::looking(&subject).await.map_err(rule("a look admits nothing and never reports a wrong state"))?;
     rules::full(&subject).await.map_err(rule("a full store refuses and drops nothing"))?;
     rules::broken(&subject).await.map_err(rule("a store that cannot remember returns an error"))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Subject;
-use super::bench::{Bench, LIFETIME, after};
+use super::bench::{Bench, LIFETIME, TENANT, after, named};
 use crate::conformance::{Kept, interrupted};
 use crate::port::Answer;
 use crate::replay::{Admission, ReplayKey, ReplayStore};
@@ -34,7 +34,7 @@ pub(super) async fn concurrent<S: Subject>(subject: &S) -> Kept {
             let (store, now, jti) = (Arc::clone(&bench.store), bench.now, round.to_string());
             callers.push(tokio::spawn(async move {
                 tokio::task::yield_now().await;
-                store.admit(ReplayKey::new("a", &jti), after(now, LIFETIME), now).get().await
+                store.admit(named(("a", &jti)), after(now, LIFETIME), now).get().await
             }));
         }
         let mut fresh = 0;
@@ -84,7 +84,7 @@ pub(super) async fn expired<S: Subject>(subject: &S) -> Kept {
     bench.expect_error(("a", "1"), 0).await?;
     let past = bench.now;
     bench.now = after(past, 1);
-    let admitted = bench.store.admit(ReplayKey::new("a", "1"), past, bench.now).get().await;
+    let admitted = bench.store.admit(named(("a", "1")), past, bench.now).get().await;
     if let Ok(admission) = admitted {
         return Err(format!("an assertion that ended a second ago: expected an error, got {admission:?}"));
     }
@@ -129,6 +129,29 @@ pub(super) async fn told_apart<S: Subject>(subject: &S) -> Kept {
     for wanted in [Admission::Fresh, Admission::Replayed] {
         for key in keys {
             bench.expect(wanted, key).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn tenants<S: Subject>(subject: &S) -> Kept {
+    const OTHER: &str = "https://other.example";
+    let bench = Bench::empty(subject).await;
+    let keys = [
+        ReplayKey::new(TENANT, "a", "1"),
+        ReplayKey::new(OTHER, "a", "1"),
+        ReplayKey::new("", "a", "1"),
+        ReplayKey::new("a", "", "1"),
+        ReplayKey::new("https://as.example.com:a", "b", "1"),
+        ReplayKey::new(TENANT, "a:b", "1"),
+        ReplayKey::without_jti(TENANT, "a", b"1"),
+        ReplayKey::without_jti(TENANT, "a", b"2"),
+        ReplayKey::without_jti(TENANT, "b", b"1"),
+        ReplayKey::without_jti(OTHER, "a", b"1"),
+    ];
+    for wanted in [Admission::Fresh, Admission::Replayed] {
+        for key in keys {
+            bench.expect_key(wanted, key).await?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! drops a key that is still needed.
 //!
 //! The store is a sharded hash table. An entry takes sixteen bytes: 96 bits of a keyed hash over
-//! client and `jti`, and the second at which it may be dropped. The identifiers themselves are not
+//! the key, and the second at which it may be dropped. The identifiers themselves are not
 //! kept. A new entry takes the slot of an expired one. A shard without a free slot is rebuilt
 //! without its expired entries, larger or smaller than before, so no background task is needed.
 //! Shards are small, and only one is rebuilt at a time.
@@ -45,7 +45,7 @@ use crate::setting::{Setting, positive};
 /// };
 ///
 /// let store = MemoryReplay::new(100_000)?;
-/// let key = ReplayKey::new("clinic-7", "a1b2c3");
+/// let key = ReplayKey::new("https://as.example.com", "clinic-7", "a1b2c3");
 /// let now = UnixTime::from_secs(1_700_000_000);
 /// let until = UnixTime::from_secs(1_700_000_311);
 ///

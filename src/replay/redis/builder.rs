@@ -64,15 +64,17 @@ impl RedisReplayBuilder {
         self
     }
 
-    /// Also inserts keys with `prefix`, while there are older nodes that write only those. Default:
-    /// none.
+    /// Also inserts the keys that older nodes write, which have `prefix`. Default: none.
     ///
-    /// This changes the prefix of a running fleet without accepting an assertion twice. First
-    /// deploy nodes with the new prefix and the old one as `previous_prefix`. When no older node is
-    /// left, wait until the longest-lived assertion has expired, plus the clock margin. Then deploy
-    /// nodes without `previous_prefix`. Meanwhile an assertion costs two round trips, each with its
-    /// own deadline, since it must be inserted under both keys. A release of this crate that
-    /// changes the version in the keys does the same by itself.
+    /// This changes the prefix of a running fleet, or upgrades it from a release whose keys have an
+    /// older version, without accepting an assertion twice. For such an upgrade, `prefix` may be
+    /// the same as the [prefix](Self::prefix). First deploy nodes with this setting. When no older
+    /// node is left, wait until the longest-lived assertion has expired, plus the clock margin.
+    /// Then deploy nodes without it. Meanwhile an assertion costs two round trips, or three if the
+    /// prefix changes, each with its own deadline, since it must be inserted under each key.
+    ///
+    /// Keys of version 1 do not have the [tenant](crate::VerifierBuilder::tenant). Until this setting
+    /// is removed, two tenants with equal client ids can still spend each other's `jti`.
     pub fn previous_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.previous_prefix = Some(prefix.into());
         self
@@ -196,10 +198,6 @@ impl RedisReplayBuilder {
         let prefix = Prefix::parse(Setting::RedisPrefix, &self.prefix)?;
         let previous = self.previous_prefix.as_deref();
         let previous = previous.map(|text| Prefix::parse(Setting::RedisPreviousPrefix, text)).transpose()?;
-        if previous.as_ref() == Some(&prefix) {
-            let problem = format!("{:?} is the same as the prefix; use the one that older nodes write", self.prefix);
-            return Err(ReplayConfigError::Redis { setting: Setting::RedisPreviousPrefix, problem, cause: None });
-        }
         Ok(StoreKeys { prefix, previous })
     }
 

@@ -1,19 +1,12 @@
-//! The key under which a fleet remembers an assertion: `{prefix}:{version}:{22 characters}`.
+//! The keys under which a fleet remembers an assertion: `{prefix}:{version}:{22 characters}`.
 //!
-//! The characters are base64url of the first 128 bits of a SHA-256. So keys spread evenly over the
-//! slots of a cluster, have one length, and reveal no identifier of a client. 128 bits are enough:
-//! a client that finds a collision among its own identifiers, after some 2^64 attempts, has spent
-//! an assertion that is its own. Hitting one of another client takes 2^128 attempts.
+//! The characters are the [digest](ReplayKey::digest) in base64url. So keys spread evenly over the
+//! slots of a cluster, have one length, and reveal no identifier of a client. The version is that
+//! of the digest.
 
 use crate::jose::base64url;
-use crate::jose::digest::sha256_of_parts;
-use crate::replay::ReplayKey;
+use crate::replay::key::{DIGEST, DIGEST_WITHOUT_TENANT, ReplayKey};
 use crate::setting::{Setting, SettingError};
-
-/// The version of the key format. Raise it with every change of what is hashed or how it is
-/// written. A release that raises it writes both versions, the older one first, as [`StoreKeys`]
-/// does with two prefixes; the release after it drops the older version.
-const VERSION: u8 = 1;
 
 const LONGEST_PREFIX: usize = 64;
 
@@ -35,8 +28,8 @@ impl Prefix {
         }
     }
 
-    fn key(&self, digest: &str) -> String {
-        format!("{}:{VERSION}:{digest}", self.0)
+    fn key(&self, version: u8, digest: &[u8]) -> String {
+        format!("{}:{version}:{}", self.0, base64url::encode(digest))
     }
 }
 
@@ -44,7 +37,8 @@ impl Prefix {
 #[derive(Debug)]
 pub(super) struct StoreKeys {
     pub(super) prefix: Prefix,
-    /// The prefix that nodes write if they are not upgraded yet.
+    /// The prefix that nodes write if they are not upgraded yet. It may be the same: those nodes
+    /// may also have an older version of the key.
     pub(super) previous: Option<Prefix>,
 }
 
@@ -52,26 +46,26 @@ impl StoreKeys {
     /// Returns the keys of this assertion. All must be inserted, in this order, each after the one
     /// before was fresh.
     ///
-    /// The older key comes first. It is the only one that older nodes know, so it decides between
-    /// them and this node. A caller that loses there does not insert the newer key, which decides
-    /// between this node and newer ones. So at most one caller gets past both.
+    /// The older keys come first: by version, then by prefix. Any two nodes of a rolling upgrade
+    /// have a key in common, and all nodes insert the keys that they know in this order. A node
+    /// that finds an older key does not insert the newer ones. So at most one caller gets past all.
     pub(super) fn of(&self, key: ReplayKey<'_>) -> impl Iterator<Item = String> + use<> {
-        let digest = digest(key);
-        let newest = self.prefix.key(&digest);
-        self.previous.as_ref().map(|previous| previous.key(&digest)).into_iter().chain([newest])
+        let digest = key.digest();
+        let older = self.previous.as_ref().map(|previous| {
+            let version_1 = key.digest_without_tenant().map(|digest| previous.key(DIGEST_WITHOUT_TENANT, &digest));
+            let version_2 = (*previous != self.prefix).then(|| previous.key(DIGEST, &digest));
+            version_1.into_iter().chain(version_2)
+        });
+        let newest = self.prefix.key(DIGEST, &digest);
+        older.into_iter().flatten().chain([newest])
     }
-}
-
-/// The version is hashed too, so that the keys of two versions never collide by accident.
-fn digest(key: ReplayKey<'_>) -> String {
-    let digest = sha256_of_parts(VERSION, &[key.client_id(), key.jti()]);
-    let (short, _) = digest.split_at(16);
-    base64url::encode(short)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TENANT: &str = "https://as.example.com";
 
     fn keys(previous: Option<&str>) -> StoreKeys {
         let parse = |text: &str| Prefix::parse(Setting::RedisPrefix, text).unwrap();
@@ -88,14 +82,43 @@ mod tests {
             ("", "", "tca:1:8NJ46svuTurB88x11e_ajQ"),
         ];
         for (client, jti, expected) in table {
-            let all: Vec<_> = keys(None).of(ReplayKey::new(client, jti)).collect();
-            assert_eq!(all, [expected], "{client} {jti}");
+            let all: Vec<_> = keys(Some("tca")).of(ReplayKey::new(TENANT, client, jti)).collect();
+            assert_eq!(all.first().map(String::as_str), Some(expected), "{client} {jti}");
+        }
+    }
+
+    /// As above.
+    #[test]
+    fn keys_of_version_2_never_change() {
+        let table = [
+            (ReplayKey::new(TENANT, "clinic-7", "a1b2c3"), "tca:2:FQSAkX358cUJUJQ_ZJpBow"),
+            (ReplayKey::new("https://other.example", "clinic-7", "a1b2c3"), "tca:2:aIyVkFsW3e9uIS3SAvkWjA"),
+            (ReplayKey::new(TENANT, "clinic-7a", "1b2c3"), "tca:2:Zi7o-ThAZW4yy0ScD3NLvw"),
+            (ReplayKey::new("", "", ""), "tca:2:0zligqBsI_SKcQBMeLMDMQ"),
+            (ReplayKey::without_jti(TENANT, "clinic-7", b"header.claims"), "tca:2:HkcwBdFUnSm3uGGWZzBk1g"),
+        ];
+        for (key, expected) in table {
+            let all: Vec<_> = keys(None).of(key).collect();
+            assert_eq!(all, [expected], "{key:?}");
         }
     }
 
     #[test]
-    fn the_older_key_comes_first() {
-        let all: Vec<_> = keys(Some("old")).of(ReplayKey::new("clinic-7", "a1b2c3")).collect();
-        assert_eq!(all, ["old:1:f9QW07TS3cLoz9-Ow5T-lg", "tca:1:f9QW07TS3cLoz9-Ow5T-lg"]);
+    fn the_older_keys_come_first() {
+        let named = ReplayKey::new(TENANT, "clinic-7", "a1b2c3");
+        let unnamed = ReplayKey::without_jti(TENANT, "clinic-7", b"header.claims");
+        let table: [(_, _, &[&str]); 6] = [
+            (None, named, &["tca:2"]),
+            (Some("tca"), named, &["tca:1", "tca:2"]),
+            (Some("old"), named, &["old:1", "old:2", "tca:2"]),
+            (None, unnamed, &["tca:2"]),
+            (Some("tca"), unnamed, &["tca:2"]),
+            (Some("old"), unnamed, &["old:2", "tca:2"]),
+        ];
+        for (previous, key, expected) in table {
+            let all: Vec<_> = keys(previous).of(key).collect();
+            let beginnings: Vec<_> = all.iter().map(|key| &key[..5]).collect();
+            assert_eq!(beginnings, expected, "{previous:?} {key:?}");
+        }
     }
 }

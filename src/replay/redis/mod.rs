@@ -36,7 +36,7 @@ use crate::port::{Answer, PortError};
 /// a [`TieredReplay`](super::TieredReplay) to look at the assertions that this node has seen
 /// itself.
 ///
-/// Keys are `{prefix}:1:{22 characters}`, with a truncated SHA-256 of the client and its `jti`.
+/// Keys are `{prefix}:2:{22 characters}`, with the [digest](ReplayKey::digest) of the assertion.
 /// They reveal no identifier and spread over all slots of a cluster.
 ///
 /// ```no_run
