@@ -2,9 +2,10 @@
 //! it reports.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::{NOW, now_or_never};
@@ -344,7 +345,7 @@ async fn e40_a_clock_set_back_ends_pauses_and_cooldowns() {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_fetch_times_out_and_delays_no_other() {
     let script = Script::default();
-    let cache = script.builder().build().unwrap();
+    let cache = script.builder_by_default().build().unwrap();
     let (slow, quick) = (source(&cache, "slow"), source(&cache, "quick"));
     let hanging = slow.keys(at(0));
     settle().await;
@@ -360,7 +361,7 @@ async fn a_hanging_fetch_times_out_and_delays_no_other() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_counts_from_the_end_of_the_fetch() {
     let script = Script::default();
-    let source = script.source();
+    let source = source(&script.builder_by_default().build().unwrap(), "clinic-7");
     assert!(source.keys(at(0)).get().await.is_err());
     let retry = source.state().next_refresh().unwrap();
     assert!((at(4)..=at(5)).contains(&retry), "3 s of fetch and 1 or 2 of pause: {retry:?}");
@@ -385,7 +386,7 @@ async fn threads_never_fetch_one_source_concurrently() {
             if index == 3 { status(500) } else { cached_for(&["a"], "max-age=60") }
         }
     };
-    let cache = KeySetCache::builder(fetch).max_fetches(2).build().unwrap();
+    let cache = KeySetCache::builder(fetch).max_fetches(2).timeout(Duration::from_secs(60)).build().unwrap();
     let sources = (0..SOURCES).map(|index| JwksUrl::parse(&format!("https://clinic.example/{index}")).unwrap());
     let sources: Vec<_> = sources.map(|url| cache.source("clinic-7", &url).unwrap()).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -417,7 +418,7 @@ async fn threads_never_fetch_one_source_concurrently() {
 #[tokio::test(start_paused = true)]
 async fn fetches_queue_and_a_long_queue_is_a_server_fault() {
     let script = Script::default();
-    let cache = script.builder().max_fetches(1).build().unwrap();
+    let cache = script.builder_by_default().max_fetches(1).build().unwrap();
     let (first, second) = (source(&cache, "first"), source(&cache, "second"));
     let fetch = script.later();
     let (one, two) = (first.keys(at(0)), second.keys(at(0)));
@@ -487,6 +488,18 @@ fn fetching_without_a_runtime_is_a_server_fault() {
     let answer = said(now_or_never(source.keys(at(0)).get()));
     assert_eq!(answer.unwrap_err(), "ours: there is no Tokio runtime to fetch the key set in");
     assert_eq!(script.fetches(), 0);
+}
+
+#[test]
+fn a_runtime_without_a_timer_is_a_server_fault() {
+    let script = Script::default();
+    let source = script.source();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for _ in 0..2 {
+        let answer = said(runtime.block_on(async { source.keys(at(0)).get().await }));
+        assert_eq!(answer.unwrap_err(), "ours: the fetch of the key set was aborted");
+    }
+    assert_eq!((script.fetches(), source.state().is_fetching()), (0, false));
 }
 
 #[test]
@@ -775,6 +788,37 @@ fn urls_are_validated_at_registration() {
     let parsed: JwksUrl = "https://CLINIC.example/Keys".parse().unwrap();
     assert_eq!((parsed.as_ref(), parsed.host()), ("https://CLINIC.example/Keys", "clinic.example"));
     assert_eq!("clinic.example".parse::<JwksUrl>(), Err(UrlError::Malformed));
+}
+
+#[tokio::test]
+async fn the_query_of_a_url_is_not_printed() {
+    let (script, printed) = (Script::default(), Arc::new(Mutex::new(String::new())));
+    let log = Arc::clone(&printed);
+    let cache = script.builder().events(move |event: &Event<'_>| {
+        let Event::KeySet(news) = event else { return };
+        write!(log.lock().unwrap(), "{event:?} {news:?} {news} {}", news.url_without_query()).unwrap();
+        assert!(news.url().ends_with("?token=secret"), "but it can be had");
+    });
+    let cache = cache.build().unwrap();
+    let url = JwksUrl::parse("https://clinic.example/keys?token=secret").unwrap();
+    script.then(status(500));
+    let source = cache.source("clinic-7", &url).unwrap();
+    let error = source.keys(at(0)).get().await.unwrap_err();
+    let client = Client::with_key_set_url("clinic-7", &url, &cache).unwrap();
+    let metadata = JwksUrl::parse("https://127.0.0.1/keys?token=secret").unwrap();
+    let refused = Client::with_key_set_url("clinic-7", &metadata, &cache).unwrap_err();
+    let mut printed = printed.lock().unwrap();
+    write!(printed, "{url:?} {source:?} {:?} {cache:?} {error:?} {error}", source.state()).unwrap();
+    write!(printed, "{client:?} {refused:?} {refused} {:?}", error.error()).unwrap();
+    assert!(printed.contains("https://clinic.example/keys") && !printed.contains("secret"), "{printed}");
+    assert_eq!(url.to_string(), "https://clinic.example/keys?token=secret");
+    for (text, expected) in [
+        ("https://clinic.example/keys", "https://clinic.example/keys"),
+        ("https://clinic.example/keys?", "https://clinic.example/keys"),
+        ("https://clinic.example?a?b", "https://clinic.example"),
+    ] {
+        assert_eq!(JwksUrl::parse(text).unwrap().without_query(), expected);
+    }
 }
 
 #[test]

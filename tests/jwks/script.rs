@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -56,7 +57,12 @@ impl Script {
         std::mem::take(&mut self.0.lock().unwrap().events)
     }
 
+    /// The timeout is a backstop against hanging, however slow this machine is.
     pub(crate) fn builder(&self) -> KeySetCacheBuilder {
+        self.builder_by_default().timeout(Duration::from_secs(60))
+    }
+
+    pub(crate) fn builder_by_default(&self) -> KeySetCacheBuilder {
         let (script, log) = (self.clone(), self.clone());
         let fetch = move |request: JwksRequest| {
             let mut script = script.0.lock().unwrap();

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio_test::task;
 use tower_client_assertion::clock::UnixTime;
@@ -323,7 +324,7 @@ async fn no_thread_gets_keys_from_before_an_invalidation() {
             Ok::<_, Infallible>(key_set(&[&number.to_string()]))
         }
     };
-    let cache = KeySetCache::builder(fetch).build().unwrap();
+    let cache = KeySetCache::builder(fetch).timeout(Duration::from_secs(60)).build().unwrap();
     let floor = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..8_u64 {

@@ -131,7 +131,7 @@ fn key_set_events_are_debug_or_warn() {
         async move { Ok::<_, std::convert::Infallible>(response) }
     };
     let cache = KeySetCache::builder(fetch).events(TracingEvents).build().unwrap();
-    let source = cache.source("clinic-7", &JwksUrl::parse("https://clinic.example/").unwrap()).unwrap();
+    let source = cache.source("clinic-7", &JwksUrl::parse("https://clinic.example/?token=secret").unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     tracing::subscriber::with_default(lines.clone(), || {
         for now in [0, 1000, 2000] {
@@ -150,6 +150,6 @@ fn key_set_events_are_debug_or_warn() {
     assert_eq!(lines.len(), starts.len(), "{lines:?}");
     for (line, (level, message)) in lines.iter().zip(starts) {
         assert!(line.starts_with(level) && line.contains(message), "{line}");
-        assert!(line.contains("clinic-7") && line.contains("https://clinic.example/"), "{line}");
+        assert!(line.contains("client=\"clinic-7\" clients=1 url=\"https://clinic.example/\""), "{line}");
     }
 }

@@ -64,8 +64,8 @@ pub enum FetchError {
     Busy,
     /// There is no Tokio runtime to fetch in. The server's fault.
     NoRuntime,
-    /// The fetch ended without a result: it panicked, or its runtime was shut down. The server's
-    /// fault.
+    /// The fetch ended without a result: it panicked, or its runtime was shut down. Tokio panics if
+    /// the timer of its runtime is not enabled. The server's fault.
     Aborted,
     /// The client was [invalidated](crate::jwks::KeySetCache::invalidate) while its keys were being
     /// fetched. What it has registered may have changed, so look it up again. The server's fault.
