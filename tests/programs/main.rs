@@ -7,6 +7,10 @@ mod common;
 
 #[cfg(all(unix, feature = "axum"))]
 mod examples;
+#[cfg(unix)]
+mod field;
+#[cfg(unix)]
+mod server;
 mod sqlite_store;
 #[cfg(unix)]
 mod token_server;

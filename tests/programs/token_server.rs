@@ -1,21 +1,14 @@
 //! Runs the example `token_server` as a process: what it prints, what it answers over real sockets,
 //! how it stops, and which command lines it refuses.
 
-use std::path::Path;
-use std::process::{ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::process::Output;
 
+use crate::common::Signer;
 use crate::common::key_server::{KeyServer, Reply};
-use crate::common::{Jwt, Signer, TempFile, example};
+use crate::server::{AUDIENCE, Answer, ClientFile, FORM, ISSUER, Server, addressed, command, form, soon};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
-use tower_client_assertion::clock::{Clock, SystemClock};
-
-const ISSUER: &str = "https://auth.example.com";
-const AUDIENCE: &str = "https://auth.example.com/v2/auth/token";
-const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn demo_prints_a_curl_line_that_works_once() {
@@ -460,134 +453,6 @@ async fn refused(arguments: &[String], expected: &str) {
     assert!(stdout.is_empty(), "{arguments:?}");
 }
 
-/// The running example. It is killed when this is dropped.
-struct Server {
-    child: Child,
-    address: String,
-    stdout: BufReader<ChildStdout>,
-    stderr: BufReader<ChildStderr>,
-    /// The lines of stderr so far.
-    seen: Vec<String>,
-}
-
-impl Server {
-    async fn start(arguments: &[String]) -> Self {
-        let mut child = command(arguments).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let first = line(&mut stdout, "the first line on stdout").await;
-        let address =
-            first.strip_prefix("listening on http://").unwrap_or_else(|| panic!("stdout began with {first:?}"));
-        let address = address.to_owned();
-        Self { child, address, stdout, stderr, seen: Vec::new() }
-    }
-
-    /// Waits for the next line of stderr that `wanted` selects.
-    async fn stderr_line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
-        loop {
-            let line = line(&mut self.stderr, "a line on stderr").await;
-            self.seen.push(line.clone());
-            if wanted(&line) {
-                return line;
-            }
-        }
-    }
-
-    async fn post(&self, form: &str) -> Answer {
-        self.send(&self.token_request(form.len()), form).await
-    }
-
-    fn token_request(&self, length: usize) -> String {
-        format!("POST /v2/auth/token HTTP/1.1\r\nHost: {}\r\n{FORM}\r\nContent-Length: {length}", self.address)
-            + "\r\nConnection: close"
-    }
-
-    async fn send(&self, head: &str, body: &str) -> Answer {
-        let close = if head.contains("Connection: close") { "" } else { "\r\nConnection: close" };
-        let exchange = async {
-            let mut socket = TcpStream::connect(&self.address).await?;
-            socket.write_all(format!("{head}{close}\r\n\r\n{body}").as_bytes()).await?;
-            let mut text = String::new();
-            socket.read_to_string(&mut text).await.map(|_| text)
-        };
-        Answer::parse(&soon("a response", exchange).await.unwrap())
-    }
-
-    async fn terminate(&self) {
-        self.signal("TERM").await;
-    }
-
-    async fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id().unwrap());
-        let sent = soon("the signal", Command::new("sh").arg("-c").arg(kill).status()).await.unwrap();
-        assert!(sent.success());
-    }
-
-    /// Asserts that it ended successfully and printed only the first line to stdout.
-    async fn finished_quietly(mut self) {
-        // Read to the end first, so that the process never blocks on a full pipe.
-        let mut rest = String::new();
-        soon("the end of stdout", self.stdout.read_to_string(&mut rest)).await.unwrap();
-        let mut log = String::new();
-        soon("the end of stderr", self.stderr.read_to_string(&mut log)).await.unwrap();
-        let status: ExitStatus = soon("the end of the process", self.child.wait()).await.unwrap();
-        assert!(status.success(), "{status}: {log}");
-        assert_eq!(rest, "");
-    }
-}
-
-fn command(arguments: &[String]) -> Command {
-    let mut command = Command::new(example("token_server"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-async fn line(from: &mut (impl AsyncBufReadExt + Unpin), what: &str) -> String {
-    let mut line = String::new();
-    let read = soon(what, from.read_line(&mut line)).await.unwrap();
-    assert_ne!(read, 0, "{what} was expected, but the stream ended");
-    line.trim_end_matches('\n').to_owned()
-}
-
-async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let timeout = tokio::time::timeout(Duration::from_secs(60), future).await;
-    timeout.unwrap_or_else(|_| panic!("{what} did not come within 60 s"))
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn parse(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {text:?}"));
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head: head.to_owned(), body: body.to_owned() }
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
-        headers.find(|(present, _)| present.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {:?}", self.body))
-    }
-}
-
-/// The form of a new assertion, with more parameters appended unchanged.
-fn form(signer: &Signer, client_id: &str, more: &str) -> String {
-    addressed(signer, client_id, &json!(AUDIENCE)) + more
-}
-
-fn addressed(signer: &Signer, client_id: &str, audience: &Value) -> String {
-    let now = SystemClock.now().unwrap().as_secs();
-    let jwt = Jwt::by(signer, client_id).claim("aud", audience.clone()).claim("iat", now).claim("exp", now + 300);
-    crate::common::form(&jwt.signed_by(signer))
-}
-
 /// The body that curl makes of the line's `-d` and `--data-urlencode` options.
 fn form_of_curl(line: &str) -> String {
     let mut words = line.split(' ');
@@ -602,28 +467,4 @@ fn form_of_curl(line: &str) -> String {
         parameters.push(format!("{name}{value}"));
     }
     parameters.join("&")
-}
-
-/// A file of clients.
-struct ClientFile(TempFile);
-
-impl ClientFile {
-    fn new(clients: &Value) -> Self {
-        Self(TempFile::new(clients.to_string()))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        self.arguments_for("redox")
-    }
-
-    fn arguments_for(&self, profile: &str) -> Vec<String> {
-        let path = self.path().to_str().unwrap();
-        ["--clients", path, "--issuer", ISSUER, "--audience", AUDIENCE, "--listen", "127.0.0.1:0", "--profile", profile]
-            .map(str::to_owned)
-            .to_vec()
-    }
 }
