@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::common::attempt::answer;
 use crate::common::{CLIENT, Jwt, Signer, outcome};
 use crate::profiles::{CELLS, PROFILES, Profile};
-use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 
 /// The rows of all tables in a text, by their first cell, without markup.
 fn rows<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeMap<String, Vec<String>> {
@@ -86,6 +86,24 @@ fn the_manuals_table_matches_the_profiles() {
         let secrets = cell("secrets");
         let macs = profile.policy.algorithms().intersection(AlgorithmSet::MAC);
         assert_eq!(algorithms(secrets), macs, "{name}: secrets");
+    }
+}
+
+#[test]
+fn the_manuals_table_of_limits_has_the_defaults() {
+    let table = rows(include_str!("../../src/manual/profiles.md").lines());
+    let limits = Limits::default();
+    for (row, limit, unit) in [
+        ("parameters of the form", limits.parameters(), ""),
+        ("the assertion", limits.assertion() / 1024, " KiB"),
+        ("the JOSE header, decoded", limits.header() / 1024, " KiB"),
+        ("levels of JSON in header and claims", limits.json_depth(), ""),
+        ("the kid", limits.kid(), " bytes"),
+        ("the jti", limits.jti(), " bytes"),
+        ("the client id, which is iss", limits.client_id(), " bytes"),
+        ("members of an aud array", limits.audiences(), ""),
+    ] {
+        assert_eq!(table[row][0], format!("{limit}{unit}"), "{row}");
     }
 }
 
