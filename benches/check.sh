@@ -37,13 +37,17 @@ measure() {
     unguarded=$(each unguarded HS256 100)
     passed=$(each pass-through HS256 100)
     echo "pass-through-over-unguarded $((passed - unguarded))"
+    for kind in $("$forged_bench" --kinds); do echo "forged-$kind $(forged --forged "$kind" 10)"; done
+    for set in $("$forged_bench" --sets); do echo "parsed-$set $(forged --parsed "$set" 2)"; done
 }
 
 # allowed WHAT COUNT: prints the largest count that passes.
-# One percent of a request that passes through is less than the variation between compiler versions.
+# One percent of a request that passes through is less than the variation between compiler versions. A forged request is
+# checked with new keys each time, and checks on elliptic curves vary with the key.
 allowed() {
     case $1 in
         pass-through-*) echo $(($2 + 5)) ;;
+        forged-* | parsed-*) echo $(($2 * 105 / 100)) ;;
         *) echo $(($2 * 101 / 100)) ;;
     esac
 }

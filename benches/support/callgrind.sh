@@ -10,6 +10,7 @@ command -v valgrind >/dev/null || { echo "valgrind is missing (Debian: apt-get i
 
 bench=$(cargo bench --bench layer --no-run 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -1)
 [ -x "$bench" ] || { echo "benches/layer.rs does not compile: cargo bench --bench layer --no-run" >&2; exit 1; }
+forged_bench=$(cargo bench --bench forged --no-run 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -1)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -24,6 +25,13 @@ each() {
     counted=$(env -i "PATH=$PATH" GLIBC_TUNABLES=glibc.malloc.tcache_count=60000 \
         valgrind --tool=callgrind --toggle-collect='*::counted' --callgrind-out-file=/dev/null \
         "$bench" --instructions "$scratch" "$@" 2>&1 | sed -n 's/.*Collected : *//p')
+    echo $((counted / $3))
+}
+
+# forged --forged|--parsed KIND COUNT: the same for benches/forged.rs.
+forged() {
+    counted=$(env -i "PATH=$PATH" valgrind --tool=callgrind --toggle-collect='*::counted' --callgrind-out-file=/dev/null \
+        "$forged_bench" "$@" 2>&1 | sed -n 's/.*Collected : *//p')
     echo $((counted / $3))
 }
 

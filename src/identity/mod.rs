@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
-use crate::jose::keys::KeyId;
+use crate::jose::verification_key::KeyId;
 use crate::name::Name;
 
 pub use claims::VerifiedClaims;

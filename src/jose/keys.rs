@@ -22,15 +22,15 @@
 //! ```
 
 use std::fmt;
-use std::sync::Arc;
 
 pub use crate::jose::document::{Document, KeySetError};
 pub use crate::jose::skip::SkipReason;
+pub use crate::jose::verification_key::VerificationKey;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::candidates::{Candidates, NoCandidate};
 use crate::jose::document::read_keys;
-use crate::jose::jwk::{Judged, Jwk};
-use crate::jose::public_key::Material;
+use crate::jose::jwk::Jwk;
 use crate::jose::skip::Flaw;
 use crate::text::Excerpt;
 
@@ -106,21 +106,21 @@ impl KeySet {
 
     /// Returns every algorithm that some key can verify.
     pub fn algorithms(&self) -> AlgorithmSet {
-        self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms))
+        self.iter().fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms()))
     }
 
     /// Returns the keys that may have made a signature with `algorithm`. At most `trials` of them
-    /// are tried. With a `kid`, these are the keys of that `kid`: exactly one if `trials` is 1
-    /// (SMART App Launch, key retrieval, step 3), otherwise up to `trials` (FAPI 2.0, section
-    /// 5.4.3). Without a `kid`, it is the only key that fits (OpenID Connect Core, section 10.1).
+    /// are tried, and fewer if a check is expensive. With a `kid`, these are the keys of that
+    /// `kid`: exactly one if `trials` is 1 (SMART App Launch, key retrieval, step 3), otherwise up
+    /// to `trials` (FAPI 2.0, section 5.4.3). Without a `kid`, it is the only key that fits (OpenID
+    /// Connect Core, section 10.1).
     pub(crate) fn candidates(
         &self,
         kid: Option<&str>,
         algorithm: Algorithm,
         trials: usize,
     ) -> Result<Candidates<'_>, NoCandidate> {
-        let candidates =
-            Candidates { keys: kid.map_or(self.keys.as_slice(), |kid| self.named(kid)), algorithm, trials };
+        let candidates = Candidates::new(kid.map_or(self.keys.as_slice(), |kid| self.named(kid)), algorithm, trials);
         let mut fitting = candidates.fitting();
         match (fitting.next(), fitting.next(), kid) {
             (None, ..) if self.has_weak(kid, algorithm) => Err(NoCandidate::Weak),
@@ -150,46 +150,14 @@ impl KeySet {
 fn united(mut keys: Vec<(usize, VerificationKey)>) -> Vec<VerificationKey> {
     keys.sort_by(|(_, a), (_, b)| (a.key_id(), a.thumbprint()).cmp(&(b.key_id(), b.thumbprint())));
     keys.dedup_by(|(_, later), (_, first)| {
-        let same = later.id == first.id;
+        let same = (later.key_id(), later.thumbprint()) == (first.key_id(), first.thumbprint());
         if same {
-            first.algorithms = first.algorithms.union(later.algorithms);
+            first.permit(later.algorithms());
         }
         same
     });
     keys.sort_by(|(one, a), (other, b)| (a.key_id(), one).cmp(&(b.key_id(), other)));
     keys.into_iter().map(|(_, key)| key).collect()
-}
-
-/// Why a key set has no key for an assertion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoCandidate {
-    /// No key fits the `kid`, if there is one, and the algorithm.
-    NoKey,
-    /// The only such key was skipped because it is too weak.
-    Weak,
-    /// Several keys fit the `kid`, and only one may be tried.
-    Ambiguous,
-    /// Several keys fit, and there is no `kid` to choose by.
-    KidNeeded,
-}
-
-/// The keys that may have signed an assertion. There is at least one.
-pub(crate) struct Candidates<'k> {
-    keys: &'k [VerificationKey],
-    algorithm: Algorithm,
-    trials: usize,
-}
-
-impl<'k> Candidates<'k> {
-    fn fitting(&self) -> impl Iterator<Item = &'k VerificationKey> + use<'k> {
-        let algorithm = self.algorithm;
-        self.keys.iter().filter(move |key| key.algorithms.contains(algorithm))
-    }
-
-    /// Returns the key that signed `input`.
-    pub(crate) fn signer(&self, input: &[u8], signature: &[u8]) -> Option<&'k VerificationKey> {
-        self.fitting().take(self.trials).find(|key| key.verifies(self.algorithm, input, signature))
-    }
 }
 
 impl<'k> IntoIterator for &'k KeySet {
@@ -211,66 +179,6 @@ impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
     fn try_from(set: &jsonwebtoken::jwk::JwkSet) -> Result<Self, KeySetError> {
         let json = serde_json::to_vec(set).map_err(|_| KeySetError::NotAKeySet { found: Document::Value })?;
         Self::parse(&json)
-    }
-}
-
-/// A public key that may verify signatures.
-#[derive(Clone)]
-pub struct VerificationKey {
-    id: Arc<KeyId>,
-    algorithms: AlgorithmSet,
-    material: Material,
-}
-
-/// The identifiers of a key, in their own allocation so that a
-/// [`ClientIdentity`](crate::ClientIdentity) can share it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct KeyId {
-    pub(crate) kid: Option<Box<str>>,
-    pub(crate) thumbprint: [u8; 32],
-}
-
-impl VerificationKey {
-    /// Returns the `kid` of the key, if it has one.
-    pub fn key_id(&self) -> Option<&str> {
-        self.id.kid.as_deref()
-    }
-
-    /// Returns the SHA-256 JWK thumbprint of the key (RFC 7638, section 3).
-    pub fn thumbprint(&self) -> [u8; 32] {
-        self.id.thumbprint
-    }
-
-    pub(crate) fn shared_id(&self) -> Arc<KeyId> {
-        Arc::clone(&self.id)
-    }
-
-    /// Returns the algorithms that the key may verify: those of its type, or the one that its `alg`
-    /// names.
-    pub fn algorithms(&self) -> AlgorithmSet {
-        self.algorithms
-    }
-
-    /// Returns whether `signature` is a signature of `input` by this key with `algorithm`. The key
-    /// must be usable with that algorithm.
-    pub(crate) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &[u8]) -> bool {
-        let parsed = self.material.parsed(algorithm).filter(|_| self.algorithms.contains(algorithm));
-        parsed.is_some_and(|key| key.verify_sig(input, signature).is_ok())
-    }
-}
-
-impl From<Judged> for VerificationKey {
-    fn from(Judged { key, algorithms, kid }: Judged) -> Self {
-        let id = Arc::new(KeyId { kid, thumbprint: key.thumbprint });
-        Self { id, algorithms, material: key.material }
-    }
-}
-
-/// Shows the identifiers of the key and no key material.
-impl fmt::Debug for VerificationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("VerificationKey");
-        debug.field("key_id", &self.key_id()).field("algorithms", &self.algorithms).finish_non_exhaustive()
     }
 }
 
@@ -348,7 +256,7 @@ mod tests {
                     assert!(!key.verifies(algorithm, input.as_bytes(), &other), "{algorithm}: byte {at}");
                 }
                 assert!(!key.verifies(algorithm, &input.as_bytes()[1..], &signature), "{algorithm}");
-                let others = Algorithm::ALL.into_iter().filter(|other| !key.algorithms.contains(*other));
+                let others = Algorithm::ALL.into_iter().filter(|other| !key.algorithms().contains(*other));
                 for other in others {
                     assert!(!key.verifies(other, input.as_bytes(), &signature), "{algorithm} as {other}");
                 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod base64url;
+pub(crate) mod candidates;
 pub(crate) mod digest;
 pub(crate) mod document;
 pub(crate) mod json;
@@ -18,3 +19,4 @@ mod public_key;
 pub mod secret;
 mod skip;
 pub(crate) mod stride;
+pub(crate) mod verification_key;

@@ -166,6 +166,14 @@ impl Material {
             Self::Rsa(key) => key.parsed(algorithm),
         }
     }
+
+    /// Returns the length of the modulus. Other keys have none.
+    pub(crate) fn rsa_bits(&self) -> usize {
+        match self {
+            Self::Single(_) => 0,
+            Self::Rsa(key) => bit_length(&key.n),
+        }
+    }
 }
 
 /// An RSA key. The crypto library binds a parsed key to one padding and hash, so it is parsed once

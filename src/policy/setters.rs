@@ -69,6 +69,11 @@ impl Policy {
     /// key set. FAPI 2.0, section 5.4.3, allows a key set to contain several. With 1, a second such
     /// key makes the assertion ambiguous, and it is refused. Default: 1 in Redox's and SMART's
     /// profile, 4 in the others. A larger value needs [`dangerous`](Self::dangerous).
+    ///
+    /// A client chooses its keys, and a forged assertion costs a check with each key that is tried.
+    /// So a key whose check is expensive counts more than once: an RSA key over 4096 bits and a key
+    /// on P-384 twice, a key on P-521 four times. The first key is always tried. With 4 that means
+    /// four keys, or two of the former, or one on P-521.
     pub const fn with_key_trials(mut self, count: usize) -> Self {
         self.key_trials = count;
         self

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::ConfigError;
 use crate::event::{Event, EventSink, Warning};
 use crate::jose::algorithm::AlgorithmSet;
-use crate::jose::keys::VerificationKey;
+use crate::jose::verification_key::VerificationKey;
 use crate::policy::{Limits, Policy};
 use crate::registry::{Client, out_of_reach};
 use crate::text::Excerpt;

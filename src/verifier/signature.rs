@@ -5,7 +5,7 @@ use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::jose::algorithm::Algorithm;
-use crate::jose::keys::VerificationKey;
+use crate::jose::verification_key::VerificationKey;
 use crate::port::PortError;
 use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};

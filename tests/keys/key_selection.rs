@@ -4,6 +4,8 @@
 use std::sync::LazyLock;
 
 use crate::common::{self, AUDIENCE, CLIENT, ISSUER, Jwt, Signer, client_with, fixture};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tower_client_assertion::Verifier;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Policy};
@@ -177,4 +179,65 @@ fn key_11_weak_keys_are_told_apart_from_missing_ones() {
     {
         assert_eq!(outcome(&verifier, &RSA, kid), Err(expected), "{kid:?}");
     }
+}
+
+/// A public key of this size that signs nothing: any odd number looks like a modulus.
+fn modulus(bits: usize, number: u8) -> Value {
+    let mut n = vec![number; bits.div_ceil(8)];
+    *n.last_mut().unwrap() |= 1;
+    n[0] = 0xFF >> (n.len() * 8 - bits);
+    json!({"kty": "RSA", "kid": "one", "n": URL_SAFE_NO_PAD.encode(n), "e": "AQAB"})
+}
+
+/// Otherwise a client could raise the price of each forged assertion that names its keys.
+#[test]
+fn key_06_an_expensive_key_uses_up_more_than_one_trial() {
+    let [large, same] = [4097, 4096].map(|bits| move |number| modulus(bits, number));
+    let signer = &*RSA;
+    let small = |number| modulus(2048, number);
+    let key = signer.jwk();
+    let rsa = [
+        (4, vec![large(1), key.clone()], true),
+        (4, vec![large(1), large(2), key.clone()], false),
+        (4, vec![large(1), small(1), key.clone()], true),
+        (4, vec![large(1), small(1), small(2), key.clone()], false),
+        (4, vec![small(1), large(1), key.clone()], true),
+        // An expensive key that does not fit is passed over, and a cheap one after it is tried.
+        (4, vec![small(1), small(2), small(3), large(1), key.clone()], true),
+        (4, vec![small(1), small(2), small(3), large(1), small(4), key.clone()], false),
+        (4, vec![same(1), same(2), same(3), key.clone()], true),
+        (4, vec![same(1), same(2), same(3), same(4), key.clone()], false),
+        (2, vec![large(1), key.clone()], false),
+        (2, vec![same(1), key.clone()], true),
+        (6, vec![large(1), large(2), key.clone()], true),
+        (6, vec![large(1), large(2), large(3), key], false),
+    ];
+    for (trials, keys, tried) in rsa {
+        assert_tried(trials, &keys, signer, tried);
+    }
+}
+
+#[test]
+fn key_06_two_p_384_keys_and_one_p_521_key_are_tried() {
+    let curves: [(fn(&'static str) -> Signer, [usize; 4]); 3] =
+        [(Signer::es256, [1, 2, 4, 8]), (Signer::es384, [1, 1, 2, 4]), (Signer::es512, [1, 1, 1, 2])];
+    for (make, tried) in curves {
+        let signers: Vec<_> = (0..9).map(|_| make("one")).collect();
+        let keys: Vec<_> = signers.iter().map(Signer::jwk).collect();
+        for (trials, tried) in [1, 2, 4, 8].into_iter().zip(tried) {
+            // With one trial, a second key is ambiguous.
+            let keys = if trials == 1 { &keys[..1] } else { &keys };
+            for (place, signer) in signers.iter().enumerate().take(keys.len()) {
+                assert_tried(trials, keys, signer, place < tried);
+            }
+        }
+    }
+}
+
+/// Asserts whether the key of `signer` is among those that are tried.
+#[track_caller]
+fn assert_tried(trials: usize, keys: &[Value], signer: &Signer, tried: bool) {
+    let policy = Policy::RFC7523.with_algorithms(AlgorithmSet::ASYMMETRIC).dangerous().key_trials(trials);
+    let expected = if tried { Ok(Some("one".into())) } else { Err(ClientFault::BadSignature) };
+    assert_eq!(outcome(&verifier(policy, keys), signer, Some("one")), expected, "{trials} trials of {keys:?}");
 }
