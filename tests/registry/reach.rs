@@ -88,7 +88,7 @@ fn what_is_reported_is_refused_and_the_rest_works() {
     assert_eq!(outcome(&"x".repeat(512), "a"), Ok(()));
     assert!(outcome(&"x".repeat(513), "a").is_err());
     assert_eq!(outcome(CLIENT, &"k".repeat(256)), Ok(()));
-    assert_eq!(outcome(CLIENT, &"k".repeat(257)), Err(ClientFault::KidInvalid));
+    assert_eq!(outcome(CLIENT, &"k".repeat(257)), Err(ClientFault::KidTooLong));
     assert_eq!(outcome(CLIENT, "a\nb"), Err(ClientFault::KidInvalid));
     assert_eq!(outcome(CLIENT, "schl\u{fc}ssel"), Ok(()));
 }
