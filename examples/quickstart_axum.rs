@@ -11,7 +11,7 @@
 mod support; // Plays the client.
 
 use axum::extract::Form;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -39,9 +39,21 @@ struct TokenForm {
     scope: Option<String>,
 }
 
+/// The scopes that a client may have. A real server reads those that the client has registered.
+const REGISTERED: &str = "notes calendar";
+
 /// Runs only for authenticated clients. The layer leaves the form readable for extractors.
 async fn issue(client: ClientIdentity, Form(form): Form<TokenForm>) -> impl IntoResponse {
-    let token = format!("a token for {}", client.client_id());
-    let body = json!({"access_token": token, "token_type": "bearer", "expires_in": 300, "scope": form.scope});
-    ([(header::CACHE_CONTROL, "no-store")], Json(body))
+    // RFC 6749, section 3.3: a request without a scope gets a default.
+    let requested = form.scope.filter(|scope| !scope.is_empty()).unwrap_or(REGISTERED.to_owned());
+    let registered = |scope: &&str| REGISTERED.split(' ').any(|one| one == *scope);
+    let scope = requested.split(' ').filter(registered).collect::<Vec<_>>().join(" ");
+    let (status, body) = if scope.is_empty() {
+        let description = "The client is not registered for the requested scope";
+        (StatusCode::BAD_REQUEST, json!({"error": "invalid_scope", "error_description": description}))
+    } else {
+        let token = format!("a token for {}", client.client_id());
+        (StatusCode::OK, json!({"access_token": token, "token_type": "bearer", "expires_in": 300, "scope": scope}))
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body))
 }

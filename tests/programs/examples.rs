@@ -92,14 +92,31 @@ async fn accepts_once(example: &mut Example) -> Answer {
 
 #[tokio::test]
 async fn quickstart_axum() {
-    let mut example = Example::start("quickstart_axum").await;
-    let (url, form) = example.pasted().await;
-    let accepted = post(&url, &(form.clone() + "&scope=notes")).await;
-    let expected =
-        json!({"access_token": "a token for demo-client", "token_type": "bearer", "expires_in": 300, "scope": "notes"});
-    assert_eq!((accepted.status, accepted.json()), (StatusCode::OK, expected));
-    let refused = post(&url, &form).await;
-    assert_eq!((refused.status, &*refused.body), (StatusCode::BAD_REQUEST, REPLAYED));
+    // What is asked for, and what is granted.
+    for (asked, granted) in [
+        ("", Some("notes calendar")),
+        ("&scope=", Some("notes calendar")),
+        ("&scope=notes", Some("notes")),
+        ("&scope=notes+admin", Some("notes")),
+        ("&scope=admin", None),
+    ] {
+        let mut example = Example::start("quickstart_axum").await;
+        let (url, form) = example.pasted().await;
+        let answer = post(&url, &(form.clone() + asked)).await;
+        let token = "a token for demo-client";
+        let expected = match granted {
+            Some(scope) => {
+                (200, json!({"access_token": token, "token_type": "bearer", "expires_in": 300, "scope": scope}))
+            }
+            None => {
+                let description = "The client is not registered for the requested scope";
+                (400, json!({"error": "invalid_scope", "error_description": description}))
+            }
+        };
+        assert_eq!((answer.status.as_u16(), answer.json()), expected, "{asked}");
+        let refused = post(&url, &form).await;
+        assert_eq!((refused.status, &*refused.body), (StatusCode::BAD_REQUEST, REPLAYED));
+    }
 }
 
 #[tokio::test]
