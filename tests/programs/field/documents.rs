@@ -51,7 +51,7 @@ async fn registrations(field: &mut Field, signer: &Signer) {
         "scope",
     ];
     for member in members {
-        for empty in [json!(""), Value::Null] {
+        for empty in [json!(""), Value::Null, json!([])] {
             let mut metadata = json!({"jwks": keys});
             metadata[member] = empty.clone();
             let client = field.client(metadata);

@@ -38,6 +38,8 @@ struct Case {
     status: u16,
     /// A part of the body of the response.
     told: &'static str,
+    /// A header that the response must not have.
+    without: &'static str,
     /// Parts of the lines on stderr about the client or the request.
     logged: Vec<String>,
 }
@@ -78,6 +80,7 @@ impl Field {
             body,
             status: 200,
             told: "access_token",
+            without: "",
             logged: Vec::new(),
         });
         self.cases.last_mut().unwrap()
@@ -122,7 +125,9 @@ impl Case {
                 let _ = write!(head, "\r\n{line}");
             }
         }
-        let Answer { status, body, .. } = server.send(&head, &self.body).await;
+        let answer = server.send(&head, &self.body).await;
+        let headers = answer.header("x-request-id") == Some(id) && answer.header(self.without).is_none();
+        let Answer { status, body, .. } = answer;
         let marker = format!(" x-request-id={id}");
         server.stderr_line(|line| line.ends_with(&marker)).await;
         // Lines about a client, such as those about its keys, belong to no request.
@@ -134,7 +139,7 @@ impl Case {
         let logged = self.logged.iter().all(|part| lines.iter().any(|line| line.contains(&**part)));
         let got =
             if self.logged.is_empty() { format!("{status} {body}") } else { format!("{status} {body} {lines:?}") };
-        Row { kind: self.kind, input: self.input, expected, got, passed: told && logged }
+        Row { kind: self.kind, input: self.input, expected, got, passed: headers && told && logged }
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) async fn rows() -> Vec<Row> {
     for profile in ["rfc7523", "oidc"] {
         rows.extend(algorithms(profile).await);
     }
+    rows.extend(redox().await);
     rows
 }
 
@@ -163,7 +164,7 @@ fn mechanisms(field: &mut Field, signer: &Signer, client: &str) {
     let bearer = format!("Authorization: Bearer {}", jwt(signer, client).signed_by(signer));
     let case =
         field.case("F15", "the assertion in the Authorization header", client, "grant_type=client_credentials".into());
-    case.header(bearer).refused(400, "client_assertion is missing from the form");
+    case.header(bearer).refused(400, "client_assertion is missing from the form").without = "www-authenticate";
 
     let case = field.case("F16", "a form in ISO-8859-1", client, form(signer, client));
     case.header("Content-Type: application/x-www-form-urlencoded; charset=ISO-8859-1").refused(400, "in UTF-8");
@@ -190,6 +191,41 @@ fn claims(field: &mut Field, signer: &Signer, client: &str) {
         let case = field.case("F23", format!("{name} as a string"), client, form_of(&text));
         case.refused(400, "must be a number").logged(name);
     }
+}
+
+/// The texts of Redox stay as they are, whatever the operator is told.
+async fn redox() -> Vec<Row> {
+    let signer = Signer::es384("a");
+    let mut field = Field::new("redox");
+    let client = &field.client_with(&[signer.jwk()]);
+    let signed = jwt(&signer, client).signed_by(&signer);
+    let (input, signature) = signed.rsplit_once('.').unwrap();
+    let der = URL_SAFE_NO_PAD.encode(der(&URL_SAFE_NO_PAD.decode(signature).unwrap()));
+    let tool = jwt(&signer, client).claim("iss", "https://tool.example.com").signed_by(&signer);
+    let late = jwt(&signer, client).claim("exp", "tomorrow").signed_by(&signer);
+    let unknown = jwt(&signer, client).header("kid", "b").signed_by(&signer);
+    let jti = jwt(&signer, client).claim("jti", "j".repeat(257)).signed_by(&signer);
+    let chain = "A".repeat(16_000);
+    let long = jwt(&signer, client).header("x5c", vec![chain]).signed_by(&signer);
+    for (kind, input, assertion, told) in [
+        ("F10", "a quoted assertion", format!("\"{signed}\""), r#""JWT is malformed""#),
+        ("F10", "a line break", signed.replacen('.', ".\n", 1), r#""JWT is malformed""#),
+        ("F10", "two parts", input.to_owned(), r#""JWTs must have three components""#),
+        ("F4", "an assertion over 16 KiB", long, r#""JWT is malformed""#),
+        ("F4", "a jti of 257 bytes", jti, r#""Unexpected jti claim value""#),
+        (
+            "F11",
+            "an unknown kid",
+            unknown,
+            r#""Public key not found, check client_id, kid and Redox dashboard settings""#,
+        ),
+        ("F12", "a signature in DER", format!("{input}.{der}"), r#""error_description":"""#),
+        ("F14", "iss is the URL of a tool", tool, r#""Unexpected sub claim value""#),
+        ("F23", "exp as a string", late, r#"\"exp\" claim timestamp check failed"#),
+    ] {
+        field.case(kind, format!("{input}, in redox"), client, form_of(&assertion)).refused(400, told);
+    }
+    field.run().await
 }
 
 async fn algorithms(profile: &'static str) -> Vec<Row> {
