@@ -351,9 +351,9 @@ fn a_file_names_the_policy_of_a_client_and_its_secret() {
     let registry = FileRegistry::load(file.path()).unwrap();
     let problems: Vec<_> = registry.problems().iter().map(ToString::to_string).collect();
     let expected = [
-        "client 3 (\"no name\"): client_assertion_policy: not a string",
+        "client 3 (\"no name\"): client_assertion_policy: a number, expected a string",
         "client 5 (\"short\"): client_secret: 31 bytes are too few; use 32 or more",
-        "client 7 (\"too long a hash\"): token_endpoint_auth_signing_alg: neither its keys nor its secret can verify this algorithm",
+        "client 7 (\"too long a hash\"): token_endpoint_auth_signing_alg: HS384, but its keys or its secret can only verify HS256",
     ];
     assert_eq!(problems, expected);
     assert!(!format!("{registry:?} {problems:?}").contains(KEY));

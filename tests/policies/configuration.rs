@@ -65,7 +65,7 @@ fn errors() -> Vec<(&'static str, ConfigError)> {
         ("jwks_uri", failed(Client::with_key_set_url("a", &http, &cache))),
         ("client file", failed(FileRegistry::load("/there/is/no/such/file.json"))),
         ("client_secret", failed(ClientSecret::new("short"))),
-        ("the JWK Set", failed(KeySet::parse(b"[]"))),
+        ("this is not a JWK Set", failed(KeySet::parse(b"[]"))),
         ("it is not an absolute URL", failed(JwksUrl::parse("keys"))),
         ("allow_host", failed(AddressGuard::default().allow_host("*"))),
         ("allow_range", failed(AddressGuard::default().allow_range("*"))),
