@@ -3,8 +3,9 @@
 //!
 //! A million clients are registered, by the program and by a file. The file is read again while
 //! requests are served, and the longest requests are compared with the longest ones without a
-//! reload, by cause: the work of the request itself, waiting, and the scheduler.
-//! `benches/features.sh` measures sizes and compile times.
+//! reload, by cause: the work of the request itself, waiting, and the scheduler. Ten thousand
+//! clients publish their keys, at one URL and at a URL each. `benches/features.sh` measures sizes
+//! and compile times.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -13,14 +14,20 @@ mod common;
 #[path = "support/process.rs"]
 mod process;
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{AUDIENCE, Jwt, Signer, clock, form, now_or_never};
+use bytes::Bytes;
+use common::{AUDIENCE, Jwt, NOW, Signer, clock, form, now_or_never};
+use http::Response;
+use http_body_util::Full;
 use process::{processor_time, resident_bytes, times_blocked};
 use serde_json::{Value, json};
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry};
@@ -29,6 +36,8 @@ use tower_client_assertion::{Policy, TokenRequest, Verifier};
 
 /// Different keys. Clients share them, but each client parses its own.
 const KEYS: usize = 100;
+/// Keys in a document at a URL.
+const KEYS_AT_URL: usize = 4;
 /// Requests after which the scheduler is asked whether one of them has blocked.
 const WATCHED: usize = 16;
 
@@ -38,6 +47,7 @@ fn main() {
     println!("| what | measured |\n|---|--:|");
     print_key_sets();
     let signers: Vec<_> = (0..KEYS).map(|_| Signer::ed25519("EdDSA", "key-1")).collect();
+    print_urls(if full { 10_000 } else { 100 }, &signers);
     print_fixed(clients, &signers);
     print_file(clients, &signers, if full { 3 } else { 1 });
 }
@@ -140,6 +150,34 @@ fn metadata(clients: usize, signers: &[Signer], version: impl Fn(usize) -> usize
         writeln!(all, r#"{comma}{{"client_id":"{id}","scope":"v{}","jwks":{keys}}}"#, version(number)).unwrap();
     }
     all + "]"
+}
+
+/// Registers clients that publish their keys at URLs, and fetches the keys of all.
+fn print_urls(clients: usize, signers: &[Signer]) {
+    let jwks: Vec<Value> = signers.iter().take(KEYS_AT_URL).enumerate().map(|(n, key)| numbered(key, n)).collect();
+    let document = Bytes::from(json!({"keys": jwks}).to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for (what, urls) in [("one URL", 1), ("a URL each", clients)] {
+        let fetches = Arc::new(AtomicUsize::new(0));
+        let (count, document) = (Arc::clone(&fetches), document.clone());
+        let fetch = move |_: JwksRequest| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let response = Response::new(Full::new(document.clone()));
+            async move { Ok::<_, Infallible>(response) }
+        };
+        let before = resident_bytes();
+        let cache = KeySetCache::builder(fetch).max_memory(usize::MAX).max_sets(clients).build().unwrap();
+        let url = |number: usize| JwksUrl::parse(&format!("https://vendor.example/{}", number % urls)).unwrap();
+        let client = |number: usize| Client::with_key_set_url(&id(number), &url(number), &cache).unwrap();
+        let registered: Vec<_> = (0..clients).map(client).collect();
+        let (sets, time) = timed(|| runtime.block_on(cache.prefetch(UnixTime::from_secs(NOW))));
+        assert_eq!((sets.ready, sets.failed, cache.kept_sources()), (clients, 0, urls));
+        let memory = (resident_bytes() - before) / clients as i64;
+        let (fetches, time) = (fetches.load(Ordering::Relaxed), milliseconds(time));
+        row(format!("fetch the keys of {clients} clients with {what}: time; fetches"), format!("{time}; {fetches}"));
+        row("memory of a client", format!("{memory} bytes"));
+        drop(registered);
+    }
 }
 
 /// How long requests took, and the causes of the longest waits.
