@@ -139,7 +139,7 @@ async fn a_refused_document_is_described() {
         assert_eq!(reason(response(200, &[], body.clone())).await, expected, "{body:.80}");
     }
     // Brackets in strings are no nesting.
-    let brackets = format!(r#"{{"keys":[],"x":"{}\"[\\"}}"#, "[{".repeat(100));
+    let brackets = format!(r#"{{"keys":[],"x":"{}\\"}}"#, r#"[{\"[{"#.repeat(100));
     let script = Script::default();
     script.then(Ok(Response::new(Full::from(brackets))));
     assert!(script.source().keys(at(0)).get().await.is_ok());

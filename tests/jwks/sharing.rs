@@ -269,6 +269,22 @@ async fn a_set_goes_with_the_last_client_that_uses_it() {
 }
 
 #[tokio::test]
+async fn clients_that_are_gone_keep_no_set_in_memory() {
+    let script = Script::default();
+    let cache = script.cache();
+    let (gone, stays) = (of_vendor(&cache, "gone"), of_vendor(&cache, "stays"));
+    script.then_keys(&["a"]).then_keys(&["b"]);
+    let first = gone.keys(at(0)).get().await.unwrap();
+    cache.invalidate("gone");
+    drop(gone);
+    // The new set is from after the invalidation, but it is of no use to the client.
+    let second = stays.keys(at(1000)).get().await.unwrap();
+    assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 2));
+    cache.invalidate("stays");
+    assert_eq!((Arc::strong_count(&second), cache.kept_sources()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_fetch_for_no_client_any_more_leaves_nothing() {
     for reply in [Ok(key_set(&["a"])), status(500)] {
         let script = Script::default();

@@ -23,6 +23,7 @@ mod outcome;
 mod running;
 mod settings;
 mod shared;
+mod silence;
 mod source;
 mod state;
 mod table;

@@ -1,7 +1,6 @@
 //! The state that all documents of a cache share: the fetcher, the settings, the bounds, and the
 //! hosts that have not responded.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use tokio::time::timeout;
@@ -11,6 +10,7 @@ use super::fetched::{Arrival, FailedFetch, FetchNumber, FetchedKeys};
 use super::member::Member;
 use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
 use super::settings::Settings;
+use super::silence::SilentHosts;
 use super::table::Table;
 use crate::clock::UnixTime;
 use crate::jwks::fetch::slots::Slots;
@@ -23,8 +23,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) table: Mutex<Table>,
     slots: Slots,
-    /// The hosts that have not responded since any host last did.
-    silent: Mutex<HashSet<Box<str>>>,
+    pub(super) silent: SilentHosts,
 }
 
 impl Shared {
@@ -34,8 +33,8 @@ impl Shared {
         settings: Settings,
     ) -> Self {
         let slots = Slots::new(settings.max_fetches, settings.max_fetches_per_host);
-        let (table, silent) = (Mutex::default(), Mutex::default());
-        Self { fetch, observer, settings, table, slots, silent }
+        let silent = SilentHosts::new(settings.silent_hosts);
+        Self { fetch, observer, settings, table: Mutex::default(), slots, silent }
     }
 
     /// Performs one fetch, from the wait for a slot to the parsed keys.
@@ -46,17 +45,7 @@ impl Shared {
         now: UnixTime,
     ) -> Result<FetchedKeys, FailedFetch> {
         let fetched = self.attempt(url, number, now).await;
-        let mut silent = lock(&self.silent);
-        match fetched.as_ref().map_err(|failed| &failed.error) {
-            Err(error) if error.is_silence() => {
-                if silent.len() < self.settings.silent_hosts.map_or(0, usize::from) {
-                    silent.insert(url.host().into());
-                }
-            }
-            Ok(_) => silent.clear(),
-            Err(error) if error.is_response() => silent.clear(),
-            Err(_) => {}
-        }
+        self.silent.record(url.host(), fetched.as_ref().err().map(|failed| &failed.error));
         fetched
     }
 
@@ -70,11 +59,6 @@ impl Shared {
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));
         let arrival = Arrival { number, document_bytes: response.body().len(), fetched_at: now, fresh_for };
         Ok(FetchedKeys::new(keys, arrival))
-    }
-
-    /// Whether a host that does not respond counts as a fault of the server's own network.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.settings.silent_hosts.is_some_and(|hosts| lock(&self.silent).len() >= hosts.get())
     }
 
     pub(super) fn keep(&self, document: &Arc<Document>, weight: usize) {

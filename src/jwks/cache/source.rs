@@ -237,7 +237,7 @@ impl KeySource {
         }
         let error = control.last_error.clone().unwrap_or(FetchError::Aborted);
         drop(control);
-        let is_server_fault = error.is_server_fault() || error.is_silence() && self.cache.is_cut_off();
+        let is_server_fault = error.is_server_fault() || error.is_silence() && self.cache.silent.is_cut_off();
         Err(KeysUnavailable { error, is_server_fault })
     }
 }
