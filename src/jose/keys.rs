@@ -23,14 +23,18 @@
 
 use std::fmt;
 
-pub use crate::jose::document::{Document, KeySetError};
+use serde_json::value::RawValue;
+
+pub use crate::jose::key_set_error::{Document, KeySetError, PemProblem};
 pub use crate::jose::skip::SkipReason;
 pub use crate::jose::verification_key::VerificationKey;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::base64url;
 use crate::jose::candidates::{Candidates, NoCandidate};
-use crate::jose::document::read_keys;
-use crate::jose::jwk::Jwk;
+use crate::jose::document::{read_keys, read_value};
+use crate::jose::jwk::{Judged, Jwk};
+use crate::jose::pem;
 use crate::jose::skip::Flaw;
 use crate::text::Excerpt;
 
@@ -65,23 +69,89 @@ impl KeySet {
     ///
     /// See [`parse`](Self::parse).
     pub fn parse_within(json: &[u8], max_bytes: usize, max_keys: usize) -> Result<Self, KeySetError> {
-        let mut found = Self::default();
-        let mut usable = Vec::new();
-        for (index, json) in read_keys(json, max_bytes, max_keys)?.into_iter().enumerate() {
-            match Jwk::read(json) {
-                Ok(jwk) => match jwk.judge() {
-                    Ok(judged) => usable.push((index, VerificationKey::from(judged))),
-                    Err(flaw) => found.skip(index, jwk.key_id(), jwk.algorithms(), flaw),
-                },
-                Err(flaw) => found.skip(index, None, AlgorithmSet::EMPTY, flaw),
-            }
-        }
-        found.keys = united(usable);
-        Ok(found)
+        Ok(Self::of_jwks(read_keys(json, max_bytes, max_keys)?))
     }
 
-    fn skip(&mut self, index: usize, key_id: Option<String>, algorithms: AlgorithmSet, flaw: Flaw) {
-        self.skipped.push(SkippedKey { index, key_id, algorithms, flaw });
+    /// Reads a single JWK (RFC 7517, section 4) of at most [`MAX_BYTES`]. If the key cannot be
+    /// used, the set has none, and [`skipped`](Self::skipped) has the reason.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is too long or is not JSON.
+    pub fn from_jwk(json: &[u8]) -> Result<Self, KeySetError> {
+        Ok(Self::of_jwks(vec![read_value(json, MAX_BYTES)?]))
+    }
+
+    /// Reads public keys in PEM (RFC 7468), of at most [`MAX_BYTES`] and [`MAX_KEYS`]. These labels
+    /// are known:
+    ///
+    /// - `PUBLIC KEY`: RSA, P-256, P-384, P-521, Ed25519 and ML-DSA
+    /// - `RSA PUBLIC KEY`
+    /// - `CERTIFICATE`: only its public key is used. **Nothing else is judged**: a certificate may
+    ///   have expired, and need not be signed by anyone. The registration is what makes its key the
+    ///   client's.
+    ///
+    /// Each block is a key. The keys must be as strong as those of a JWK Set, and one that cannot
+    /// be used is [skipped](Self::skipped). PEM has no `kid`. Each key gets its thumbprint instead,
+    /// in base64url (RFC 7638): clients that choose a `kid` by this convention need no setting. For
+    /// others, see [`with_kid`](Self::with_kid). A key is found without a `kid` as well, if the
+    /// policy permits that and the client has no other that fits.
+    ///
+    /// ```
+    /// use tower_client_assertion::keys::{KeySet, KeySetError};
+    ///
+    /// let keys = KeySet::from_pem(b"-----BEGIN PUBLIC KEY-----
+    /// MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    /// -----END PUBLIC KEY-----")?;
+    /// let kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    /// assert_eq!(keys.iter().next().unwrap().key_id(), Some(kid));
+    ///
+    /// let keys = keys.with_kid("key-1");
+    /// assert_eq!(keys.iter().next().unwrap().key_id(), Some("key-1"));
+    ///
+    /// let private = KeySet::from_pem(b"-----BEGIN PRIVATE KEY-----");
+    /// assert!(matches!(private, Err(KeySetError::PrivateKey { .. })));
+    /// # Ok::<(), KeySetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the document is too long, has too many blocks or none, has a private key, or if a
+    /// block cannot be read.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeySetError> {
+        let keys = pem::read_keys(pem, MAX_BYTES, MAX_KEYS)?;
+        Ok(Self::of(keys.into_iter().map(|key| {
+            let (key, algorithms) = key?;
+            let kid = Some(base64url::encode(&key.thumbprint).into());
+            Ok(Judged { key, algorithms, kid })
+        })))
+    }
+
+    /// Gives every key this `kid` in place of the one that it has. With several keys for one algorithm, an
+    /// assertion is then ambiguous under policies that [try one
+    /// key](crate::Policy::with_key_trials).
+    #[must_use]
+    pub fn with_kid(self, kid: &str) -> Self {
+        let keys = self.keys.into_iter().map(|key| key.named(kid)).enumerate().collect();
+        Self { keys: united(keys), ..self }
+    }
+
+    fn of_jwks(jwks: Vec<&RawValue>) -> Self {
+        Self::of(jwks.into_iter().map(|json| {
+            let jwk = Jwk::read(json)?;
+            jwk.judge().map_err(|flaw| Unusable { flaw, key_id: jwk.key_id(), algorithms: jwk.algorithms() })
+        }))
+    }
+
+    fn of(keys: impl Iterator<Item = Result<Judged, Unusable>>) -> Self {
+        let (mut usable, mut skipped) = (Vec::new(), Vec::new());
+        for (index, key) in keys.enumerate() {
+            match key {
+                Ok(judged) => usable.push((index, VerificationKey::from(judged))),
+                Err(unusable) => skipped.push(SkippedKey { index, unusable }),
+            }
+        }
+        Self { keys: united(usable), skipped }
     }
 
     /// Returns the number of usable keys.
@@ -102,6 +172,14 @@ impl KeySet {
     /// Returns the keys that cannot be used, in the order of the document.
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
+    }
+
+    /// Says why keys were skipped, each behind a semicolon, for at most eight of them.
+    pub(crate) fn skipped_reasons(&self) -> String {
+        const MOST: usize = 8;
+        let reasons = self.skipped.iter().take(MOST).map(|key| format!("; {key}"));
+        let others = self.skipped.len().saturating_sub(MOST);
+        reasons.chain((others > 0).then(|| format!("; and {others} more are skipped"))).collect()
     }
 
     /// Returns every algorithm that some key can verify.
@@ -139,7 +217,7 @@ impl KeySet {
     }
 
     fn has_weak(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
-        let weak = |key: &SkippedKey| key.reason() == SkipReason::Weak && key.algorithms.contains(algorithm);
+        let weak = |key: &SkippedKey| key.reason() == SkipReason::Weak && key.unusable.algorithms.contains(algorithm);
         self.skipped.iter().any(|key| (kid.is_none() || key.key_id() == kid) && weak(key))
     }
 }
@@ -186,9 +264,22 @@ impl TryFrom<&jsonwebtoken::jwk::JwkSet> for KeySet {
 #[derive(Clone, Debug)]
 pub struct SkippedKey {
     index: usize,
-    key_id: Option<String>,
-    algorithms: AlgorithmSet,
+    unusable: Unusable,
+}
+
+/// What is wrong with a key, and what could be read of it.
+#[derive(Clone, Debug)]
+struct Unusable {
     flaw: Flaw,
+    key_id: Option<String>,
+    /// What it would verify if it could be used.
+    algorithms: AlgorithmSet,
+}
+
+impl From<Flaw> for Unusable {
+    fn from(flaw: Flaw) -> Self {
+        Self { flaw, key_id: None, algorithms: AlgorithmSet::EMPTY }
+    }
 }
 
 impl SkippedKey {
@@ -199,19 +290,19 @@ impl SkippedKey {
 
     /// Returns its `kid`, if one could be read.
     pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.unusable.key_id.as_deref()
     }
 
     /// Returns why it cannot be used.
     pub fn reason(&self) -> SkipReason {
-        self.flaw.reason
+        self.unusable.flaw.reason
     }
 
     /// Returns what exactly is wrong with it: the member, what was expected and what was found. The
     /// text is short and safe to print, and contains no key material. It may change between
     /// releases; [`reason`](Self::reason) does not.
     pub fn detail(&self) -> &str {
-        &self.flaw.detail
+        &self.unusable.flaw.detail
     }
 }
 

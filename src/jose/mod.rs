@@ -2,8 +2,8 @@
 //!
 //! The input is the bytes of an assertion or of a registered key set. The output is typed values,
 //! keys that were checked and parsed once, and the outcome of a signature check. Only this room
-//! names the crypto crates `aws_lc_rs` and `curve25519_dalek`. It must not use HTTP, clients or
-//! policies.
+//! names the crates `aws_lc_rs` and `curve25519_dalek` for cryptography, and `spki` for the formats
+//! of keys. It must not use HTTP, clients or policies.
 
 pub(crate) mod algorithm;
 pub(crate) mod base64url;
@@ -12,9 +12,11 @@ pub(crate) mod digest;
 pub(crate) mod document;
 pub(crate) mod json;
 mod jwk;
+pub(crate) mod key_set_error;
 pub mod keys;
 pub(crate) mod media_type;
 pub(crate) mod member;
+mod pem;
 mod public_key;
 pub mod secret;
 mod skip;

@@ -124,7 +124,7 @@ pub(crate) struct Curve {
     pub(crate) name: &'static str,
     pub(crate) algorithm: Algorithm,
     /// The length of a coordinate, in bytes.
-    len: usize,
+    pub(crate) len: usize,
     verification: &'static EcdsaVerificationAlgorithm,
 }
 

@@ -44,6 +44,11 @@ impl VerificationKey {
         self.algorithms
     }
 
+    pub(crate) fn named(self, kid: &str) -> Self {
+        let id = KeyId { kid: Some(kid.into()), thumbprint: self.id.thumbprint };
+        Self { id: Arc::new(id), ..self }
+    }
+
     /// Lets the key also verify what another entry for it permits.
     pub(crate) fn permit(&mut self, algorithms: AlgorithmSet) {
         self.algorithms = self.algorithms.union(algorithms);

@@ -69,8 +69,8 @@ impl Client {
     /// Fails if the id is empty or not printable ASCII, or if there is no usable key.
     pub fn new(id: &str, keys: KeySet) -> Result<Self, ClientError> {
         if keys.is_empty() {
-            let skipped = keys.skipped().len();
-            return Err(ClientError::NoKeys { client_id: id.to_owned(), skipped });
+            let (skipped, reasons) = (keys.skipped().len(), keys.skipped_reasons());
+            return Err(ClientError::NoKeys { client_id: id.to_owned(), skipped, reasons });
         }
         Self::of(id, Credential::Keys(keys))
     }

@@ -38,6 +38,8 @@ pub enum ClientError {
         client_id: String,
         /// How many keys of its set were skipped.
         skipped: usize,
+        /// Why, for the first of them.
+        reasons: String,
     },
     /// The client registered an algorithm that neither its keys nor its secret can verify.
     #[non_exhaustive]
@@ -86,10 +88,10 @@ impl fmt::Display for ClientError {
             Self::Duplicate { client_id } => {
                 write!(f, "client_id: {client_id:?} is registered twice; give each client a different id")
             }
-            Self::NoKeys { client_id, skipped } => write!(
+            Self::NoKeys { client_id, skipped, reasons } => write!(
                 f,
                 "jwks: the client {client_id:?} has no usable key ({skipped} skipped); register a public key for \
-                 signatures"
+                 signatures{reasons}"
             ),
             Self::SigningAlg { client_id, algorithm, usable } => write!(
                 f,

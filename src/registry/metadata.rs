@@ -54,9 +54,6 @@ const JWKS: &str = "jwks";
 const JWKS_URI: &str = "jwks_uri";
 const SIGNING_ALG: &str = "token_endpoint_auth_signing_alg";
 
-/// The most skipped keys that one problem explains.
-const MOST_REASONS: usize = 8;
-
 /// The member that is wrong, and why.
 pub(super) type Fault = (&'static str, String);
 
@@ -119,7 +116,7 @@ impl<'a> Metadata<'a> {
         let keys = KeySet::parse_within(jwks.get().as_bytes(), reading.max_key_set_bytes, reading.max_keys);
         let keys = keys.map_err(|error| (JWKS, error.to_string()))?;
         if keys.is_empty() {
-            return Err((JWKS, no_usable_key(&keys)));
+            return Err((JWKS, format!("no usable key{}", keys.skipped_reasons())));
         }
         Client::new(id.as_str(), keys).map_err(|error| (JWKS, error.to_string()))
     }
@@ -203,13 +200,6 @@ fn under(policy: Option<String>, client: Client) -> Client {
         Some(name) => client.with_policy(&name),
         None => client,
     }
-}
-
-fn no_usable_key(keys: &KeySet) -> String {
-    let reasons = keys.skipped().iter().take(MOST_REASONS).map(|key| format!("; {key}"));
-    let others = keys.skipped().len().saturating_sub(MOST_REASONS);
-    let others = (others > 0).then(|| format!("; and {others} more are skipped"));
-    std::iter::once("no usable key".to_owned()).chain(reasons).chain(others).collect()
 }
 
 /// Returns an owned copy, which the caller of a secret wipes.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -151,6 +152,19 @@ impl Signer {
             }
             PrivateKey::Secret(_) => panic!("a secret has no public key"),
         }
+    }
+
+    /// The public key as a SubjectPublicKeyInfo in DER.
+    pub fn spki(&self) -> Vec<u8> {
+        let der: PublicKeyX509Der<'_> = match &self.private {
+            PrivateKey::Ec(pair) => pair.public_key().as_der(),
+            PrivateKey::Ed25519(pair) => pair.public_key().as_der(),
+            PrivateKey::Rsa(pair, _) => AsDer::as_der(pair.public_key()),
+            PrivateKey::MlDsa(pair) => pair.public_key().as_der(),
+            PrivateKey::Secret(_) => panic!("a secret has no public key"),
+        }
+        .unwrap();
+        der.as_ref().to_vec()
     }
 
     pub fn signature(&self, input: &[u8]) -> Vec<u8> {

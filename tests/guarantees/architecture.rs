@@ -23,7 +23,7 @@ pub(crate) const CRATE_WALLS: &[Wall] = &[
         reason: "the verification half sees bytes and values only, so that it can be used without HTTP",
     },
     Wall {
-        names: &["aws_lc_rs", "curve25519_dalek", "jsonwebtoken"],
+        names: &["aws_lc_rs", "curve25519_dalek", "jsonwebtoken", "spki"],
         within: &["jose/"],
         reason: "one room knows the libraries for cryptography, so that they can be replaced there",
     },

@@ -10,3 +10,4 @@ mod documents;
 mod field;
 mod key_selection;
 mod keys;
+mod pem;

@@ -144,16 +144,20 @@ fn a_client_id_is_printable_ascii_and_not_empty() {
 
 #[test]
 fn a_client_without_usable_keys_is_refused() {
-    for (skipped, keys) in
-        [(0, KeySet::default()), (1, key_set(&[json!({"kty": "PQC"})])), (2, key_set(&[json!(1), json!({})]))]
-    {
+    let one = "; key 0 is skipped: kty is \"PQC\", expected RSA, EC, OKP or AKP";
+    let two = "; key 0 is skipped: it is a number, expected an object; key 1 is skipped: kty is missing";
+    for (skipped, keys, why) in [
+        (0, KeySet::default(), ""),
+        (1, key_set(&[json!({"kty": "PQC"})]), one),
+        (2, key_set(&[json!(1), json!({})]), two),
+    ] {
         let error = Client::new("a", keys).unwrap_err();
         assert!(
             matches!(&error, ClientError::NoKeys { client_id, skipped: found, .. } if client_id == "a" && *found == skipped),
             "{error:?}"
         );
         let text = format!(
-            "jwks: the client \"a\" has no usable key ({skipped} skipped); register a public key for signatures"
+            "jwks: the client \"a\" has no usable key ({skipped} skipped); register a public key for signatures{why}"
         );
         assert_eq!(error.to_string(), text);
     }

@@ -1,0 +1,189 @@
+//! Public keys in PEM (RFC 7468): a public key by itself, in the form of PKCS #1, or in a
+//! certificate.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use spki::der::asn1::{AnyRef, UintRef};
+use spki::der::{Decode, Error, Reader, Result, SliceReader, Tag, TagNumber};
+use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
+
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::key_set_error::{KeySetError, PemProblem};
+use crate::jose::public_key::{Curve, PublicKey, RsaKey};
+use crate::jose::skip::{Flaw, SkipReason};
+
+/// A key of a document, or why it cannot be used.
+pub(crate) type ReadKey = std::result::Result<(PublicKey, AlgorithmSet), Flaw>;
+
+/// Reads each block of a document within these limits. A private key is found before anything else
+/// is judged.
+pub(crate) fn read_keys(
+    pem: &[u8],
+    max_bytes: usize,
+    max_keys: usize,
+) -> std::result::Result<Vec<ReadKey>, KeySetError> {
+    if pem.len() > max_bytes {
+        return Err(KeySetError::TooLong { limit: max_bytes });
+    }
+    // Text that is not UTF-8 may stand between the blocks.
+    let pem = String::from_utf8_lossy(pem);
+    let blocks: Vec<_> = pem.split(BEGIN).skip(1).map(Block::of).collect();
+    if let Some(private) = blocks.iter().find(|block| block.label.contains("PRIVATE KEY")) {
+        return Err(KeySetError::PrivateKey { label: private.shown_label() });
+    }
+    if blocks.is_empty() {
+        return Err(KeySetError::NoPem);
+    }
+    if blocks.len() > max_keys {
+        return Err(KeySetError::TooManyKeys { limit: max_keys });
+    }
+    let keys = blocks.iter().enumerate().map(|(index, block)| {
+        let invalid = |problem| KeySetError::Pem { index, label: block.shown_label(), problem };
+        block.key().map_err(invalid)
+    });
+    keys.collect()
+}
+
+const BEGIN: &str = "-----BEGIN ";
+
+/// The longest label that an error repeats, in characters.
+const LONGEST_LABEL: usize = 40;
+
+struct Block<'a> {
+    label: &'a str,
+    /// Until the line that ends it, if there is one.
+    body: Option<&'a str>,
+}
+
+impl<'a> Block<'a> {
+    /// Reads a block behind its [`BEGIN`].
+    fn of(text: &'a str) -> Self {
+        let Some((label, rest)) = text.split_once("-----") else { return Self { label: text, body: None } };
+        let body = rest.split_once("-----END ").filter(|(_, end)| end.starts_with(&format!("{label}-----")));
+        Self { label, body: body.map(|(body, _)| body) }
+    }
+
+    fn shown_label(&self) -> String {
+        self.label.chars().filter(|character| matches!(character, ' '..='~')).take(LONGEST_LABEL).collect()
+    }
+
+    fn key(&self) -> std::result::Result<ReadKey, PemProblem> {
+        let read = match self.label {
+            "PUBLIC KEY" => public_key,
+            "RSA PUBLIC KEY" => rsa_public_key,
+            "CERTIFICATE" | "X509 CERTIFICATE" => certificate,
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => return Err(PemProblem::CertificateRequest),
+            _ => return Err(PemProblem::OtherLabel),
+        };
+        let body: String = self.body.ok_or(PemProblem::Unfinished)?.split_ascii_whitespace().collect();
+        let der = STANDARD.decode(body).map_err(|_| PemProblem::NotBase64)?;
+        read(&der).map_err(|_| PemProblem::NotDer)
+    }
+}
+
+/// RFC 5280, section 4.1.2.7.
+fn public_key(der: &[u8]) -> Result<ReadKey> {
+    SubjectPublicKeyInfoRef::from_der(der).and_then(|info| judge(&info))
+}
+
+/// RFC 8017, appendix A.1.1.
+fn rsa_public_key(der: &[u8]) -> Result<ReadKey> {
+    let mut reader = SliceReader::new(der)?;
+    let numbers = reader.sequence(|key| Ok::<_, Error>((UintRef::decode(key)?, UintRef::decode(key)?)))?;
+    reader.finish()?;
+    let (n, e) = numbers;
+    Ok(PublicKey::rsa(n.as_bytes(), e.as_bytes()).map(|key| (key, RsaKey::ALGORITHMS)))
+}
+
+/// Returns the key of a certificate (RFC 5280, section 4.1). Nothing else in it is read: its dates,
+/// its issuer and its extensions say nothing about the registration of a client.
+fn certificate(der: &[u8]) -> Result<ReadKey> {
+    let mut reader = SliceReader::new(der)?;
+    let info = reader.sequence(|certificate| {
+        let info = certificate.sequence(|to_be_signed| {
+            let version = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+            let version = usize::from(Tag::peek(to_be_signed)? == version);
+            // Serial number, signature algorithm, issuer, validity, subject.
+            skip(to_be_signed, version + 5)?;
+            let info = SubjectPublicKeyInfoRef::decode(to_be_signed)?;
+            while !to_be_signed.is_finished() {
+                skip(to_be_signed, 1)?;
+            }
+            Ok::<_, Error>(info)
+        })?;
+        // Signature algorithm, signature.
+        skip(certificate, 2)?;
+        Ok::<_, Error>(info)
+    })?;
+    reader.finish()?;
+    judge(&info)
+}
+
+fn skip<'a>(reader: &mut impl Reader<'a>, values: usize) -> Result<()> {
+    (0..values).try_for_each(|_| AnyRef::decode(reader).map(|_| ()))
+}
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// RFC 5480, section 2.1.1.1.
+const CURVES: [(ObjectIdentifier, &str); 3] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), "P-256"),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), "P-384"),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), "P-521"),
+];
+/// RFC 9881, section 2.
+const ML_DSA: [(ObjectIdentifier, Algorithm); 3] = [
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17"), Algorithm::MlDsa44),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"), Algorithm::MlDsa65),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), Algorithm::MlDsa87),
+];
+
+/// Judges the key like one of a JWK Set.
+fn judge(info: &SubjectPublicKeyInfoRef<'_>) -> Result<ReadKey> {
+    let key = info.subject_public_key.as_bytes().ok_or(Tag::BitString.value_error())?;
+    let (oid, parameters) = (info.algorithm.oid, info.algorithm.parameters);
+    if oid == RSA {
+        return rsa_public_key(key);
+    }
+    if oid == RSA_PSS {
+        return Ok(rsa_public_key(key)?.and_then(|(key, _)| for_pss(key, parameters)));
+    }
+    if oid == EC {
+        return Ok(elliptic_curve(parameters, key));
+    }
+    if oid == ED25519 {
+        let both = AlgorithmSet::of(&[Algorithm::EdDSA, Algorithm::Ed25519]);
+        return Ok(PublicKey::ed25519(key).map(|key| (key, both)));
+    }
+    Ok(match ML_DSA.iter().find(|(other, _)| *other == oid) {
+        Some((_, algorithm)) => PublicKey::ml_dsa(*algorithm, key).map(|key| (key, (*algorithm).into())),
+        None => Err(SkipReason::UnsupportedType.with(format!("its algorithm has the identifier {oid}"))),
+    })
+}
+
+/// A key for PSS serves no other padding. Its parameters, if there are any, permit one hash only
+/// (RFC 4055, section 3.3).
+fn for_pss(key: PublicKey, parameters: Option<AnyRef<'_>>) -> ReadKey {
+    let any = AlgorithmSet::of(&[Algorithm::PS256, Algorithm::PS384, Algorithm::PS512]);
+    match parameters {
+        None => Ok((key, any)),
+        Some(_) => Err(SkipReason::UnsupportedType.with("its algorithm is RSASSA-PSS with parameters")),
+    }
+}
+
+fn elliptic_curve(parameters: Option<AnyRef<'_>>, point: &[u8]) -> ReadKey {
+    let unsupported = || SkipReason::UnsupportedType.with("its curve is not P-256, P-384 or P-521");
+    let oid = parameters.and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
+    let (_, name) = CURVES.iter().find(|(curve, _)| Some(*curve) == oid).ok_or_else(unsupported)?;
+    let curve = Curve::named(name).ok_or_else(unsupported)?;
+    // SEC 1, section 2.3.3.
+    let coordinates = point.split_first().filter(|(form, _)| **form == 4).and_then(|(_, coordinates)| {
+        let (x, y) = coordinates.split_at_checked(curve.len)?;
+        (y.len() == curve.len).then_some((x, y))
+    });
+    let other_form = || SkipReason::Invalid.with(format!("it is not an uncompressed point of {name}"));
+    let (x, y) = coordinates.ok_or_else(other_form)?;
+    PublicKey::ec(curve, x, y).map(|key| (key, curve.algorithm.into()))
+}
