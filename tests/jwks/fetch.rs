@@ -306,7 +306,7 @@ impl BlackHole {
 }
 
 #[tokio::test]
-async fn an_address_that_swallows_packets_delays_no_other() {
+async fn key_26_an_address_that_swallows_packets_delays_no_other() {
     let server = KeyServer::start(Reply::keys(&[Signer::es384("a").jwk()])).await;
     let port = server.address.port();
     let dead = ["127.0.0.2", "127.0.0.3"].map(|address| address.parse::<IpAddr>().unwrap());

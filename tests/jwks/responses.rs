@@ -101,7 +101,7 @@ async fn responses_with_unfitting_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn a_byte_order_mark_is_skipped() {
+async fn key_22_a_byte_order_mark_is_skipped() {
     for mark in ["", "\u{feff}"] {
         let script = Script::default();
         script.then(Ok(Response::new(Full::from(format!("{mark}{}", document(&["a"]))))));
@@ -240,7 +240,7 @@ async fn responses_of_a_fetcher_by_hand_are_judged_as_well() {
 }
 
 #[tokio::test]
-async fn a_retry_after_lengthens_the_pause_up_to_its_limit() {
+async fn key_25_a_retry_after_lengthens_the_pause_up_to_its_limit() {
     // The own pause after a first failure is 1 or 2 s here, and the longest is 300 s.
     let own = 1..=2;
     let date = |secs: u64| httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(NOW + secs));

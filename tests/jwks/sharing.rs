@@ -19,7 +19,7 @@ fn clients(cache: &KeySetCache, count: usize) -> Vec<KeySource> {
 }
 
 #[tokio::test]
-async fn ten_thousand_clients_of_one_url_are_one_fetch() {
+async fn key_23_ten_thousand_clients_of_one_url_are_one_fetch() {
     let script = Script::default();
     let cache = script.cache();
     let clients = clients(&cache, 10_000);
@@ -191,7 +191,7 @@ async fn an_older_fetch_never_replaces_newer_keys() {
 }
 
 #[tokio::test]
-async fn every_wait_ends_when_its_client_is_invalidated() {
+async fn key_24_every_wait_ends_when_its_client_is_invalidated() {
     let script = Script::default();
     let cache = script.cache();
     let source = of_vendor(&cache, "mine");
@@ -208,7 +208,7 @@ async fn every_wait_ends_when_its_client_is_invalidated() {
 }
 
 #[tokio::test]
-async fn keys_that_arrive_with_an_invalidation_are_not_used() {
+async fn key_24_keys_that_arrive_with_an_invalidation_are_not_used() {
     let script = Script::default();
     let cache = script.cache();
     let source = of_vendor(&cache, "mine");
@@ -231,6 +231,7 @@ async fn a_pause_is_interrupted_once_by_an_invalidation() {
     assert_kids(mine.keys(at(0)).get().await, &["a"]);
     assert_kids(yours.keys(at(400)).get().await, &["a"]);
     cache.invalidate("mine");
+    assert!(mine.state().next_refresh().is_none() && yours.state().next_refresh().is_some());
     assert!(mine.keys(at(400)).get().await.is_err());
     assert_eq!(script.fetches(), 3);
     for _ in 0..10 {
@@ -330,7 +331,7 @@ async fn an_event_names_every_client_that_it_concerns() {
 /// Each fetched set names the number of its fetch. No request that begins after an invalidation has
 /// returned may get a set whose fetch began before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_thread_gets_keys_from_before_an_invalidation() {
+async fn key_24_no_thread_gets_keys_from_before_an_invalidation() {
     let fetches = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&fetches);
     let fetch = move |_: JwksRequest| {

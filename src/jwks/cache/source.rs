@@ -115,7 +115,7 @@ impl KeySource {
             fetched_at: time(|fetched| fetched.fetched_at),
             fresh_until: time(|fetched| fetched.fresh_until),
             next_refresh: match control.last_error {
-                Some(_) => control.paused_until,
+                Some(_) => control.paused_until.filter(|_| self.member.accepts(control.started)),
                 None => time(|fetched| fetched.refresh_at),
             },
             last_attempt: control.last_attempt,

@@ -6,7 +6,8 @@ use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
 use crate::jwks::fetch::{FetchError, JwksUrl};
 
-/// The state of a [`KeySource`](crate::jwks::KeySource), for operators.
+/// The state of a [`KeySource`](crate::jwks::KeySource), for operators. The attempts and the failures
+/// are those of its URL, for all clients that have registered it.
 #[derive(Clone, Debug)]
 pub struct SourceState {
     pub(super) client_id: Box<str>,
@@ -54,22 +55,22 @@ impl SourceState {
         self.next_refresh
     }
 
-    /// Returns when the last fetch started, whether or not it succeeded.
+    /// Returns when the last fetch of the URL started, whether or not it succeeded.
     pub fn last_attempt(&self) -> Option<UnixTime> {
         self.last_attempt
     }
 
-    /// Returns why the last fetch failed, or `None` if it succeeded.
+    /// Returns why the last fetch of the URL failed, or `None` if it succeeded.
     pub fn last_error(&self) -> Option<&FetchError> {
         self.last_error.as_ref()
     }
 
-    /// Returns how many fetches have failed in a row.
+    /// Returns how many fetches of the URL have failed in a row.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Returns whether a fetch is running.
+    /// Returns whether a fetch of the URL is running.
     pub fn is_fetching(&self) -> bool {
         self.fetching
     }
