@@ -1,5 +1,6 @@
 //! The details of a refusal.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::rejection::{ClientFault, Rejection};
@@ -15,9 +16,9 @@ pub struct Refused<'a> {
 }
 
 impl<'a> Refused<'a> {
-    /// A refusal of a request in which no assertion was found.
-    pub(crate) fn bare(rejection: &'a Rejection) -> Self {
-        Self { rejection, claimed_client: None, key_id: None, findings: &[] }
+    /// A refusal of a request in which no assertion could be read.
+    pub(crate) fn unread(rejection: &'a Rejection, findings: &'a [Finding<'a>]) -> Self {
+        Self { rejection, claimed_client: None, key_id: None, findings }
     }
 
     /// The fault that the client is told, with its cause if the server is at fault.
@@ -36,27 +37,32 @@ impl<'a> Refused<'a> {
         self.key_id
     }
 
-    /// Every claim that failed, in the order of the checks. Empty if the assertion was refused
-    /// before its claims were checked.
+    /// What exactly was wrong: every claim that failed, in the order of the checks, or the one
+    /// fault of another kind with what was expected and received. Empty if the rejection says
+    /// everything.
     pub fn findings(&self) -> &'a [Finding<'a>] {
         self.findings
     }
 }
 
-/// One claim that failed. It displays as a sentence.
+/// One fault, with what was expected and what was received. It displays as a sentence.
+///
+/// What was received is shown escaped and cut, and never as an assertion, a secret or a `jti`: a
+/// part that cannot be decoded is shown by the one character that is wrong, and its offset. Offsets
+/// count bytes from zero.
 #[derive(Debug)]
 pub struct Finding<'a> {
     fault: ClientFault,
-    expected: String,
+    expected: Cow<'static, str>,
     received: Received<'a>,
 }
 
 impl<'a> Finding<'a> {
-    pub(crate) fn new(fault: ClientFault, expected: String, received: Received<'a>) -> Self {
-        Self { fault, expected, received }
+    pub(crate) fn new(fault: ClientFault, expected: impl Into<Cow<'static, str>>, received: Received<'a>) -> Self {
+        Self { fault, expected: expected.into(), received }
     }
 
-    /// Which claim failed and why.
+    /// What failed and why.
     pub fn fault(&self) -> &ClientFault {
         &self.fault
     }
@@ -69,25 +75,31 @@ impl fmt::Display for Finding<'_> {
     }
 }
 
-/// The value of a claim that failed.
+/// What was received in place of what was expected.
 #[derive(Debug)]
 pub(crate) enum Received<'a> {
     Absent,
-    WrongType,
     Text(Excerpt<'a>),
-    /// The length of a `jti`. The identifier itself never appears in events.
+    /// The length of a text that is not shown, in bytes.
     Length(usize),
-    Number(f64),
+    /// In words, which contain untrusted text only as an [`Excerpt`].
+    Described(Cow<'static, str>),
+}
+
+impl Received<'_> {
+    pub(crate) fn described(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::Described(words.into())
+    }
 }
 
 impl fmt::Display for Received<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("nothing"),
-            Self::WrongType => f.write_str("a value of another type"),
             Self::Text(text) => text.fmt(f),
+            Self::Length(1) => f.write_str("1 byte"),
             Self::Length(len) => write!(f, "{len} bytes"),
-            Self::Number(number) => number.fmt(f),
+            Self::Described(words) => f.write_str(words),
         }
     }
 }

@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 
 use crate::jose::stride::{self, Marks, Stride};
 
@@ -29,7 +30,33 @@ pub(crate) enum Value<'a> {
     Number(&'a str),
     /// As written.
     Array(&'a str),
-    Other,
+    Object,
+    Boolean,
+    Null,
+}
+
+/// The type of a value, for messages. It displays with its article.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonType {
+    String,
+    Number,
+    Array,
+    Object,
+    Boolean,
+    Null,
+}
+
+impl fmt::Display for JsonType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::String => "a string",
+            Self::Number => "a number",
+            Self::Array => "an array",
+            Self::Object => "an object",
+            Self::Boolean => "a boolean",
+            Self::Null => "null",
+        })
+    }
 }
 
 impl<'a> Value<'a> {
@@ -40,6 +67,17 @@ impl<'a> Value<'a> {
             Self::String(text) => Some(Cow::Borrowed(text)),
             Self::Escaped(written) => unescape(written).map(Cow::Owned),
             _ => None,
+        }
+    }
+
+    pub(crate) fn json_type(self) -> JsonType {
+        match self {
+            Self::String(_) | Self::Escaped(_) => JsonType::String,
+            Self::Number(_) => JsonType::Number,
+            Self::Array(_) => JsonType::Array,
+            Self::Object => JsonType::Object,
+            Self::Boolean => JsonType::Boolean,
+            Self::Null => JsonType::Null,
         }
     }
 }
@@ -209,15 +247,16 @@ impl<'a> Scanner<'a> {
                 let end = self.array(at + 1, depth)?;
                 Some((Value::Array(self.between(at, end)?), end))
             }
-            b'{' => self.members(at + 1, depth, &mut |_, _| Some(())).map(|end| (Value::Other, end)),
-            _ => self.word(at).map(|end| (Value::Other, end)),
+            b'{' => self.members(at + 1, depth, &mut |_, _| Some(())).map(|end| (Value::Object, end)),
+            _ => self.word(at),
         }
     }
 
-    fn word(self, at: usize) -> Option<usize> {
+    fn word(self, at: usize) -> Option<(Value<'a>, usize)> {
         let rest = self.0.get(at..)?;
-        let word = ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word))?;
-        Some(at + word.len())
+        let words = [("true", Value::Boolean), ("false", Value::Boolean), ("null", Value::Null)];
+        let (word, value) = words.into_iter().find(|(word, _)| rest.starts_with(word))?;
+        Some((value, at + word.len()))
     }
 
     /// Reads an array after its opening bracket.
@@ -550,7 +589,9 @@ mod tests {
                         prop_assert_eq!(value.text(), Some(Cow::Owned(string)), "{}", text);
                     }
                     Value::Number(written) | Value::Array(written) => prop_assert_eq!(written, raw, "{}", text),
-                    Value::Other => prop_assert!(raw.starts_with(['t', 'f', 'n', '{']), "{}", text),
+                    Value::Object => prop_assert!(raw.starts_with('{'), "{}", text),
+                    Value::Boolean => prop_assert!(raw.starts_with(['t', 'f']), "{}", text),
+                    Value::Null => prop_assert_eq!(raw, "null", "{}", text),
                 }
             }
         }

@@ -21,7 +21,7 @@ use super::credentials::with_other_credentials;
 use super::headers::DeclaredHeaders;
 use super::options::LayerOptions;
 use super::ready_inner::ReadyInner;
-use super::{forward, head, refusal};
+use super::{findings, forward, head, refusal};
 use crate::identity::ClientIdentity;
 use crate::rejection::Rejection;
 use crate::verifier::{PortAnswer, Progress, TokenRequest, Waiting};
@@ -95,7 +95,7 @@ where
         let arrived_empty = body.is_end_stream();
         let step = match head::check(&parts.method, &headers, options.body_limit) {
             Ok(()) => Step::Reading { body, collector: Collector::default() },
-            Err(fault) => Step::refused_unread(&options, fault.into()),
+            Err(fault) => Step::refused_unread(fault.into(), &parts, &headers, &options),
         };
         let request = Some(GuardedRequest { options, inner, parts, headers, arrived_empty });
         Self { state: State::Guarded { request, step }, mode }
@@ -104,8 +104,8 @@ where
 
 impl<B> Step<B> {
     /// The refusal of a request whose form was not read.
-    fn refused_unread(options: &LayerOptions, rejection: Rejection) -> Self {
-        options.verifier.report_unread(&rejection);
+    fn refused_unread(rejection: Rejection, parts: &Parts, headers: &DeclaredHeaders, options: &LayerOptions) -> Self {
+        options.verifier.report_unread(&rejection, || findings::finding(&rejection, parts, headers, options));
         Self::Refused { rejection }
     }
 }
@@ -173,7 +173,7 @@ impl<S> GuardedRequest<S> {
     fn verify<B>(&mut self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,
-            Err(rejection) => return Step::refused_unread(&self.options, rejection),
+            Err(rejection) => return Step::refused_unread(rejection, &self.parts, &self.headers, &self.options),
         };
         let progress = self.options.verifier.start(&self.token_request(&body.data));
         self.advance(body, progress)

@@ -21,6 +21,7 @@ mod body;
 mod body_mode;
 mod collect;
 mod credentials;
+mod findings;
 mod forward;
 mod future;
 mod head;

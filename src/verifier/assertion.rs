@@ -11,7 +11,7 @@ use memchr::memchr;
 use super::{undecodable, unreadable};
 use crate::clock::UnixTime;
 use crate::jose::base64url::DecodeBuffer;
-use crate::jose::json::{self, Value, Visit};
+use crate::jose::json::{self, JsonType, Value, Visit};
 use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
 use crate::rejection::{ClientFault, JsonFault, JsonPart};
@@ -21,7 +21,7 @@ use crate::rejection::{ClientFault, JsonFault, JsonPart};
 pub(super) enum Field<T> {
     #[default]
     Absent,
-    WrongType,
+    WrongType(JsonType),
     Is(T),
 }
 
@@ -219,12 +219,12 @@ impl<'a> Field<Cow<'a, str>> {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Is(text) => Some(text),
-            Self::Absent | Self::WrongType => None,
+            Self::Absent | Self::WrongType(_) => None,
         }
     }
 
     fn string(value: Value<'a>) -> Self {
-        value.text().map_or(Self::WrongType, Self::Is)
+        value.text().map_or(Self::WrongType(value.json_type()), Self::Is)
     }
 }
 
@@ -232,7 +232,7 @@ impl<'a> Field<Audience<'a>> {
     fn audience(value: Value<'a>) -> Self {
         match value {
             Value::Array(array) => Self::Is(Audience::Many(array)),
-            _ => value.text().map_or(Self::WrongType, |text| Self::Is(Audience::One(text))),
+            _ => value.text().map_or(Self::WrongType(value.json_type()), |text| Self::Is(Audience::One(text))),
         }
     }
 }
@@ -240,8 +240,8 @@ impl<'a> Field<Audience<'a>> {
 impl Field<NumericDate> {
     fn date(value: Value<'_>) -> Self {
         match value {
-            Value::Number(number) => NumericDate::of(number).map_or(Self::WrongType, Self::Is),
-            _ => Self::WrongType,
+            Value::Number(number) => NumericDate::of(number).map_or(Self::WrongType(JsonType::Number), Self::Is),
+            _ => Self::WrongType(value.json_type()),
         }
     }
 }

@@ -1,13 +1,18 @@
-//! The findings for the operator: for each claim that failed, the expected and the received value.
+//! The findings about an assertion that could be read: for each fault of its header, its claims and
+//! its signature, the expected and the received value.
 
 use std::borrow::Cow;
 
 use super::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate};
 use super::rules::Rules;
+use super::signature_hint::{about_signature, expected_length};
 use crate::event::{Excerpt, Finding, Received};
-use crate::rejection::{Claim, ClientFault};
+use crate::jose::algorithm::Algorithm;
+use crate::jose::json::{self, JsonType};
+use crate::rejection::{Claim, ClaimFault, ClientFault};
 
-pub(super) fn finding<'a>(
+/// Returns the finding about a claim, which came with this `client_id` parameter.
+pub(super) fn claim_finding<'a>(
     fault: ClientFault,
     assertion: &'a Assertion<'a>,
     parameter: Option<&'a str>,
@@ -15,21 +20,55 @@ pub(super) fn finding<'a>(
 ) -> Finding<'a> {
     let Assertion { header, claims, .. } = assertion;
     let (expected, received) = match fault {
-        ClientFault::Claim(claim, _) => (expected(claim, header, rules), received(claim, header, claims)),
-        _ => (String::from("the value of iss"), parameter.map_or(Received::Absent, shown)),
+        ClientFault::Claim(claim, fault) => {
+            (expected(claim, fault, header, rules), received(claim, fault, header, claims, rules))
+        }
+        _ => (Cow::Borrowed("the value of iss"), parameter.map_or(Received::Absent, shown)),
     };
     Finding::new(fault, expected, received)
 }
 
-fn expected(claim: Claim, header: &Header<'_>, rules: &Rules<'_>) -> String {
+/// Returns the finding about the header or the signature, if there is more to say than the fault
+/// says.
+pub(super) fn header_finding<'a>(
+    fault: &ClientFault,
+    assertion: &'a Assertion<'a>,
+    rules: &Rules<'_>,
+) -> Option<Finding<'a>> {
+    use ClientFault as F;
+    let Assertion { header, signature, .. } = assertion;
+    let algorithm = rules.allowed_algorithm(header);
+    let (expected, received): (Cow<'static, str>, _) = match fault {
+        F::KidMissing | F::KidInvalid => (kid_form(rules), field(&header.kid, |kid| shown(kid))),
+        F::KidTooLong => (kid_form(rules), field(&header.kid, |kid| Received::Length(kid.len()))),
+        F::AlgorithmNotAllowed => (allowed(rules).into(), field(&header.alg, |alg| shown(alg))),
+        F::CriticalHeader => ("neither crit nor b64".into(), Received::described("one of them")),
+        F::SignatureLength => (expected_length(algorithm?)?.into(), about_signature(signature)),
+        F::BadSignature => ("a signature by the client over the first two parts".into(), about_signature(signature)),
+        _ => return None,
+    };
+    Some(Finding::new(fault.clone(), expected, received))
+}
+
+fn kid_form(rules: &Rules<'_>) -> Cow<'static, str> {
+    format!("1 to {} bytes without control characters", rules.limits.kid).into()
+}
+
+fn allowed(rules: &Rules<'_>) -> String {
+    rules.policy.algorithms.iter().map(Algorithm::name).collect::<Vec<_>>().join(" or ")
+}
+
+fn expected(claim: Claim, fault: ClaimFault, header: &Header<'_>, rules: &Rules<'_>) -> Cow<'static, str> {
     let Rules { policy, limits, audiences, now } = *rules;
     let now = now.as_secs();
     let (future, expiry) = (policy.future_skew.as_secs(), policy.expiry_skew.as_secs());
     let latest = now.saturating_add(future);
-    match claim {
+    let what = if fault == ClaimFault::Malformed { "a number of seconds" } else { "a time" };
+    let text = match claim {
         Claim::Iss => format!("1 to {} printable ASCII characters", limits.client_id),
-        Claim::Sub => String::from("the value of iss"),
+        Claim::Sub => return "the client id in iss and sub".into(),
         Claim::Jti => format!("1 to {} bytes without control characters", limits.jti),
+        Claim::Aud if fault == ClaimFault::TooLong => format!("at most {} values", limits.audiences),
         Claim::Aud => {
             let rule = rules.audience_rule(header);
             format!("only {}{}", audiences.describe(rule), rule.form())
@@ -38,47 +77,86 @@ fn expected(claim: Claim, header: &Header<'_>, rules: &Rules<'_>) -> String {
         Claim::Iat => match policy.max_age {
             Some(age) => {
                 let earliest = now.saturating_sub(age.as_secs().saturating_add(expiry));
-                format!("a time from {earliest} to {latest}")
+                format!("{what} from {earliest} to {latest}")
             }
-            None => format!("a time up to {latest}"),
+            None => format!("{what} up to {latest}"),
         },
-        Claim::Nbf => format!("a time up to {latest}"),
+        Claim::Nbf => format!("{what} up to {latest}"),
         Claim::Exp => {
             let after = now.saturating_sub(expiry);
             match policy.max_lifetime {
-                Some(life) => format!("a time after {after} and up to {}", latest.saturating_add(life.as_secs())),
-                None => format!("a time after {after}"),
+                Some(life) => format!("{what} after {after} and up to {}", latest.saturating_add(life.as_secs())),
+                None => format!("{what} after {after}"),
             }
         }
-    }
+    };
+    text.into()
 }
 
-fn received<'a>(claim: Claim, header: &'a Header<'_>, claims: &'a Claims<'_>) -> Received<'a> {
+fn received<'a>(
+    claim: Claim,
+    fault: ClaimFault,
+    header: &'a Header<'_>,
+    claims: &'a Claims<'_>,
+    rules: &Rules<'_>,
+) -> Received<'a> {
     match claim {
+        Claim::Iss if fault == ClaimFault::TooLong => field(&claims.iss, |text| Received::Length(text.len())),
         Claim::Iss => field(&claims.iss, |text| shown(text)),
-        Claim::Sub => field(&claims.sub, |text| shown(text)),
+        Claim::Sub => field(&claims.sub, |sub| match &claims.iss {
+            // Either of the two may be the wrong one.
+            Field::Is(iss) => Received::described(format!("{} with the iss {}", Excerpt::new(sub), Excerpt::new(iss))),
+            Field::Absent | Field::WrongType(_) => shown(sub),
+        }),
         Claim::Jti => field(&claims.jti, |text| Received::Length(text.len())),
         Claim::Aud => field(&claims.aud, |aud| match aud {
             Audience::One(text) => shown(text),
+            Audience::Many(array) if fault == ClaimFault::TooLong => {
+                Received::described(format!("{} values", json::elements(array).count()))
+            }
             Audience::Many(array) => shown(array),
         }),
         Claim::Typ => field(&header.typ, |text| shown(text)),
-        Claim::Iat => date(&claims.iat),
-        Claim::Nbf => date(&claims.nbf),
-        Claim::Exp => date(&claims.exp),
+        Claim::Iat => date(&claims.iat, rules),
+        Claim::Nbf => date(&claims.nbf, rules),
+        Claim::Exp => date(&claims.exp, rules),
     }
 }
 
 fn field<'a, T>(field: &'a Field<T>, show: impl FnOnce(&'a T) -> Received<'a>) -> Received<'a> {
     match field {
         Field::Absent => Received::Absent,
-        Field::WrongType => Received::WrongType,
+        Field::WrongType(found) => Received::described(found.to_string()),
         Field::Is(value) => show(value),
     }
 }
 
-fn date(claim: &Field<NumericDate>) -> Received<'_> {
-    field(claim, |date| Received::Number(date.as_secs()))
+fn date<'a>(claim: &'a Field<NumericDate>, rules: &Rules<'_>) -> Received<'a> {
+    if let Field::WrongType(JsonType::Number) = claim {
+        return Received::described("a number that is too large");
+    }
+    field(claim, |date| {
+        let date = date.as_secs();
+        match wrong_unit(date, rules.now.as_secs() as f64) {
+            Some(unit) => Received::described(format!("{date}, which looks like {unit}")),
+            None => Received::described(date.to_string()),
+        }
+    })
+}
+
+/// Returns what the number seems to count, if that is not seconds since 1970. Clients take their
+/// time from functions that count smaller units, or send how long the assertion lives.
+fn wrong_unit(date: f64, now: f64) -> Option<&'static str> {
+    /// Nearly ten years. No time of today is that early.
+    const LONGEST_DURATION: f64 = 3e8;
+    let near = |units_per_second: f64| (now / 2.0..now * 2.0).contains(&(date / units_per_second));
+    match date {
+        _ if near(1e3) => Some("milliseconds"),
+        _ if near(1e6) => Some("microseconds"),
+        _ if near(1e9) => Some("nanoseconds"),
+        _ if (1.0..LONGEST_DURATION).contains(&date) && now > LONGEST_DURATION => Some("a duration"),
+        _ => None,
+    }
 }
 
 fn shown(text: &str) -> Received<'_> {

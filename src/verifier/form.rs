@@ -74,6 +74,11 @@ impl<'a> TokenForm<'a> {
         Ok(Some(Self { assertion, client_id, grant_type, endpoint: request.endpoint }))
     }
 
+    /// Returns the `client_assertion` parameter.
+    pub(super) fn assertion(&self) -> &[u8] {
+        &self.assertion
+    }
+
     /// Returns the `client_id` parameter.
     pub(super) fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()

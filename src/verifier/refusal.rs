@@ -1,5 +1,9 @@
 //! A rejection on its way out of the steps, with the policy that it is based on.
 
+use std::sync::Arc;
+
+use crate::jose::keys::KeySet;
+use crate::registry::Client;
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 
 /// The position of a policy in its verifier.
@@ -12,6 +16,16 @@ pub(super) struct Refusal {
     pub(super) rejection: Rejection,
     /// The first policy, if no other had been chosen yet.
     pub(super) policy: PolicyIndex,
+    /// What the client registered, if it had been found yet. Only the report reads it.
+    pub(super) evidence: Option<Evidence>,
+}
+
+/// The client and the keys by which an assertion was judged.
+#[derive(Clone)]
+pub(super) struct Evidence {
+    pub(super) client: Arc<Client>,
+    /// The keys that were fetched, if the client publishes them at a URL.
+    pub(super) keys: Option<Arc<KeySet>>,
 }
 
 impl Refusal {
@@ -19,11 +33,17 @@ impl Refusal {
     pub(super) fn under(self, policy: PolicyIndex) -> Self {
         Self { policy, ..self }
     }
+
+    /// The same refusal of an assertion that was judged by this client and the keys fetched for it.
+    pub(super) fn judged_by(self, client: &Arc<Client>, keys: Option<&Arc<KeySet>>) -> Self {
+        let evidence = Evidence { client: Arc::clone(client), keys: keys.map(Arc::clone) };
+        Self { evidence: Some(evidence), ..self }
+    }
 }
 
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
-        Self { rejection, policy: PolicyIndex::default() }
+        Self { rejection, policy: PolicyIndex::default(), evidence: None }
     }
 }
 

@@ -4,13 +4,16 @@
 use super::Verifier;
 use super::assertion::{Assertion, Field};
 use super::checks::claim_faults;
-use super::findings::{excerpt, finding};
+use super::findings::{claim_finding, excerpt, header_finding};
 use super::form::TokenForm;
+use super::form_findings::form_finding;
+use super::key_findings::key_finding;
 use super::progress::{Progress, Stop};
 use super::refusal::Refusal;
 use super::request::TokenRequest;
+use super::text_findings::text_finding;
 use crate::clock::UnixTime;
-use crate::event::{Event, EventSink, Refused};
+use crate::event::{Event, EventSink, Finding, Refused};
 use crate::identity::ClientIdentity;
 use crate::identity::claims::SingleUse;
 use crate::jose::base64url::DecodeBuffer;
@@ -57,9 +60,9 @@ impl Verifier {
     }
 
     /// Reports a refusal that was decided before there was a form to read.
-    pub(crate) fn report_unread(&self, rejection: &Rejection) {
+    pub(crate) fn report_unread<'a>(&self, rejection: &Rejection, finding: impl FnOnce() -> Option<Finding<'a>>) {
         if let Some(events) = &self.events {
-            events.record(&Event::Refused(Refused::bare(rejection)));
+            record_unread(&**events, rejection, finding());
         }
     }
 
@@ -71,22 +74,44 @@ impl Verifier {
         refusal: &Refusal,
     ) {
         let rejection = &refusal.rejection;
-        let reported = self.read_again(request, |form, assertion| {
-            let findings: Vec<_> = match (now, rejection.kind()) {
-                (Some(now), RejectionKind::Client(ClientFault::Claim(..) | ClientFault::ClientIdMismatch)) => {
-                    let rules = self.rules(refusal.policy, now);
-                    let faults = claim_faults(assertion, form.client_id(), &rules).into_iter();
-                    faults.map(|fault| finding(fault, assertion, form.client_id(), &rules)).collect()
-                }
-                _ => Vec::new(),
-            };
-            let claimed_client = excerpt(&assertion.claims.iss);
-            let key_id = excerpt(&assertion.header.kid);
-            events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
-        });
-        if reported.is_none() {
-            self.report_unread(rejection);
+        let mut buffer = DecodeBuffer::default();
+        let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
+        let of_form = |fault| form_finding(fault, request, &self.policies, &self.limits);
+        let Some(form) = form else {
+            return record_unread(events, rejection, client_fault(rejection).and_then(of_form));
+        };
+        let Ok(assertion) = form.read_assertion(&mut buffer, &self.limits) else {
+            let of_text = |fault| text_finding(fault, form.assertion(), &self.limits).or_else(|| of_form(fault));
+            return record_unread(events, rejection, client_fault(rejection).and_then(of_text));
+        };
+        let findings = self.findings(&form, &assertion, request, now, refusal);
+        let claimed_client = excerpt(&assertion.claims.iss);
+        let key_id = excerpt(&assertion.header.kid);
+        events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
+    }
+
+    fn findings<'a>(
+        &self,
+        form: &'a TokenForm<'_>,
+        assertion: &'a Assertion<'a>,
+        request: &TokenRequest<'_>,
+        now: Option<UnixTime>,
+        refusal: &Refusal,
+    ) -> Vec<Finding<'a>> {
+        let (Some(now), RejectionKind::Client(fault)) = (now, refusal.rejection.kind()) else { return Vec::new() };
+        let rules = self.rules(refusal.policy, now);
+        if let ClientFault::Claim(..) | ClientFault::ClientIdMismatch = fault {
+            let faults = claim_faults(assertion, form.client_id(), &rules).into_iter();
+            return faults.map(|fault| claim_finding(fault, assertion, form.client_id(), &rules)).collect();
         }
+        let registered = || {
+            let algorithm = rules.allowed_algorithm(&assertion.header)?;
+            key_finding(fault, refusal.evidence.as_ref()?, &assertion.header, algorithm)
+        };
+        let finding = header_finding(fault, assertion, &rules).or_else(registered);
+        // The policy of the client may permit fewer grant types.
+        let of_policy = || form_finding(fault, request, std::slice::from_ref(rules.policy), &self.limits);
+        finding.or_else(of_policy).into_iter().collect()
     }
 
     /// Reads the request once more, as far as its assertion. Returns `None` if it cannot be read
@@ -100,6 +125,17 @@ impl Verifier {
         let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten()?;
         let assertion = form.read_assertion(&mut buffer, &self.limits).ok()?;
         Some(then(&form, &assertion))
+    }
+}
+
+fn record_unread(events: &dyn EventSink, rejection: &Rejection, finding: Option<Finding<'_>>) {
+    events.record(&Event::Refused(Refused::unread(rejection, finding.as_slice())));
+}
+
+fn client_fault(rejection: &Rejection) -> Option<&ClientFault> {
+    match rejection.kind() {
+        RejectionKind::Client(fault) => Some(fault),
+        RejectionKind::Server(_) => None,
     }
 }
 

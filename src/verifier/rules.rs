@@ -28,7 +28,7 @@ pub(super) fn check_presence<T>(field: &Field<T>, presence: Presence) -> Result<
     match field {
         Field::Absent if presence == Presence::Required => Err(ClaimFault::Missing),
         Field::Absent | Field::Is(_) => Ok(()),
-        Field::WrongType => Err(ClaimFault::Malformed),
+        Field::WrongType(_) => Err(ClaimFault::Malformed),
     }
 }
 
@@ -37,7 +37,7 @@ fn required<'c>(field: &'c Field<Cow<'_, str>>) -> Result<&'c str, ClaimFault> {
     match field {
         Field::Is(text) if !text.is_empty() => Ok(text),
         Field::Is(_) | Field::Absent => Err(ClaimFault::Missing),
-        Field::WrongType => Err(ClaimFault::Malformed),
+        Field::WrongType(_) => Err(ClaimFault::Malformed),
     }
 }
 
@@ -46,7 +46,7 @@ impl<'v> Rules<'v> {
     pub(super) fn allowed_algorithm(&self, header: &Header<'_>) -> Option<Algorithm> {
         match &header.alg {
             Field::Is(alg) => Algorithm::from_name(alg).filter(|alg| self.policy.algorithms.contains(*alg)),
-            Field::Absent | Field::WrongType => None,
+            Field::Absent | Field::WrongType(_) => None,
         }
     }
 
@@ -59,7 +59,7 @@ impl<'v> Rules<'v> {
             Field::Is(kid) if has_control(kid) => Err(ClientFault::KidInvalid),
             Field::Is(_) => Ok(()),
             Field::Absent if !needed => Ok(()),
-            Field::Absent | Field::WrongType => Err(ClientFault::KidMissing),
+            Field::Absent | Field::WrongType(_) => Err(ClientFault::KidMissing),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'v> Rules<'v> {
         let allowed = match &header.jku {
             _ if self.policy.jku == JkuRule::Ignored => true,
             Field::Absent => true,
-            Field::WrongType => false,
+            Field::WrongType(_) => false,
             Field::Is(jku) => registered == Some(&**jku),
         };
         allowed.then_some(()).ok_or(ClientFault::JkuMismatch)
@@ -123,7 +123,7 @@ impl<'v> Rules<'v> {
         let rule = self.audience_rule(header);
         match &claims.aud {
             Field::Absent => Err(ClaimFault::Missing),
-            Field::WrongType => Err(ClaimFault::Malformed),
+            Field::WrongType(_) => Err(ClaimFault::Malformed),
             Field::Is(Audience::One(aud)) if aud.is_empty() => Err(ClaimFault::Missing),
             Field::Is(Audience::One(aud)) if self.audiences.named(rule, aud).is_none() => Err(ClaimFault::Unexpected),
             Field::Is(Audience::One(_)) => Ok(()),
@@ -172,7 +172,7 @@ impl<'v> Rules<'v> {
             && match &claims.aud {
                 Field::Is(Audience::One(aud)) => !sole(aud),
                 Field::Is(Audience::Many(array)) => self.check_aud_array(array, AudienceRule::SoleIssuer).is_err(),
-                Field::Absent | Field::WrongType => true,
+                Field::Absent | Field::WrongType(_) => true,
             }
     }
 
@@ -182,7 +182,7 @@ impl<'v> Rules<'v> {
         match &claims.aud {
             Field::Is(Audience::One(aud)) => named(aud),
             Field::Is(Audience::Many(array)) => named(&json::elements(array).next()??),
-            Field::Absent | Field::WrongType => None,
+            Field::Absent | Field::WrongType(_) => None,
         }
     }
 }

@@ -89,14 +89,19 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<ClientIdentity, Stop> {
         // Client.
-        let bound = plausible.for_client(client, policy, self.rules(policy, now))?;
+        let bound = plausible
+            .for_client(client, policy, self.rules(policy, now))
+            .map_err(|fault| Refusal::from(fault).judged_by(client, None))?;
         // Keys.
         let may_ask_for_newer = fetched.is_none();
         let keys = self.keys_of(client, fetched, now)?;
         // Replay look and signature.
-        let signed = self.check_signature(bound, client, keys.as_deref()).map_err(|rejection| match &keys {
-            Some(keys) if may_ask_for_newer => self.ask_for_newer_keys(rejection, client, policy, keys, now),
-            _ => rejection.into(),
+        let signed = self.check_signature(bound, client, keys.as_deref()).map_err(|rejection| {
+            let refusal = Refusal::from(rejection).under(policy).judged_by(client, keys.as_ref());
+            match &keys {
+                Some(keys) if may_ask_for_newer => self.ask_for_newer_keys(refusal, client, keys, now),
+                _ => Stop::Refused(refusal),
+            }
         })?;
         // Replay admission.
         self.admit(signed, now)
@@ -166,15 +171,7 @@ impl Verifier {
 
     /// The client may have published other keys since `keys` were fetched. A request asks for them
     /// once.
-    fn ask_for_newer_keys(
-        &self,
-        rejection: Rejection,
-        client: &Arc<Client>,
-        policy: PolicyIndex,
-        keys: &Arc<KeySet>,
-        now: UnixTime,
-    ) -> Stop {
-        let refusal = Refusal::from(rejection).under(policy);
+    fn ask_for_newer_keys(&self, refusal: Refusal, client: &Arc<Client>, keys: &Arc<KeySet>, now: UnixTime) -> Stop {
         let (RejectionKind::Client(fault), Some(source)) = (refusal.rejection.kind(), client.key_source()) else {
             return Stop::Refused(refusal);
         };

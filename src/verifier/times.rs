@@ -59,7 +59,7 @@ impl Rules<'_> {
 pub(super) fn date_of(field: &Field<NumericDate>) -> Option<NumericDate> {
     match field {
         Field::Is(date) => Some(*date),
-        Field::Absent | Field::WrongType => None,
+        Field::Absent | Field::WrongType(_) => None,
     }
 }
 

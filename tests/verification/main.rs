@@ -10,6 +10,7 @@ mod admissions;
 mod assertion;
 #[cfg(feature = "tracing")]
 mod event;
+mod findings;
 mod form;
 mod identity;
 mod overload;

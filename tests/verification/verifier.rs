@@ -388,14 +388,16 @@ fn findings_list_every_failed_claim() {
     let y = "y".repeat(56);
     let expected = [
         "refused Some(\"clinic-7\"): sub is not an accepted value".to_owned(),
-        format!(r#"sub is not an accepted value: expected the value of iss, received "x\u{{1b}}[31m\u{{a}}\"{y}"..."#),
-        "jti is malformed: expected 1 to 256 bytes without control characters, received a value of another type"
-            .to_owned(),
+        format!(
+            r#"sub is not an accepted value: expected the client id in iss and sub, received "x\u{{1b}}[31m\u{{a}}\"{y}"... with the iss "{CLIENT}""#
+        ),
+        "jti is malformed: expected 1 to 256 bytes without control characters, received a number".to_owned(),
         format!("aud is not an accepted value: expected only {AUDIENCE}, received \"https://other\""),
         "typ is not an accepted value: expected jwt, received \"at+jwt\"".to_owned(),
         "iat is missing: expected a time from 1699999690 to 1700000010, received nothing".to_owned(),
         "exp is too far in the past: expected a time after 1699999990, received 1699999990".to_owned(),
         "refused None: the client assertion does not have three parts".to_owned(),
+        "the client assertion does not have three parts: expected three parts, received 1 part".to_owned(),
         "accepted clinic-7".to_owned(),
     ];
     assert_eq!(*lines.lock().unwrap(), expected);

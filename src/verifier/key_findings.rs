@@ -1,0 +1,112 @@
+//! The findings about what the client registered: its algorithms, the URL of its keys, and its
+//! keys.
+
+use super::assertion::Header;
+use super::refusal::Evidence;
+use crate::event::{Excerpt, Finding, Received};
+use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::keys::{KeySet, SkippedKey, VerificationKey};
+use crate::registry::Client;
+use crate::rejection::ClientFault;
+
+/// The most keys that a finding names.
+const MOST_NAMED: usize = 8;
+
+/// What was expected, and what was received.
+type Words = (String, String);
+
+/// Returns the finding about an assertion with this header, as judged by `evidence`.
+pub(super) fn key_finding(
+    fault: &ClientFault,
+    evidence: &Evidence,
+    header: &Header<'_>,
+    algorithm: Algorithm,
+) -> Option<Finding<'static>> {
+    use ClientFault as F;
+    let client = &*evidence.client;
+    let (expected, received) = match fault {
+        F::NoKey | F::WeakKey | F::AmbiguousKey | F::KidNeeded => match evidence.keys.as_deref().or(client.keys()) {
+            Some(keys) => about_keys(keys, header.kid.text(), algorithm),
+            None => about_secret(client, algorithm),
+        },
+        F::AlgorithmNotRegistered | F::MethodNotRegistered => (names(client.algorithms()), algorithm.name().to_owned()),
+        F::JkuMismatch => about_jku(client, header.jku.text()),
+        _ => return None,
+    };
+    Some(Finding::new(fault.clone(), expected, Received::described(received)))
+}
+
+/// Says why `keys` have no key, or too many, for an assertion.
+fn about_keys(keys: &KeySet, kid: Option<&str>, algorithm: Algorithm) -> Words {
+    let Some(kid) = kid else { return about_unnamed(keys, algorithm) };
+    let named = |key: &&VerificationKey| key.key_id() == Some(kid);
+    let fitting = keys.iter().filter(named).filter(|key| key.algorithms().contains(algorithm)).count();
+    let algorithms = keys.iter().filter(named).fold(AlgorithmSet::EMPTY, |all, key| all.union(key.algorithms()));
+    let skipped: Vec<_> = keys.skipped().iter().filter(|key| key.key_id() == Some(kid)).collect();
+    let kid = Excerpt::new(kid);
+    if fitting > 1 {
+        (format!("one key with the kid {kid} for {algorithm}"), format!("{fitting} keys"))
+    } else if !algorithms.is_empty() {
+        (format!("{}, for which the kid {kid} is registered", names(algorithms)), algorithm.name().to_owned())
+    } else if !skipped.is_empty() {
+        (format!("a usable key with the kid {kid}"), reasons(skipped.into_iter()))
+    } else {
+        (kids(keys), format!("the kid {kid}"))
+    }
+}
+
+fn about_unnamed(keys: &KeySet, algorithm: Algorithm) -> Words {
+    let fitting = keys.iter().filter(|key| key.algorithms().contains(algorithm)).count();
+    match fitting {
+        0 if keys.is_empty() => ("a usable key".to_owned(), reasons(keys.skipped().iter())),
+        0 => (format!("{}, for which the client has keys", names(keys.algorithms())), algorithm.name().to_owned()),
+        _ => (kids(keys), "no kid".to_owned()),
+    }
+}
+
+fn about_secret(client: &Client, algorithm: Algorithm) -> Words {
+    match client.algorithms() {
+        none if none.is_empty() => ("a registered key or secret".to_owned(), "none".to_owned()),
+        served if served.contains(algorithm) => ("a secret that is in force".to_owned(), "an expired one".to_owned()),
+        served => (names(served), algorithm.name().to_owned()),
+    }
+}
+
+/// A query may hold a secret, so none is shown.
+fn about_jku(client: &Client, jku: Option<&str>) -> Words {
+    let shown = |url: &str| Excerpt::new(url.split(['?', '#']).next().unwrap_or_default()).to_string();
+    let registered = client.key_source().map_or_else(|| "no jku".to_owned(), |source| shown(source.url().as_str()));
+    match jku.map(shown) {
+        None => (registered, "a value that is not a string".to_owned()),
+        Some(same) if same == registered => (registered, "the same with another query or end".to_owned()),
+        Some(other) => (registered, other),
+    }
+}
+
+fn names(algorithms: AlgorithmSet) -> String {
+    algorithms.iter().map(Algorithm::name).collect::<Vec<_>>().join(" or ")
+}
+
+/// Names the `kid`s that exist.
+fn kids(keys: &KeySet) -> String {
+    let mut kids: Vec<&str> = keys.iter().filter_map(VerificationKey::key_id).collect();
+    kids.dedup();
+    if kids.is_empty() {
+        return format!("a key without a kid, or one of {} skipped keys", keys.skipped().len());
+    }
+    let named = kids.iter().take(MOST_NAMED).map(|kid| Excerpt::new(kid).to_string()).collect::<Vec<_>>().join(", ");
+    match kids.len().saturating_sub(MOST_NAMED) {
+        0 => format!("a kid among {named}"),
+        more => format!("a kid among {named} and {more} more"),
+    }
+}
+
+fn reasons<'k>(skipped: impl ExactSizeIterator<Item = &'k SkippedKey>) -> String {
+    let more = skipped.len().saturating_sub(MOST_NAMED);
+    let reasons: Vec<_> = skipped.take(MOST_NAMED).map(ToString::to_string).collect();
+    match (reasons.is_empty(), more) {
+        (true, _) => String::from("a key set without keys"),
+        (false, 0) => reasons.join(", "),
+        (false, more) => format!("{} and {more} more", reasons.join(", ")),
+    }
+}
