@@ -193,7 +193,7 @@ fn claims(field: &mut Field, signer: &Signer, client: &str) {
     }
 }
 
-/// The texts of Redox stay as they are, whatever the operator is told.
+/// The texts of Redox stay as they are, while the operator is told more.
 async fn redox() -> Vec<Row> {
     let signer = Signer::es384("a");
     let mut field = Field::new("redox");
