@@ -54,7 +54,8 @@ const MAP: &[(&str, &[&str])] = &[
     // HTTP in front of a verifier.
     ("extract", &["identity", "layer", "rejection", "render"]),
     ("grpc", &["endpoint", "layer", "rejection", "render", "verifier"]),
-    ("layer", &["config", "endpoint", "event", "identity", "policy", "rejection", "render", "setting", "verifier"]),
+    ("layer", &["config", "endpoint", "event", "identity", "policy", "rejection", "render", "setting", "text",
+        "verifier"]),
     ("render", &["rejection", "setting"]),
     // The steps, and what they judge by.
     ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "port",

@@ -67,6 +67,35 @@ fn a_refused_call_gets_a_trailers_only_response() {
 }
 
 #[test]
+fn an_opaque_layer_sends_the_status_without_a_message() {
+    let opaque = |call| {
+        let mut service = GrpcAssertionLayer::new(verifier()).opaque().layer(service_fn(handler));
+        now_or_never(service.call(call)).unwrap()
+    };
+    let told = |call| {
+        let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
+        now_or_never(service.call(call)).unwrap()
+    };
+    let bare = || Request::post("/package.Service/Method").body("").unwrap();
+    let expired = Jwt::new().claim("exp", 1).signed();
+    let unknown = Jwt::new().header("kid", "x").signed();
+    for (name, request) in [
+        ("malformed", [call("a.b.c"), call("a.b.c")]),
+        ("expired", [call(&expired), call(&expired)]),
+        ("unknown key", [call(&unknown), call(&unknown)]),
+        ("nothing", [bare(), bare()]),
+    ] {
+        let [first, second] = request;
+        let (opaque, told) = (opaque(first), told(second));
+        assert_eq!(opaque.headers()["grpc-status"], told.headers()["grpc-status"], "{name}");
+        assert!(told.headers().contains_key("grpc-message"), "{name}");
+        assert!(!opaque.headers().contains_key("grpc-message"), "{name}");
+        assert_eq!(kind(&opaque), kind(&told), "middleware sees the rejection: {name}");
+    }
+    assert_eq!(opaque(call(&Jwt::new().signed())).body(), &format!("{CLIENT} sent the messages"));
+}
+
+#[test]
 fn metadata_values_are_not_decoded() {
     let mut service = GrpcAssertionLayer::new(verifier()).layer(service_fn(handler));
     let good = Jwt::new().signed();

@@ -15,5 +15,6 @@ mod mounting;
 mod optional;
 mod redox;
 mod render;
+mod reports;
 mod response_cache;
 mod service;
