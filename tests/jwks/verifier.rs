@@ -18,6 +18,7 @@ use tower_client_assertion::event::Event;
 use tower_client_assertion::jwks::{
     AddressGuard, FetchError, HyperFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder,
 };
+use tower_client_assertion::policy::Algorithm;
 use tower_client_assertion::port::PortError;
 use tower_client_assertion::registry::{
     AsyncClientRegistry, Client, ClientRegistry, FileRegistry, FindResult, FixedRegistry,
@@ -188,6 +189,30 @@ async fn e35_keys_are_never_shared_between_clients() {
         let assertion = Jwt::by(signer, client).signed_by(signer);
         assert_eq!(verify(&verifier, &assertion).await.is_ok(), accepted, "{client}");
     }
+}
+
+#[tokio::test]
+async fn clients_of_one_url_are_each_judged_by_their_own_rules() {
+    let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
+    let cache = cache();
+    let of_vendor = |id: &str| client(id, &server.url(), &cache);
+    let other_alg = of_vendor("other-alg").with_signing_alg(Algorithm::RS384).unwrap();
+    let clients = [of_vendor("one"), of_vendor("two"), other_alg];
+    let verifier = verifier(FixedRegistry::new(clients).unwrap(), &crate::common::clock());
+    let accepted = async |id: &str| verify(&verifier, &Jwt::by(&SIGNER, id).signed()).await.is_ok();
+    for (client, expected) in [("one", true), ("two", true), ("other-alg", false)] {
+        assert_eq!(accepted(client).await, expected, "{client}");
+    }
+    // A spent `jti` is spent for its client only.
+    for client in ["one", "two"] {
+        let assertion = Jwt::by(&SIGNER, client).claim("jti", "the-same").signed();
+        verify(&verifier, &assertion).await.unwrap();
+        assert_eq!(fault(&verifier, &assertion).await, theirs(ClientFault::Replayed), "{client}");
+    }
+    assert_eq!(server.fetches(), 1);
+    server.reply(Reply::status("500 Oops"));
+    cache.invalidate("two");
+    assert!(accepted("one").await && !accepted("two").await);
 }
 
 /// The layer's answer to a request with this assertion.

@@ -131,7 +131,7 @@ impl KeySetCacheBuilder {
     }
 
     /// Sets the maximum number of concurrent fetches from one host, so that a slow host does not
-    /// hold up the others. Default: 32.
+    /// hold up the others, and is not asked more than it permits. Default: 16.
     pub fn max_fetches_per_host(mut self, fetches: usize) -> Self {
         self.settings.max_fetches_per_host = fetches;
         self

@@ -49,7 +49,7 @@ impl Default for Settings {
             max_sets: 10_000,
             max_memory: 64 * 1024 * 1024,
             max_fetches: 256,
-            max_fetches_per_host: 32,
+            max_fetches_per_host: 16,
             silent_hosts: None,
             guard: Arc::default(),
         }

@@ -68,8 +68,10 @@ impl SystemResolver {
     /// The most concurrent look-ups of one name, so that a name whose servers hang leaves slots to
     /// the others.
     const MOST_OF_A_NAME: usize = 2;
-    /// How long a look-up waits for a slot.
-    const LONGEST_WAIT: Duration = Duration::from_secs(1);
+    /// How long a look-up waits for a slot: long enough for 256 fetches that start together and
+    /// need 100 ms each, and short enough to fail before the fetch does, so that the reason is
+    /// known.
+    const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
     fn new(look_up: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         Self { slots: Slots::new(Self::MOST, Self::MOST_OF_A_NAME), look_up: Arc::new(look_up) }
