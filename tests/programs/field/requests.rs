@@ -34,14 +34,17 @@ fn limits(field: &mut Field, signer: &Signer, client: &str) {
     field.case("F4", "a header of 11,500 bytes", client, with_chain(11_500));
     let case =
         field.case("F4", "a header of 12,289 bytes, which makes the assertion too long", client, with_chain(12_289));
-    case.refused(400, "Client assertion is too long").logged("too long");
+    case.refused(400, "Client assertion is too long").logged("too long").logged("16384");
     let jti = jwt(signer, client).claim("jti", "j".repeat(257)).signed_by(signer);
     field.case("F4", "a jti of 257 bytes", client, form_of(&jti)).refused(400, "jti claim is too long").logged("257");
     let kid = jwt(signer, client).header("kid", "k".repeat(257)).signed_by(signer);
     let case = field.case("F4", "a kid of 257 bytes", client, form_of(&kid));
-    case.refused(400, "JWT header 'kid' is too long").logged("kid is too long");
+    case.refused(400, "JWT header 'kid' is too long").logged("257");
     let aud = jwt(signer, client).claim("aud", vec![crate::server::AUDIENCE; 9]).signed_by(signer);
-    field.case("F4", "an aud of nine values", client, form_of(&aud)).refused(400, "aud claim has too many values");
+    field
+        .case("F4", "an aud of nine values", client, form_of(&aud))
+        .refused(400, "aud claim has too many values")
+        .logged("9");
 }
 
 fn malformations(field: &mut Field, signer: &Signer, client: &str) {
@@ -60,33 +63,33 @@ fn malformations(field: &mut Field, signer: &Signer, client: &str) {
     let base64 = "not base64url";
     let table: Vec<(&str, String, &'static str, Vec<&str>)> = vec![
         ("padding", join(padded, URL_SAFE_NO_PAD.encode(claims())), base64, vec!["header", "padding"]),
-        ("standard base64", join(standard, URL_SAFE_NO_PAD.encode(claims())), base64, vec!["header"]),
-        ("a line break", good().replacen('.', ".\n", 1), base64, vec!["claims"]),
-        ("quotes", format!("\"{}\"", good()), base64, vec!["header"]),
-        ("Bearer in front", format!("Bearer {}", good()), base64, vec!["header"]),
+        ("standard base64", join(standard, URL_SAFE_NO_PAD.encode(claims())), base64, vec!["header", "at byte"]),
+        ("a line break", good().replacen('.', ".\n", 1), base64, vec!["claims", "at byte"]),
+        ("quotes", format!("\"{}\"", good()), base64, vec!["header", "at byte 0"]),
+        ("Bearer in front", format!("Bearer {}", good()), base64, vec!["header", "at byte 6"]),
         (
             "a byte order mark",
             join(URL_SAFE_NO_PAD.encode(format!("\u{feff}{header}")), URL_SAFE_NO_PAD.encode(claims())),
             "JWT header",
-            vec!["header"],
+            vec!["header", "at byte 0"],
         ),
         (
             "UTF-16",
             join(URL_SAFE_NO_PAD.encode(utf_16), URL_SAFE_NO_PAD.encode(claims())),
             "JWT header",
-            vec!["header"],
+            vec!["header", "at byte"],
         ),
         (
             "a claim twice",
             join(URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(r#"{"iss":"a","iss":"a"}"#)),
             "JWT claims",
-            vec!["claims"],
+            vec!["claims", "iss", "at byte"],
         ),
         (
             "bad JSON",
             join(URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(r#"{"iss":"a",}"#)),
             "JWT claims",
-            vec!["claims"],
+            vec!["claims", "at byte"],
         ),
         (
             "claims that are no object",
@@ -105,7 +108,7 @@ fn malformations(field: &mut Field, signer: &Signer, client: &str) {
     }
     let body = form_of(&good()) + "\n";
     let case = field.case("F10", "a body that ends in a line feed", client, body);
-    case.refused(400, base64).logged("white space");
+    case.refused(400, base64).logged("signature").logged("a line feed").logged("which ends with it");
     let twice = form_of(&good()) + "&client_assertion=" + &good();
     let case = field.case("F10", "a second assertion", client, twice);
     case.refused(400, "'client_assertion' must not be repeated").logged("client_assertion is repeated");
@@ -120,9 +123,9 @@ fn keys_and_signatures(field: &mut Field) {
     let failed = "Client authentication failed";
     let unknown = jwt(&signer, &client).header("kid", "b").signed_by(&signer);
     let case = field.case("F11", "an unknown kid", &client, form_of(&unknown));
-    case.refused(400, failed).logged("\"b\"");
+    case.refused(400, failed).logged("\"b\"").logged("\"a\"");
     let case = field.case("F11", "a kid registered for another alg", &client, form(&rsa, &client));
-    case.refused(400, failed);
+    case.refused(400, failed).logged("RS256").logged("RS384");
     let skipped = jwt(&rsa, &client).header("kid", "w").signed_by(&rsa);
     field.case("F11", "a kid whose key is skipped", &client, form_of(&skipped)).refused(400, failed).logged("skipped");
 
@@ -130,11 +133,16 @@ fn keys_and_signatures(field: &mut Field) {
     let (input, signature) = signed.rsplit_once('.').unwrap();
     let der = der(&URL_SAFE_NO_PAD.decode(signature).unwrap());
     let told = "Client assertion signature has the wrong length for its algorithm";
+    let length = format!("{} bytes", der.len());
     let body = form_of(&format!("{input}.{}", URL_SAFE_NO_PAD.encode(&der)));
     let case = field.case("F12", "an ES384 signature in DER", &client, body);
-    case.refused(400, told).logged("wrong length");
+    case.refused(400, told).logged(length).logged("96").logged("DER");
     let body = form_of(&format!("{input}.{}", URL_SAFE_NO_PAD.encode([1; 64])));
-    field.case("F12", "an ES384 signature of 64 bytes", &client, body).refused(400, told);
+    field
+        .case("F12", "an ES384 signature of 64 bytes", &client, body)
+        .refused(400, told)
+        .logged("64 bytes")
+        .logged("96");
 }
 
 /// An ECDSA signature in the encoding of X.509.
@@ -156,10 +164,11 @@ fn mechanisms(field: &mut Field, signer: &Signer, client: &str) {
     for scheme in ["Basic", "Bearer", "DPoP"] {
         let case = field.case("F13", format!("an assertion and {scheme}"), client, form(signer, client));
         case.header(format!("Authorization: {scheme} YTpi")).refused(401, several);
+        case.logged(scheme).logged("client_assertion");
     }
     let body = form(signer, client) + "&client_secret=hush";
     let case = field.case("F13", "an assertion and a client_secret", client, body);
-    case.refused(400, several);
+    case.refused(400, several).logged("client_secret").logged("client_assertion");
 
     let bearer = format!("Authorization: Bearer {}", jwt(signer, client).signed_by(signer));
     let case =
@@ -186,7 +195,7 @@ fn claims(field: &mut Field, signer: &Signer, client: &str) {
     for name in ["exp", "iat", "nbf"] {
         let late = jwt(signer, client).claim(name, (now() + 60) * 1000).signed_by(signer);
         let case = field.case("F23", format!("{name} in milliseconds"), client, form_of(&late));
-        case.refused(400, "").logged(name);
+        case.refused(400, "").logged(name).logged("looks like milliseconds");
         let text = jwt(signer, client).claim(name, (now() + 60).to_string()).signed_by(signer);
         let case = field.case("F23", format!("{name} as a string"), client, form_of(&text));
         case.refused(400, "must be a number").logged(name);
