@@ -4,7 +4,8 @@
 //! A client is told the first fault only. An [`Event`] says what exactly was wrong as
 //! [`Finding`]s: the part of the request, what was expected, and a bounded, escaped excerpt of what
 //! was received. It lists every claim that failed, so that an operator can fix all of them
-//! together, and names the keys that a client has. No event holds an assertion, a secret, key material or a `jti`.
+//! together, and names the keys that a client has. No event holds an assertion, a secret, key
+//! material or a `jti`.
 //!
 //! Events come from the verifier, from key set caches and from Redis stores. Each has an `events`
 //! setting that takes a sink. To send all events to one place, wrap the sink in an [`Arc`] and

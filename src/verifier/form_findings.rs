@@ -25,11 +25,11 @@ pub(super) fn form_finding(
             ("one value".into(), Received::described(format!("{count} values")))
         }
         F::CredentialsInQuery => ("them in the body".into(), Received::described(credential_in(request.query)?.name())),
-        F::MissingGrantType => (grant_types(policies), Received::Absent),
+        F::MissingGrantType => (grant_types(policies), absence(request.body)),
         F::UnsupportedGrantType => (grant_types(policies), shown(request.body, Parameter::GrantType)),
         F::SeveralMechanisms(_) => ("one of them".into(), about_mechanisms(request)),
         F::NoAuthentication(_) => ("client_assertion in the form".into(), about_mechanisms(request)),
-        F::MissingAssertionType => (JWT_BEARER.into(), Received::Absent),
+        F::MissingAssertionType => (JWT_BEARER.into(), absence(request.body)),
         F::UnsupportedAssertionType => (JWT_BEARER.into(), shown(request.body, Parameter::ClientAssertionType)),
         F::MissingAssertion => ("a JWT".into(), Received::Absent),
         _ => return None,
@@ -49,6 +49,21 @@ fn has(form: &[u8], parameter: Parameter) -> bool {
 fn shown(form: &[u8], parameter: Parameter) -> Received<'static> {
     let value = values(form, parameter).next().and_then(|value| value.decode_text().ok());
     value.map_or(Received::Absent, |value| Received::described(Excerpt::new(&value).to_string()))
+}
+
+/// Returns what the body seems to be in place of a form, if a parameter is not in it.
+fn absence(body: &[u8]) -> Received<'static> {
+    let hint = match body {
+        [0xEF, 0xBB, 0xBF, ..] => "the body begins with a byte order mark",
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, ..] | [0, ..] => "the body looks like UTF-16",
+        [b'{', ..] => "the body begins like JSON",
+        [b'-', b'-', ..] => "the body begins like multipart data",
+        escaped if !escaped.contains(&b'=') && escaped.windows(3).any(|three| three.eq_ignore_ascii_case(b"%3D")) => {
+            "the whole body is percent-encoded"
+        }
+        _ => return Received::Absent,
+    };
+    Received::described(format!("nothing; {hint}"))
 }
 
 /// Returns what is wrong with the first value that does not decode. The values that the verifier
@@ -109,5 +124,5 @@ fn about_mechanisms(request: &TokenRequest<'_>) -> Received<'static> {
     let attestation = request.attestation.then(|| "OAuth-Client-Attestation".to_owned());
     let secret = in_form(Parameter::ClientSecret);
     let found: Vec<_> = [assertion, authorization, attestation, secret].into_iter().flatten().collect();
-    if found.is_empty() { Received::Absent } else { Received::described(found.join(" and ")) }
+    if found.is_empty() { absence(request.body) } else { Received::described(found.join(" and ")) }
 }

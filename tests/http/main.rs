@@ -11,6 +11,7 @@ mod endpoint;
 mod future;
 mod grpc;
 mod head;
+mod malformed;
 mod mounting;
 mod optional;
 mod redox;

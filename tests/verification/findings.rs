@@ -338,6 +338,27 @@ fn a_form_is_reported_with_its_parameter_and_place() {
 }
 
 #[test]
+fn a_body_that_is_no_form_is_recognised() {
+    let good = form(&Jwt::new().signed());
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| good.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+    let cases = [
+        (Vec::new(), "nothing"),
+        (b"x".to_vec(), "nothing"),
+        (format!("\u{feff}{good}").into_bytes(), "nothing; the body begins with a byte order mark"),
+        (utf16(u16::to_le_bytes), "nothing; the body looks like UTF-16"),
+        (utf16(u16::to_be_bytes), "nothing; the body looks like UTF-16"),
+        ([&b"\xff\xfe"[..], &utf16(u16::to_le_bytes)].concat(), "nothing; the body looks like UTF-16"),
+        (b"{\"grant_type\":\"client_credentials\"}".to_vec(), "nothing; the body begins like JSON"),
+        (b"--boundary\r\n".to_vec(), "nothing; the body begins like multipart data"),
+        (good.replace('=', "%3D").replace('&', "%26").into_bytes(), "nothing; the whole body is percent-encoded"),
+    ];
+    for (body, received) in cases {
+        let finding = format!("the parameter grant_type is missing: expected client_credentials, received {received}");
+        assert_reported(&TokenRequest::new(&body), &finding);
+    }
+}
+
+#[test]
 fn all_mechanisms_of_a_request_are_named() {
     let asserted = form(&Jwt::new().signed());
     let secret = format!("{asserted}&client_secret=hush");
