@@ -263,6 +263,7 @@ mod name;
 pub mod rejection;
 mod setting;
 mod text;
+mod timer;
 
 pub mod manual;
 

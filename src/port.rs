@@ -8,8 +8,9 @@
 //! To implement a port with ordinary `async fn` methods, implement the `Async` twin of its trait
 //! and wrap the value in [`Awaited`].
 //!
-//! The verifier bounds every wait, so a port needs no timeout. Dropping a future must leave nothing
-//! half done: when a wait times out or the client disconnects, the future is dropped.
+//! The verifier [bounds every wait](crate::VerifierBuilder::port_timeout), so a port needs no
+//! timeout. Dropping a future must leave nothing half done: when a wait times out or the client
+//! disconnects, the future is dropped.
 
 use std::error::Error;
 use std::fmt;

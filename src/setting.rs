@@ -73,6 +73,8 @@ settings! {
 
     /// The number of [client policies](crate::VerifierBuilder::client_policy).
     ClientPolicy = "client_policy",
+    /// How long a request waits for ports: [`port_timeout`](crate::VerifierBuilder::port_timeout).
+    PortTimeout = "port_timeout",
     /// The name under which assertions are spent: [`tenant`](crate::VerifierBuilder::tenant).
     Tenant = "tenant",
     /// The limit on the parameters of a form.

@@ -92,6 +92,11 @@ where
                 StateProj::AwaitingInner { call } => {
                     let Some(waiting) = call else { return Poll::Pending };
                     ready!(waiting.inner.poll_ready(cx))?;
+                    if let Err(rejection) = waiting.confirm() {
+                        let messages = waiting.messages;
+                        state.set(State::Refused { rejection, messages });
+                        continue;
+                    }
                     let Some(Call { inner, parts, body, .. }) = call.take() else { return Poll::Pending };
                     State::Calling { future: inner.call(Request::from_parts(parts, body)) }
                 }
@@ -114,6 +119,14 @@ impl<S: Clone, B> Call<S, B> {
 }
 
 impl<S, B> Call<S, B> {
+    /// An assertion that was valid before the inner service was waited for may have expired since.
+    fn confirm(&self) -> Result<(), Rejection> {
+        match self.parts.extensions.get().filter(|_| self.inner.has_waited()) {
+            Some(identity) => self.verifier.confirm(&metadata::token_request(&self.form, &self.parts), identity),
+            None => Ok(()),
+        }
+    }
+
     fn advance<F>(mut self, progress: Progress) -> State<S, F, B> {
         let messages = self.messages;
         match progress {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep};
+use tokio::time::Sleep;
 
 use super::body::BufferedBody;
 use crate::rejection::{ClientFault, Rejection, ServerFault};
+use crate::timer::timer;
 
 /// How many frames without data one poll reads before it yields.
 const EMPTY_FRAMES: usize = 8;
@@ -61,8 +61,10 @@ impl Collector {
     fn poll_deadline(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Poll<Result<BufferedBody, Rejection>> {
         let deadline = match &mut self.deadline {
             Some(deadline) => deadline,
-            None if Handle::try_current().is_err() => return Poll::Ready(Err(ServerFault::Timer.into())),
-            none => none.insert(Box::pin(sleep(timeout))),
+            none => match timer(timeout) {
+                Some(timer) => none.insert(timer),
+                None => return Poll::Ready(Err(ServerFault::Timer.into())),
+            },
         };
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(ClientFault::BodyTimeout.into()))

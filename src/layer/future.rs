@@ -145,6 +145,10 @@ where
                 }
                 StepProj::AwaitingInner { body } => {
                     ready!(request.inner.poll_ready(cx))?;
+                    if let Err(rejection) = request.confirm(&body.data) {
+                        step.set(Step::Refused { rejection });
+                        continue;
+                    }
                     let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
                     state.set(State::Calling { future: inner.call(Request::from_parts(parts, body)) });
@@ -187,6 +191,14 @@ impl<S> GuardedRequest<S> {
     fn resume<B>(&mut self, body: BufferedBody, answer: PortAnswer) -> Step<B> {
         let progress = self.options.verifier.resume(&self.token_request(&body.data), answer);
         self.advance(body, progress)
+    }
+
+    /// An assertion that was valid before the inner service was waited for may have expired since.
+    fn confirm(&self, body: &[u8]) -> Result<(), Rejection> {
+        match self.parts.extensions.get().filter(|_| self.inner.has_waited()) {
+            Some(identity) => self.options.verifier.confirm(&self.token_request(body), identity),
+            None => Ok(()),
+        }
     }
 
     /// The request as the verifier sees it.

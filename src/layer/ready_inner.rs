@@ -7,21 +7,22 @@
 //! always ready, and requests that are not guarded would wait inside the layer's future too. So the
 //! layer is as ready as the inner service, and gives the reservation back when it has to wait.
 
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-/// An inner service, and whether it holds a reservation for one call.
+/// An inner service, whether it holds a reservation for one call, and whether that took a while.
 pub(crate) struct ReadyInner<S> {
     service: S,
     ready: bool,
+    waited: bool,
 }
 
 impl<S: Clone> ReadyInner<S> {
     /// Takes the service that reported readiness. Leaves a clone behind, which may not be ready.
     pub(crate) fn take(service: &mut S) -> Self {
         let clone = service.clone();
-        Self { service: std::mem::replace(service, clone), ready: true }
+        Self { service: std::mem::replace(service, clone), ready: true, waited: false }
     }
 
     /// Gives the reservation back, if there is one.
@@ -41,10 +42,19 @@ impl<S> ReadyInner<S> {
         S: Service<R>,
     {
         if !self.ready {
-            ready!(self.service.poll_ready(cx))?;
+            let Poll::Ready(ready) = self.service.poll_ready(cx) else {
+                self.waited = true;
+                return Poll::Pending;
+            };
+            ready?;
             self.ready = true;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Returns whether a reservation had to be waited for, so that time has passed.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.waited
     }
 
     /// Calls the service, which must hold a reservation.

@@ -92,7 +92,7 @@ mod tests {
                     | F::BodyTimeout
                     | F::MissingGrantType
                     | F::UnsupportedGrantType
-            ) | RejectionKind::Server(S::Timer | S::BodyConsumed)
+            ) | RejectionKind::Server(S::BodyConsumed)
         )
     }
 

@@ -59,6 +59,12 @@ pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
     /// Finds the client that is registered under `client_id`. The id comes from an unproven
     /// assertion. It is printable ASCII, not empty, and at most [as
     /// long](crate::policy::Limits::client_id) as the limits allow.
+    ///
+    /// A verifier asks again after a request has waited for keys or for the replay store. If the
+    /// answer is [`Ready`](Answer::Ready), the request goes on with it, so that a client that was
+    /// deleted or changed meanwhile is not accepted. Return the same `Arc` as long as nothing has
+    /// changed; for another one, the signature is checked again. A later answer is dropped without
+    /// being waited for.
     fn find(&self, client_id: &str) -> Answer<FindResult>;
 
     /// Returns all clients, if they are known and will not change. Default: `None`.

@@ -22,8 +22,9 @@ listed_enum! {
         ///
         /// [1]: crate::replay::ReplayStore::admissions_per_client
         ClientQuota => "the client has used up its share of the replay store",
-        /// There is no Tokio runtime to time a slow body with.
-        Timer => "there is no Tokio runtime to time a slow body with",
+        /// A body or a port must be waited for, and there is no Tokio runtime with timers to bound
+        /// the wait.
+        Timer => "there is no Tokio runtime with timers to bound a wait",
         /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) is reached.
         Overloaded => "too many signatures are being checked",
         /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) for one client is

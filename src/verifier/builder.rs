@@ -1,6 +1,7 @@
 //! How a [`Verifier`] is configured, and what is checked before it exists.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::admissions::Admissions;
 use super::{Verifier, registrations};
@@ -10,11 +11,13 @@ use crate::event::EventSink;
 use crate::policy::{AudienceRule, Audiences, Limits, Policy};
 use crate::registry::ClientRegistry;
 use crate::replay::{ReplayStore, Tenant};
-use crate::setting::{Setting, SettingError, at_most, positive};
+use crate::setting::{Setting, SettingError, at_most, no_longer_than, positive};
 use crate::verifier::overload::SignatureChecks;
 
 /// The most policies of a verifier. A junk assertion may be checked by each of them.
 const MAX_POLICIES: usize = 16;
+
+const LONGEST_PORT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Configures a [`Verifier`]. [`build`](Self::build) checks all settings.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ impl VerifierBuilder {
             checks: None,
             admissions,
             tenant: Tenant::new(Arc::from("")),
+            port_timeout: Duration::from_secs(5),
         };
         Self { verifier, issuer_without_tls: false, tenant: None }
     }
@@ -165,6 +169,18 @@ impl VerifierBuilder {
         self
     }
 
+    /// Sets how long one request waits for ports: for the registry, for keys at a URL and for the
+    /// replay store, all together. After that it is refused as unavailable (503), because of the
+    /// port that did not answer. At most 60 s. Default: 5 s.
+    ///
+    /// Waiting needs a Tokio runtime with timers. Without one, a request for which a port has no
+    /// answer at hand is refused ([`Timer`](crate::rejection::ServerFault::Timer)). Ports may have
+    /// shorter timeouts.
+    pub fn port_timeout(mut self, timeout: Duration) -> Self {
+        self.verifier.port_timeout = timeout;
+        self
+    }
+
     /// Returns the settings that must not be used in production.
     pub fn dangerous(self) -> DangerousVerifierBuilder {
         DangerousVerifierBuilder(self)
@@ -193,6 +209,7 @@ impl VerifierBuilder {
     /// - The replay store allows a client [no assertion](ReplayStore::admissions_per_client).
     /// - A limit is zero, or the JSON depth is over 64.
     /// - The [tenant](Self::tenant) is empty.
+    /// - The port timeout is zero, or over 60 s.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { mut verifier, issuer_without_tls, tenant } = self;
         check_audiences(&verifier.audiences, issuer_without_tls)?;
@@ -202,6 +219,8 @@ impl VerifierBuilder {
         registrations::check_clients(&clients, &verifier.policies)?;
         positive(Setting::ReplayAdmissionsPerClient, verifier.admissions.per_client())?;
         check_limits(&verifier.limits)?;
+        positive(Setting::PortTimeout, verifier.port_timeout)?;
+        no_longer_than(Setting::PortTimeout, verifier.port_timeout, LONGEST_PORT_TIMEOUT)?;
         verifier.tenant = Tenant::new(tenant_name(tenant, &verifier.audiences)?);
         if let Some(events) = verifier.events.as_deref() {
             registrations::warn(&clients, &verifier.policies, &verifier.limits, events);

@@ -4,8 +4,8 @@
 //! [`ClientIdentity`], a [`Rejection`] or a wait for a port. The operator gets an event. `steps`
 //! has the steps in order. Each step with more to it than a call is a file: `form` (its syntax is
 //! in `urlencoded`), `assertion`, `checks` (of the claims, by `rules` and `times`), `stages`,
-//! `signature`, `admissions` (with `shares`, its counts). `progress` is what a step waits for,
-//! `report` what the operator learns.
+//! `signature`, `admissions` (with `shares`, its counts). `progress` is what a step waits for
+//! (until its `deadline`), `resume` what follows, `report` what the operator learns.
 //!
 //! This room uses registries, replay stores and key sets through their ports. It must not use HTTP
 //! or a renderer.
@@ -14,6 +14,7 @@ mod admissions;
 mod assertion;
 mod builder;
 mod checks;
+mod deadline;
 mod findings;
 mod form;
 mod form_findings;
@@ -25,6 +26,7 @@ mod refusal;
 mod registrations;
 mod report;
 mod request;
+mod resume;
 mod rules;
 mod shares;
 mod signature;
@@ -39,6 +41,7 @@ mod urlencoded;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::event::EventSink;
@@ -94,6 +97,7 @@ pub struct Verifier {
     checks: Option<SignatureChecks>,
     admissions: Admissions,
     tenant: Tenant,
+    port_timeout: Duration,
 }
 
 impl Verifier {

@@ -114,6 +114,19 @@ impl fmt::Debug for SignatureChecks {
     }
 }
 
+/// A check that the verifier may run now. Only this module creates one, so none can be forgotten.
+#[must_use = "a check that is dropped immediately bounds nothing"]
+pub(super) struct RunningCheck {
+    _counted: Option<SignatureCheck>,
+}
+
+impl RunningCheck {
+    /// Begins a check, within `bound` if there is one.
+    pub(super) fn begin(bound: Option<&SignatureChecks>, client: &ClientId) -> Result<Self, Rejection> {
+        Ok(Self { _counted: bound.map(|checks| checks.begin(client)).transpose()? })
+    }
+}
+
 /// A running check. It ends when this is dropped.
 #[must_use = "a check that is dropped immediately bounds nothing"]
 pub struct SignatureCheck {

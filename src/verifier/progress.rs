@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::admissions::Charge;
+use super::deadline::Deadline;
 use super::refusal::Refusal;
-use super::signature::PendingIdentity;
+use super::signature::{Admitted, PendingIdentity};
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
 use crate::jwks::KeysResult;
 use crate::port::BoxFuture;
 use crate::registry::{Client, FindResult};
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, ServerFault};
 use crate::replay::AdmitResult;
 
 /// The end of a verification. It is `None` for a request without an assertion, where that is
@@ -35,7 +36,7 @@ pub(super) struct PortAnswers {
 pub(super) enum Stop {
     /// The request has no assertion and needs none.
     Anonymous,
-    Waiting(Waiting),
+    Waiting(Question),
     Refused(Refusal),
 }
 
@@ -59,7 +60,7 @@ where
 }
 
 /// A question that a port has not answered yet.
-pub(crate) enum Waiting {
+pub(super) enum Question {
     Client(BoxFuture<FindResult>),
     Keys(Arc<Client>, BoxFuture<KeysResult>),
     /// Whether there are newer keys than those by which the request is about to be refused.
@@ -69,41 +70,102 @@ pub(crate) enum Waiting {
 
 /// A refusal that stands unless the client has newer keys.
 #[derive(Clone)]
-pub(crate) struct PendingRefusal {
+pub(super) struct PendingRefusal {
     pub(super) client: Arc<Client>,
+    /// See [`KeySource::generation`](crate::jwks::KeySource::generation).
+    pub(super) generation: u64,
     pub(super) refusal: Refusal,
 }
 
+/// What is kept of a request from one wait to the next. Everything else is decided again.
+pub(super) struct Journey {
+    pub(super) deadline: Deadline,
+    /// The replay store has recorded the assertion for this request.
+    pub(super) admitted: Option<Admitted>,
+}
+
+/// A request that waits for a port.
+pub(crate) struct Waiting {
+    question: Question,
+    /// Absent once the port has answered.
+    journey: Option<Journey>,
+}
+
 /// What a port has answered, with what the verification needs to go on.
-pub(crate) enum PortAnswer {
+pub(crate) struct PortAnswer {
+    pub(super) reply: Reply,
+    pub(super) journey: Journey,
+}
+
+pub(super) enum Reply {
     Client(FindResult),
     Keys(Arc<Client>, KeysResult),
     NewerKeys(PendingRefusal, Option<Arc<KeySet>>),
     Admission(PendingIdentity, Charge, AdmitResult),
+    /// The time is over.
+    Nothing(Refusal),
 }
 
 impl Waiting {
+    pub(super) fn new(question: Question, journey: Journey) -> Self {
+        Self { question, journey: Some(journey) }
+    }
+
     /// Must not be polled again after it was ready.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<PortAnswer> {
+        let Some(mut journey) = self.journey.take() else { return Poll::Pending };
+        let reply = match self.question.poll(cx) {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => match journey.deadline.poll(self.question.port(), cx) {
+                Poll::Ready(rejection) => self.question.unanswered(rejection),
+                Poll::Pending => {
+                    self.journey = Some(journey);
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(PortAnswer { reply, journey })
+    }
+}
+
+impl Question {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         match self {
-            Self::Client(future) => future.as_mut().poll(cx).map(PortAnswer::Client),
-            Self::Keys(client, future) => {
-                future.as_mut().poll(cx).map(|keys| PortAnswer::Keys(Arc::clone(client), keys))
-            }
+            Self::Client(future) => future.as_mut().poll(cx).map(Reply::Client),
+            Self::Keys(client, future) => future.as_mut().poll(cx).map(|keys| Reply::Keys(Arc::clone(client), keys)),
             Self::NewerKeys(refusal, future) => {
-                future.as_mut().poll(cx).map(|newer| PortAnswer::NewerKeys(PendingRefusal::clone(refusal), newer))
+                future.as_mut().poll(cx).map(|newer| Reply::NewerKeys(PendingRefusal::clone(refusal), newer))
             }
-            Self::Admission(identity, future) => {
+            Self::Admission(pending, future) => {
                 // The identity leaves with the answer, and there is only one answer.
-                let Some((taken, charge)) = identity.take() else { return Poll::Pending };
+                let Some((identity, charge)) = pending.take() else { return Poll::Pending };
                 match future.as_mut().poll(cx) {
-                    Poll::Ready(admitted) => Poll::Ready(PortAnswer::Admission(taken, charge, admitted)),
+                    Poll::Ready(admitted) => Poll::Ready(Reply::Admission(identity, charge, admitted)),
                     Poll::Pending => {
-                        *identity = Some((taken, charge));
+                        *pending = Some((identity, charge));
                         Poll::Pending
                     }
                 }
             }
+        }
+    }
+
+    /// Returns the fault of a port that does not answer.
+    fn port(&self) -> ServerFault {
+        match self {
+            Self::Client(_) => ServerFault::Registry,
+            Self::Keys(..) | Self::NewerKeys(..) => ServerFault::KeySetFetch,
+            Self::Admission(..) => ServerFault::ReplayStore,
+        }
+    }
+
+    /// Returns the reply of a port that does not answer in time.
+    fn unanswered(&self, rejection: Rejection) -> Reply {
+        match self {
+            // The keys that the client is known to have do not verify the assertion.
+            Self::NewerKeys(pending, _) => Reply::Nothing(pending.refusal.clone()),
+            Self::Admission(..) => Reply::Nothing(rejection.with_proven_sender().into()),
+            Self::Client(_) | Self::Keys(..) => Reply::Nothing(rejection.into()),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::findings::{claim_finding, excerpt, header_finding};
 use super::form::TokenForm;
 use super::form_findings::form_finding;
 use super::key_findings::key_finding;
-use super::progress::{Progress, Stop};
+use super::progress::{Journey, Progress, Stop, Waiting};
 use super::refusal::Refusal;
 use super::request::TokenRequest;
 use super::text_findings::text_finding;
@@ -27,6 +27,7 @@ impl Verifier {
         request: &TokenRequest<'_>,
         now: Option<UnixTime>,
         end: Result<ClientIdentity, Stop>,
+        journey: Journey,
     ) -> Progress {
         match end {
             Ok(identity) => {
@@ -35,13 +36,13 @@ impl Verifier {
                 }
                 Progress::Done(Ok(Some(identity)))
             }
-            Err(Stop::Waiting(waiting)) => Progress::Waiting(waiting),
+            Err(Stop::Waiting(question)) => Progress::Waiting(Waiting::new(question, journey)),
             Err(Stop::Anonymous) => Progress::Done(Ok(None)),
             Err(Stop::Refused(refusal)) => Progress::Done(Err(self.refuse(request, now, refusal))),
         }
     }
 
-    fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {
+    pub(super) fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {
         if self.is_mounted_twice(request, &refusal.rejection) {
             refusal.rejection = refusal.rejection.because_of(ServerFault::MountedTwice);
         }
@@ -116,7 +117,7 @@ impl Verifier {
 
     /// Reads the request once more, as far as its assertion. Returns `None` if it cannot be read
     /// that far.
-    fn read_again<T>(
+    pub(super) fn read_again<T>(
         &self,
         request: &TokenRequest<'_>,
         then: impl FnOnce(&TokenForm<'_>, &Assertion<'_>) -> T,

@@ -1,10 +1,14 @@
 //! The signature check. Only this module can create a [`SignedAssertion`], so the client has signed
 //! it.
 
+use std::sync::Arc;
+
+use super::overload::RunningCheck;
 use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::jose::algorithm::Algorithm;
+use crate::jose::keys::KeySet;
 use crate::jose::verification_key::VerificationKey;
 use crate::port::PortError;
 use crate::registry::{Client, Proof};
@@ -14,17 +18,19 @@ use crate::replay::{Admission, AdmitResult, ReplayKey};
 /// An assertion whose signature verified. It is not recorded as spent yet.
 pub(super) struct SignedAssertion<'a> {
     bound: BoundAssertion<'a>,
-    client: &'a Client,
+    client: &'a Arc<Client>,
     key: Option<&'a VerificationKey>,
     replay_key: Option<ReplayKey<'a>>,
 }
 
 impl<'a> SignedAssertion<'a> {
+    /// Checks the signature. This takes the running check by value, so that it cannot end before.
     pub(super) fn verify(
         bound: BoundAssertion<'a>,
         replay_key: Option<ReplayKey<'a>>,
-        client: &'a Client,
+        client: &'a Arc<Client>,
         proof: &Proof<'a>,
+        running: RunningCheck,
     ) -> Result<Self, ClientFault> {
         let (algorithm, input, signature) = (bound.algorithm, bound.signing_input(), bound.signature());
         let key = match proof {
@@ -35,6 +41,7 @@ impl<'a> SignedAssertion<'a> {
             Proof::Secret(secret) if secret.verifies(algorithm, input, signature) => None,
             Proof::Secret(_) => return Err(why_bad(algorithm, signature)),
         };
+        drop(running);
         Ok(Self { bound, client, key, replay_key })
     }
 
@@ -46,10 +53,9 @@ impl<'a> SignedAssertion<'a> {
         self.bound.valid_until
     }
 
-    /// Returns the identity, if the replay store has just admitted the assertion.
-    pub(super) fn into_identity(self, admitted: AdmitResult) -> Result<ClientIdentity, Rejection> {
-        check_admitted(admitted)?;
-        Ok(self.identity())
+    /// Returns the identity of an assertion that the replay store has recorded for this request.
+    pub(super) fn into_identity(self, _: Admitted) -> ClientIdentity {
+        self.identity()
     }
 
     /// Returns the identity of an assertion that its policy lets clients use again.
@@ -57,9 +63,10 @@ impl<'a> SignedAssertion<'a> {
         self.identity()
     }
 
-    /// Releases the bytes of the request while the replay store is waited for.
-    pub(super) fn into_pending(self) -> PendingIdentity {
-        PendingIdentity(self.identity())
+    /// Releases the bytes of the request while the replay store is waited for. `keys` are those
+    /// that the client's URL returned.
+    pub(super) fn into_pending(self, keys: Option<Arc<KeySet>>) -> PendingIdentity {
+        PendingIdentity { client: Arc::clone(self.client), keys, identity: self.identity() }
     }
 
     fn identity(self) -> ClientIdentity {
@@ -85,36 +92,46 @@ fn why_bad(algorithm: Algorithm, signature: &[u8]) -> ClientFault {
     }
 }
 
-fn check_admitted(admitted: AdmitResult) -> Result<(), Rejection> {
-    let rejection = match admitted {
-        Ok(Admission::Fresh) => return Ok(()),
-        Ok(Admission::Replayed) => Rejection::from(ClientFault::Replayed),
-        Err(cause) => Rejection::unavailable(ServerFault::ReplayStore, cause),
-    };
-    Err(rejection.with_proven_sender())
+/// The proof that the replay store has recorded the assertion for this request.
+#[derive(Clone, Copy)]
+pub(super) struct Admitted(());
+
+impl Admitted {
+    pub(super) fn check(admitted: AdmitResult) -> Result<Self, Rejection> {
+        let rejection = match admitted {
+            Ok(Admission::Fresh) => return Ok(Self(())),
+            Ok(Admission::Replayed) => Rejection::from(ClientFault::Replayed),
+            Err(cause) => Rejection::unavailable(ServerFault::ReplayStore, cause),
+        };
+        Err(rejection.with_proven_sender())
+    }
 }
 
-/// An identity that must not be used before the replay store has admitted its assertion.
-pub(crate) struct PendingIdentity(ClientIdentity);
+/// An identity that must not be used before the replay store has admitted its assertion, and only
+/// if what it rests on is still registered then.
+pub(super) struct PendingIdentity {
+    pub(super) client: Arc<Client>,
+    pub(super) keys: Option<Arc<KeySet>>,
+    identity: ClientIdentity,
+}
 
 impl PendingIdentity {
-    /// Returns the identity, if the replay store has admitted the assertion after a wait.
+    /// Returns what the replay store has answered after a wait.
     ///
     /// An assertion that has expired meanwhile is refused: the store may have dropped an earlier
     /// use of it, so that its answer proves nothing.
-    pub(super) fn into_identity(
-        self,
-        admitted: AdmitResult,
-        now: Option<UnixTime>,
-    ) -> Result<ClientIdentity, Rejection> {
-        let Some(now) = now else { return Err(Rejection::from(ServerFault::Clock).with_proven_sender()) };
-        let expired = now >= self.0.valid_until;
-        check_admitted(admitted.and_then(|admission| match admission {
+    pub(super) fn check(&self, admitted: AdmitResult, now: Option<UnixTime>) -> Result<Admitted, Rejection> {
+        let now = now.ok_or_else(|| Rejection::from(ServerFault::Clock).with_proven_sender())?;
+        let expired = now >= self.identity.valid_until;
+        Admitted::check(admitted.and_then(|admission| match admission {
             Admission::Fresh if expired => {
                 Err(PortError::new("the replay store answered after the assertion had expired"))
             }
             Admission::Fresh | Admission::Replayed => Ok(admission),
-        }))?;
-        Ok(self.0)
+        }))
+    }
+
+    pub(super) fn into_identity(self, _: Admitted) -> ClientIdentity {
+        self.identity
     }
 }

@@ -3,17 +3,20 @@
 //!
 //! Each step consumes what the step before it has made, so none can be left out. A step that must
 //! wait for a port ends the run. Once the port has answered, the request is read again from the
-//! start: that costs a microsecond, and the assertion is judged at the time of the answer.
+//! start: that costs a microsecond, and the assertion is judged at the time of the answer. See
+//! `resume`.
 
 use std::sync::Arc;
 
 use super::Verifier;
+use super::deadline::Deadline;
 use super::form::TokenForm;
-use super::progress::{PendingRefusal, PortAnswer, PortAnswers, Progress, Stop, Waiting};
+use super::overload::RunningCheck;
+use super::progress::{Journey, PendingRefusal, PortAnswers, Progress, Question, Stop};
 use super::refusal::{PolicyIndex, Refusal};
 use super::request::TokenRequest;
 use super::rules::Rules;
-use super::signature::SignedAssertion;
+use super::signature::{Admitted, SignedAssertion};
 use super::stages::{BoundAssertion, PlausibleAssertion};
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
@@ -30,39 +33,22 @@ use crate::replay::ReplayKey;
 impl Verifier {
     /// Runs the steps until the outcome is known or a port must be waited for.
     pub(crate) fn start(&self, request: &TokenRequest<'_>) -> Progress {
-        self.run(request, PortAnswers::default())
+        let journey = Journey { deadline: Deadline::new(self.port_timeout), admitted: None };
+        self.run(request, PortAnswers::default(), journey)
     }
 
-    /// Goes on with the answer of a port.
-    pub(crate) fn resume(&self, request: &TokenRequest<'_>, answer: PortAnswer) -> Progress {
-        match answer {
-            PortAnswer::Client(found) => self.run(request, PortAnswers { client: Some(found), keys: None }),
-            PortAnswer::Keys(client, keys) => self.run_with_keys(request, client, keys),
-            PortAnswer::NewerKeys(refused, Some(keys)) => self.run_with_keys(request, refused.client, Ok(keys)),
-            PortAnswer::NewerKeys(refused, None) => {
-                self.finish(request, self.clock.now(), Err(Stop::Refused(refused.refusal)))
-            }
-            PortAnswer::Admission(identity, charge, admitted) => {
-                self.admissions.settle(charge, &admitted);
-                let now = self.clock.now();
-                self.finish(request, now, identity.into_identity(admitted, now).map_err(Stop::from))
-            }
-        }
-    }
-
-    fn run_with_keys(&self, request: &TokenRequest<'_>, client: Arc<Client>, keys: KeysResult) -> Progress {
-        self.run(request, PortAnswers { client: Some(Ok(Some(client))), keys: Some(keys) })
-    }
-
-    fn run(&self, request: &TokenRequest<'_>, answers: PortAnswers) -> Progress {
+    /// Runs the steps with what ports have answered.
+    pub(super) fn run(&self, request: &TokenRequest<'_>, answers: PortAnswers, journey: Journey) -> Progress {
         let now = self.clock.now();
-        self.finish(request, now, self.steps(request, answers, now))
+        let end = self.steps(request, answers, journey.admitted, now);
+        self.finish(request, now, end, journey)
     }
 
     fn steps(
         &self,
         request: &TokenRequest<'_>,
         answers: PortAnswers,
+        admitted: Option<Admitted>,
         now: Option<UnixTime>,
     ) -> Result<ClientIdentity, Stop> {
         // Form.
@@ -77,7 +63,8 @@ impl Verifier {
         let client = self.find_client(&plausible, answers.client)?;
         let policy = self.policy_of(&client)?;
         form.check_grant_type(self.policy(policy)).map_err(|fault| Refusal::from(fault).under(policy))?;
-        self.steps_for_client(plausible, &client, policy, answers.keys, now).map_err(|stop| stop.under(policy))
+        let end = self.steps_for_client(plausible, &client, policy, answers.keys, admitted, now);
+        end.map_err(|stop| stop.under(policy))
     }
 
     fn steps_for_client(
@@ -86,6 +73,7 @@ impl Verifier {
         client: &Arc<Client>,
         policy: PolicyIndex,
         fetched: Option<KeysResult>,
+        admitted: Option<Admitted>,
         now: UnixTime,
     ) -> Result<ClientIdentity, Stop> {
         // Client.
@@ -96,7 +84,7 @@ impl Verifier {
         let may_ask_for_newer = fetched.is_none();
         let keys = self.keys_of(client, fetched, now)?;
         // Replay look and signature.
-        let signed = self.check_signature(bound, client, keys.as_deref()).map_err(|rejection| {
+        let signed = self.check_signature(bound, client, keys.as_deref(), admitted).map_err(|rejection| {
             let refusal = Refusal::from(rejection).under(policy).judged_by(client, keys.as_ref());
             match &keys {
                 Some(keys) if may_ask_for_newer => self.ask_for_newer_keys(refusal, client, keys, now),
@@ -104,13 +92,13 @@ impl Verifier {
             }
         })?;
         // Replay admission.
-        self.admit(signed, now)
+        self.admit(signed, keys.as_ref(), admitted, now)
     }
 
     fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<FindResult>) -> Result<Arc<Client>, Stop> {
         let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
             Answer::Ready(found) => found.map_err(|cause| Rejection::unavailable(ServerFault::Registry, cause))?,
-            Answer::Pending(future) => return Err(Stop::Waiting(Waiting::Client(future))),
+            Answer::Pending(future) => return Err(Stop::Waiting(Question::Client(future))),
         };
         let client = found.ok_or(ClientFault::UnknownClient)?;
         if client.id().as_str() != plausible.client_id() {
@@ -141,24 +129,25 @@ impl Verifier {
         let Some(source) = client.key_source() else { return Ok(None) };
         match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
             Answer::Ready(keys) => Ok(Some(keys.map_err(no_keys)?)),
-            Answer::Pending(future) => Err(Stop::Waiting(Waiting::Keys(Arc::clone(client), future))),
+            Answer::Pending(future) => Err(Stop::Waiting(Question::Keys(Arc::clone(client), future))),
         }
     }
 
     fn check_signature<'a>(
         &'a self,
         bound: BoundAssertion<'a>,
-        client: &'a Client,
+        client: &'a Arc<Client>,
         fetched: Option<&'a KeySet>,
+        admitted: Option<Admitted>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
         let Rules { policy, now, .. } = bound.rules;
         let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
         let replay_key = bound.replay_key(&self.tenant);
-        self.refuse_spent(replay_key, now)?;
-        let check = self.checks.as_ref().map(|checks| checks.begin(client.id())).transpose()?;
-        let signed = SignedAssertion::verify(bound, replay_key, client, &proof)?;
-        drop(check);
-        Ok(signed)
+        if admitted.is_none() {
+            self.refuse_spent(replay_key, now)?;
+        }
+        let running = RunningCheck::begin(self.checks.as_ref(), client.id())?;
+        Ok(SignedAssertion::verify(bound, replay_key, client, &proof, running)?)
     }
 
     /// The look before the signature check, so that a replay does not cost one.
@@ -178,27 +167,38 @@ impl Verifier {
         if !fault.depends_on_keys() {
             return Stop::Refused(refusal);
         }
+        let generation = source.generation();
         match source.newer(keys, now) {
             Answer::Ready(None) => Stop::Refused(refusal),
             newer => {
-                let pending = Box::new(PendingRefusal { client: Arc::clone(client), refusal });
-                Stop::Waiting(Waiting::NewerKeys(pending, Box::pin(newer.get())))
+                let pending = Box::new(PendingRefusal { client: Arc::clone(client), generation, refusal });
+                Stop::Waiting(Question::NewerKeys(pending, Box::pin(newer.get())))
             }
         }
     }
 
     /// The insert comes last, so that a forged assertion can neither fill the replay store nor use
     /// up the `jti` or the share of another client.
-    fn admit(&self, signed: SignedAssertion<'_>, now: UnixTime) -> Result<ClientIdentity, Stop> {
+    fn admit(
+        &self,
+        signed: SignedAssertion<'_>,
+        keys: Option<&Arc<KeySet>>,
+        admitted: Option<Admitted>,
+        now: UnixTime,
+    ) -> Result<ClientIdentity, Stop> {
+        if let Some(admitted) = admitted {
+            return Ok(signed.into_identity(admitted));
+        }
         let Some(key) = signed.replay_key() else { return Ok(signed.into_reusable_identity()) };
         let charge = self.admissions.charge(key, signed.valid_until(), now)?;
         match self.replay.admit(key, signed.valid_until(), now) {
             Answer::Ready(admitted) => {
                 self.admissions.settle(charge, &admitted);
-                Ok(signed.into_identity(admitted)?)
+                Ok(signed.into_identity(Admitted::check(admitted)?))
             }
             Answer::Pending(future) => {
-                Err(Stop::Waiting(Waiting::Admission(Some((signed.into_pending(), charge)), future)))
+                let pending = signed.into_pending(keys.cloned());
+                Err(Stop::Waiting(Question::Admission(Some((pending, charge)), future)))
             }
         }
     }

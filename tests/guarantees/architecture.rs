@@ -55,11 +55,11 @@ const MAP: &[(&str, &[&str])] = &[
     ("extract", &["identity", "layer", "rejection", "render"]),
     ("grpc", &["endpoint", "layer", "rejection", "render", "verifier"]),
     ("layer", &["config", "endpoint", "event", "identity", "policy", "rejection", "render", "setting", "text",
-        "verifier"]),
+        "timer", "verifier"]),
     ("render", &["rejection", "setting"]),
     // The steps, and what they judge by.
     ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "port",
-        "registry", "rejection", "replay", "setting", "text"]),
+        "registry", "rejection", "replay", "setting", "text", "timer"]),
     ("policy", &["jose", "name", "setting"]),
     ("identity", &["clock", "jose", "name", "text"]),
     ("jose", &["clock", "text"]),

@@ -211,6 +211,17 @@ fn a_slow_body_without_a_runtime_is_a_server_fault() {
 }
 
 #[test]
+fn a_slow_body_in_a_runtime_without_timers_is_no_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for act in [Act::Hang, Act::Drivel] {
+        let response = runtime.block_on(send(request(script([act]))));
+        assert_eq!(kind(&response), Some(RejectionKind::Server(ServerFault::Timer)));
+    }
+    let response = runtime.block_on(send(request(Single(Some(padded(1_000).into())))));
+    assert_eq!(response.status(), StatusCode::OK, "a body at hand needs no timer");
+}
+
+#[test]
 fn request_trailers_reach_the_handler() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-checksum", "7".parse().unwrap());

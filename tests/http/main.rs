@@ -11,6 +11,7 @@ mod endpoint;
 mod future;
 mod grpc;
 mod head;
+mod inner_wait;
 mod malformed;
 mod mounting;
 mod optional;

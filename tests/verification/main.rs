@@ -18,3 +18,4 @@ mod secret;
 mod signature;
 mod tenant;
 mod verifier;
+mod waits;

@@ -103,6 +103,11 @@ impl KeySource {
         self.member.accepts_from().0
     }
 
+    /// Returns whether `other` is the same client's keys at the same URL.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.member, &other.member) && Arc::ptr_eq(&self.document, &other.document)
+    }
+
     /// Returns what is known about this source.
     pub fn state(&self) -> SourceState {
         let control = lock(&self.document.control);

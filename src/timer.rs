@@ -1,0 +1,34 @@
+//! Timers of the Tokio runtime, where there are any.
+
+use std::panic::catch_unwind;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
+
+/// Returns a timer that ends after `duration`. Returns `None` outside of a Tokio runtime, and in
+/// one that was built without `enable_time`.
+pub(crate) fn timer(duration: Duration) -> Option<Pin<Box<Sleep>>> {
+    Handle::try_current().ok()?;
+    // Nothing tells whether a runtime has timers, except that creating one panics. The panic is
+    // caught before the timer is registered anywhere, and its message says what is missing.
+    catch_unwind(|| Box::pin(sleep(duration))).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn runtimes_without_timers_are_told_apart() {
+        assert!(timer(Duration::ZERO).is_none(), "there is no runtime");
+        let without = Builder::new_current_thread().build().unwrap();
+        without.block_on(async { assert!(timer(Duration::ZERO).is_none()) });
+        let with = Builder::new_current_thread().enable_time().build().unwrap();
+        with.block_on(async { timer(Duration::ZERO).unwrap().await });
+    }
+}

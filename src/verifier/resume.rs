@@ -1,0 +1,161 @@
+//! What happens after a wait: the decision is made again, with what is registered now.
+//!
+//! While a request waits for a port, its client may be deleted, or its keys replaced. Once
+//! `reload` or `invalidate` has returned, nothing that they removed may lead to an acceptance. So
+//! after each wait the client is looked up again, where the registry has its answer at hand. If
+//! what the wait was for has changed, the steps begin again from the registry. All waits of a
+//! request share one deadline, which also bounds how often that happens.
+//!
+//! A registry that answers later is not asked a second time, as that would double its load. Its
+//! client is then at most as old as the [port timeout](crate::VerifierBuilder::port_timeout).
+
+use std::sync::Arc;
+
+use super::Verifier;
+use super::checks::check;
+use super::progress::{Journey, PendingRefusal, PortAnswer, PortAnswers, Progress, Reply, Stop};
+use super::refusal::{PolicyIndex, Refusal};
+use super::request::TokenRequest;
+use super::signature::{Admitted, PendingIdentity};
+use crate::clock::UnixTime;
+use crate::identity::ClientIdentity;
+use crate::jose::keys::KeySet;
+use crate::jwks::{KeySource, KeysResult, KeysUnavailable};
+use crate::port::Answer;
+use crate::registry::{Client, FindResult};
+use crate::rejection::{ClientFault, Rejection, ServerFault};
+use crate::replay::AdmitResult;
+
+impl Verifier {
+    /// Goes on with the answer of a port.
+    pub(crate) fn resume(&self, request: &TokenRequest<'_>, answer: PortAnswer) -> Progress {
+        let PortAnswer { reply, journey } = answer;
+        match reply {
+            Reply::Client(found) => self.run(request, PortAnswers { client: Some(found), keys: None }, journey),
+            Reply::Keys(client, keys) => self.resume_with_keys(request, &client, keys, journey),
+            Reply::NewerKeys(pending, newer) => self.resume_with_newer_keys(request, pending, newer, journey),
+            Reply::Admission(pending, charge, admitted) => {
+                self.admissions.settle(charge, &admitted);
+                self.resume_with_admission(request, pending, admitted, journey)
+            }
+            Reply::Nothing(refusal) => self.finish(request, self.clock.now(), Err(Stop::Refused(refusal)), journey),
+        }
+    }
+
+    fn resume_with_keys(
+        &self,
+        request: &TokenRequest<'_>,
+        client: &Arc<Client>,
+        keys: KeysResult,
+        journey: Journey,
+    ) -> Progress {
+        let found = self.registered_now(client);
+        let superseded = keys.as_ref().is_err_and(KeysUnavailable::is_superseded);
+        let keys = (!superseded && is_same_source(&found, client)).then_some(keys);
+        self.run(request, PortAnswers { client: Some(found), keys }, journey)
+    }
+
+    fn resume_with_newer_keys(
+        &self,
+        request: &TokenRequest<'_>,
+        pending: PendingRefusal,
+        newer: Option<Arc<KeySet>>,
+        journey: Journey,
+    ) -> Progress {
+        let found = self.registered_now(&pending.client);
+        let generation = pending.client.key_source().map(KeySource::generation);
+        let same = generation == Some(pending.generation) && is_same_source(&found, &pending.client);
+        let keys = match (same, newer) {
+            (true, Some(keys)) => Some(Ok(keys)),
+            (true, None) => {
+                let end = Err(Stop::Refused(pending.refusal));
+                return self.finish(request, self.clock.now(), end, journey);
+            }
+            (false, _) => None,
+        };
+        self.run(request, PortAnswers { client: Some(found), keys }, journey)
+    }
+
+    fn resume_with_admission(
+        &self,
+        request: &TokenRequest<'_>,
+        pending: PendingIdentity,
+        admitted: AdmitResult,
+        journey: Journey,
+    ) -> Progress {
+        let now = self.clock.now();
+        let admitted: Admitted = match pending.check(admitted, now) {
+            Ok(admitted) => admitted,
+            Err(rejection) => return self.finish(request, now, Err(rejection.into()), journey),
+        };
+        let found = self.registered_now(&pending.client);
+        if is_same_client(&found, &pending.client) && now.is_some_and(|now| has_same_keys(&pending, now)) {
+            return self.finish(request, now, Ok(pending.into_identity(admitted)), journey);
+        }
+        // The assertion is spent, and is now judged by what has replaced the client or its keys.
+        let journey = Journey { admitted: Some(admitted), ..journey };
+        self.run(request, PortAnswers { client: Some(found), keys: None }, journey)
+    }
+
+    /// Judges an accepted request again, after its handler was waited for. By then the assertion
+    /// may have expired, or the client may have been deleted.
+    pub(crate) fn confirm(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> Result<(), Rejection> {
+        let now = self.clock.now();
+        self.still_holds(request, identity, now).map_err(|refusal| {
+            let rejection = refusal.rejection.clone().with_proven_sender();
+            self.refuse(request, now, Refusal { rejection, ..refusal })
+        })
+    }
+
+    fn still_holds(
+        &self,
+        request: &TokenRequest<'_>,
+        identity: &ClientIdentity,
+        now: Option<UnixTime>,
+    ) -> Result<(), Refusal> {
+        let now = now.ok_or(ServerFault::Clock)?;
+        if let Answer::Ready(Ok(None)) = self.registry.find(identity.client_id().as_str()) {
+            return Err(ClientFault::UnknownClient.into());
+        }
+        let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name == identity.policy);
+        let policy = named.map(|(index, _)| index).unwrap_or_default();
+        let rules = self.rules(policy, now);
+        let checked = self.read_again(request, |form, assertion| check(assertion, form.client_id(), &rules).map(drop));
+        match checked {
+            Some(Ok(())) => Ok(()),
+            Some(Err(first)) => Err(Refusal::from(first.fault).under(policy)),
+            None => Err(ClientFault::FormMalformed.into()),
+        }
+    }
+
+    /// Returns the client as it is registered now, or as it was if the registry answers later.
+    fn registered_now(&self, client: &Arc<Client>) -> FindResult {
+        match self.registry.find(client.id().as_str()) {
+            Answer::Ready(found) => found,
+            Answer::Pending(_) => Ok(Some(Arc::clone(client))),
+        }
+    }
+}
+
+fn is_same_client(found: &FindResult, client: &Arc<Client>) -> bool {
+    matches!(found, Ok(Some(found)) if Arc::ptr_eq(found, client))
+}
+
+/// Returns whether the keys of `client` are also those of the client that was found. A registry may
+/// build a client each time it is asked, so the same client is not enough to compare.
+fn is_same_source(found: &FindResult, client: &Client) -> bool {
+    let Ok(Some(found)) = found else { return false };
+    found.key_source().zip(client.key_source()).is_some_and(|(found, waited)| found.is_same(waited))
+}
+
+/// Returns whether the keys at the client's URL are those that the signature was checked with.
+fn has_same_keys(pending: &PendingIdentity, now: UnixTime) -> bool {
+    match (pending.client.key_source(), &pending.keys) {
+        (Some(source), Some(keys)) => match source.keys(now) {
+            Answer::Ready(Ok(current)) => Arc::ptr_eq(&current, keys),
+            Answer::Ready(Err(_)) | Answer::Pending(_) => false,
+        },
+        (Some(_), None) => false,
+        (None, _) => true,
+    }
+}
