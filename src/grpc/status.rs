@@ -56,7 +56,7 @@ fn client_status(fault: &ClientFault) -> (&'static str, Option<&'static str>) {
         F::UnsupportedAssertionType => (INVALID_ARGUMENT, Some("Unsupported client-assertion-type")),
         F::MissingAssertion => (INVALID_ARGUMENT, Some("Missing client-assertion metadata")),
         F::CredentialsInQuery => (INVALID_ARGUMENT, None),
-        F::NoAuthentication(_) => (UNAUTHENTICATED, Some("Missing client-assertion metadata")),
+        F::NoAuthentication(_) => (UNAUTHENTICATED, Some("Client authentication required")),
         F::SeveralMechanisms(_)
         | F::AssertionTooLong
         | F::NotThreeParts
