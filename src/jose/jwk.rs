@@ -261,6 +261,9 @@ fn bytes(name: &str, member: Member<'_>) -> Result<Vec<u8>, Flaw> {
 /// Says why a text is not base64url without padding (RFC 7515, section 2).
 #[cold]
 fn not_base64url(text: &str) -> &'static str {
+    if text.contains("-----BEGIN ") {
+        return "it is PEM";
+    }
     let is_symbol = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let others: Vec<_> = text.bytes().filter(|byte| !is_symbol(byte)).collect();
     match others.as_slice() {

@@ -127,8 +127,8 @@ impl KeySet {
         })))
     }
 
-    /// Gives every key this `kid` in place of the one that it has. With several keys for one algorithm, an
-    /// assertion is then ambiguous under policies that [try one
+    /// Gives every key this `kid` in place of the one that it has. With several keys for one
+    /// algorithm, an assertion is then ambiguous under policies that [try one
     /// key](crate::Policy::with_key_trials).
     #[must_use]
     pub fn with_kid(self, kid: &str) -> Self {

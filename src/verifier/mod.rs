@@ -47,7 +47,7 @@ use crate::clock::Clock;
 use crate::event::EventSink;
 use crate::identity::ClientIdentity;
 use crate::policy::{Audiences, Limits, Policy};
-use crate::registry::ClientRegistry;
+use crate::registry::{Client, ClientRegistry};
 use crate::rejection::{ClientFault, Rejection};
 use crate::replay::{ReplayStore, Tenant};
 use admissions::Admissions;
@@ -113,6 +113,18 @@ impl Verifier {
     /// those added by [`client_policy`](VerifierBuilder::client_policy).
     pub fn policies(&self) -> &[Policy] {
         &self.policies
+    }
+
+    /// Returns what keeps this client, or one of its keys, from ever being accepted by this verifier:
+    /// an id or a `kid` over its limit, a `kid` with a control character, a policy that the verifier
+    /// does not have, and algorithms that the policy does not allow. Each is a sentence that begins
+    /// with the member of the client's metadata. If there is nothing, the list is empty.
+    ///
+    /// [`build`](VerifierBuilder::build) reports the same of every client that the registry
+    /// [lists](ClientRegistry::all). Call this for others, for example for
+    /// [`FileRegistry::clients`](crate::registry::FileRegistry::clients) after a reload.
+    pub fn problems_of(&self, client: &Client) -> Vec<String> {
+        registrations::problems(client, &self.policies, &self.limits)
     }
 
     /// Returns what an authorization server publishes about its client authentication, taken from

@@ -38,29 +38,39 @@ fn policy_of<'p>(client: &Client, policies: &'p [Policy]) -> Result<&'p Policy, 
 /// Reports each client that would be refused for ever, and each key that could never be used.
 pub(super) fn warn(clients: &[Arc<Client>], policies: &[Policy], limits: &Limits, events: &dyn EventSink) {
     for client in clients {
-        let tell = |member: &str, why: &str| {
-            let message = format!("client {}: {member}: {why}", Excerpt::new(client.id().as_str()));
+        for problem in problems(client, policies, limits) {
+            let message = format!("client {}: {problem}", Excerpt::new(client.id().as_str()));
             events.record(&Event::Warning(Warning::new("registry", &message)));
-        };
-        for found in out_of_reach(client, limits) {
-            tell(found.member, &found.why);
-        }
-        let Ok(policy) = policy_of(client, policies) else { continue };
-        let (usable, allowed) = (client.algorithms(), policy.algorithms);
-        if usable.intersection(allowed).is_empty() {
-            tell("algorithms", &format!("it can use {usable}, but the policy {} allows only {allowed}", policy.name()));
-            continue;
-        }
-        let keys = client.keys().into_iter().flatten();
-        for key in keys.filter(|key| key.algorithms().intersection(allowed).is_empty()) {
-            tell("jwks", &forbidden(key, policy));
         }
     }
 }
 
-fn forbidden(key: &VerificationKey, policy: &Policy) -> String {
-    let (usable, allowed) = (key.algorithms(), policy.algorithms);
-    let name = key.key_id().map(|kid| format!("the key {}", Excerpt::new(kid)));
-    let name = name.unwrap_or_else(|| "a key without a kid".to_owned());
-    format!("{name} is for {usable}, but the policy {} allows only {allowed}", policy.name())
+/// Returns what of a client can never be accepted under these policies and limits.
+pub(super) fn problems(client: &Client, policies: &[Policy], limits: &Limits) -> Vec<String> {
+    let mut problems: Vec<_> =
+        out_of_reach(client, limits).map(|found| format!("{}: {}", found.member, found.why)).collect();
+    match policy_of(client, policies) {
+        Ok(policy) => problems.extend(forbidden(client, policy)),
+        Err(_) => {
+            let name = Excerpt::new(client.policy().unwrap_or_default());
+            problems.push(format!("client_assertion_policy: the verifier has no policy {name}"));
+        }
+    }
+    problems
+}
+
+/// Returns the algorithms of a client, or of each of its keys, if the policy allows none of them. A
+/// client without any credential was reported by its registry.
+fn forbidden(client: &Client, policy: &Policy) -> Vec<String> {
+    let (usable, allowed, name) = (client.algorithms(), policy.algorithms, policy.name());
+    let allows = |algorithms: AlgorithmSet| algorithms.is_empty() || !algorithms.intersection(allowed).is_empty();
+    if !allows(usable) {
+        return vec![format!("algorithms: it can use {usable}, but the policy {name} allows only {allowed}")];
+    }
+    let keys = client.keys().into_iter().flatten().filter(|key| !allows(key.algorithms()));
+    let problem = |key: &VerificationKey| {
+        let kid = key.key_id().map_or("without a kid".to_owned(), |kid| Excerpt::new(kid).to_string());
+        format!("jwks: the key {kid} is for {}, but the policy {name} allows only {allowed}", key.algorithms())
+    };
+    keys.map(problem).collect()
 }

@@ -309,6 +309,7 @@ fn details_name_the_member_and_what_was_expected() {
         (with(&rsa, "n", format!("+{}==", &n[1..])), "n is not base64url: it is base64, which has another alphabet"),
         (with(&rsa, "n", format!("{n}\n")), "n is not base64url: it has white space"),
         (with(&ec, "x", "\u{e4}"), "x is not base64url: it has a character of no base64 alphabet"),
+        (with(&ec, "x", "-----BEGIN PUBLIC KEY-----\nMFkw"), "x is not base64url: it is PEM"),
         (with(&ec, "y", "A"), "y is not base64url: its length is impossible"),
         (with(&ec, "y", "AB"), "y is not base64url: its last character has bits that belong to no byte"),
         (with(&ec, "x", 7), "x is a number, expected a string"),

@@ -10,6 +10,7 @@ use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::registry::{Client, ClientReader, FileRegistry};
 use tower_client_assertion::rejection::ClientFault;
+use tower_client_assertion::secret::ClientSecret;
 
 fn named(kid: &str) -> Value {
     let mut jwk = SIGNER.jwk();
@@ -142,4 +143,38 @@ fn a_verifier_warns_about_listed_clients_that_never_work() {
             ),
         ]
     );
+}
+
+#[test]
+fn a_verifier_names_what_of_a_client_never_works() {
+    let secret = |len: usize| {
+        let secret = ClientSecret::new(&"x".repeat(len)).unwrap();
+        Client::with_secret("secret", secret).unwrap()
+    };
+    let client = |jwks: &[Value]| Client::new("odd", key_set(jwks)).unwrap();
+    let mut nameless = Signer::es256("").jwk();
+    nameless.as_object_mut().unwrap().remove("kid");
+    let only = "but the policy redox allows only RS384, ES384, HS384";
+    let cases = [
+        (client(&[SIGNER.jwk()]), vec![]),
+        (client(&[Signer::rsa("RS256", "rsa").jwk()]), vec![]),
+        (secret(48), vec![]),
+        (secret(47), vec![format!("algorithms: it can use HS256, {only}")]),
+        (client(&[SIGNER.jwk(), nameless]), vec![format!("jwks: the key without a kid is for ES256, {only}")]),
+        (
+            client(&[SIGNER.jwk()]).with_policy("legasy"),
+            vec!["client_assertion_policy: the verifier has no policy \"legasy\"".to_owned()],
+        ),
+    ];
+    let verifier = fixture().build();
+    for (client, expected) in cases {
+        assert_eq!(verifier.problems_of(&client), expected, "{client:?}");
+    }
+    let file = TempFile::new(
+        json!([{"client_id": "unusable"}, {"client_id": "x".repeat(513), "jwks": {"keys": [SIGNER.jwk()]}}])
+            .to_string(),
+    );
+    let registry = FileRegistry::load(file.path()).unwrap();
+    let problems: Vec<_> = registry.clients().iter().flat_map(|client| verifier.problems_of(client)).collect();
+    assert_eq!(problems.len(), 1, "a client without a credential was reported before: {problems:?}");
 }

@@ -75,8 +75,8 @@ impl FetchedKeys {
     }
 
     /// Roughly the memory of the set in bytes. A parsed key takes a few times the size of its text,
-    /// and a fixed amount on top.
+    /// and a fixed amount on top, and so does the reason for a skipped one.
     pub(super) fn weight(&self) -> usize {
-        self.document_bytes * 4 + self.keys.len() * 1024
+        self.document_bytes * 4 + self.keys.len() * 1024 + self.keys.skipped().len() * 512
     }
 }
