@@ -158,11 +158,17 @@ fn key_20_coordinates_of_any_length_are_the_same_numbers() {
         let trim = |number: &[u8]| number.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>();
         let signed = |number: &[u8]| [&[0], number].concat();
         let long = |number: &[u8]| [&[0; 40], number].concat();
-        let thumbprint = key_set(std::slice::from_ref(&jwk)).iter().next().unwrap().thumbprint();
-        for jwk in [point(&trim(&x), &trim(&y)), point(&signed(&x), &signed(&y)), point(&long(&x), &trim(&y))] {
+        // RFC 7638, section 3.2, with the coordinates in full length.
+        let (crv, [of_x, of_y]) = (&jwk["crv"], [&x, &y].map(|number| URL_SAFE_NO_PAD.encode(number)));
+        assert_eq!((x.len(), y.len()), (len, len));
+        let canonical = format!(r#"{{"crv":{crv},"kty":"EC","x":"{of_x}","y":"{of_y}"}}"#);
+        let thumbprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, canonical.as_bytes());
+        for jwk in
+            [jwk.clone(), point(&trim(&x), &trim(&y)), point(&signed(&x), &signed(&y)), point(&long(&x), &trim(&y))]
+        {
             let keys = key_set(std::slice::from_ref(&jwk));
             assert!(keys.skipped().is_empty(), "{:?}", keys.skipped());
-            assert_eq!(keys.iter().next().unwrap().thumbprint(), thumbprint, "the thumbprint is that of full length");
+            assert_eq!(keys.iter().next().unwrap().thumbprint(), thumbprint.as_ref());
             let policy = Policy::RFC7523.with_algorithms(AlgorithmSet::ASYMMETRIC);
             let verifier = fixture().policy(policy).at_issuer().keys(&[jwk]).build();
             let assertion = Jwt::by(&signer, CLIENT).claim("aud", common::ISSUER).signed_by(&signer);

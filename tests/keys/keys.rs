@@ -133,7 +133,10 @@ fn keys_with_private_members_are_skipped() {
         }
     }
     assert_eq!(judge(&json!({"kty": "oct", "k": "c2VjcmV0"})), Err(SkipReason::PrivateMembers));
-    assert_eq!(judge(&json!({"kty": 1, "d": "AQ"})), Err(SkipReason::PrivateMembers), "even if it is no key at all");
+    for (member, value) in [("kty", json!(1)), ("kid", json!(1)), ("alg", json!([1])), ("use", json!("enc"))] {
+        let jwk = with(json!({"kty": "RSA", "d": "AQ"}), json!({ member: value }));
+        assert_eq!(judge(&jwk), Err(SkipReason::PrivateMembers), "even if it is no key at all: {jwk}");
+    }
     for text in [r#"{"kty":"RSA","d":"","d":"AQ"}"#, r#"{"kty":"RSA","d":"AQ","d":""}"#, r#"{"kid":"","kid":"","d":0}"#]
     {
         assert_eq!(judge_text(text), Err(SkipReason::PrivateMembers), "{text}");

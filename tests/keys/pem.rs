@@ -235,6 +235,37 @@ fn a_client_registered_by_pem_authenticates() {
 }
 
 #[test]
+fn a_point_in_a_certificate_or_public_key_has_one_length() {
+    let spki = Signer::es256("k").spki();
+    let (head, point) = spki.split_at(spki.len() - 65);
+    let with_point = |point: &[u8]| {
+        let mut head = head.to_vec();
+        // The lengths of the sequence and of the bit string, whose last byte counts unused bits.
+        (head[1], head[24]) = (head[1] + point.len() as u8 - 65, 1 + point.len() as u8);
+        from_pem(block("PUBLIC KEY", &[head.as_slice(), point].concat()))
+    };
+    assert_eq!(with_point(point).len(), 1);
+    let (x, y) = point[1..].split_at(32);
+    let points = [
+        [&[4], x, &[0], y].concat(),
+        [&[4, 0], x, y].concat(),
+        [&[4, 0], x, &[0], y].concat(),
+        [&[4], x, &y[1..]].concat(),
+        [&[0], x, y].concat(),
+        [&[6], x, y].concat(),
+        [&[2], x].concat(),
+        vec![4],
+        vec![0],
+        vec![],
+    ];
+    for point in points {
+        let keys = with_point(&point);
+        assert_eq!((keys.len(), keys.skipped()[0].reason()), (0, SkipReason::Invalid), "{point:?}");
+        assert_eq!(keys.skipped()[0].detail(), "it is not an uncompressed point of P-256");
+    }
+}
+
+#[test]
 fn a_kid_can_be_given_to_several_keys() {
     let (one, two) = (Signer::es256("one"), Signer::es384("two"));
     let keys = key_set(&[one.jwk(), two.jwk(), one.jwk()]).with_kid("shared");
