@@ -115,10 +115,10 @@ impl Verifier {
         &self.policies
     }
 
-    /// Returns what keeps this client, or one of its keys, from ever being accepted by this verifier:
-    /// an id or a `kid` over its limit, a `kid` with a control character, a policy that the verifier
-    /// does not have, and algorithms that the policy does not allow. Each is a sentence that begins
-    /// with the member of the client's metadata. If there is nothing, the list is empty.
+    /// Returns what keeps this client, or one of its keys, from ever being accepted by this
+    /// verifier: an id or a `kid` over its limit, a `kid` with a control character, a policy that
+    /// the verifier does not have, and algorithms that the policy does not allow. Each is a
+    /// sentence that begins with the member of the client's metadata.
     ///
     /// [`build`](VerifierBuilder::build) reports the same of every client that the registry
     /// [lists](ClientRegistry::all). Call this for others, for example for

@@ -52,7 +52,7 @@ fn a_client_id_over_the_limit_is_a_problem_at_load() {
 fn a_kid_that_no_assertion_can_have_is_a_problem_at_load() {
     for (limit, limits) in [(256, Limits::default()), (8, Limits::default().with_kid(8))] {
         let at = named(&"k".repeat(limit));
-        assert_eq!(problems("a", &[at.clone()], limits.clone()), []);
+        assert_eq!(problems("a", std::slice::from_ref(&at), limits.clone()), []);
         let over = named(&"k".repeat(limit + 1));
         let found = problems("a", &[over, at], limits);
         let [(problem, unusable)] = found.as_slice() else { panic!("{found:?}") };
