@@ -68,7 +68,7 @@ const MAP: &[(&str, &[&str])] = &[
         "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
-    ("jwks", &["clock", "jose", "lock", "port", "setting", "text"]),
+    ("jwks", &["clock", "jose", "lock", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),

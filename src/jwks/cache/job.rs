@@ -1,6 +1,7 @@
 //! One fetch of a document, and what is recorded of its result.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -13,7 +14,9 @@ use super::outcome::FetchOutcome;
 use super::running::{FetchJob, FetchTask, RunningFetch};
 use super::shared::Shared;
 use crate::clock::UnixTime;
+use crate::jwks::fetch::FetchError;
 use crate::lock::lock;
+use crate::timer::timer;
 
 pub(super) struct DocumentFetch {
     document: Arc<Document>,
@@ -99,6 +102,10 @@ impl DocumentFetch {
 
 impl FetchJob for DocumentFetch {
     async fn fetch(&self) -> Result<FetchedKeys, FailedFetch> {
+        // Without a timer, nothing would bound the time of the fetch.
+        if timer(Duration::ZERO).is_none() {
+            return Err(FetchError::NoRuntime.into());
+        }
         self.cache.fetch(self.document.url(), self.number, self.started_at).await
     }
 

@@ -62,10 +62,11 @@ pub enum FetchError {
     KeySet(KeySetError),
     /// The maximum number of fetches was running, and none ended in time. The server's fault.
     Busy,
-    /// There is no Tokio runtime to fetch in. The server's fault.
+    /// There is no Tokio runtime to fetch in, or it was built without `enable_time`. The server's
+    /// fault.
     NoRuntime,
-    /// The fetch ended without a result: it panicked, or its runtime was shut down. Tokio panics if
-    /// the timer of its runtime is not enabled. The server's fault.
+    /// The fetch ended without a result: it panicked, or its runtime was shut down. The server's
+    /// fault.
     Aborted,
     /// The client was [invalidated](crate::jwks::KeySetCache::invalidate) while its keys were being
     /// fetched. What it has registered may have changed, so look it up again. The server's fault.
@@ -141,7 +142,7 @@ impl fmt::Display for FetchError {
             Self::Malformed => f.write_str("the response has an escape that stands for no character"),
             Self::KeySet(error) => error.fmt(f),
             Self::Busy => f.write_str("too many key sets are being fetched"),
-            Self::NoRuntime => f.write_str("there is no Tokio runtime to fetch the key set in"),
+            Self::NoRuntime => f.write_str("there is no Tokio runtime with a timer to fetch the key set in"),
             Self::Aborted => f.write_str("the fetch of the key set was aborted"),
             Self::Superseded => f.write_str("the client was invalidated during the fetch of its key set"),
         }
