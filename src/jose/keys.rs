@@ -2,7 +2,22 @@
 //! used.
 //!
 //! A JWK Set is read key by key. A key that cannot be used is skipped and listed with the reason;
-//! the other keys of the set are not affected (RFC 7517, section 5).
+//! the other keys of the set are not affected (RFC 7517, section 5). [`KeySet::from_pem`] and
+//! [`KeySet::from_jwk`] read keys in other forms, by the same rules.
+//!
+//! Public keys are read as programs write them. None of this lets a key pass that is not the
+//! client's; the [manual](crate::manual::decisions) has the reasons.
+//!
+//! - A member that is `null`, `""` or `[]` counts as left out, `key_ops` and private members
+//!   included.
+//! - A coordinate of an elliptic curve key, a modulus and an exponent may have leading zeros or
+//!   lack them.
+//! - Entries with the same `kid` and the same thumbprint are one key, which verifies what either
+//!   permits.
+//! - One byte order mark before the document is skipped.
+//!
+//! Everything else is strict: base64url without padding, no repeated members, no private member
+//! with any content, and RSA keys of 2048 to 8192 bits with an exponent of at most 65537.
 //!
 //! ```
 //! use tower_client_assertion::keys::{KeySet, SkipReason};

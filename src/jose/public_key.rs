@@ -229,3 +229,28 @@ fn bit_length(number: &[u8]) -> usize {
     let leading = number.first().map_or(0, |byte| byte.leading_zeros() as usize);
     number.len() * 8 - leading
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PublicKey, RsaKey};
+
+    /// A key is parsed when it is first used. The crypto library must not refuse one that was
+    /// registered as usable.
+    #[test]
+    fn every_usable_rsa_key_can_be_parsed_for_each_algorithm() {
+        let exponents: [&[u8]; 6] = [&[3], &[17], &[255], &[1, 1], &[255, 255], &[1, 0, 1]];
+        for bits in [2048, 2049, 2056, 3072, 4095, 4096, 8191, 8192_usize] {
+            for filler in [0, 0xA5, 0xFF] {
+                let mut n = vec![filler; bits.div_ceil(8)];
+                let last = n.len() - 1;
+                (n[0], n[last]) = (0xFF >> (n.len() * 8 - bits), filler | 1);
+                for e in exponents {
+                    let key = PublicKey::rsa(&n, e).map_err(|flaw| flaw.detail).unwrap();
+                    for algorithm in RsaKey::ALGORITHMS {
+                        assert!(key.material.parsed(algorithm).is_some(), "{bits} bits, e = {e:?}, {algorithm}");
+                    }
+                }
+            }
+        }
+    }
+}
