@@ -188,6 +188,14 @@ impl Client {
         self.signing_alg
     }
 
+    /// Returns whether the secret of the client has expired.
+    pub(crate) fn has_expired(&self, now: UnixTime) -> bool {
+        match &self.credential {
+            Credential::Secret(secret) => secret.is_expired(now),
+            Credential::Keys(_) | Credential::Url(_) | Credential::Nothing => false,
+        }
+    }
+
     /// Returns the algorithms that this client may use as far as its policy allows them: the
     /// registered one, or those of its keys or its secret. Keys at a URL can be of any type.
     pub fn algorithms(&self) -> AlgorithmSet {

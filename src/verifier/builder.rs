@@ -190,8 +190,8 @@ impl VerifierBuilder {
     ///
     /// If the registry can [list its clients](crate::registry::ClientRegistry::all), a
     /// [`Warning`](crate::event::Warning) reports each client and each key that this verifier could
-    /// never accept: an id or a `kid` over its limit, a `kid` with a control character, or
-    /// algorithms that the client's policy does not allow. The other keys of the client work.
+    /// never accept; see [`problems_of`](Verifier::problems_of). The other keys of such a client
+    /// work.
     ///
     /// # Errors
     ///
@@ -223,7 +223,7 @@ impl VerifierBuilder {
         no_longer_than(Setting::PortTimeout, verifier.port_timeout, LONGEST_PORT_TIMEOUT)?;
         verifier.tenant = Tenant::new(tenant_name(tenant, &verifier.audiences)?);
         if let Some(events) = verifier.events.as_deref() {
-            registrations::warn(&clients, &verifier.policies, &verifier.limits, events);
+            registrations::warn(&verifier, &clients, events);
         }
         Ok(verifier)
     }

@@ -117,14 +117,14 @@ impl Verifier {
 
     /// Returns what keeps this client, or one of its keys, from ever being accepted by this
     /// verifier: an id or a `kid` over its limit, a `kid` with a control character, a policy that
-    /// the verifier does not have, and algorithms that the policy does not allow. Each is a
-    /// sentence that begins with the member of the client's metadata.
+    /// the verifier does not have, algorithms that the policy does not allow, and a secret that has
+    /// expired. Each is a sentence that begins with the member of the client's metadata.
     ///
     /// [`build`](VerifierBuilder::build) reports the same of every client that the registry
     /// [lists](ClientRegistry::all). Call this for others, for example for
     /// [`FileRegistry::clients`](crate::registry::FileRegistry::clients) after a reload.
     pub fn problems_of(&self, client: &Client) -> Vec<String> {
-        registrations::problems(client, &self.policies, &self.limits)
+        registrations::problems(client, &self.policies, &self.limits, self.clock.now())
     }
 
     /// Returns what an authorization server publishes about its client authentication, taken from

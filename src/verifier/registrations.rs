@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Verifier;
+use crate::clock::UnixTime;
 use crate::config::ConfigError;
 use crate::event::{Event, EventSink, Warning};
 use crate::jose::algorithm::AlgorithmSet;
@@ -36,19 +38,22 @@ fn policy_of<'p>(client: &Client, policies: &'p [Policy]) -> Result<&'p Policy, 
 }
 
 /// Reports each client that would be refused for ever, and each key that could never be used.
-pub(super) fn warn(clients: &[Arc<Client>], policies: &[Policy], limits: &Limits, events: &dyn EventSink) {
+pub(super) fn warn(verifier: &Verifier, clients: &[Arc<Client>], events: &dyn EventSink) {
     for client in clients {
-        for problem in problems(client, policies, limits) {
+        for problem in verifier.problems_of(client) {
             let message = format!("client {}: {problem}", Excerpt::new(client.id().as_str()));
             events.record(&Event::Warning(Warning::new("registry", &message)));
         }
     }
 }
 
-/// Returns what of a client can never be accepted under these policies and limits.
-pub(super) fn problems(client: &Client, policies: &[Policy], limits: &Limits) -> Vec<String> {
+/// Returns what of a client can never be accepted under these policies and limits, and from now on.
+pub(super) fn problems(client: &Client, policies: &[Policy], limits: &Limits, now: Option<UnixTime>) -> Vec<String> {
     let mut problems: Vec<_> =
         out_of_reach(client, limits).map(|found| format!("{}: {}", found.member, found.why)).collect();
+    if now.is_some_and(|now| client.has_expired(now)) {
+        problems.push("client_secret_expires_at: the secret has expired".to_owned());
+    }
     match policy_of(client, policies) {
         Ok(policy) => problems.extend(forbidden(client, policy)),
         Err(_) => {

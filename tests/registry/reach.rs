@@ -3,9 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::common::{self, CLIENT, Jwt, SIGNER, Signer, TempFile, fixture, key_set};
+use crate::common::{self, CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, fixture, key_set};
 use serde_json::{Value, json};
 use tower_client_assertion::Policy;
+use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::Event;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::registry::{Client, ClientReader, FileRegistry};
@@ -151,6 +152,10 @@ fn a_verifier_names_what_of_a_client_never_works() {
         let secret = ClientSecret::new(&"x".repeat(len)).unwrap();
         Client::with_secret("secret", secret).unwrap()
     };
+    let expiring = |at: u64| {
+        let secret = ClientSecret::new(&"x".repeat(48)).unwrap().with_expiry(UnixTime::from_secs(at));
+        Client::with_secret("secret", secret).unwrap()
+    };
     let client = |jwks: &[Value]| Client::new("odd", key_set(jwks)).unwrap();
     let mut nameless = Signer::es256("").jwk();
     nameless.as_object_mut().unwrap().remove("kid");
@@ -159,6 +164,8 @@ fn a_verifier_names_what_of_a_client_never_works() {
         (client(&[SIGNER.jwk()]), vec![]),
         (client(&[Signer::rsa("RS256", "rsa").jwk()]), vec![]),
         (secret(48), vec![]),
+        (expiring(NOW + 1), vec![]),
+        (expiring(NOW), vec!["client_secret_expires_at: the secret has expired".to_owned()]),
         (secret(47), vec![format!("algorithms: it can use HS256, {only}")]),
         (client(&[SIGNER.jwk(), nameless]), vec![format!("jwks: the key without a kid is for ES256, {only}")]),
         (
