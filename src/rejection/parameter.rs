@@ -13,17 +13,16 @@ macro_rules! parameters {
         }
 
         impl Parameter {
-            /// Returns the parameter with this name, compared byte for byte.
-            #[allow(non_upper_case_globals, reason = "each constant is named like its variant")]
+            /// Returns the parameter with this name, compared byte for byte. Those of every request
+            /// come first.
+            #[inline]
             pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
                 $(
-                    // A constant, because a pattern cannot call a function.
-                    const $variant: &[u8] = Parameter::$variant.name().as_bytes();
+                    if name == $text.as_bytes() {
+                        return Some(Self::$variant);
+                    }
                 )+
-                match name {
-                    $($variant => Some(Self::$variant),)+
-                    _ => None,
-                }
+                None
             }
         }
     };
@@ -39,11 +38,11 @@ parameters! {
     #[non_exhaustive]
     ClientAssertion => "client_assertion",
     ClientAssertionType => "client_assertion_type",
+    GrantType => "grant_type",
     ClientId => "client_id",
     ClientSecret => "client_secret",
     Code => "code",
     CodeVerifier => "code_verifier",
-    GrantType => "grant_type",
     RedirectUri => "redirect_uri",
     RefreshToken => "refresh_token",
     Scope => "scope",
