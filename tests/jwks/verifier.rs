@@ -430,6 +430,43 @@ async fn a_reload_keeps_the_keys_of_unchanged_clients() {
     assert_eq!(server.fetches(), 3);
 }
 
+/// The fetch from the old URL never ends, so the request waits when the file is read again.
+#[tokio::test]
+async fn key_24_a_reload_during_a_fetch_decides_by_the_new_file() {
+    let (old, new) = (Signer::es384("key-1"), Signer::es384("key-1"));
+    let entry = |path: &str| json!({"client_id": CLIENT, "jwks_uri": format!("https://clinic.example/{path}")});
+    for (by_now, signer, expected) in [
+        (json!([entry("new")]), &new, None),
+        (json!([entry("new")]), &old, Some(ClientFault::BadSignature)),
+        (json!([]), &old, Some(ClientFault::UnknownClient)),
+        (json!([{"client_id": CLIENT, "jwks": {"keys": [new.jwk()]}}]), &new, None),
+        (json!([{"client_id": CLIENT, "jwks": {"keys": [new.jwk()]}}]), &old, Some(ClientFault::BadSignature)),
+    ] {
+        let keys = json!({"keys": [new.jwk()]}).to_string();
+        let fetch = move |request: JwksRequest| {
+            let response = Response::new(Full::<Bytes>::from(keys.clone()));
+            async move {
+                if request.url().uri().path() == "/old" {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        };
+        let cache = KeySetCache::builder(fetch).timeout(Duration::from_secs(60)).build().unwrap();
+        let file = TempFile::new(json!([entry("old")]).to_string());
+        let registry = Arc::new(FileRegistry::load_with(file.path(), &cache).unwrap());
+        let verifier = verifier(Arc::clone(&registry), &crate::common::clock());
+        let form = form(&Jwt::by(signer, CLIENT).signed_by(signer));
+        let request = TokenRequest::new(form.as_bytes());
+        let mut waiting = tokio_test::task::spawn(verifier.verify(&request));
+        assert!(waiting.poll().is_pending());
+        file.write(by_now.to_string());
+        registry.reload().unwrap();
+        let outcome = waiting.await.map(drop).map_err(|rejection| rejection.kind().clone());
+        assert_eq!(outcome, expected.map_or(Ok(()), |fault| Err(theirs(fault))), "{by_now}");
+    }
+}
+
 #[test]
 fn invalid_jwks_uris_are_reported_by_member() {
     for (url, why) in [
