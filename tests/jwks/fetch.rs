@@ -183,6 +183,17 @@ async fn e41_compressed_bodies_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_does_not_resolve_in_time_is_told_apart() {
+    let resolve = |_: &str| std::future::pending::<std::io::Result<Vec<IpAddr>>>();
+    let by_default = KeySetCache::builder(HyperFetch::with_webpki_roots().resolver(resolve));
+    let started = tokio::time::Instant::now();
+    let error = source(by_default, "https://clinic.example/keys").keys(at(0)).get().await.unwrap_err();
+    assert!(matches!(error.error(), FetchError::LookUpTimeout), "{}", error.error());
+    assert_eq!(error.error().to_string(), "the name of the host was not resolved in time");
+    assert_eq!(started.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn e41_slow_servers_are_given_up_after_three_seconds() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n{\"keys\":[".to_vec();
     for reply in
@@ -317,6 +328,19 @@ async fn key_26_an_address_that_swallows_packets_delays_no_other() {
     let builder = over_sockets(HyperFetch::with_webpki_roots().resolver(resolve)).guard(guard);
     let source = source(builder, &format!("http://clinic.example:{port}/keys"));
     assert_eq!(kids(source.keys(at(0)).get().await), ["a"]);
+}
+
+#[tokio::test]
+async fn a_host_without_a_living_address_is_told_apart() {
+    let free = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let dead = SocketAddr::new("127.0.0.2".parse().unwrap(), free.local_addr().unwrap().port());
+    let _hole = BlackHole::at(dead);
+    let guard = AddressGuard::default().allow_http().allow_range("127.0.0.2").unwrap();
+    let builder = KeySetCache::builder(HyperFetch::with_webpki_roots()).guard(guard);
+    let source = source(builder.timeout(Duration::from_millis(100)), &format!("http://{dead}/keys"));
+    let error = source.keys(at(0)).get().await.unwrap_err();
+    assert!(matches!(error.error(), FetchError::ConnectTimeout), "{}", error.error());
+    assert_eq!(error.error().to_string(), "the host accepted no connection in time");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::document::Document;
 use super::fetched::{Arrival, FailedFetch, FetchNumber, FetchedKeys};
@@ -51,9 +51,10 @@ impl Shared {
 
     async fn attempt(&self, url: &JwksUrl, number: FetchNumber, now: UnixTime) -> Result<FetchedKeys, FailedFetch> {
         let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
-        let request = JwksRequest::new(url.clone(), max_bytes, Arc::clone(&self.settings.guard));
         let _slot = self.slots.acquire(url.host(), time).await?;
-        let response = timeout(time, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
+        let deadline = Instant::now() + time;
+        let request = JwksRequest::new(url.clone(), max_bytes, Arc::clone(&self.settings.guard), deadline);
+        let response = timeout_at(deadline, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
         let keys = response::parse(&response, max_bytes, max_keys)
             .map_err(|error| FailedFetch { error, retry_after: freshness::retry_after(&response, now) })?;
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower_service::Service;
 
 use super::error::FetchError;
@@ -24,9 +25,11 @@ pub(super) struct GuardedConnector {
 
 impl GuardedConnector {
     async fn connect(self, port: u16) -> Result<TcpStream, FetchError> {
-        let allowed = self.allowed_addresses().await?;
+        let allowed = timeout(self.request.time_left(), self.allowed_addresses()).await;
+        let allowed = allowed.unwrap_or(Err(FetchError::LookUpTimeout))?;
         let connect = |address| TcpStream::connect(SocketAddr::new(address, port));
-        first_to_connect(&allowed, connect).await.map_err(unreachable)
+        let connected = timeout(self.request.time_left(), first_to_connect(&allowed, connect)).await;
+        connected.map_err(|_| FetchError::ConnectTimeout)?.map_err(unreachable)
     }
 
     /// Returns the addresses of the host that may be connected to. A host that is written as an
@@ -69,6 +72,8 @@ impl Service<Uri> for GuardedConnector {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
     use crate::jwks::fetch::guard::AddressGuard;
     use crate::jwks::fetch::url::JwksUrl;
@@ -76,7 +81,7 @@ mod tests {
     /// What the connector makes of these addresses of the host.
     async fn allowed(url: &str, guard: AddressGuard, found: &'static [&str]) -> Result<Vec<String>, String> {
         let resolve = move |_: &str| async move { Ok(found.iter().map(|address| address.parse().unwrap()).collect()) };
-        let request = JwksRequest::new(JwksUrl::parse(url).unwrap(), 1, Arc::new(guard));
+        let request = JwksRequest::new(JwksUrl::parse(url).unwrap(), 1, Arc::new(guard), Instant::now());
         let addresses = GuardedConnector { request, resolve: Arc::new(resolve) }.allowed_addresses().await;
         let addresses = addresses.map(|addresses| addresses.iter().map(ToString::to_string).collect());
         addresses.map_err(|error| error.to_string())

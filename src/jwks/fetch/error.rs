@@ -22,8 +22,14 @@ pub enum FetchError {
     Tls(PortError),
     /// The host has no address that the [guard](crate::jwks::AddressGuard) allows.
     Address(RefusedAddress),
+    /// The name of the host was not resolved in time.
+    LookUpTimeout,
+    /// No address of the host accepted a connection in time.
+    ConnectTimeout,
     /// The response was not complete in time.
     Timeout,
+    /// The maximum number of fetches from this host was running, and none ended in time.
+    HostBusy,
     /// The status of the response is not 200, and it is no redirect.
     Status(u16),
     /// The response is a redirect. It is not followed: the client registered another URL than the
@@ -88,7 +94,7 @@ impl FetchError {
 
     /// Whether nothing came back, so that the server's own network may be at fault as well.
     pub(in crate::jwks) fn is_silence(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Timeout)
+        matches!(self, Self::Unreachable(_) | Self::LookUpTimeout | Self::ConnectTimeout | Self::Timeout)
     }
 
     /// Whether the host was reached.
@@ -105,7 +111,10 @@ impl FetchError {
             Self::Unreachable(_)
             | Self::Tls(_)
             | Self::Address(_)
+            | Self::LookUpTimeout
+            | Self::ConnectTimeout
             | Self::Timeout
+            | Self::HostBusy
             | Self::Busy
             | Self::NoRuntime
             | Self::Aborted
@@ -120,7 +129,10 @@ impl fmt::Display for FetchError {
             Self::Unreachable(_) => f.write_str("the server could not be reached"),
             Self::Tls(_) => f.write_str("the TLS connection to the server failed"),
             Self::Address(refused) => refused.fmt(f),
+            Self::LookUpTimeout => f.write_str("the name of the host was not resolved in time"),
+            Self::ConnectTimeout => f.write_str("the host accepted no connection in time"),
             Self::Timeout => f.write_str("the response was not complete in time"),
+            Self::HostBusy => f.write_str("too many fetches from the host are running, and none ended in time"),
             Self::Status(status) => write!(f, "the server answered with the status {status}"),
             Self::Redirect { status, location } => {
                 write!(f, "the server answered with the status {status}, and redirects are not followed")?;

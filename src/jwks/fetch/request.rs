@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body;
+use tokio::time::Instant;
 
 use super::error::FetchError;
 use super::guard::AddressGuard;
@@ -76,11 +78,12 @@ pub struct JwksRequest {
     url: JwksUrl,
     max_bytes: usize,
     guard: Arc<AddressGuard>,
+    deadline: Instant,
 }
 
 impl JwksRequest {
-    pub(in crate::jwks) fn new(url: JwksUrl, max_bytes: usize, guard: Arc<AddressGuard>) -> Self {
-        Self { url, max_bytes, guard }
+    pub(in crate::jwks) fn new(url: JwksUrl, max_bytes: usize, guard: Arc<AddressGuard>, deadline: Instant) -> Self {
+        Self { url, max_bytes, guard, deadline }
     }
 
     /// Returns the URL that the client registered.
@@ -96,6 +99,12 @@ impl JwksRequest {
     /// Returns the guard that judges the addresses of the host.
     pub fn guard(&self) -> &AddressGuard {
         &self.guard
+    }
+
+    /// Returns the time that is left until the cache gives the fetch up. A fetcher that gives up
+    /// itself can say what it was waiting for.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Returns the request to send: a GET with `Accept`, and with `Accept-Encoding: identity`.

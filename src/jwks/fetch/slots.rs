@@ -49,7 +49,7 @@ impl Slots {
         match taken {
             Ok((Ok(_at_host), Ok(_in_total))) => Ok(Slot { _at_host, _in_total }),
             _ if has_host_slot => Err(FetchError::Busy),
-            _ => Err(FetchError::Timeout),
+            _ => Err(FetchError::HostBusy),
         }
     }
 
@@ -95,7 +95,7 @@ mod tests {
         for number in 0..10_000 {
             drop(slots.acquire(&format!("idle-{number}"), LONG).await);
         }
-        assert!(matches!(slots.acquire("busy", LONG).await, Err(FetchError::Timeout)));
+        assert!(matches!(slots.acquire("busy", LONG).await, Err(FetchError::HostBusy)));
         drop(taken);
         assert!(slots.acquire("busy", LONG).await.is_ok());
     }
