@@ -18,7 +18,8 @@ use crate::port::{Answer, PortError};
 /// [as many assertions](ReplayStore::admissions_per_client) as the smaller of both stores does.
 ///
 /// If the clock of this node goes back, assertions that the local store may have cleared are
-/// refused as unavailable (503), regardless of what the shared store would answer.
+/// refused as unavailable (503), regardless of what the shared store would answer. The local store
+/// [reports](MemoryReplay::events) it.
 ///
 /// If the shared store returns an error, the assertion is not remembered locally. If the shared
 /// store has recorded it anyway, the next attempt is a replay.
@@ -79,7 +80,7 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
         }
         // The shared store counts lifetimes by its own clock, and cannot notice that the clock of
         // this node went back.
-        if self.local.may_have_forgotten(key, until) {
+        if self.local.may_have_forgotten(key, until, now) {
             return Answer::Ready(Err(PortError::new(
                 "this node may have cleared the assertion; has the clock gone back?",
             )));

@@ -8,6 +8,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use crate::common::{NOW, now_or_never};
 use proptest::prelude::*;
 use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::event::Event;
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::replay::{
     Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayConfigError, ReplayKey, ReplayStore,
@@ -559,4 +560,99 @@ fn an_async_answer_dropped_unpolled_has_no_effect() {
         panic!("an async store needs time");
     };
     assert_eq!(now_or_never(future).unwrap(), Admission::Fresh);
+}
+
+const DAY: u64 = 86_400;
+const LIFETIME: u64 = 300;
+
+/// Whether a fresh assertion is accepted.
+fn accepts(store: &MemoryReplay, now: u64) -> bool {
+    admit(store, ("a", &crate::common::fresh_jti()), now + LIFETIME, now) == FRESH
+}
+
+#[test]
+fn e40_a_clock_that_was_ahead_costs_one_lifetime() {
+    let warnings = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&warnings);
+    let store = MemoryReplay::new(500).unwrap().events(move |event: &Event<'_>| {
+        if let Event::Warning(warning) = event {
+            log.lock().unwrap().push(warning.to_string());
+        }
+    });
+    // An hour with a right clock, an hour with one that is a day ahead, each at full capacity.
+    for start in [NOW, NOW + DAY] {
+        for second in 0..3_600 {
+            assert!(accepts(&store, start + second), "{}", start + second - NOW);
+        }
+    }
+    assert_eq!(*warnings.lock().unwrap(), [""; 0], "nothing is wrong yet");
+    let right = NOW + 2 * 3_600;
+    assert!(!accepts(&store, NOW + 3_600), "may be one of those that were cleared");
+    assert_eq!(warnings.lock().unwrap().len(), 1);
+    assert!(warnings.lock().unwrap()[0].contains("the clock went back"), "{warnings:?}");
+    // The last range ends with the first hour and a lifetime.
+    for now in (right..right + 12 * 3_600).step_by(2) {
+        assert!(accepts(&store, now), "{}", now - NOW);
+    }
+    assert_eq!(warnings.lock().unwrap().len(), 1);
+    // Those of the wrong hour are remembered when their time comes.
+    assert!(!accepts(&store, NOW + DAY));
+    assert!(accepts(&store, NOW + DAY + 3_600 + 64 + LIFETIME));
+}
+
+#[test]
+fn e40_a_clock_set_right_warns_once_a_minute() {
+    let warnings = Arc::new(AtomicUsize::new(0));
+    let log = Arc::clone(&warnings);
+    let count = move |event: &Event<'_>| {
+        assert!(matches!(event, Event::Warning(_)));
+        log.fetch_add(1, Ordering::SeqCst);
+    };
+    let store = MemoryReplay::new(100).unwrap().events(count);
+    for second in 0..1_000 {
+        assert!(accepts(&store, NOW + second * 10));
+    }
+    for (now, total) in [(NOW + 9_400, 1), (NOW + 9_459, 1), (NOW + 9_460, 2), (NOW + 9_300, 3), (NOW + 9_301, 3)] {
+        assert!(!accepts(&store, now));
+        assert_eq!(warnings.load(Ordering::SeqCst), total, "{}", now - NOW);
+    }
+}
+
+/// An assertion has one expiry. The clock jumps, also by days, and the store is small.
+fn jump() -> impl Strategy<Value = i64> {
+    let day = DAY.cast_signed();
+    prop_oneof![
+        20 => 0..40_i64,
+        3 => -200..200_i64,
+        1 => Just(day),
+        1 => Just(-day),
+        1 => -2 * day..2 * day,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn e40_no_clock_makes_a_used_assertion_fresh(
+        capacity in 1..60_usize,
+        visits in prop::collection::vec((jump(), 1..LIFETIME, 0..20_usize), 0..600),
+    ) {
+        let store = MemoryReplay::new(capacity).unwrap();
+        let mut used: Vec<(u64, u64)> = Vec::new();
+        let mut now = NOW + 100 * DAY;
+        for (number, (jump, lifetime, again)) in visits.into_iter().enumerate() {
+            now = now.saturating_add_signed(jump);
+            let number = number as u64;
+            if admit(&store, ("a", &number.to_string()), now + lifetime, now) == FRESH {
+                used.push((number, now + lifetime));
+            }
+            // A thief sends those that are valid by this clock.
+            let valid = used.iter().filter(|(_, until)| (now + 1..=now + LIFETIME).contains(until));
+            for (number, until) in valid.rev().take(again) {
+                let admitted = admit(&store, ("a", &number.to_string()), *until, now);
+                prop_assert_ne!(admitted, FRESH, "{} at {}", number, now - NOW);
+            }
+        }
+    }
 }

@@ -10,18 +10,21 @@
 //! In a large store, the cost of an operation depends on how many cache misses it causes. There is
 //! one. Everything else is next to the lock of the shard.
 
+mod cleared;
 mod shard;
 
 use std::fmt;
 use std::mem;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use self::shard::{Shard, Vacancy};
+use self::cleared::Cleared;
+use self::shard::{Shard, Span, Vacancy};
 use super::hash::KeyHash;
 use super::{Admission, AdmitResult, ReplayKey, ReplayStore};
 use crate::clock::UnixTime;
+use crate::event::{Event, EventSink, Warning};
 use crate::lock::lock;
 use crate::port::{Answer, PortError};
 use crate::replay::ReplayConfigError;
@@ -34,8 +37,9 @@ use crate::setting::{Setting, positive};
 /// further assertions are refused as unavailable (503) until older ones have expired. If a live one
 /// were dropped, it could be used twice.
 ///
-/// If the clock goes back, an assertion that expires no later than one that was cleared is refused
-/// as well, since it may itself have been cleared.
+/// If the clock goes back, an assertion that expires when cleared ones did is refused as well, since
+/// it may be one of them. After a clock that was ahead and is right again, that lasts for at most
+/// one lifetime of an assertion and a minute. See [`events`](Self::events).
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
@@ -61,6 +65,12 @@ pub struct MemoryReplay {
     per_client: usize,
     /// Capacity that no shard has taken yet, in entries.
     places: AtomicUsize,
+    cleared: Cleared,
+    /// The longest time for which an assertion was to be remembered, in seconds.
+    longest: AtomicU32,
+    events: Option<Box<dyn EventSink>>,
+    /// When the last warning about the clock was given, in seconds.
+    warned: AtomicU32,
 }
 
 /// A rebuild moves all entries of a shard while other threads wait for it, so shards are small.
@@ -93,6 +103,10 @@ impl MemoryReplay {
             capacity,
             per_client: (capacity / 16).max(1),
             places: AtomicUsize::new(capacity),
+            cleared: Cleared::default(),
+            longest: AtomicU32::new(0),
+            events: None,
+            warned: AtomicU32::new(0),
         })
     }
 
@@ -107,6 +121,13 @@ impl MemoryReplay {
         positive(Setting::ReplayCapacityPerClient, count)?;
         self.per_client = count;
         Ok(self)
+    }
+
+    /// Reports to `events` that the clock has gone back, at most once a minute. Default: no reports.
+    #[must_use]
+    pub fn events(mut self, events: impl EventSink) -> Self {
+        self.events = Some(Box::new(events));
+        self
     }
 
     /// Returns the number of entries, including those that have expired and are not cleared yet.
@@ -128,9 +149,15 @@ impl MemoryReplay {
 
     /// Returns whether an assertion that expires at `until` may have been cleared. Such an
     /// assertion is only seen again if the clock went back.
-    pub(super) fn may_have_forgotten(&self, key: ReplayKey<'_>, until: UnixTime) -> bool {
+    pub(super) fn may_have_forgotten(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> bool {
+        let (Some(until), Some(now)) = (seconds(until), seconds(now)) else { return true };
         let forgotten = self.shard(key.hash).forgotten;
-        seconds(until).is_none_or(|until| until <= forgotten)
+        if until > forgotten {
+            return false;
+        }
+        let Some(end) = self.cleared.end_of(until) else { return false };
+        self.warn(now, end);
+        true
     }
 
     fn insert(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
@@ -140,8 +167,16 @@ impl MemoryReplay {
         };
         let hash = key.hash;
         let mut shard = self.shard(hash);
-        if until <= now.max(shard.forgotten) {
-            return Err(PortError::new("the assertion expired before it could be recorded; has the clock moved?"));
+        if until <= now {
+            return Err(expired());
+        }
+        if until <= shard.forgotten
+            && let Some(end) = self.cleared.end_of(until)
+        {
+            // A sink may look at the store.
+            drop(shard);
+            self.warn(now, end);
+            return Err(expired());
         }
         let ControlFlow::Continue(mut vacancy) = shard.seek(hash, now) else {
             return Ok(Admission::Replayed);
@@ -150,15 +185,46 @@ impl MemoryReplay {
             vacancy = self.make_room(&mut shard, hash, now)?;
         }
         let vacancy = vacancy.ok_or_else(full)?;
-        shard.fill(vacancy, hash, until);
+        if until - now > self.longest.load(Ordering::Relaxed) {
+            self.longest.fetch_max(until - now, Ordering::Relaxed);
+        }
+        shard.fill(vacancy, hash, until, &self.cleared);
         Ok(Admission::Fresh)
+    }
+
+    /// Returns the limits between which an entry is live.
+    fn span(&self, now: u32) -> Span {
+        /// No thread is as late as this.
+        const LATE: u32 = 600;
+        let longest = self.longest.load(Ordering::Relaxed);
+        Span { now, latest: now.saturating_add(longest).saturating_add(LATE) }
+    }
+
+    /// Warns unless a thread that is late is explanation enough.
+    #[cold]
+    fn warn(&self, now: u32, end: u32) {
+        const LATE: u32 = 10;
+        const PAUSE: u32 = 60;
+        let Some(events) = self.events.as_deref().filter(|_| end > now.saturating_add(LATE)) else { return };
+        let warned = self.warned.load(Ordering::Relaxed);
+        // A clock that goes back further warns again.
+        if (warned..warned.saturating_add(PAUSE)).contains(&now) {
+            return;
+        }
+        self.warned.store(now, Ordering::Relaxed);
+        let message = format!(
+            "the clock went back: entries that expired up to {} s from now have been cleared already; until then, \
+             assertions that may be among them are refused",
+            end - now
+        );
+        events.record(&Event::Warning(Warning::new("replay", &message)));
     }
 
     #[cold]
     fn make_room(&self, shard: &mut Shard, hash: KeyHash, now: u32) -> Result<Option<Vacancy>, PortError> {
         self.provide_place(shard, now)?;
         if shard.is_worn() {
-            self.places.fetch_add(shard.rebuild(now), Ordering::Relaxed);
+            self.places.fetch_add(shard.rebuild(self.span(now), &self.cleared), Ordering::Relaxed);
         }
         Ok(shard.seek(hash, now).continue_value().flatten())
     }
@@ -169,13 +235,13 @@ impl MemoryReplay {
         if shard.places > 0 || self.give_places(shard) {
             return Ok(());
         }
-        self.places.fetch_add(shard.clear_expired(now), Ordering::Relaxed);
+        self.places.fetch_add(shard.clear_expired(self.span(now), &self.cleared), Ordering::Relaxed);
         // `try_lock`, because two threads that each hold a shard and wait for the other's would
         // deadlock.
         let mut others = self.shards.iter().filter_map(|other| other.0.try_lock().ok());
         while !self.give_places(shard) {
             let mut other = others.next().ok_or_else(full)?;
-            let found = other.clear_expired(now) + mem::take(&mut other.places) as usize;
+            let found = other.clear_expired(self.span(now), &self.cleared) + mem::take(&mut other.places) as usize;
             self.places.fetch_add(found, Ordering::Relaxed);
         }
         Ok(())
@@ -215,6 +281,10 @@ impl fmt::Debug for MemoryReplay {
 
 fn seconds(time: UnixTime) -> Option<u32> {
     u32::try_from(time.as_secs()).ok()
+}
+
+fn expired() -> PortError {
+    PortError::new("the assertion expired before it could be recorded; has the clock moved?")
 }
 
 fn full() -> PortError {

@@ -9,6 +9,7 @@
 use std::mem;
 use std::ops::ControlFlow;
 
+use super::cleared::Cleared;
 use crate::replay::hash::KeyHash;
 
 /// The part of a key that is stored: 96 bits of its hash. Among ten million entries, one collides
@@ -140,6 +141,20 @@ pub(super) struct Vacancy {
     slot: usize,
 }
 
+/// The expiries that a live entry can have. One that expires earlier has expired. One that expires
+/// later than any assertion can is from a clock that was ahead, and would take its place until then.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) now: u32,
+    pub(super) latest: u32,
+}
+
+impl Span {
+    fn has(self, until: u32) -> bool {
+        until > self.now && until <= self.latest
+    }
+}
+
 pub(super) struct Shard {
     buckets: Box<[Bucket]>,
     /// The number of entries, including expired ones.
@@ -150,9 +165,12 @@ pub(super) struct Shard {
     replaced: u32,
     /// A lower bound of all expiries. The entry that had this expiry may have been overwritten.
     earliest: u32,
-    /// The latest expiry of any cleared entry. After a clock that went back, or on a thread that is
-    /// late, an assertion that expires no later than this may have been cleared, and is refused.
+    /// An upper bound of all expiries.
+    latest: u32,
+    /// The latest expiry of any cleared entry. An assertion that expires later was not cleared.
     pub(super) forgotten: u32,
+    /// The block that was noted last in [`Cleared`].
+    noted: u32,
     /// Additional buckets. Their number differs from shard to shard, so that not all shards fill up
     /// at the same time.
     extra: u32,
@@ -161,7 +179,17 @@ pub(super) struct Shard {
 impl Shard {
     pub(super) fn new(index: usize) -> Self {
         let extra = 1 + index as u32 / 2 % 4;
-        Self { buckets: Box::default(), len: 0, places: 0, replaced: 0, earliest: u32::MAX, forgotten: 0, extra }
+        Self {
+            buckets: Box::default(),
+            len: 0,
+            places: 0,
+            replaced: 0,
+            earliest: u32::MAX,
+            latest: 0,
+            forgotten: 0,
+            noted: 0,
+            extra,
+        }
     }
 
     /// Returns whether an entry of this hash is live.
@@ -243,11 +271,21 @@ impl Shard {
 
     /// Puts an entry into the slot that [`seek`](Self::seek) returned.
     #[inline(always)]
-    pub(super) fn fill(&mut self, vacancy: Vacancy, hash: KeyHash, until: u32) {
+    pub(super) fn fill(&mut self, vacancy: Vacancy, hash: KeyHash, until: u32, cleared: &Cleared) {
         let expired = self.put(vacancy, Digest::of(hash), until);
-        self.forgotten = self.forgotten.max(expired);
+        self.forget(expired, cleared);
         self.replaced += u32::from(expired != 0);
         self.places -= u32::from(expired == 0);
+    }
+
+    /// Notes the expiry of an entry that is cleared, unless it is zero.
+    #[inline]
+    fn forget(&mut self, expired: u32, cleared: &Cleared) {
+        self.forgotten = self.forgotten.max(expired);
+        if expired != 0 && Cleared::block(expired) != self.noted {
+            self.noted = Cleared::block(expired);
+            cleared.note(expired);
+        }
     }
 
     /// Returns the expiry of the entry that was there, or zero.
@@ -261,6 +299,7 @@ impl Shard {
         let expired = bucket.map_or(0, |bucket| bucket.fill(vacancy.slot, digest, until));
         self.len += u32::from(expired == 0);
         self.earliest = self.earliest.min(until);
+        self.latest = self.latest.max(until);
         expired
     }
 
@@ -274,11 +313,11 @@ impl Shard {
     }
 
     /// Clears the expired entries, if there are any, and returns their number.
-    pub(super) fn clear_expired(&mut self, now: u32) -> usize {
-        if self.earliest <= now {
+    pub(super) fn clear_expired(&mut self, span: Span, cleared: &Cleared) -> usize {
+        if self.earliest <= span.now {
             self.earliest = self.expiries().min().unwrap_or(u32::MAX);
         }
-        if self.earliest <= now { self.rebuild(now) } else { 0 }
+        if self.earliest <= span.now || self.latest > span.latest { self.rebuild(span, cleared) } else { 0 }
     }
 
     fn expiries(&self) -> impl Iterator<Item = u32> {
@@ -288,20 +327,20 @@ impl Shard {
     /// Moves the live entries into as many buckets as leave room to grow by a quarter: 29 bytes per
     /// entry. Old and new buckets are visited in the order of the hashes, so memory is read once,
     /// sequentially. Returns the number of entries that had expired.
-    pub(super) fn rebuild(&mut self, now: u32) -> usize {
-        let live = self.expiries().filter(|until| *until > now).count();
+    pub(super) fn rebuild(&mut self, span: Span, cleared: &Cleared) -> usize {
+        let live = self.expiries().filter(|until| span.has(*until)).count();
         let count = (live + live * 4 / 5).div_ceil(SLOTS) + self.extra as usize;
         let old = mem::replace(&mut self.buckets, vec![Bucket::EMPTY; count].into_boxed_slice());
-        let cleared = self.len as usize - live;
-        (self.len, self.replaced, self.earliest) = (0, 0, u32::MAX);
+        let expired = self.len as usize - live;
+        (self.len, self.replaced, self.earliest, self.latest) = (0, 0, u32::MAX, 0);
         for (digest, until) in old.iter().flat_map(Bucket::entries) {
-            if until > now {
+            if span.has(until) {
                 self.put_back(digest, until);
             } else {
-                self.forgotten = self.forgotten.max(until);
+                self.forget(until, cleared);
             }
         }
-        cleared
+        expired
     }
 
     /// Inserts an entry that is known not to exist.
