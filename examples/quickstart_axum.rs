@@ -25,7 +25,9 @@ use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Policy, Verif
 async fn main() -> Result {
     let demo = Demo::new()?;
     let clients = FixedRegistry::new([demo.client()?])?;
-    let verifier = Verifier::builder(Policy::RFC7523, clients, MemoryReplay::new(1_000_000)?).issuer(ISSUER).build()?;
+    // A restart empties it: see `refuse_issued_before`, or use `RedisReplay`.
+    let replay = MemoryReplay::new(1_000_000)?;
+    let verifier = Verifier::builder(Policy::RFC7523, clients, replay).issuer(ISSUER).build()?;
     let app = Router::new().route("/token", post(issue).layer(ClientAssertionLayer::new(verifier)));
 
     let listener = support::listen().await?;

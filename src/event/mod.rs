@@ -7,7 +7,7 @@
 //! together, and names the keys that a client has. No event holds an assertion, a secret, key
 //! material or a `jti`.
 //!
-//! Events come from the verifier, from key set caches and from Redis stores. Each has an `events`
+//! Events come from the verifier, from key set caches and from replay stores. Each has an `events`
 //! setting that takes a sink. To send all events to one place, wrap the sink in an [`Arc`] and
 //! clone it:
 //!

@@ -242,6 +242,13 @@ impl Policy {
 }
 
 impl Policy {
+    /// Returns for how long an assertion without `iat` must be remembered at most: the maximum
+    /// lifetime, both skews and the second of RPL-05.
+    pub(crate) fn longest_life(&self) -> Option<Duration> {
+        let skews = self.future_skew.saturating_add(self.expiry_skew);
+        Some(self.max_lifetime?.saturating_add(skews).saturating_add(Duration::from_secs(1)))
+    }
+
     pub(crate) fn permits_grant_type(&self, given: &[u8]) -> bool {
         self.grant_types.as_ref().is_none_or(|permitted| permitted.any(|name| name.as_bytes() == given))
     }

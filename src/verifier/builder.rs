@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::admissions::Admissions;
 use super::{Verifier, registrations};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::config::ConfigError;
 use crate::event::EventSink;
 use crate::policy::{AudienceRule, Audiences, Limits, Policy};
@@ -43,6 +43,7 @@ impl VerifierBuilder {
             admissions,
             tenant: Tenant::new(Arc::from("")),
             port_timeout: Duration::from_secs(5),
+            issued_from: None,
         };
         Self { verifier, issuer_without_tls: false, tenant: None }
     }
@@ -166,6 +167,38 @@ impl VerifierBuilder {
     /// Default: no bound.
     pub fn signature_checks(mut self, checks: SignatureChecks) -> Self {
         self.verifier.checks = Some(checks);
+        self
+    }
+
+    /// Refuses assertions that were issued before `start`: those whose `iat` is earlier and,
+    /// without an `iat`, those that could have been accepted earlier. Default: none are refused for
+    /// this.
+    ///
+    /// A [`MemoryReplay`](crate::replay::MemoryReplay) is empty after a restart of the process.
+    /// With the time of the start, an assertion that was accepted before is not accepted once more.
+    /// In return, clients must sign new ones; those without an `iat` wait for up to one lifetime. A
+    /// store that outlives the process does not need it.
+    ///
+    /// The time is compared with the clocks of the clients. Add the
+    /// [future skew](crate::Policy::future_skew) to include assertions of clients whose clocks are
+    /// ahead; requests are then refused for that long.
+    ///
+    /// ```
+    /// use tower_client_assertion::clock::{Clock, SystemClock};
+    /// # use tower_client_assertion::registry::FixedRegistry;
+    /// use tower_client_assertion::replay::MemoryReplay;
+    /// use tower_client_assertion::{ConfigError, Policy, Verifier};
+    ///
+    /// # let clients = FixedRegistry::new([])?;
+    /// let replay = MemoryReplay::new(100_000)?;
+    /// let builder = Verifier::builder(Policy::RFC7523, clients, replay)
+    ///     .issuer("https://as.example.com");
+    /// let start = SystemClock.now().expect("the system has a clock");
+    /// let verifier = builder.refuse_issued_before(start).build()?;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn refuse_issued_before(mut self, start: UnixTime) -> Self {
+        self.verifier.issued_from = Some(start);
         self
     }
 

@@ -43,7 +43,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::event::EventSink;
 use crate::identity::ClientIdentity;
 use crate::policy::{Audiences, Limits, Policy};
@@ -98,6 +98,7 @@ pub struct Verifier {
     admissions: Admissions,
     tenant: Tenant,
     port_timeout: Duration,
+    issued_from: Option<UnixTime>,
 }
 
 impl Verifier {

@@ -15,8 +15,9 @@ use super::times::date_of;
 use crate::clock::UnixTime;
 use crate::identity::claims::{Jti, SingleUse, VerifiedClaims};
 use crate::jose::algorithm::Algorithm;
+use crate::port::PortError;
 use crate::registry::Client;
-use crate::rejection::{Claim, ClaimFault, ClientFault};
+use crate::rejection::{Claim, ClaimFault, ClientFault, Rejection};
 use crate::replay::{AssertionId, ReplayKey, Tenant};
 
 /// An assertion whose header and claims meet some policy. It is unproven.
@@ -97,6 +98,23 @@ pub(super) struct BoundAssertion<'a> {
 }
 
 impl<'a> BoundAssertion<'a> {
+    /// Refuses an assertion that may have been used before `start`, when the replay store knew
+    /// nothing yet. Without an `iat`, this is one that could have been accepted before.
+    pub(super) fn check_issued(&self, start: UnixTime) -> Result<(), Rejection> {
+        let refused = |fault| {
+            let cause = PortError::new("the assertion may be from before the time of refuse_issued_before");
+            Err(Rejection::because(ClientFault::Claim(Claim::Iat, fault), cause))
+        };
+        match date_of(&self.assertion.claims.iat) {
+            Some(iat) if iat.as_secs() < start.as_secs() as f64 => refused(ClaimFault::Past),
+            Some(_) => Ok(()),
+            None => match self.rules.policy.longest_life() {
+                Some(life) if self.valid_until > start + life => Ok(()),
+                _ => refused(ClaimFault::Missing),
+            },
+        }
+    }
+
     /// Returns what the replay store knows it by, or `None` if it may be used any number of times:
     /// it has no `jti`, and [the policy](crate::policy::DangerousPolicy::reusable_without_jti)
     /// allows that.

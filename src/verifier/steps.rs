@@ -80,6 +80,9 @@ impl Verifier {
         let bound = plausible
             .for_client(client, policy, self.rules(policy, now))
             .map_err(|fault| Refusal::from(fault).judged_by(client, None))?;
+        if let Some(start) = self.issued_from {
+            bound.check_issued(start)?;
+        }
         // Keys.
         let may_ask_for_newer = fetched.is_none();
         let keys = self.keys_of(client, fetched, now)?;

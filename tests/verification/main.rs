@@ -14,6 +14,7 @@ mod findings;
 mod form;
 mod identity;
 mod overload;
+mod restart;
 mod secret;
 mod signature;
 mod tenant;

@@ -1,9 +1,9 @@
 //! When the entries that were cleared expired, for a clock that goes back.
 //!
 //! An assertion whose entry was cleared is only seen again if the clock has gone back. It must not
-//! be accepted then, and nothing but its expiry tells that it may be one of them. One number, the
-//! latest expiry of all, would do; but after a clock that was a day ahead, it would refuse every
-//! assertion for a day. So the expiries are kept as ranges. Those that were cleared while the clock
+//! be accepted then, and nothing but its expiry tells that it may be one of them. With one
+//! number, the latest expiry of all, every assertion would be refused for a day after a clock that
+//! was a day ahead. So the expiries are kept as ranges. Those that were cleared while the clock
 //! was right and those that were cleared while it was wrong lie apart, and what expires in between
 //! was never cleared.
 

@@ -32,14 +32,21 @@ use crate::setting::{Setting, positive};
 
 /// Remembers spent assertions in the memory of this process.
 ///
+/// **A restart empties it.** An assertion that was accepted before a restart is accepted once
+/// more after it, until it expires: for slightly over five minutes under the rules of Redox, SMART
+/// and FAPI 2.0, and for an hour under those of RFC 7523 and OpenID Connect. Each deployment is a
+/// restart. To prevent it, use
+/// [`refuse_issued_before`](crate::VerifierBuilder::refuse_issued_before), or a store that outlives
+/// the process.
+///
 /// The capacity bounds the memory: about 30 bytes for each live assertion. Size it as the accepted
 /// requests per second times the lifetime of an assertion in seconds. When the store is full,
 /// further assertions are refused as unavailable (503) until older ones have expired. If a live one
 /// were dropped, it could be used twice.
 ///
-/// If the clock goes back, an assertion that expires when cleared ones did is refused as well, since
-/// it may be one of them. After a clock that was ahead and is right again, that lasts for at most
-/// one lifetime of an assertion and a minute. See [`events`](Self::events).
+/// If the clock goes back, an assertion that expires when cleared ones did is refused as well,
+/// since it may be one of them. After a clock that was ahead and is right again, that lasts for at
+/// most one lifetime of an assertion and a minute. See [`events`](Self::events).
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
@@ -123,7 +130,8 @@ impl MemoryReplay {
         Ok(self)
     }
 
-    /// Reports to `events` that the clock has gone back, at most once a minute. Default: no reports.
+    /// Reports to `events` that the clock has gone back, at most once a minute. Default: no
+    /// reports.
     #[must_use]
     pub fn events(mut self, events: impl EventSink) -> Self {
         self.events = Some(Box::new(events));

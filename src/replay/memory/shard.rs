@@ -142,7 +142,8 @@ pub(super) struct Vacancy {
 }
 
 /// The expiries that a live entry can have. One that expires earlier has expired. One that expires
-/// later than any assertion can is from a clock that was ahead, and would take its place until then.
+/// later than any assertion can is from a clock that was ahead, and would take its place until
+/// then.
 #[derive(Clone, Copy)]
 pub(super) struct Span {
     pub(super) now: u32,
