@@ -23,7 +23,9 @@ pub(super) fn claim_finding<'a>(
         ClientFault::Claim(claim, fault) => {
             (expected(claim, fault, header, rules), received(claim, fault, header, claims, rules))
         }
-        _ => (Cow::Borrowed("the value of iss"), parameter.map_or(Received::Absent, shown)),
+        _ => {
+            ("the client id in client_id and iss".into(), parameter.map_or(Received::Absent, |id| with_iss(id, claims)))
+        }
     };
     Finding::new(fault, expected, received)
 }
@@ -103,11 +105,7 @@ fn received<'a>(
     match claim {
         Claim::Iss if fault == ClaimFault::TooLong => field(&claims.iss, |text| Received::Length(text.len())),
         Claim::Iss => field(&claims.iss, |text| shown(text)),
-        Claim::Sub => field(&claims.sub, |sub| match &claims.iss {
-            // Either of the two may be the wrong one.
-            Field::Is(iss) => Received::described(format!("{} with the iss {}", Excerpt::new(sub), Excerpt::new(iss))),
-            Field::Absent | Field::WrongType(_) => shown(sub),
-        }),
+        Claim::Sub => field(&claims.sub, |sub| with_iss(sub, claims)),
         Claim::Jti => field(&claims.jti, |text| Received::Length(text.len())),
         Claim::Aud => field(&claims.aud, |aud| match aud {
             Audience::One(text) => shown(text),
@@ -156,6 +154,14 @@ fn wrong_unit(date: f64, now: f64) -> Option<&'static str> {
         _ if near(1e9) => Some("nanoseconds"),
         _ if (1.0..LONGEST_DURATION).contains(&date) && now > LONGEST_DURATION => Some("a duration"),
         _ => None,
+    }
+}
+
+/// Shows another name of the client and `iss`, since either of the two may be the wrong one.
+fn with_iss<'a>(name: &'a str, claims: &Claims<'_>) -> Received<'a> {
+    match &claims.iss {
+        Field::Is(iss) => Received::described(format!("{} with the iss {}", Excerpt::new(name), Excerpt::new(iss))),
+        Field::Absent | Field::WrongType(_) => shown(name),
     }
 }
 

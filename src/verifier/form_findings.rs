@@ -66,8 +66,8 @@ fn absence(body: &[u8]) -> Received<'static> {
     Received::described(format!("nothing; {hint}"))
 }
 
-/// Returns what is wrong with the first value that does not decode. The values that the verifier
-/// reads are tried in its order, the assertion first: whether it is text comes before all else.
+/// Returns what is wrong with the first value that does not decode, among those that the verifier
+/// reads.
 fn about_encoding(form: &[u8]) -> Option<(Cow<'static, str>, Received<'static>)> {
     let read = [Parameter::GrantType, Parameter::ClientAssertionType, Parameter::ClientAssertion, Parameter::ClientId];
     read.into_iter().find_map(|parameter| {

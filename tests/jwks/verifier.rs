@@ -154,6 +154,19 @@ async fn freshly_fetched_keys_are_not_fetched_again() {
     assert_eq!(server.fetches(), 2, "once in each cool-down");
 }
 
+/// No key can verify a signature of another length, so newer keys would not help.
+#[tokio::test]
+async fn a_signature_of_the_wrong_length_causes_no_fetch() {
+    let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;
+    let verifier = verifier_of(&server, &crate::common::clock());
+    verify(&verifier, &Jwt::new().signed()).await.unwrap();
+    for longer in ["AAAA", "AAAAAAAA"] {
+        let assertion = Jwt::new().signed() + longer;
+        assert_eq!(fault(&verifier, &assertion).await, theirs(ClientFault::SignatureLength));
+    }
+    assert_eq!(server.fetches(), 1);
+}
+
 #[tokio::test]
 async fn early_refusals_cause_no_fetch() {
     let server = KeyServer::start(Reply::keys(&[SIGNER.jwk()])).await;

@@ -325,7 +325,7 @@ fn a_form_is_reported_with_its_parameter_and_place() {
         ),
         (
             format!("{good}&client_id=clinic-7%0A"),
-            r#"the parameter client_id does not match the client assertion: expected the value of iss, received "clinic-7\u{a}""#
+            r#"the parameter client_id does not match the client assertion: expected the client id in client_id and iss, received "clinic-7\u{a}" with the iss "clinic-7""#
                 .to_owned(),
         ),
     ];
@@ -493,6 +493,15 @@ fn a_wrong_type_or_unit_of_time_is_recognised() {
 
 #[test]
 fn iss_and_sub_are_both_reported_whichever_is_wrong() {
+    let tool = Jwt::new().claim("iss", "https://tool.example");
+    let body = form(&tool.signed()) + "&client_id=" + CLIENT;
+    let both = [
+        "the parameter client_id does not match the client assertion: expected the client id in client_id and iss, \
+         received \"clinic-7\" with the iss \"https://tool.example\"",
+        "sub is not an accepted value: expected the client id in iss and sub, \
+         received \"clinic-7\" with the iss \"https://tool.example\"",
+    ];
+    assert_eq!(reported_of(fixture(), Limits::default(), &TokenRequest::new(body.as_bytes())), both);
     for (iss, sub) in [("https://tool.example", CLIENT), (CLIENT, "a-user")] {
         let expected = format!(
             "sub is not an accepted value: expected the client id in iss and sub, \

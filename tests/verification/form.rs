@@ -188,6 +188,17 @@ fn credentials_in_the_query_are_refused_in_any_spelling() {
     assert_eq!(fault(&verifier(), &request), None);
 }
 
+/// Without an assertion there is no client yet, and the handler decides.
+#[test]
+fn a_client_id_in_the_query_passes_without_an_assertion() {
+    let request = TokenRequest::new(b"grant_type=authorization_code&code=x");
+    for (query, passes) in [("client_id=a", true), ("client_secret=a", false), ("client_assertion_type=a", false)] {
+        let request = request.clone().with_query(query);
+        let passed = now_or_never(verifier().verify_optional(&request));
+        assert_eq!(matches!(passed, Ok(None)), passes, "{query}: {passed:?}");
+    }
+}
+
 #[test]
 fn only_one_authentication_mechanism_is_accepted() {
     let body = form(&Jwt::new().signed());
