@@ -53,6 +53,7 @@ impl Document {
         let text = text.trim_ascii();
         match text {
             [] => Some(Self::Empty),
+            _ if is_utf16(text) => Some(Self::Utf16),
             [b'<', ..] => Some(Self::Markup),
             _ if is_pem(text) => Some(Self::Pem),
             _ if is_jwt(text) => Some(Self::Jwt),
@@ -83,6 +84,11 @@ impl Document {
         let text = written.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         Self::without_json(text)
     }
+}
+
+/// Some tools write files in UTF-16. ASCII in it has a zero in every second byte.
+pub(crate) fn is_utf16(text: &[u8]) -> bool {
+    matches!(text, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, ..] | [_, 0, ..])
 }
 
 /// Explanatory text may come first (RFC 7468, section 2).

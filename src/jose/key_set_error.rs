@@ -97,6 +97,8 @@ pub enum Document {
     Pem,
     /// A JWT, for example a signed key set.
     Jwt,
+    /// A text in UTF-16. JSON is written in UTF-8 (RFC 8259, section 8.1).
+    Utf16,
     /// Another object.
     Object,
     /// A string, a number or another value.
@@ -116,6 +118,7 @@ impl fmt::Display for Document {
             Self::Markup => "it is a page in HTML or XML; check the URL",
             Self::Pem => "it has keys or certificates in PEM; convert it to a JWK Set",
             Self::Jwt => "it is a JWT; use the plain JWK Set",
+            Self::Utf16 => "it is UTF-16; write it in UTF-8",
             Self::Object => "it is an object without the array keys",
             Self::Value => r#"it is a single value, expected an object {"keys":[..]}"#,
         })

@@ -144,6 +144,12 @@ pub enum ClientFileError {
         /// The column, counted from one.
         column: usize,
     },
+    /// The file is in UTF-16. JSON is written in UTF-8 (RFC 8259, section 8.1).
+    #[non_exhaustive]
+    Utf16 {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is valid JSON, but not an array.
     #[non_exhaustive]
     NotAnArray {
@@ -163,6 +169,7 @@ impl fmt::Display for ClientFileError {
                 "client file {}: invalid JSON at line {line}, column {column}; correct it there",
                 path.display()
             ),
+            Self::Utf16 { path } => write!(f, "client file {}: in UTF-16; save it in UTF-8", path.display()),
             Self::NotAnArray { path } => write!(
                 f,
                 "client file {}: not a JSON array; write an array of client metadata (RFC 7591, section 2)",
@@ -176,7 +183,7 @@ impl Error for ClientFileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unreadable { cause, .. } => Some(&**cause),
-            Self::NotJson { .. } | Self::NotAnArray { .. } => None,
+            Self::NotJson { .. } | Self::Utf16 { .. } | Self::NotAnArray { .. } => None,
         }
     }
 }

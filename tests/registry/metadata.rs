@@ -174,6 +174,18 @@ fn key_22_one_byte_order_mark_before_a_file_is_skipped() {
 }
 
 #[test]
+fn a_file_in_utf_16_is_named() {
+    let text = format!("\u{feff}{}", json!([keys()]));
+    for unit_bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+        let file = TempFile::new(text.encode_utf16().flat_map(unit_bytes).collect::<Vec<_>>());
+        let error = FileRegistry::load(file.path()).unwrap_err();
+        assert!(matches!(error, ClientFileError::Utf16 { .. }), "{error:?}");
+        let expected = format!("client file {}: in UTF-16; save it in UTF-8", file.path().display());
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn documents_that_are_no_key_sets_are_named() {
     let pem = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n";
     let cases = [

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::problem::ClientProblem;
 use crate::identity::ClientId;
 use crate::jose::digest::sha256;
-use crate::jose::document::without_byte_order_mark;
+use crate::jose::document::{is_utf16, without_byte_order_mark};
 use crate::jose::keys::KeySet;
 use crate::jwks::KeySource;
 use crate::registry::metadata::{Fault, Metadata, Reading};
@@ -147,6 +147,7 @@ fn not_an_array(path: &Path, text: &[u8]) -> ClientFileError {
     let path = path.to_owned();
     match serde_json::from_slice::<&RawValue>(text) {
         Ok(_) => ClientFileError::NotAnArray { path },
+        Err(_) if is_utf16(text) => ClientFileError::Utf16 { path },
         Err(error) => ClientFileError::NotJson { path, line: error.line(), column: error.column() },
     }
 }
