@@ -19,6 +19,9 @@ use tower_client_assertion::rejection::{AuthScheme, ClientFault, RejectionKind};
 use tower_client_assertion::render::Rfc6749;
 use tower_client_assertion::{ClientAssertionLayer, RequestBody};
 
+/// The names and values of headers.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 type BoxedBody = BoxBody<Bytes, &'static str>;
 
 /// A refusal as the sink sees it: the rejection, then its findings.
@@ -64,7 +67,7 @@ impl Body for Stuck {
     }
 }
 
-fn head(method: &str, headers: &[(&str, &str)]) -> http::request::Builder {
+fn head(method: &str, headers: Headers<'_>) -> http::request::Builder {
     let request = Request::builder().method(method).uri("/");
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
 }
@@ -83,7 +86,7 @@ async fn refused_heads_and_bodies_are_reported_with_their_value() {
     let stuck = |error| Stuck(error).boxed();
     let nothing = || Empty::new().map_err(|never| match never {}).boxed();
     let type_fault = "the content type is not application/x-www-form-urlencoded";
-    let cases: Vec<(&str, &[(&str, &str)], BoxedBody, String)> = vec![
+    let cases: Vec<(&str, Headers<'_>, BoxedBody, String)> = vec![
         ("GET", &only_form, nothing(), "the method is not POST: expected POST, received \"GET\"".into()),
         (
             "POST",
@@ -170,7 +173,7 @@ fn the_body_limit_is_no_fault_of_the_form() {
 #[test]
 fn only_headers_with_a_value_are_credentials() {
     let several = |scheme| Some(RejectionKind::Client(ClientFault::SeveralMechanisms(scheme)));
-    let cases: &[(&[(&str, &str)], Option<RejectionKind>)] = &[
+    let cases: &[(Headers<'_>, Option<RejectionKind>)] = &[
         (&[("authorization", "")], None),
         (&[("authorization", " ")], None),
         (&[("authorization", "\t")], None),

@@ -333,6 +333,18 @@ fn a_form_is_reported_with_its_parameter_and_place() {
     for (body, finding) in cases {
         assert_reported(&TokenRequest::new(body.as_bytes()), &finding.replace('@', &len.to_string()));
     }
+    // A client that mixes up its parameters does not get its assertion into a log.
+    let jwt = Jwt::new().signed();
+    for (body, fault) in [
+        (good.replace("client_credentials", &jwt), "the grant type is not permitted: expected client_credentials"),
+        (
+            format!("grant_type=client_credentials&client_assertion=x&client_assertion_type={jwt}"),
+            &*format!("the client assertion type is not the JWT bearer type: expected {JWT_BEARER}"),
+        ),
+    ] {
+        let finding = format!("{fault}, received {} bytes that look like a JWT", jwt.len());
+        assert_reported(&TokenRequest::new(body.as_bytes()), &finding);
+    }
     let request = TokenRequest::new(good.as_bytes()).with_query("a=b&client%5Fid=clinic-7");
     assert_reported(&request, "the query contains client credentials: expected them in the body, received client_id");
 }
