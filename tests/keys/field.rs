@@ -127,10 +127,11 @@ fn an_empty_kid_is_no_kid() {
     }
 }
 
+type MakeSigner = fn(&'static str) -> Signer;
+
 /// Keys whose coordinates begin with a zero octet. About one of 128 keys is.
 fn short_keys() -> Vec<(Signer, [Vec<u8>; 2], usize)> {
-    let make: [(fn(&'static str) -> Signer, usize); 3] =
-        [(Signer::es256, 32), (Signer::es384, 48), (Signer::es512, 66)];
+    let make: [(MakeSigner, usize); 3] = [(Signer::es256, 32), (Signer::es384, 48), (Signer::es512, 66)];
     let short = |signer: &Signer| {
         let jwk = signer.jwk();
         ["x", "y"].map(|member| URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap())
