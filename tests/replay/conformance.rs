@@ -153,7 +153,7 @@ mod on_redis {
     use tower_client_assertion::replay::RedisReplay;
 
     use super::*;
-    use crate::common::redis::Redis;
+    use crate::common::redis::{Redis, impatient};
 
     struct OnRedis(Arc<Redis>);
 
@@ -180,7 +180,7 @@ mod on_redis {
 
         async fn broken(&self) -> Option<RedisReplay> {
             let mut gone = Redis::start().await;
-            let store = gone.builder().command_timeout(Duration::from_millis(100)).connect().await.unwrap();
+            let store = impatient(|| gone.builder().command_timeout(Duration::from_millis(100))).await;
             gone.kill().await;
             Some(store)
         }
