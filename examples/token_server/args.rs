@@ -28,7 +28,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// A demo with a generated client.
     Demo,
-    Serve(Args),
+    Serve(Box<Args>),
     /// Print this text.
     Print(String),
 }
@@ -46,7 +46,7 @@ impl Command {
             return Ok(Self::Print(format!("token_server {}\n", env!("CARGO_PKG_VERSION"))));
         }
         let given = Given::read(words.into_iter())?;
-        if given.is_empty() { Ok(Self::Demo) } else { Args::of(given).map(Self::Serve) }
+        if given.is_empty() { Ok(Self::Demo) } else { Args::of(given).map(|args| Self::Serve(Box::new(args))) }
     }
 }
 

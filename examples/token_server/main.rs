@@ -81,7 +81,7 @@ fn failure(code: u8, error: &dyn std::error::Error) -> ExitCode {
 /// Returns `None` if there is nothing to serve.
 async fn start() -> Result<Option<Server>> {
     match Command::parse(std::env::args_os().skip(1))? {
-        Command::Serve(args) => serve_file(args).await.map(Some),
+        Command::Serve(args) => serve_file(*args).await.map(Some),
         Command::Demo => serve_demo().await.map(Some),
         Command::Print(text) => Ok(write!(std::io::stdout(), "{text}").map(|()| None)?),
     }

@@ -60,6 +60,7 @@ where
 }
 
 /// A question that a port has not answered yet.
+#[expect(clippy::large_enum_variant, reason = "there is one for each request that waits, and no allocation")]
 pub(super) enum Question {
     Client(BoxFuture<FindResult>),
     Keys(Arc<Client>, BoxFuture<KeysResult>),

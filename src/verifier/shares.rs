@@ -118,11 +118,17 @@ impl Share {
     }
 
     fn expire(&mut self, span: Span) {
-        while let Some((_, count)) = self.by_expiry.pop_front_if(|(expiry, _)| *expiry <= span.now) {
+        while let Some(&(expiry, count)) = self.by_expiry.front()
+            && expiry <= span.now
+        {
             self.count -= count as usize;
+            self.by_expiry.pop_front();
         }
-        while let Some((_, count)) = self.by_expiry.pop_back_if(|(expiry, _)| *expiry > span.latest) {
+        while let Some(&(expiry, count)) = self.by_expiry.back()
+            && expiry > span.latest
+        {
             self.count -= count as usize;
+            self.by_expiry.pop_back();
         }
     }
 

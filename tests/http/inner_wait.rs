@@ -128,7 +128,8 @@ const EXPIRED: Option<RejectionKind> = Some(RejectionKind::Client(ClientFault::C
 async fn assertions_expiring_before_the_handler_is_free_are_refused() {
     let unknown = Some(RejectionKind::Client(ClientFault::UnknownClient));
     // The expiry and the skew of 10 s.
-    let cases: [(&str, fn(&World), Option<RejectionKind>); 5] = [
+    type Case = (&'static str, fn(&World), Option<RejectionKind>);
+    let cases: [Case; 5] = [
         ("no time passes", |_| {}, None),
         ("its last second", |world| world.clock.set(UnixTime::from_secs(NOW + 69)), None),
         ("a second later", |world| world.clock.set(UnixTime::from_secs(NOW + 70)), EXPIRED),

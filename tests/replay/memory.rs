@@ -495,10 +495,13 @@ fn a_shared_store_is_one_store() {
     assert!(seen(&other, ("a", "1"), NOW));
 }
 
+/// The client, the id, its end and the time.
+type Spent = (String, Vec<u8>, UnixTime, UnixTime);
+
 /// A database that fails for one `jti`.
 #[derive(Debug, Default)]
 struct Database {
-    spent: Mutex<Vec<(String, Vec<u8>, UnixTime, UnixTime)>>,
+    spent: Mutex<Vec<Spent>>,
 }
 
 impl AsyncReplayStore for Database {

@@ -145,7 +145,8 @@ async fn a_used_up_share_frees_up_as_assertions_expire() {
 
 #[tokio::test]
 async fn a_replay_is_refunded_and_an_error_is_not() {
-    let cases: [(&str, fn(Admission) -> AdmitResult, RejectionKind, usize); 2] = [
+    type Case = (&'static str, fn(Admission) -> AdmitResult, RejectionKind, usize);
+    let cases: [Case; 2] = [
         ("replay", |_| Ok(Admission::Replayed), REPLAYED, 0),
         ("error", |_| Err(PortError::new("down")), UNAVAILABLE, SHARE),
     ];

@@ -1,5 +1,5 @@
-//! A replay store that is empty after a restart of the process: what was accepted before is not accepted
-//! again, if the verifier knows when it started.
+//! A replay store that is empty after a restart of the process: what was accepted before is not
+//! accepted again, if the verifier knows when it started.
 
 use std::time::Duration;
 
