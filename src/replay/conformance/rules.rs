@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Barrier;
+
 use super::Subject;
 use super::bench::{Bench, LIFETIME, TENANT, after, named};
 use crate::conformance::{Kept, interrupted};
@@ -28,12 +30,15 @@ pub(super) async fn share<S: Subject>(subject: &S) -> Kept {
 pub(super) async fn concurrent<S: Subject>(subject: &S) -> Kept {
     const CALLERS: usize = 64;
     let bench = Bench::empty(subject).await;
+    // All callers are there before one of them begins, however slow the machine is.
+    let start = Arc::new(Barrier::new(CALLERS));
     for round in 0..20 {
         let mut callers = Vec::with_capacity(CALLERS);
         for _ in 0..CALLERS {
-            let (store, now, jti) = (Arc::clone(&bench.store), bench.now, round.to_string());
+            let (store, start) = (Arc::clone(&bench.store), Arc::clone(&start));
+            let (now, jti) = (bench.now, round.to_string());
             callers.push(tokio::spawn(async move {
-                tokio::task::yield_now().await;
+                start.wait().await;
                 store.admit(named(("a", &jti)), after(now, LIFETIME), now).get().await
             }));
         }
