@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::common::{AUDIENCE, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, form, key_set, verify};
+use crate::common::{AUDIENCE, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, form, fresh_jti, key_set, verify};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
@@ -83,10 +83,11 @@ fn changes() -> Vec<Change> {
     pools.into_iter().flat_map(single).collect()
 }
 
-/// A valid assertion under the policy of its client.
+/// A valid assertion under the policy of its client. Without its `jti`, it is still another one than
+/// all before.
 fn right(policy: &Policy, signer: &Signer) -> Jwt {
     let aud = if ["redox", "smart"].contains(&policy.name()) { AUDIENCE } else { ISSUER };
-    Jwt::by(signer, policy.name()).claim("aud", aud).claim("exp", NOW + 60)
+    Jwt::by(signer, policy.name()).claim("aud", aud).claim("exp", NOW + 60).claim("nonce", fresh_jti())
 }
 
 fn changed(mut jwt: Jwt, (name, value): &Change) -> Jwt {
