@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::redis::{
-    Count, Proxy, Redis, admit, admit_all, free_port, impatient, patient, recovery, soon, until,
+    Count, PATIENCE, Proxy, Redis, admit, admit_all, free_port, impatient, patient, recovery, soon, until,
 };
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -684,6 +684,24 @@ async fn a_cluster_failover_keeps_replicated_entries() {
     eprintln!("{entries} entries failed over, and the store recovered in {:?}", start.elapsed());
     recovered(&store, "after the failover").await;
     assert!(cluster.0[3].ask("INFO replication").await.contains("role:master"));
+}
+
+/// One of the nodes swallows packets: the queue of its listener is full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cluster_node_that_does_not_answer_delays_no_request() {
+    let (port, asked) = scripted("+OK\r\n").await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = socket.listen(1).unwrap();
+    let address = dead.local_addr().unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok();
+    let _queued: Vec<_> = std::iter::from_fn(connect).collect();
+    let urls = [address.port(), port].map(|port| format!("redis://127.0.0.1:{port}"));
+    // Waiting for the node would take longer than anything here waits for.
+    let store = patient(RedisReplay::cluster(urls)).connect_timeout(PATIENCE).connect();
+    let store = soon("a connection", store).await.unwrap();
+    assert_eq!(soon("an answer", admit(&store, "1")).await.unwrap(), Admission::Fresh);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 /// Two nodes that each claim that the other has the slot.

@@ -15,6 +15,7 @@ use redis::{
 use rustls::crypto::CryptoProvider;
 
 use super::connection::{Bounds, Target};
+use super::seeds;
 use crate::event::{Event, EventSink, Warning};
 use crate::port::PortError;
 use crate::replay::ReplayConfigError;
@@ -32,8 +33,22 @@ pub(super) struct Endpoint {
     pub(super) root_certificates: Option<Vec<u8>>,
 }
 
+/// Returns all nodes that are configured.
 pub(super) fn target(endpoint: &Endpoint, bounds: Bounds) -> Result<Target, ReplayConfigError> {
-    let nodes = endpoint.urls.iter().map(|url| node(url, bounds)).collect::<Result<Vec<_>, _>>()?;
+    target_of(endpoint, nodes(endpoint, bounds)?, bounds)
+}
+
+/// Returns the nodes of a cluster that answer, for the first connection.
+pub(super) async fn answering(endpoint: &Endpoint, bounds: Bounds) -> Result<Target, ReplayConfigError> {
+    let nodes = seeds::answering(nodes(endpoint, bounds)?, bounds.connect_timeout).await;
+    target_of(endpoint, nodes, bounds)
+}
+
+fn nodes(endpoint: &Endpoint, bounds: Bounds) -> Result<Vec<ConnectionInfo>, ReplayConfigError> {
+    endpoint.urls.iter().map(|url| node(url, bounds)).collect()
+}
+
+fn target_of(endpoint: &Endpoint, nodes: Vec<ConnectionInfo>, bounds: Bounds) -> Result<Target, ReplayConfigError> {
     let certificates = certificates(endpoint, &nodes)?;
     match (endpoint.cluster, <[ConnectionInfo; 1]>::try_from(nodes)) {
         (false, Ok([node])) => standalone(node, certificates, bounds),

@@ -65,8 +65,9 @@ impl Lane {
 }
 
 impl Link {
-    pub(super) fn new(target: Target, bounds: Bounds) -> RedisResult<Self> {
-        let lanes = (0..bounds.connections).map(|_| Lane::open(&target).map(ArcSwap::from_pointee));
+    /// Opens the connections to `first`, and those that replace them to `target`.
+    pub(super) fn new(target: Target, first: &Target, bounds: Bounds) -> RedisResult<Self> {
+        let lanes = (0..bounds.connections).map(|_| Lane::open(first).map(ArcSwap::from_pointee));
         let lanes = lanes.collect::<RedisResult<_>>()?;
         Ok(Self { target, bounds, permits: Semaphore::new(bounds.in_flight), lanes, next: AtomicUsize::new(0) })
     }

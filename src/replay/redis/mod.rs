@@ -9,6 +9,7 @@ mod connection;
 mod insert;
 mod key;
 mod link;
+mod seeds;
 
 use std::fmt;
 use std::sync::Arc;
