@@ -66,7 +66,7 @@ const MAP: &[(&str, &[&str])] = &[
     // The ports.
     ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "policy", "port", "rejection", "setting",
         "text"]),
-    ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting"]),
+    ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.

@@ -504,3 +504,22 @@ async fn one_client_cannot_fill_the_store() {
         assert_eq!(redis.keys().await.len(), stored, "what is refused is not stored");
     }
 }
+
+#[test]
+fn a_runtime_without_timers_is_an_error_and_no_panic() {
+    let with = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let without = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let (redis, store) = with.block_on(async {
+        let redis = Redis::start().await;
+        let store = redis.store().await;
+        (redis, store)
+    });
+    let error = without.block_on(redis.builder().connect()).unwrap_err().to_string();
+    assert_eq!(error, "redis url: there is no Tokio runtime with timers; build it with enable_time");
+    let answer = store.admit(ReplayKey::new("as", "a", "1"), at(NOW + 10), at(NOW));
+    let error = without.block_on(answer.get()).unwrap_err().to_string();
+    assert_eq!(error, "there is no Tokio runtime with timers; build it with enable_time");
+    assert_eq!(with.block_on(admit(&store, "1")).unwrap(), Admission::Fresh);
+    let _entered = with.enter();
+    drop(redis);
+}

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use crate::common::{ISSUER, Jwt, NOW, clock, fixture, form, verify};
+use crate::common::{ISSUER, Jwt, NOW, clock, fixture, form, store, verify};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
@@ -57,7 +57,8 @@ fn events_have_a_level_and_show_no_assertion() {
     let lines = Lines::default();
     let time = clock();
     let checks = SignatureChecks::new(1).unwrap();
-    let builder = fixture().clock(&time).builder().signature_checks(checks.clone());
+    let store = store().per_client(2).unwrap();
+    let builder = fixture().replay(store).clock(&time).builder().signature_checks(checks.clone());
     let verifier = builder.events(TracingEvents).build().unwrap();
     let assertion = Jwt::new().signed();
     tracing::subscriber::with_default(lines.clone(), || {
@@ -66,6 +67,8 @@ fn events_have_a_level_and_show_no_assertion() {
         let check = checks.begin(&ClientId::new("clinic-7").unwrap()).unwrap();
         verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
         drop(check);
+        verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+        verify(&verifier, &form(&Jwt::new().signed())).unwrap_err();
         time.stop();
         verify(&verifier, &form(&assertion)).unwrap_err();
     });
@@ -74,6 +77,8 @@ fn events_have_a_level_and_show_no_assertion() {
         ("DEBUG", "client authenticated", "clinic-7"),
         ("INFO", "client refused: aud is not an accepted value", "https://other"),
         ("WARN", "client not authenticated: too many signatures are being checked", "clinic-7"),
+        ("DEBUG", "client authenticated", "clinic-7"),
+        ("WARN", "client not authenticated: the client has used up its share of the replay store", "proven=true"),
         ("ERROR", "client not authenticated: the clock is unavailable", "clinic-7"),
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:?}");

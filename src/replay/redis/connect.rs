@@ -20,11 +20,14 @@ use crate::event::{Event, EventSink, Warning};
 use crate::port::PortError;
 use crate::replay::ReplayConfigError;
 use crate::setting::Setting;
+use crate::timer::timer;
 
 const URL: Setting = Setting::RedisUrl;
 
 const NO_ANSWER: &str =
     "no answer in time; check the address, and whether the server speaks TLS (rediss://) or not (redis://)";
+
+pub(super) const NO_TIMER: &str = "there is no Tokio runtime with timers; build it with enable_time";
 
 /// The servers that a store is on.
 pub(super) struct Endpoint {
@@ -40,6 +43,9 @@ pub(super) fn target(endpoint: &Endpoint, bounds: Bounds) -> Result<Target, Repl
 
 /// Returns the nodes of a cluster that answer, for the first connection.
 pub(super) async fn answering(endpoint: &Endpoint, bounds: Bounds) -> Result<Target, ReplayConfigError> {
+    if timer(Duration::ZERO).is_none() {
+        return Err(problem_of_url(NO_TIMER));
+    }
     let nodes = seeds::answering(nodes(endpoint, bounds)?, bounds.connect_timeout).await;
     target_of(endpoint, nodes, bounds)
 }

@@ -6,19 +6,24 @@
 //! connection without a successful answer for a while is replaced.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis::RedisResult;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
+use super::connect::NO_TIMER;
 use super::connection::{Bounds, Connection, Target};
 use super::insert::Insert;
 use crate::port::PortError;
 use crate::replay::{Admission, AdmitResult};
+use crate::timer::timer;
 
 /// One connection to the store, or several that take turns.
 pub(super) struct Link {
@@ -95,15 +100,16 @@ impl Link {
             }
             Some(outcome)
         };
-        match tokio::time::timeout(limit, attempt).await {
-            Ok(Some(Ok(admitted))) => admitted,
-            Ok(Some(Err(error))) => {
+        let Some(timer) = timer(limit) else { return Err(PortError::new(NO_TIMER)) };
+        match within(timer, attempt).await {
+            Some(Some(Ok(admitted))) => admitted,
+            Some(Some(Err(error))) => {
                 self.note_failure(lane);
                 Err(PortError::new(format!("redis: {error}")))
             }
             // The command may have been executed. The assertion is then a replay when it comes
             // again.
-            Ok(None) | Err(_) => {
+            Some(None) | None => {
                 lane.load().unanswered.fetch_add(1, Ordering::Relaxed);
                 self.note_failure(lane);
                 Err(PortError::new(format!("redis: no answer within {} ms", limit.as_millis())))
@@ -130,6 +136,16 @@ impl Link {
             lane.compare_and_swap(&old, Arc::new(new));
         }
     }
+}
+
+/// Returns the output of `future`, or `None` if `timer` ends before.
+async fn within<F: Future>(mut timer: Pin<Box<Sleep>>, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let either = poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    });
+    either.await
 }
 
 impl fmt::Debug for Link {
