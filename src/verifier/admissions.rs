@@ -30,7 +30,7 @@ pub(super) struct Admissions {
 }
 
 /// A power of two.
-const STRIPES: usize = 1024;
+const STRIPES: usize = 128;
 
 /// Some of the counts, alone in their cache line.
 #[derive(Default)]

@@ -83,8 +83,8 @@ fn changes() -> Vec<Change> {
     pools.into_iter().flat_map(single).collect()
 }
 
-/// A valid assertion under the policy of its client. Without its `jti`, it is still another one than
-/// all before.
+/// A valid assertion under the policy of its client. Even without its `jti`, it differs from all
+/// before.
 fn right(policy: &Policy, signer: &Signer) -> Jwt {
     let aud = if ["redox", "smart"].contains(&policy.name()) { AUDIENCE } else { ISSUER };
     Jwt::by(signer, policy.name()).claim("aud", aud).claim("exp", NOW + 60).claim("nonce", fresh_jti())
