@@ -46,7 +46,7 @@ fn reader() -> ClientReader {
 fn read(metadata: &Value) -> Result<Client, String> {
     let alone = reader().read(metadata.to_string().as_bytes());
     let file = TempFile::new(json!([metadata]).to_string());
-    let registry = FileRegistry::load_by(file.path(), reader()).unwrap();
+    let registry = FileRegistry::load_with_reader(file.path(), reader()).unwrap();
     match alone {
         Ok(client) => {
             assert!(registry.problems().is_empty(), "{metadata}: {:?}", registry.problems());
@@ -242,7 +242,7 @@ fn the_limits_of_key_sets_can_be_set() {
     let loaded = FileRegistry::load(file.path()).unwrap();
     let problem = "client 0 (\"odd\"): jwks: the JWK Set has more than 100 keys";
     assert_eq!(loaded.problems().iter().map(ToString::to_string).collect::<Vec<_>>(), [problem]);
-    let loaded = FileRegistry::load_by(file.path(), ClientReader::new().max_keys(101)).unwrap();
+    let loaded = FileRegistry::load_with_reader(file.path(), ClientReader::new().max_keys(101)).unwrap();
     assert!(loaded.problems().is_empty());
     loaded.reload().unwrap();
     assert!(loaded.problems().is_empty(), "a reload has the same limits");

@@ -21,7 +21,7 @@ fn named(kid: &str) -> Value {
 
 fn problems(client_id: &str, jwks: &[Value], limits: Limits) -> Vec<(String, bool)> {
     let file = TempFile::new(json!([{"client_id": client_id, "jwks": {"keys": jwks}}]).to_string());
-    let registry = FileRegistry::load_by(file.path(), ClientReader::new().limits(limits)).unwrap();
+    let registry = FileRegistry::load_with_reader(file.path(), ClientReader::new().limits(limits)).unwrap();
     registry.problems().iter().map(|problem| (problem.to_string(), problem.is_unusable())).collect()
 }
 

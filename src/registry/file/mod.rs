@@ -90,7 +90,7 @@ impl FileRegistry {
     /// Fails if the file cannot be read, if it is not valid JSON, if it is not an array, or if no
     /// thread can be started.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ClientFileError> {
-        Self::load_by(path, ClientReader::new())
+        Self::load_with_reader(path, ClientReader::new())
     }
 
     /// Loads the file like [`load`](Self::load), with clients whose `jwks_uri` may be fetched by
@@ -100,7 +100,7 @@ impl FileRegistry {
     ///
     /// Fails like [`load`](Self::load).
     pub fn load_with(path: impl AsRef<Path>, cache: &KeySetCache) -> Result<Self, ClientFileError> {
-        Self::load_by(path, ClientReader::new().key_set_cache(cache))
+        Self::load_with_reader(path, ClientReader::new().key_set_cache(cache))
     }
 
     /// Loads the file like [`load`](Self::load), with the settings of `reader`.
@@ -108,7 +108,7 @@ impl FileRegistry {
     /// # Errors
     ///
     /// Fails like [`load`](Self::load).
-    pub fn load_by(path: impl AsRef<Path>, reader: ClientReader) -> Result<Self, ClientFileError> {
+    pub fn load_with_reader(path: impl AsRef<Path>, reader: ClientReader) -> Result<Self, ClientFileError> {
         let (path, reading) = (path.as_ref(), reader.0);
         let worker = WorkerThread::start().map_err(|cause| unreadable(path, cause))?;
         let shared = Arc::new(Shared { path: path.to_owned(), reading, loaded: ArcSwap::default() });
