@@ -1,9 +1,9 @@
-//! Why a document has no key set, and what it has instead.
+//! Why no keys can be read from a document, and what it is instead.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a document is not a JWK Set.
+/// Why no keys can be read from a document: a JWK Set, a single JWK, or PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeySetError {
@@ -55,12 +55,12 @@ pub enum KeySetError {
 impl fmt::Display for KeySetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { limit } => write!(f, "the JWK Set is longer than {limit} bytes"),
+            Self::TooLong { limit } => write!(f, "the document is longer than {limit} bytes"),
             Self::NotJson { line, column } => {
-                write!(f, "the JWK Set is not well-formed JSON at line {line}, column {column}")
+                write!(f, "the document is not well-formed JSON at line {line}, column {column}")
             }
             Self::NotAKeySet { found } => write!(f, "this is not a JWK Set: {found}"),
-            Self::TooManyKeys { limit } => write!(f, "the JWK Set has more than {limit} keys"),
+            Self::TooManyKeys { limit } => write!(f, "the document has more than {limit} keys"),
             Self::NoPem => f.write_str("the document has no public key or certificate in PEM"),
             Self::PrivateKey { label } => {
                 write!(f, "the document has a private key ({label}), which must never leave the client")

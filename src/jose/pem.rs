@@ -159,7 +159,7 @@ fn judge(info: &SubjectPublicKeyInfoRef<'_>) -> Result<ReadKey> {
     }
     Ok(match ML_DSA.iter().find(|(other, _)| *other == oid) {
         Some((_, algorithm)) => PublicKey::ml_dsa(*algorithm, key).map(|key| (key, (*algorithm).into())),
-        None => Err(SkipReason::UnsupportedType.with(format!("its algorithm has the identifier {oid}"))),
+        None => Err(SkipReason::UnsupportedType.with(format!("its algorithm {oid} is not supported"))),
     })
 }
 
@@ -169,12 +169,15 @@ fn for_pss(key: PublicKey, parameters: Option<AnyRef<'_>>) -> ReadKey {
     let any = AlgorithmSet::of(&[Algorithm::PS256, Algorithm::PS384, Algorithm::PS512]);
     match parameters {
         None => Ok((key, any)),
-        Some(_) => Err(SkipReason::UnsupportedType.with("its algorithm is RSASSA-PSS with parameters")),
+        Some(_) => {
+            Err(SkipReason::UnsupportedType
+                .with("its algorithm is RSASSA-PSS with parameters, which are not supported"))
+        }
     }
 }
 
 fn elliptic_curve(parameters: Option<AnyRef<'_>>, point: &[u8]) -> ReadKey {
-    let unsupported = || SkipReason::UnsupportedType.with("its curve is not P-256, P-384 or P-521");
+    let unsupported = || SkipReason::UnsupportedType.with("its curve is not supported, expected P-256, P-384 or P-521");
     let oid = parameters.and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
     let (_, name) = CURVES.iter().find(|(curve, _)| Some(*curve) == oid).ok_or_else(unsupported)?;
     let curve = Curve::named(name).ok_or_else(unsupported)?;

@@ -127,11 +127,9 @@ impl<'a> Metadata<'a> {
         if self.inline_keys().is_some() {
             return Err(fault("jwks is registered too; register only one of them"));
         }
-        let cache = reading.cache.as_ref().ok_or_else(|| {
-            fault(
-                "the registry has no key set cache; load it with FileRegistry::load_with, or register the keys as jwks",
-            )
-        })?;
+        let no_cache =
+            || fault("there is no key set cache; set one with ClientReader::key_set_cache, or register jwks");
+        let cache = reading.cache.as_ref().ok_or_else(no_cache)?;
         let url = JwksUrl::parse(url).map_err(|error| (JWKS_URI, error.to_string()))?;
         Client::with_key_set_url(id.as_str(), &url, cache).map_err(|error| match error {
             ClientError::KeySetUrl { error, .. } => (JWKS_URI, error.to_string()),

@@ -50,8 +50,13 @@ fn about_keys(keys: &KeySet, kid: Option<&str>, algorithm: Algorithm) -> Words {
         (format!("{}, for which the kid {kid} is registered", names(algorithms)), algorithm.name().to_owned())
     } else if !skipped.is_empty() {
         (format!("a usable key with the kid {kid}"), reasons(skipped.into_iter()))
+    } else if keys.is_empty() {
+        (format!("a usable key with the kid {kid}"), reasons(keys.skipped().iter()))
     } else {
-        (kids(keys), format!("the kid {kid}"))
+        (
+            kids(keys).unwrap_or_else(|| "no kid, because the client's keys have none".to_owned()),
+            format!("the kid {kid}"),
+        )
     }
 }
 
@@ -60,7 +65,10 @@ fn about_unnamed(keys: &KeySet, algorithm: Algorithm) -> Words {
     match fitting {
         0 if keys.is_empty() => ("a usable key".to_owned(), reasons(keys.skipped().iter())),
         0 => (format!("{}, for which the client has keys", names(keys.algorithms())), algorithm.name().to_owned()),
-        _ => (kids(keys), "no kid".to_owned()),
+        several => match kids(keys) {
+            Some(kids) => (kids, "no kid".to_owned()),
+            None => (format!("one key for {algorithm}"), format!("{several} keys without a kid")),
+        },
     }
 }
 
@@ -87,26 +95,27 @@ fn names(algorithms: AlgorithmSet) -> String {
     algorithms.iter().map(Algorithm::name).collect::<Vec<_>>().join(" or ")
 }
 
-/// Names the `kid`s that exist.
-fn kids(keys: &KeySet) -> String {
+/// Names the `kid`s that exist, if there are any.
+fn kids(keys: &KeySet) -> Option<String> {
     let mut kids: Vec<&str> = keys.iter().filter_map(VerificationKey::key_id).collect();
     kids.dedup();
     if kids.is_empty() {
-        return format!("a key without a kid, or one of {} skipped keys", keys.skipped().len());
+        return None;
     }
     let named = kids.iter().take(MOST_NAMED).map(|kid| Excerpt::new(kid).to_string()).collect::<Vec<_>>().join(", ");
-    match kids.len().saturating_sub(MOST_NAMED) {
+    Some(match kids.len().saturating_sub(MOST_NAMED) {
         0 => format!("a kid among {named}"),
         more => format!("a kid among {named} and {more} more"),
-    }
+    })
 }
 
+/// Says why there is no usable key.
 fn reasons<'k>(skipped: impl ExactSizeIterator<Item = &'k SkippedKey>) -> String {
     let more = skipped.len().saturating_sub(MOST_NAMED);
     let reasons: Vec<_> = skipped.take(MOST_NAMED).map(ToString::to_string).collect();
     match (reasons.is_empty(), more) {
         (true, _) => String::from("a key set without keys"),
-        (false, 0) => reasons.join(", "),
-        (false, more) => format!("{} and {more} more", reasons.join(", ")),
+        (false, 0) => format!("none: {}", reasons.join("; ")),
+        (false, more) => format!("none: {}; and {more} more are skipped", reasons.join("; ")),
     }
 }

@@ -51,7 +51,7 @@ fn about_parts(text: &[u8]) -> Received<'static> {
     Received::described(match (periods, between) {
         (_, Some(at)) if periods > 2 => format!("{parts}, and {} at byte {at}: perhaps two JWTs", name_at(text, at)),
         (4, None) => format!("{parts}, as many as an encrypted JWT has"),
-        _ if text.first() == Some(&b'{') => format!("{parts}, which begin like the JSON serialization"),
+        _ if text.first() == Some(&b'{') => format!("{parts}; the value begins like the JSON serialization"),
         _ => parts,
     })
 }

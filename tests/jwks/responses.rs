@@ -115,9 +115,9 @@ async fn a_refused_document_is_described() {
     let long = "n".repeat(70);
     for (body, expected) in [
         ("".to_owned(), "this is not a JWK Set: the document is empty"),
-        ("{\n  \"keys\": [\n    x\n".to_owned(), "the JWK Set is not well-formed JSON at line 3, column 5"),
-        (r#"{"keys":[]} x"#.to_owned(), "the JWK Set is not well-formed JSON at line 1, column 13"),
-        (r#"{"keys":["#.to_owned(), "the JWK Set is not well-formed JSON at line 1, column 9"),
+        ("{\n  \"keys\": [\n    x\n".to_owned(), "the document is not well-formed JSON at line 3, column 5"),
+        (r#"{"keys":[]} x"#.to_owned(), "the document is not well-formed JSON at line 1, column 13"),
+        (r#"{"keys":["#.to_owned(), "the document is not well-formed JSON at line 1, column 9"),
         (r#"[{"kty":"RSA"}]"#.to_owned(), r#"this is not a JWK Set: it is an array; wrap it in {"keys":..}"#),
         (r#"{"kty":"RSA"}"#.to_owned(), r#"this is not a JWK Set: it is one JWK; wrap it in {"keys":[..]}"#),
         (r#"{"keys":{}}"#.to_owned(), "this is not a JWK Set: its member keys is not an array"),

@@ -245,7 +245,7 @@ async fn err_09_an_unreachable_key_set_is_the_clients_fault() {
     for (reply, cause) in [
         (Reply::status("404 Not Found"), "the server answered with the status 404"),
         (Reply::status("500 Oops"), "the server answered with the status 500"),
-        (Reply::json("garbage"), "the JWK Set is not well-formed JSON at line 1, column 1"),
+        (Reply::json("garbage"), "the document is not well-formed JSON at line 1, column 1"),
         (Reply::Bytes(Vec::new()), "the server could not be reached"),
     ] {
         let server = KeyServer::start(reply).await;

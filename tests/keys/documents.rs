@@ -103,7 +103,7 @@ fn broken_json_is_reported_by_position_without_content() {
     ];
     for (document, line, column) in cases {
         let error = error(&document);
-        let text = format!("the JWK Set is not well-formed JSON at line {line}, column {column}");
+        let text = format!("the document is not well-formed JSON at line {line}, column {column}");
         assert_eq!(error.to_string(), text, "{}", String::from_utf8_lossy(&document));
         let same =
             matches!(error, KeySetError::NotJson { line: at, column: within, .. } if (at, within) == (line, column));

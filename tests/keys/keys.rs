@@ -639,7 +639,7 @@ fn documents_over_the_byte_limit_are_refused() {
     assert_eq!(MAX_BYTES, 262_144);
     assert_eq!(KeySet::parse(of_length(MAX_BYTES).as_bytes()).map(|set| set.len()), Ok(1));
     let error = KeySet::parse(of_length(MAX_BYTES + 1).as_bytes()).unwrap_err();
-    assert_eq!(error.to_string(), "the JWK Set is longer than 262144 bytes");
+    assert_eq!(error.to_string(), "the document is longer than 262144 bytes");
 }
 
 #[test]
@@ -652,7 +652,7 @@ fn documents_over_the_key_limit_are_refused() {
     }
     let error = KeySet::parse(document(101).as_bytes()).unwrap_err();
     assert_eq!(error, KeySetError::TooManyKeys { limit: 100 });
-    assert_eq!(error.to_string(), "the JWK Set has more than 100 keys");
+    assert_eq!(error.to_string(), "the document has more than 100 keys");
     assert_eq!(KeySet::parse_within(document(2).as_bytes(), MAX_BYTES, 2).map(|set| set.len()), Ok(2));
     let junk = json!({"keys": vec![Value::Null; 101]}).to_string();
     assert_eq!(KeySet::parse(junk.as_bytes()).map(|_| ()), Err(KeySetError::TooManyKeys { limit: 100 }));

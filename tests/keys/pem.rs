@@ -299,12 +299,12 @@ fn a_single_jwk_is_judged_like_one_of_a_set() {
         assert_eq!((keys.len(), keys.skipped()[0].reason()), (0, reason), "{document}");
     }
     let error = |text: &str| KeySet::from_jwk(text.as_bytes()).unwrap_err().to_string();
-    assert_eq!(error("{"), "the JWK Set is not well-formed JSON at line 1, column 1");
+    assert_eq!(error("{"), "the document is not well-formed JSON at line 1, column 1");
     assert_eq!(
         error(&format!("{jwk}{jwk}")),
-        format!("the JWK Set is not well-formed JSON at line 1, column {}", jwk.to_string().len() + 1)
+        format!("the document is not well-formed JSON at line 1, column {}", jwk.to_string().len() + 1)
     );
-    assert_eq!(error(&" ".repeat(MAX_BYTES + 1)), "the JWK Set is longer than 262144 bytes");
+    assert_eq!(error(&" ".repeat(MAX_BYTES + 1)), "the document is longer than 262144 bytes");
     let pem = error(text(&vectors("usable")[0], "pem"));
     assert_eq!(pem, "this is not a JWK Set: it has keys or certificates in PEM; convert it to a JWK Set");
 }

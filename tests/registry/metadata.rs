@@ -216,7 +216,7 @@ fn the_limits_of_key_sets_can_be_set() {
         let client = reader.read(metadata.to_string().as_bytes());
         client.map(|client| client.keys().unwrap().len()).map_err(|error| error.to_string())
     };
-    let over = |limit: usize| Err(format!("jwks: the client \"odd\": the JWK Set has more than {limit} keys"));
+    let over = |limit: usize| Err(format!("jwks: the client \"odd\": the document has more than {limit} keys"));
     assert_eq!(read(ClientReader::new(), &set(100)), Ok(100));
     assert_eq!(read(ClientReader::new(), &set(101)), over(100));
     assert_eq!(read(ClientReader::new().max_keys(101), &set(101)), Ok(101));
@@ -228,7 +228,7 @@ fn the_limits_of_key_sets_can_be_set() {
         let left = len - empty["jwks"].to_string().len();
         with(&empty, "jwks", json!({"keys": [*KEY], "x": "x".repeat(left)}))
     };
-    let over = |limit: usize| Err(format!("jwks: the client \"odd\": the JWK Set is longer than {limit} bytes"));
+    let over = |limit: usize| Err(format!("jwks: the client \"odd\": the document is longer than {limit} bytes"));
     for (reader, limit) in [
         (ClientReader::new(), MAX_BYTES),
         (ClientReader::new().max_key_set_bytes(1000), 1000),
@@ -240,7 +240,7 @@ fn the_limits_of_key_sets_can_be_set() {
 
     let file = TempFile::new(json!([set(101)]).to_string());
     let loaded = FileRegistry::load(file.path()).unwrap();
-    let problem = "client 0 (\"odd\"): jwks: the JWK Set has more than 100 keys";
+    let problem = "client 0 (\"odd\"): jwks: the document has more than 100 keys";
     assert_eq!(loaded.problems().iter().map(ToString::to_string).collect::<Vec<_>>(), [problem]);
     let loaded = FileRegistry::load_with_reader(file.path(), ClientReader::new().max_keys(101)).unwrap();
     assert!(loaded.problems().is_empty());
@@ -272,8 +272,5 @@ fn one_client_is_read_from_its_metadata() {
         assert_eq!(Client::from_metadata(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
     }
     let error = Client::from_metadata(url().to_string().as_bytes()).unwrap_err();
-    assert!(
-        error.to_string().starts_with("jwks_uri: the client \"odd\": the registry has no key set cache"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("jwks_uri: the client \"odd\": there is no key set cache"), "{error}");
 }

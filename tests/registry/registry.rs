@@ -316,11 +316,11 @@ fn unusable_clients_are_refused_and_reported() {
             "this is not a JWK Set: it is a single value, expected an object {\"keys\":[..]}",
         ),
         (odd(json!({"jwks": [ODD.jwk()]})), "jwks", "this is not a JWK Set: it is an array; wrap it in {\"keys\":..}"),
-        (odd(json!({"jwks": {"keys": vec![1; 101]}})), "jwks", "the JWK Set has more than 100 keys"),
+        (odd(json!({"jwks": {"keys": vec![1; 101]}})), "jwks", "the document has more than 100 keys"),
         (
             odd(json!({"jwks": {"keys": [], "x": "x".repeat(256 * 1024)}})),
             "jwks",
-            "the JWK Set is longer than 262144 bytes",
+            "the document is longer than 262144 bytes",
         ),
         (
             odd(json!({"jwks_uri": "https://example.com/jwks"})),
@@ -330,7 +330,7 @@ fn unusable_clients_are_refused_and_reported() {
         (
             odd(json!({"jwks": null, "jwks_uri": "https://example.com/jwks"})),
             "jwks_uri",
-            "the registry has no key set cache; load it with FileRegistry::load_with, or register the keys as jwks",
+            "there is no key set cache; set one with ClientReader::key_set_cache, or register jwks",
         ),
         (odd(json!({"jwks_uri": 7})), "jwks_uri", "a number, expected a string"),
         (

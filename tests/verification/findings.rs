@@ -158,7 +158,7 @@ fn a_wrong_number_of_parts_is_reported_with_a_guess() {
         (format!("{jwt},{jwt}"), format!("5 parts, and ',' at byte {len}: perhaps two JWTs")),
         (
             r#"{"payload":"e30","signature":"AA"}"#.to_owned(),
-            "1 part, which begin like the JSON serialization".to_owned(),
+            "1 part; the value begins like the JSON serialization".to_owned(),
         ),
     ];
     for (assertion, received) in cases {
@@ -607,6 +607,10 @@ fn a_missing_key_is_reported_with_what_exists() {
         (many, format!("{no_key} a kid among {} and 4 more, {unknown}", named.join(", "))),
         (vec![hostile], format!("{no_key} a kid among \"a\\u{{a}}\\\"b\", {unknown}")),
         (
+            vec![with(other.clone(), json!({"kid": null}))],
+            format!("{no_key} no kid, because the client's keys have none, {unknown}"),
+        ),
+        (
             vec![with(rsa.jwk(), json!({"alg": "RS256"})), other.clone()],
             format!("{no_key} RS256, for which the kid \"key-9\" is registered, received RS384"),
         ),
@@ -616,16 +620,16 @@ fn a_missing_key_is_reported_with_what_exists() {
         ),
         (
             vec![with(rsa.jwk(), json!({"use": "enc"})), other.clone()],
-            format!("{no_key} a usable key with the kid \"key-9\", received key 0 (\"key-9\") is skipped: "),
+            format!("{no_key} a usable key with the kid \"key-9\", received none: key 0 (\"key-9\") is skipped: "),
         ),
         (
             vec![private, other.clone()],
-            format!("{no_key} a usable key with the kid \"key-9\", received key 0 (\"key-9\") is skipped: "),
+            format!("{no_key} a usable key with the kid \"key-9\", received none: key 0 (\"key-9\") is skipped: "),
         ),
         (
             vec![with(rsa.jwk(), json!({"e": "AQ"})), other.clone()],
             "the client's key with this kid is too weak: expected a usable key with the kid \"key-9\", \
-             received key 0 (\"key-9\") is skipped: "
+             received none: key 0 (\"key-9\") is skipped: "
                 .to_owned(),
         ),
         (
@@ -661,6 +665,12 @@ fn an_assertion_without_kid_is_reported_with_what_exists() {
              expected RS256, for which the client has keys, received ES384"
                 .to_owned(),
         ),
+        (
+            vec![with(a.jwk(), json!({"kid": null})), with(b.jwk(), json!({"kid": null}))],
+            "the header has no kid, but the client has several keys for this algorithm: \
+             expected one key for ES384, received 2 keys without a kid"
+                .to_owned(),
+        ),
     ];
     for (jwks, finding) in cases {
         let client = Client::new(CLIENT, key_set(&jwks)).unwrap();
@@ -683,7 +693,11 @@ async fn a_missing_key_of_a_url_is_reported_with_what_exists() {
         ),
         (
             vec![with(rsa.jwk(), json!({"use": "enc"})), SIGNER.jwk()],
-            format!("{no_key} a usable key with the kid \"key-9\", received key 0 (\"key-9\") is skipped: "),
+            format!("{no_key} a usable key with the kid \"key-9\", received none: key 0 (\"key-9\") is skipped: "),
+        ),
+        (
+            vec![with(SIGNER.jwk(), json!({"use": "enc"}))],
+            format!("{no_key} a usable key with the kid \"key-9\", received none: key 0 (\"key-1\") is skipped: "),
         ),
     ];
     for (jwks, finding) in cases {
