@@ -594,7 +594,7 @@ fn e40_a_clock_that_was_ahead_costs_one_lifetime() {
     assert_eq!(warnings.lock().unwrap().len(), 1);
     assert!(warnings.lock().unwrap()[0].contains("the clock went back"), "{warnings:?}");
     // The last range ends with the first hour and a lifetime.
-    for now in (right..right + 12 * 3_600).step_by(2) {
+    for now in right..right + 12 * 3_600 {
         assert!(accepts(&store, now), "{}", now - NOW);
     }
     assert_eq!(warnings.lock().unwrap().len(), 1);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{CLIENT, Jwt, SIGNER, Signer, client_with, fixture, form, key_set, store};
+use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, client_with, fixture, form, key_set, store};
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache};
-use tower_client_assertion::port::{Answer, Awaited, BoxFuture};
+use tower_client_assertion::port::{Answer, BoxFuture};
 use tower_client_assertion::registry::{Client, ClientRegistry, FindResult};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::{AdmitResult, AsyncReplayStore, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{Rejection, TokenRequest, Verifier};
 
 const ONE: &str = "https://one.example/jwks";
@@ -105,14 +105,29 @@ impl JwksFetch for Documents {
     }
 }
 
+/// Looks, and answers immediately, or after its gate.
 #[derive(Debug)]
-struct Store(MemoryReplay, Gate);
+struct Store {
+    memory: MemoryReplay,
+    gate: Gate,
+    later: bool,
+}
 
-impl AsyncReplayStore for Store {
-    async fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> AdmitResult {
-        let admitted = self.0.admit(key, until, now).get().await;
-        self.1.pass().await;
-        admitted
+impl ReplayStore for Store {
+    fn seen(&self, key: ReplayKey<'_>, now: UnixTime) -> Option<bool> {
+        self.memory.seen(key, now)
+    }
+
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
+        let answer = self.memory.admit(key, until, now);
+        if !self.later {
+            return answer;
+        }
+        let gate = self.gate.clone();
+        Answer::later(async move {
+            gate.pass().await;
+            answer.get().await
+        })
     }
 
     fn admissions_per_client(&self) -> usize {
@@ -142,7 +157,7 @@ struct World {
 
 impl World {
     /// A client with the key of [`SIGNER`] at a URL. All gates are open.
-    fn new(later: bool, rebuilds: bool) -> Self {
+    fn new(later: &[Point], rebuilds: bool) -> Self {
         // The same `kid`, so that only the signature tells the keys apart.
         let other = Signer::es384(SIGNER.kid);
         let keys = HashMap::from([(ONE, SIGNER.jwk()), (TWO, other.jwk())]);
@@ -150,16 +165,17 @@ impl World {
         let cache = KeySetCache::builder(documents.clone()).timeout(Duration::from_secs(30)).build().unwrap();
         let client = at(ONE, &cache);
         let client = Arc::new(Mutex::new(Some(Arc::new(client))));
-        let registry = Registry { client, gate: Gate::open(), later, rebuilds };
+        let gate = Gate::open();
+        let registry = Registry { client, gate, later: later.contains(&Point::Client), rebuilds };
         let admission = Gate::open();
-        let replay = Awaited::new(Store(store(), admission.clone()));
+        let replay = Store { memory: store(), gate: admission.clone(), later: later.contains(&Point::Admission) };
         let verifier = Arc::new(fixture().registry(registry.clone()).replay(replay).build());
         Self { verifier, cache, registry, documents, admission, other }
     }
 
     /// A world in which the next request waits at this point.
     async fn waiting_at(point: Point, rebuilds: bool) -> Self {
-        let world = Self::new(point == Point::Client, rebuilds);
+        let world = Self::new(&[point], rebuilds);
         if point == Point::NewerKeys {
             world.serve(ONE, world.other.jwk());
         }
@@ -270,6 +286,24 @@ async fn what_replaces_a_registration_during_a_wait_is_accepted() {
     }
 }
 
+/// The new keys are at hand when the store answers.
+#[tokio::test(start_paused = true)]
+async fn keys_replaced_and_fetched_during_an_admission_decide() {
+    for (replaced, accepted) in [(false, true), (true, false)] {
+        let world = World::waiting_at(Point::Admission, false).await;
+        let request = world.request(Jwt::new().signed());
+        world.admission.reached().await;
+        if replaced {
+            world.serve(ONE, world.other.jwk());
+        }
+        world.cache.invalidate(CLIENT);
+        let _fetched = world.cache.prefetch(UnixTime::from_secs(NOW)).await;
+        world.admission.release();
+        let outcome = request.await.unwrap().map_err(|rejection| rejection.kind().clone());
+        assert!(if accepted { outcome.is_ok() } else { is_refused_by_key(&outcome) }, "{outcome:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_assertion_that_is_judged_again_is_spent_once() {
     let world = World::waiting_at(Point::Admission, false).await;
@@ -307,7 +341,7 @@ async fn every_wait_ends_after_the_port_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn all_waits_of_a_request_share_the_port_timeout() {
-    let world = World::new(true, false);
+    let world = World::new(&[Point::Client, Point::Admission], false);
     world.registry.gate.close();
     world.admission.close();
     let start = Instant::now();
@@ -349,7 +383,7 @@ async fn steps_that_begin_again_and_again_end_in_time() {
 
 #[test]
 fn a_wait_without_timers_is_refused_and_does_not_panic() {
-    let registry = Registry { later: true, ..World::new(true, false).registry };
+    let registry = Registry { later: true, ..World::new(&[], false).registry };
     registry.gate.close();
     let verifier = fixture().registry(registry).build();
     let form = form(&Jwt::new().signed());
