@@ -26,7 +26,7 @@ STAGES = [
     ("Proof", "valid, and not reused", [
         ("replay look", "has it been used before?", "400", "500"),
         ("signature", "the first expensive step", "400", "429 503"),
-        ("admission", "recorded as spent, atomically", "400", "503 500"),
+        ("admission", "recorded as spent, atomically", "400", "429 503 500"),
     ]),
 ]
 
@@ -62,7 +62,7 @@ STYLE = """
   .tip-pass { fill: var(--soft); }
 """
 
-WIDTH = 900
+WIDTH = 944
 LANE = 28  # the requests for other paths
 LEFT, RIGHT = 60, 596  # the panels of the stages
 ROWS = 202  # where the steps begin inside a panel
@@ -136,7 +136,7 @@ def picture():
     drawing.box(LEFT, 8, 142, 34, "start", 17)
     drawing.text(WAY, 30, "request", "name mid")
     drawing.text(CLIENT + 82, 29, "client's fault", "head client")
-    drawing.text(SERVER + 41, 29, "server's fault", "head server")
+    drawing.text(SERVER + 63, 29, "server's fault", "head server")
     y, number = 42, 1
     for title, subtitle, steps in STAGES:
         drawing.down(WAY, y, y + 24, "way")

@@ -120,7 +120,7 @@
 //!  keys       the key that kid names               400, 503
 //!  replay     was it used before?                  400
 //!  signature  the first expensive step             400, 429, 503
-//!  replay     recorded as spent, atomically        400, 503
+//!  replay     recorded as spent, atomically        400, 429, 503
 //!    │
 //!    ▼
 //! identity ─► request extensions ──────────────────► inner service

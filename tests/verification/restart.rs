@@ -54,7 +54,7 @@ fn without_iat_what_could_have_been_accepted_before_is_refused() {
 
 /// What one process has accepted is refused by the next one, at every moment.
 #[test]
-fn nothing_is_accepted_on_both_sides_of_a_restart() {
+fn rpl_09_nothing_is_accepted_on_both_sides_of_a_restart() {
     let verifier = |policy: &Policy, now: u64, start: Option<u64>| {
         let fixture = fixture().policy(policy.clone());
         let fixture = if policy.profile() == "redox" { fixture } else { fixture.at_issuer_and_url() };

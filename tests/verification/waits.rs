@@ -231,7 +231,7 @@ fn is_refused_by_key(outcome: &Result<(), RejectionKind>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_removed_leads_to_an_acceptance_after_a_wait() {
+async fn rpl_11_nothing_removed_is_accepted_after_a_wait() {
     for point in POINTS {
         for rebuilds in [false, true] {
             let world = || World::waiting_at(point, rebuilds);
@@ -305,7 +305,7 @@ async fn keys_replaced_and_fetched_during_an_admission_decide() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_assertion_that_is_judged_again_is_spent_once() {
+async fn rpl_11_an_assertion_that_is_judged_again_is_spent_once() {
     let world = World::waiting_at(Point::Admission, false).await;
     let assertion = Jwt::new().signed();
     let request = world.request(assertion.clone());
@@ -340,7 +340,7 @@ async fn every_wait_ends_after_the_port_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_waits_of_a_request_share_the_port_timeout() {
+async fn rpl_10_all_waits_of_a_request_share_one_timeout() {
     let world = World::new(&[Point::Client, Point::Admission], false);
     world.registry.gate.close();
     world.admission.close();
