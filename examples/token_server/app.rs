@@ -39,7 +39,7 @@ pub(crate) enum Replay {
 impl Replay {
     /// Opens the store. Redis gets a store in memory in front of it.
     pub(crate) async fn open(self) -> Result<Arc<dyn ReplayStore>, String> {
-        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?;
+        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?.events(log_event);
         match self {
             Self::Memory => Ok(Arc::new(memory)),
             Self::Redis(url) => {
