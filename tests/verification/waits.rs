@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, client_with, fixture, form, key_set, store};
+use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, client_with, fixture, form, key_set, store};
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::port::{Answer, BoxFuture};
-use tower_client_assertion::registry::{Client, ClientRegistry, FindResult};
+use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{Rejection, TokenRequest, Verifier};
@@ -402,4 +402,33 @@ fn port_timeouts_out_of_range_do_not_build() {
     assert!(build(0).unwrap_err().to_string().starts_with("port_timeout: 0 is not allowed"));
     assert!(build(60_001).unwrap_err().to_string().starts_with("port_timeout: 60.001s is too long; use 60s"));
     assert!(build(1).is_ok() && build(60_000).is_ok());
+}
+
+/// The same with a file of clients, which is what most servers have.
+#[tokio::test(start_paused = true)]
+async fn rpl_11_what_a_reload_has_removed_is_not_accepted_after_a_wait() {
+    let entry = |url: &str| json!([{"client_id": CLIENT, "jwks_uri": url}]).to_string();
+    let unknown = RejectionKind::Client(ClientFault::UnknownClient);
+    let cases = [("deleted", "[]".to_owned(), Some(unknown)), ("moved", entry(TWO), None), ("kept", entry(ONE), None)];
+    for point in [Point::Keys, Point::Admission] {
+        for (case, content, expected) in &cases {
+            let world = World::waiting_at(point, false).await;
+            let file = TempFile::new(entry(ONE));
+            let registry = Arc::new(FileRegistry::load_with(file.path(), &world.cache).unwrap());
+            let replay = Store { memory: store(), gate: world.admission.clone(), later: point == Point::Admission };
+            let verifier = Arc::new(fixture().registry(Arc::clone(&registry)).replay(replay).build());
+            let world = World { verifier, ..world };
+            let outcome = world
+                .changed_at(point, |_| {
+                    file.write(content);
+                    registry.reload().unwrap();
+                })
+                .await;
+            match (*case, expected) {
+                (_, Some(expected)) => assert_eq!(outcome.as_ref(), Err(expected), "{point:?}, {case}"),
+                ("kept", None) => assert_eq!(outcome, Ok(()), "{point:?}, {case}"),
+                (_, None) => assert!(is_refused_by_key(&outcome), "{point:?}, {case}: {outcome:?}"),
+            }
+        }
+    }
 }
