@@ -18,7 +18,7 @@ STAGES = [
         ("assertion", "three parts, strict JSON", "400", ""),
         ("claims", "alg, kid, iss, sub, aud, jti, times", "400", "503"),
     ]),
-    ("Client", "which client, which key", [
+    ("Client", "known, with a key", [
         ("registry", "is this client registered?", "400", "503"),
         ("client", "its policy, its algorithm", "400", ""),
         ("keys", "the key that kid names", "400", "503"),

@@ -42,7 +42,7 @@
 //! # let assertion = format!("{input}.{}", BASE64.encode(signature));
 //! // `keys` holds the public keys that the client registered.
 //! let clients = FixedRegistry::new([Client::new("reports", keys)?])?;
-//! // A restart empties it; see its documentation.
+//! // A restart empties it: see `refuse_issued_before`, or use `RedisReplay`.
 //! let replay = MemoryReplay::new(100_000)?;
 //! let verifier = Verifier::builder(Policy::RFC7523, clients, replay)
 //!     .issuer("https://as.example.com")
