@@ -118,6 +118,83 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 
 /// The `async fn` twin of [`ReplayStore`]. [`Awaited`] turns it into a `ReplayStore` that never
 /// looks.
+///
+/// ```
+/// use std::collections::HashSet;
+/// use std::sync::Mutex;
+///
+/// use tower_client_assertion::clock::UnixTime;
+/// use tower_client_assertion::port::{Awaited, PortError};
+/// use tower_client_assertion::rejection::{RejectionKind, ServerFault};
+/// use tower_client_assertion::replay::{
+///     Admission, AdmitResult, AsyncReplayStore, ReplayKey,
+/// };
+/// use tower_client_assertion::{Policy, TokenRequest, Verifier};
+/// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+/// # use serde_json::json;
+/// # use tower_client_assertion::JWT_BEARER;
+/// # use tower_client_assertion::registry::{Client, FixedRegistry};
+/// # use tower_client_assertion::secret::ClientSecret;
+/// # const SECRET: &str = "a secret of more than thirty-two bytes";
+///
+/// /// Stands for a table with a unique key. It keeps everything.
+/// #[derive(Debug, Default)]
+/// struct Spent(Mutex<HashSet<[u8; 16]>>);
+///
+/// impl AsyncReplayStore for Spent {
+///     async fn admit(
+///         &self,
+///         key: ReplayKey<'_>,
+///         until: UnixTime,
+///         now: UnixTime,
+///     ) -> AdmitResult {
+///         if until <= now {
+///             return Err(PortError::new("the assertion has expired"));
+///         }
+///         let locked = self.0.lock();
+///         let mut spent = locked.map_err(|_| PortError::new("poisoned"))?;
+///         Ok(match spent.insert(key.digest()) {
+///             true => Admission::Fresh,
+///             false => Admission::Replayed,
+///         })
+///     }
+///
+///     fn admissions_per_client(&self) -> usize {
+///         2
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
+/// # let clients = FixedRegistry::new([client])?;
+/// # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
+/// # let form = |jti| {
+/// #     let claims = json!({"iss": "reports", "sub": "reports", "jti": jti, "exp": exp,
+/// #         "aud": "https://as.example.com"});
+/// #     let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes()).unwrap());
+/// #     let jwt = encode(&header, &claims, &key).unwrap();
+/// #     format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}")
+/// # };
+/// let replay = Awaited::new(Spent::default());
+/// let verifier = Verifier::builder(Policy::OIDC, clients, replay)
+///     .issuer("https://as.example.com")
+///     .build()?;
+///
+/// // Three assertions of one client, which differ in their `jti`.
+/// for jti in ["a1", "b2"] {
+///     let form = form(jti);
+///     let request = TokenRequest::new(form.as_bytes());
+///     assert!(verifier.verify(&request).await.is_ok());
+/// }
+/// let form = form("c3");
+/// let request = TokenRequest::new(form.as_bytes());
+/// let rejection = verifier.verify(&request).await.unwrap_err();
+/// let quota = RejectionKind::Server(ServerFault::ClientQuota);
+/// assert_eq!(*rejection.kind(), quota);
+/// # Ok(())
+/// # }
+/// ```
 pub trait AsyncReplayStore: fmt::Debug + Send + Sync + 'static {
     /// See [`ReplayStore::admit`]. The same rules apply.
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> impl Future<Output = AdmitResult> + Send;

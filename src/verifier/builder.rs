@@ -123,13 +123,23 @@ impl VerifierBuilder {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// # use tower_client_assertion::registry::FixedRegistry;
-    /// use tower_client_assertion::replay::MemoryReplay;
-    /// use tower_client_assertion::{ConfigError, Policy, Verifier};
     ///
+    /// use tower_client_assertion::rejection::{ClientFault, RejectionKind};
+    /// use tower_client_assertion::replay::MemoryReplay;
+    /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
+    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    /// # use serde_json::json;
+    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::registry::{Client, FixedRegistry};
+    /// # use tower_client_assertion::secret::ClientSecret;
+    /// # const SECRET: &str = "a secret of more than forty-eight bytes, for HS384";
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::with_secret("clinic-7", ClientSecret::new(SECRET)?)?;
     /// let replay = Arc::new(MemoryReplay::new(100_000)?);
     /// let verifier = |audience| {
-    ///     # let clients = FixedRegistry::new([])?;
+    ///     # let clients = FixedRegistry::new([client.clone()])?;
     ///     Verifier::builder(Policy::REDOX, clients, Arc::clone(&replay))
     ///         .audience(audience)
     ///         .audience("https://api.example.com/token")
@@ -138,7 +148,22 @@ impl VerifierBuilder {
     /// };
     /// let token = verifier("https://api.example.com/v1/token")?;
     /// let introspection = verifier("https://api.example.com/v1/introspect")?;
-    /// # Ok::<(), ConfigError>(())
+    ///
+    /// # let now = std::time::UNIX_EPOCH.elapsed()?.as_secs();
+    /// # let claims = json!({"iss": "clinic-7", "sub": "clinic-7", "jti": "a1b2c3", "iat": now,
+    /// #     "aud": "https://api.example.com/token"});
+    /// # let (header, key) = (Header::new(Algorithm::HS384), EncodingKey::from_secret(SECRET.as_bytes())?);
+    /// # let jwt = encode(&header, &claims, &key)?;
+    /// # let form = format!("grant_type=client_credentials\
+    /// #     &client_assertion_type={JWT_BEARER}&client_assertion={jwt}");
+    /// // The form has an assertion for "https://api.example.com/token".
+    /// let request = TokenRequest::new(form.as_bytes());
+    /// assert!(token.verify(&request).await.is_ok());
+    /// let rejection = introspection.verify(&request).await.unwrap_err();
+    /// let replayed = RejectionKind::Client(ClientFault::Replayed);
+    /// assert_eq!(*rejection.kind(), replayed);
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn tenant(mut self, name: impl Into<String>) -> Self {
         self.tenant = Some(name.into());
@@ -185,17 +210,45 @@ impl VerifierBuilder {
     ///
     /// ```
     /// use tower_client_assertion::clock::{Clock, SystemClock};
-    /// # use tower_client_assertion::registry::FixedRegistry;
     /// use tower_client_assertion::replay::MemoryReplay;
-    /// use tower_client_assertion::{ConfigError, Policy, Verifier};
+    /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
+    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    /// # use serde_json::{Value, json};
+    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::registry::{Client, FixedRegistry};
+    /// # use tower_client_assertion::secret::ClientSecret;
+    /// # const SECRET: &str = "a secret of more than thirty-two bytes";
     ///
-    /// # let clients = FixedRegistry::new([])?;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
+    /// # let clients = FixedRegistry::new([client])?;
+    /// let start = SystemClock.now().ok_or("the system has no clock")?;
     /// let replay = MemoryReplay::new(100_000)?;
-    /// let builder = Verifier::builder(Policy::RFC7523, clients, replay)
-    ///     .issuer("https://as.example.com");
-    /// let start = SystemClock.now().expect("the system has a clock");
-    /// let verifier = builder.refuse_issued_before(start).build()?;
-    /// # Ok::<(), ConfigError>(())
+    /// let verifier = Verifier::builder(Policy::OIDC, clients, replay)
+    ///     .issuer("https://as.example.com")
+    ///     .refuse_issued_before(start)
+    ///     .build()?;
+    ///
+    /// # let sign = |claims: Value| {
+    /// #     let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
+    /// #     encode(&header, &claims, &key)
+    /// #         .map(|jwt| format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}"))
+    /// # };
+    /// let signed = |jti, iat| {
+    ///     let exp = iat + 60;
+    ///     sign(json!({"iss": "reports", "sub": "reports",
+    ///         "aud": "https://as.example.com",
+    ///         "jti": jti, "iat": iat, "exp": exp}))
+    /// };
+    /// let before = signed("a1b2c3", start.as_secs() - 1)?;
+    /// let request = TokenRequest::new(before.as_bytes());
+    /// assert!(verifier.verify(&request).await.is_err());
+    /// let after = signed("d4e5f6", start.as_secs())?;
+    /// let request = TokenRequest::new(after.as_bytes());
+    /// assert!(verifier.verify(&request).await.is_ok());
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn refuse_issued_before(mut self, start: UnixTime) -> Self {
         self.verifier.issued_from = Some(start);
@@ -203,12 +256,71 @@ impl VerifierBuilder {
     }
 
     /// Sets how long one request waits for ports: for the registry, for keys at a URL and for the
-    /// replay store, all together. After that it is refused as unavailable (503), because of the
-    /// port that did not answer. At most 60 s. Default: 5 s.
+    /// replay store, all together. After that it is refused as unavailable (503), and the fault
+    /// names the port that did not answer. At most 60 s. Default: 5 s.
+    ///
+    /// A request that waits for newer keys has been refused by those at hand, and is told that.
     ///
     /// Waiting needs a Tokio runtime with timers. Without one, a request for which a port has no
     /// answer at hand is refused ([`Timer`](crate::rejection::ServerFault::Timer)). Ports may have
     /// shorter timeouts.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use tower_client_assertion::port::Awaited;
+    /// use tower_client_assertion::registry::{AsyncClientRegistry, FindResult};
+    /// use tower_client_assertion::rejection::{RejectionKind, ServerFault};
+    /// use tower_client_assertion::replay::MemoryReplay;
+    /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
+    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    /// # use serde_json::json;
+    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::registry::Client;
+    /// # use tower_client_assertion::secret::ClientSecret;
+    /// # const SECRET: &str = "a secret of more than thirty-two bytes";
+    ///
+    /// /// Takes this long for every client.
+    /// #[derive(Debug)]
+    /// struct Database(Duration, Arc<Client>);
+    ///
+    /// impl AsyncClientRegistry for Database {
+    ///     async fn find(&self, _: &str) -> FindResult {
+    ///         tokio::time::sleep(self.0).await;
+    ///         Ok(Some(Arc::clone(&self.1)))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Arc::new(Client::with_secret("reports", ClientSecret::new(SECRET)?)?);
+    /// # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
+    /// # let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "exp": exp,
+    /// #     "aud": "https://as.example.com"});
+    /// # let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
+    /// # let jwt = encode(&header, &claims, &key)?;
+    /// # let form = format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}");
+    /// let verifier = |delay| {
+    ///     let database = Database(delay, Arc::clone(&client));
+    ///     let replay = MemoryReplay::new(100_000)?;
+    ///     Verifier::builder(Policy::OIDC, Awaited::new(database), replay)
+    ///         .issuer("https://as.example.com")
+    ///         .port_timeout(Duration::from_secs(2))
+    ///         .build()
+    /// };
+    /// let request = TokenRequest::new(form.as_bytes());
+    ///
+    /// let in_time = verifier(Duration::from_secs(1))?;
+    /// assert!(in_time.verify(&request).await.is_ok());
+    ///
+    /// let too_late = verifier(Duration::from_secs(3))?;
+    /// let rejection = too_late.verify(&request).await.unwrap_err();
+    /// let registry = RejectionKind::Server(ServerFault::Registry);
+    /// assert_eq!(*rejection.kind(), registry);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn port_timeout(mut self, timeout: Duration) -> Self {
         self.verifier.port_timeout = timeout;
         self
@@ -241,8 +353,8 @@ impl VerifierBuilder {
     ///   policy.
     /// - The replay store allows a client [no assertion](ReplayStore::admissions_per_client).
     /// - A limit is zero, or the JSON depth is over 64.
+    /// - The [port timeout](Self::port_timeout) is zero, or over 60 s.
     /// - The [tenant](Self::tenant) is empty.
-    /// - The port timeout is zero, or over 60 s.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { mut verifier, issuer_without_tls, tenant } = self;
         check_audiences(&verifier.audiences, issuer_without_tls)?;
