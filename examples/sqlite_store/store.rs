@@ -52,7 +52,8 @@ impl AsyncReplayStore for SqliteReplay {
         }
     }
 
-    /// About as much as a client needs that sends 30 assertions a second.
+    /// Enough for a client that sends 30 assertions a second, each of which expires within five
+    /// minutes.
     fn admissions_per_client(&self) -> usize {
         10_000
     }

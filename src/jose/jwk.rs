@@ -87,7 +87,7 @@ impl<'a> Jwk<'a> {
     }
 
     /// A key set is public, so a secret in it is no longer secret (OpenID Connect Registration,
-    /// section 2). An empty value holds no secret: a widespread class writes public keys with empty
+    /// section 2). An empty value holds no secret: many programs write public keys with empty
     /// private members.
     fn refuse_private_members(&self) -> Result<(), Flaw> {
         let Self { d, p, q, dp, dq, qi, oth, k, private, .. } = self;

@@ -93,8 +93,8 @@ impl DangerousPolicy {
         policy
     }
 
-    /// Lets clients use an assertion without a `jti` claim any number of times until it expires.
-    /// Accepts assertions without a `jti`. One with a `jti` is still accepted once.
+    /// Accepts assertions without a `jti` claim, each any number of times until it expires. One
+    /// with a `jti` is still accepted once.
     ///
     /// The risk: an attacker who intercepts such an assertion can use it until it expires.
     pub const fn reusable_without_jti(self) -> Policy {

@@ -100,7 +100,7 @@ impl Policy {
     }
 
     /// Refuses assertions without a `jti` claim. Default: a `jti` is required, except in RFC 7523's
-    /// profile. An assertion without one is accepted once as well.
+    /// profile. There, an assertion without one is accepted once as well.
     pub const fn require_jti(mut self) -> Self {
         self.jti = Presence::Required;
         self

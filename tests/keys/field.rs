@@ -62,7 +62,7 @@ async fn key_19_empty_members_are_absent_inline_and_by_url() {
             keys.push(with(&with(key, "kid", format!("{} {member} {form}", key["kid"])), member, form));
         }
     }
-    // The whole of a public key as a widespread class writes it.
+    // The whole of a public key as many programs write it.
     let all = PRIVATE.iter().chain(&optional[1..]).filter(|member| **member != "alg");
     keys.extend(KEYS.iter().map(|key| all.clone().fold(key.clone(), |key, member| with(&key, member, json!(null)))));
     let per_url = 90;

@@ -38,7 +38,7 @@ pub enum FetchError {
     Redirect {
         /// The status of the response, from 300 to 399.
         status: u16,
-        /// Where it refers to: scheme and host of its `Location`.
+        /// The scheme and the host of its `Location`, if it has one.
         location: Option<Box<str>>,
     },
     /// The content type of the response rules out JSON.

@@ -45,7 +45,7 @@ async fn empty_members(field: &mut Field) {
         PRIVATE.into_iter().chain(["alg", "use"]).fold(signer.jwk(), |key, member| with(key, member, Value::Null));
     let all = with(with(all, "x5c", json!([])), "key_ops", json!([]));
     let client = field.client_with(&[all]);
-    field.case("F2", "every member, as a widespread class writes them", &client, form(&signer, &client));
+    field.case("F2", "every member, as many programs write them", &client, form(&signer, &client));
     for member in PRIVATE {
         let content = if member == "oth" { json!([{"r": "AQAB"}]) } else { json!("AQAB") };
         let key = with(signer.jwk(), member, content);
