@@ -131,7 +131,10 @@ async fn invalidating_a_client_leaves_the_others_their_keys() {
     assert_kids(mine.keys(at(0)).get().await, &["a"]);
     let generation = mine.generation();
     assert_eq!(cache.invalidate("mine") + cache.invalidate("also-mine"), 2);
-    assert!(mine.generation() > generation, "a request that holds the old keys can tell");
+    let once = mine.generation();
+    assert!(once > generation, "a request that holds the old keys can tell");
+    cache.invalidate("mine");
+    assert!(mine.generation() > once, "so can one that began since, without a fetch in between");
     assert!(mine.state().keys().is_none() && yours.state().keys().is_some());
     let new = script.later();
     let (mut one, mut two) = (task::spawn(mine.keys(at(1)).get()), task::spawn(also_mine.keys(at(1)).get()));
@@ -187,6 +190,81 @@ async fn an_older_fetch_never_replaces_newer_keys() {
         assert_kids(waiting.get().await, &["new"]);
         assert_kids(cached(&mine, at(0)), &["new"]);
         assert_eq!((yours.state().failures(), yours.state().is_fetching()), (0, false));
+    }
+}
+
+#[tokio::test]
+async fn key_24_unseen_clients_get_no_keys_from_before() {
+    let script = Script::default();
+    let cache = script.cache();
+    let yours = of_vendor(&cache, "yours");
+    script.then_keys(&["stolen"]);
+    assert_kids(yours.keys(at(0)).get().await, &["stolen"]);
+    assert_eq!(cache.invalidate("mine"), 0, "it was never seen here");
+    assert_kids(cached(&of_vendor(&cache, "other"), at(200)), &["stolen"]);
+    script.then_keys(&["new"]);
+    assert_kids(of_vendor(&cache, "mine").keys(at(200)).get().await, &["new"]);
+    assert_kids(cached(&yours, at(200)), &["new"]);
+    assert_kids(cached(&of_vendor(&cache, "mine"), at(200)), &["new"]);
+    assert_eq!(script.fetches(), 2);
+}
+
+#[tokio::test]
+async fn key_24_unseen_clients_wait_for_no_earlier_fetch() {
+    let script = Script::default();
+    let cache = script.cache();
+    let yours = of_vendor(&cache, "yours");
+    let old = script.later();
+    let your_wait = yours.keys(at(0));
+    settle().await;
+    cache.invalidate("mine");
+    let mine = of_vendor(&cache, "mine");
+    let new = script.later();
+    let mut my_wait = task::spawn(mine.keys(at(0)).get());
+    assert!(my_wait.poll().is_pending());
+    settle().await;
+    assert_eq!(script.fetches(), 2);
+    old.send(Ok(key_set(&["stolen"]))).unwrap();
+    assert_kids(your_wait.get().await, &["stolen"]);
+    assert!(my_wait.poll().is_pending() && mine.state().keys().is_none());
+    new.send(Ok(key_set(&["new"]))).unwrap();
+    assert_kids(my_wait.await, &["new"]);
+}
+
+#[tokio::test]
+async fn an_invalidation_needs_no_fetch_of_other_documents() {
+    let script = Script::default();
+    let cache = script.cache();
+    script.then_keys(&["a"]).then_keys(&["b"]);
+    let (apart, shared) = (source(&cache, "yours"), of_vendor(&cache, "yours"));
+    assert_kids(apart.keys(at(0)).get().await, &["a"]);
+    assert_kids(shared.keys(at(0)).get().await, &["b"]);
+    (0..100).for_each(|index| assert_eq!(cache.invalidate(&format!("stranger-{index}")), 0));
+    assert_kids(cached(&apart, at(1)), &["a"]);
+    assert_kids(cached(&shared, at(1)), &["b"]);
+    assert_eq!(cache.sources().len(), 2, "strangers have no source");
+}
+
+#[tokio::test]
+async fn key_27_an_earlier_fetch_never_undoes_a_revocation() {
+    for revocation in [status(404), status(410), Ok(key_set(&[]))] {
+        let script = Script::default();
+        let cache = script.cache();
+        let (mine, yours) = (of_vendor(&cache, "mine"), of_vendor(&cache, "yours"));
+        script.then_keys(&["a"]);
+        assert_kids(yours.keys(at(0)).get().await, &["a"]);
+        let old = script.later();
+        let waiting = yours.keys(at(400));
+        settle().await;
+        cache.invalidate("mine");
+        script.then(revocation);
+        assert!(said(mine.keys(at(400)).get().await).unwrap_or_default().is_empty());
+        old.send(Ok(key_set(&["removed"]))).unwrap();
+        assert!(said(waiting.get().await).unwrap_or_default().is_empty());
+        for source in [&mine, &yours] {
+            assert!(source.state().keys().is_none_or(|keys| keys.is_empty()));
+            assert!(said(cached(source, at(400))).unwrap_or_default().is_empty());
+        }
     }
 }
 

@@ -37,11 +37,9 @@ impl Control {
         self.last_demand.is_some_and(|demand| is_within(demand, cooldown, now))
     }
 
-    /// Returns the number of a fetch that starts now.
-    pub(super) fn start(&mut self, now: UnixTime) -> FetchNumber {
+    pub(super) fn start(&mut self, fetch: FetchNumber, now: UnixTime) {
         self.last_attempt = Some(now);
-        self.started = self.started.next();
-        self.started
+        self.started = fetch;
     }
 
     pub(super) fn end(&mut self, fetch: FetchNumber) {

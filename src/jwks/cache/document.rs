@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use super::control::Control;
 use super::fetched::{FetchNumber, FetchedKeys};
 use super::member::{Member, Members};
+use super::order::Order;
 use crate::clock::UnixTime;
 use crate::jwks::fetch::JwksUrl;
 use crate::lock::lock;
@@ -18,8 +19,8 @@ pub(super) struct Document {
     url: JwksUrl,
     pub(super) current: ArcSwapOption<FetchedKeys>,
     last_used: AtomicU64,
-    /// The last fetch, in the order of their starts, whose keys were recorded. Written under the
-    /// lock of `control`.
+    /// The last fetch, in the order of their starts, whose keys were recorded, or whose answer that
+    /// there are none. Written under the lock of `control`.
     newest: AtomicU64,
     members: Members,
     /// May be locked before the members and the table, never after them.
@@ -53,13 +54,13 @@ impl Document {
         self.current.store(None);
     }
 
-    pub(super) fn join(&self, client_id: &str) -> Arc<Member> {
-        self.members.join(client_id, self.newest())
+    pub(super) fn join(&self, client_id: &str, order: &Order) -> Arc<Member> {
+        self.members.join(client_id, self.newest(), order)
     }
 
-    /// Returns the client if it may have used the keys.
+    /// Returns the client if it is known here.
     pub(super) fn member(&self, client_id: &str) -> Option<Arc<Member>> {
-        self.members.find(client_id, self.newest())
+        self.members.find(client_id)
     }
 
     /// Returns the clients that a registry holds, or has asked for since they were invalidated.
@@ -82,11 +83,18 @@ impl Document {
         self.current.swap(Some(fetched))
     }
 
-    /// The client accepts no keys from before this call. Returns whether no client is left that
-    /// does.
-    pub(super) fn invalidate(&self, member: &Member) -> bool {
+    /// Drops the keys because of what this fetch was answered, and returns them. No fetch that
+    /// started earlier brings keys back. Call this under the lock of `control`.
+    pub(super) fn revoke(&self, fetch: FetchNumber) -> Option<Arc<FetchedKeys>> {
+        self.newest.store(fetch.0, Ordering::Release);
+        self.current.swap(None)
+    }
+
+    /// The client accepts no fetch before `first` from now on. Returns whether no client is left
+    /// that does.
+    pub(super) fn invalidate(&self, member: &Member, first: FetchNumber) -> bool {
         let mut control = lock(&self.control);
-        member.invalidate(control.started.next());
+        member.invalidate(first);
         let is_unused = !self.has_use_for(control.started);
         if is_unused {
             control.forget();

@@ -13,8 +13,8 @@ use crate::jwks::fetch::FetchError;
 /// then unknown.
 pub(super) const DISORDER: Duration = Duration::from_secs(5);
 
-/// The number of a fetch among those of its document, in the order in which they start. The first
-/// is 1.
+/// The number of a fetch or an invalidation among those of a cache, in the order in which they
+/// start. The first is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FetchNumber(pub(super) u64);
 

@@ -38,7 +38,8 @@ impl DocumentFetch {
         control: &mut Control,
         now: UnixTime,
     ) -> (RunningFetch, FetchTask<Self>) {
-        let number = control.start(now);
+        let number = cache.order.next();
+        control.start(number, now);
         let (document, cause, cache) = (Arc::clone(document), Arc::clone(cause), Arc::clone(cache));
         let job = Self { document, cause, cache, number, started_at: now, started: Instant::now() };
         let (running, task) = FetchTask::new(number, job);
@@ -77,7 +78,7 @@ impl DocumentFetch {
         let now = self.started_at + self.started.elapsed();
         let retry_in = control.record_failure(failed, now, &self.cache.settings);
         let error = &failed.error;
-        let revoked = if error.revokes() { self.document.current.swap(None) } else { None };
+        let revoked = if error.revokes() { self.document.revoke(self.number) } else { None };
         let weight = self.document.current.load().as_ref().map_or(0, |fetched| fetched.weight());
         self.cache.keep(&self.document, weight);
         drop(control);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use super::fetched::FetchNumber;
+use super::order::Order;
 use crate::lock::lock;
 
 /// How many clients that no registry holds are remembered with a document, at least.
@@ -24,8 +25,8 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn new(client_id: Arc<str>) -> Self {
-        let (accepts_from, is_registered) = (AtomicU64::new(0), AtomicBool::new(false));
+    fn new(client_id: Arc<str>, accepts_from: FetchNumber) -> Self {
+        let (accepts_from, is_registered) = (AtomicU64::new(accepts_from.0), AtomicBool::new(false));
         Self { client_id, accepts_from, is_registered, invalidated: Notify::new() }
     }
 
@@ -79,26 +80,22 @@ pub(super) struct Members(Mutex<Known>);
 struct Known {
     by_id: HashMap<Arc<str>, Arc<Member>>,
     prune_at: usize,
-    /// Clients were forgotten, so one that is not known may have used the document.
-    has_forgotten: bool,
 }
 
 impl Members {
     /// Returns the client, which is a new one if it is not known. `newest` is the last fetch whose
-    /// keys were recorded.
-    pub(super) fn join(&self, client_id: &str, newest: FetchNumber) -> Arc<Member> {
-        let member = lock(&self.0).join(client_id, newest);
+    /// result was recorded. `order` tells whether a new one was invalidated elsewhere.
+    pub(super) fn join(&self, client_id: &str, newest: FetchNumber, order: &Order) -> Arc<Member> {
+        // The lock is held from the look at the order until the client can be found: an
+        // invalidation at the same time is seen here, or sees the client.
+        let member = lock(&self.0).join(client_id, newest, order);
         member.is_registered.store(true, Ordering::Relaxed);
         member
     }
 
-    /// Returns the client if it may have used the document.
-    pub(super) fn find(&self, client_id: &str, newest: FetchNumber) -> Option<Arc<Member>> {
-        let mut known = lock(&self.0);
-        match known.by_id.get(client_id) {
-            Some(member) => Some(Arc::clone(member)),
-            None => known.has_forgotten.then(|| known.join(client_id, newest)),
-        }
+    /// Returns the client if it is known.
+    pub(super) fn find(&self, client_id: &str) -> Option<Arc<Member>> {
+        lock(&self.0).by_id.get(client_id).map(Arc::clone)
     }
 
     /// Returns the clients that a registry holds, or has asked for since they were invalidated.
@@ -119,15 +116,16 @@ impl Members {
 }
 
 impl Known {
-    fn join(&mut self, client_id: &str, newest: FetchNumber) -> Arc<Member> {
+    fn join(&mut self, client_id: &str, newest: FetchNumber, order: &Order) -> Arc<Member> {
         if let Some(member) = self.by_id.get(client_id) {
             return Arc::clone(member);
         }
         if self.by_id.len() >= self.prune_at {
             self.prune(newest);
         }
+        let accepts_from = order.accepts_from(client_id);
         let client_id: Arc<str> = client_id.into();
-        let member = Arc::new(Member::new(Arc::clone(&client_id)));
+        let member = Arc::new(Member::new(Arc::clone(&client_id), accepts_from));
         self.by_id.insert(client_id, Arc::clone(&member));
         member
     }
@@ -135,9 +133,7 @@ impl Known {
     /// Drops the clients that no registry holds. One that was invalidated is remembered until
     /// later keys have arrived, since it must not accept the earlier ones.
     fn prune(&mut self, newest: FetchNumber) {
-        let before = self.by_id.len();
         self.by_id.retain(|_, member| is_held(member) || !member.accepts(newest));
-        self.has_forgotten |= self.by_id.len() < before;
         self.prune_at = self.by_id.len() * 2 + REMEMBERED;
     }
 }
@@ -159,38 +155,42 @@ mod tests {
 
     #[test]
     fn clients_that_no_registry_holds_do_not_accumulate() {
-        let members = Members::default();
-        let held: Vec<_> = (0..100).map(|index| members.join(&format!("held-{index}"), FIRST)).collect();
+        let (members, order) = (Members::default(), Order::default());
+        let held: Vec<_> = (0..100).map(|index| members.join(&format!("held-{index}"), FIRST, &order)).collect();
         for index in 0..100_000 {
-            drop(members.join(&format!("client-{index}"), FIRST));
+            drop(members.join(&format!("client-{index}"), FIRST, &order));
             assert!(members.len() <= 2 * (held.len() + 1) + REMEMBERED, "{index}");
         }
         for member in &held {
-            assert!(Arc::ptr_eq(member, &members.join(member.client_id(), FIRST)), "{member:?}");
+            assert!(Arc::ptr_eq(member, &members.join(member.client_id(), FIRST, &order)), "{member:?}");
         }
     }
 
     #[test]
     fn invalidations_are_not_forgotten_before_new_keys_arrive() {
-        let members = Members::default();
-        members.join("mine", FIRST).invalidate(FIRST.next());
-        let crowd = |newest| (0..10 * REMEMBERED).for_each(|index| drop(members.join(&index.to_string(), newest)));
+        let (members, order) = (Members::default(), Order::default());
+        assert_eq!(order.next(), FIRST);
+        let crowd =
+            |newest| (0..10 * REMEMBERED).for_each(|index| drop(members.join(&index.to_string(), newest, &order)));
+        members.join("mine", FIRST, &order).invalidate(FIRST.next());
         crowd(FIRST);
-        assert!(!members.join("mine", FIRST).accepts(FIRST));
+        assert!(!members.join("mine", FIRST, &order).accepts(FIRST));
         // A client that was forgotten can be invalidated too.
-        let forgotten = members.find("0", FIRST).expect("clients were forgotten");
-        forgotten.invalidate(FIRST.next());
-        drop(forgotten);
+        assert!(members.find("0").is_none(), "clients were forgotten");
+        let first = order.invalidate("0");
         crowd(FIRST);
-        assert!(!members.join("0", FIRST).accepts(FIRST));
-        assert!(members.join("0", FIRST).accepts(FIRST.next()));
+        assert!(!members.join("0", FIRST, &order).accepts(FIRST));
+        assert!(members.join("0", FIRST, &order).accepts(first.next()));
     }
 
     #[test]
-    fn strangers_have_no_document() {
-        let members = Members::default();
-        drop(members.join("mine", FIRST));
-        assert!(members.find("mine", FIRST).is_some());
-        assert!(members.find("stranger", FIRST).is_none());
+    fn a_stranger_joins_as_it_was_invalidated() {
+        let (members, order) = (Members::default(), Order::default());
+        let before = order.next();
+        order.invalidate("stranger");
+        assert!(members.find("stranger").is_none());
+        assert!(!members.join("stranger", before, &order).accepts(before));
+        assert!(members.join("other", before, &order).accepts(before));
+        assert!(members.join("stranger", before, &order).accepts(order.next()));
     }
 }

@@ -19,6 +19,7 @@ mod fetched;
 mod job;
 mod member;
 mod news;
+mod order;
 mod outcome;
 mod running;
 mod settings;
@@ -77,7 +78,7 @@ impl KeySetCache {
     pub fn source(&self, client_id: &str, url: &JwksUrl) -> Result<KeySource, UrlError> {
         self.0.settings.guard.judge_url(url)?;
         let document = lock(&self.0.table).document(url);
-        let member = document.join(client_id);
+        let member = document.join(client_id, &self.0.order);
         Ok(KeySource::new(member, document, Arc::clone(&self.0)))
     }
 
@@ -111,17 +112,20 @@ impl KeySetCache {
     /// Drops the keys of a client immediately, from all its URLs. The next request fetches them
     /// again, and a fetch that is running does not bring the old ones back. Other clients of the
     /// same URLs keep their keys until the new ones arrive. Returns the number of the client's
-    /// sources.
+    /// sources that the cache knows. It need not know any: a source that is created later gets no
+    /// keys from before this call either.
     ///
     /// Requests of the client that are waiting for keys are answered that they are
     /// [superseded](KeysUnavailable::is_superseded).
     pub fn invalidate(&self, client_id: &str) -> usize {
+        // Recorded first, for documents that the client joins from here on.
+        let first = self.0.order.invalidate(client_id);
         let documents = lock(&self.0.table).documents();
         let sources = documents.into_iter().filter_map(|document| {
             let member = document.member(client_id)?;
             Some(KeySource::new(member, document, Arc::clone(&self.0)))
         });
-        sources.map(|source| source.invalidate()).count()
+        sources.map(|source| source.invalidate_before(first)).count()
     }
 
     /// Returns the number of key sets in memory, one for each URL that has been fetched.

@@ -9,6 +9,7 @@ use super::document::Document;
 use super::fetched::{Arrival, FailedFetch, FetchNumber, FetchedKeys};
 use super::member::Member;
 use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
+use super::order::Order;
 use super::settings::Settings;
 use super::silence::SilentHosts;
 use super::table::Table;
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) table: Mutex<Table>,
     slots: Slots,
     pub(super) silent: SilentHosts,
+    pub(super) order: Order,
 }
 
 impl Shared {
@@ -34,7 +36,8 @@ impl Shared {
     ) -> Self {
         let slots = Slots::new(settings.max_fetches, settings.max_fetches_per_host);
         let silent = SilentHosts::new(settings.silent_hosts);
-        Self { fetch, observer, settings, table: Mutex::default(), slots, silent }
+        let (table, order) = (Mutex::default(), Order::default());
+        Self { fetch, observer, settings, table, slots, silent, order }
     }
 
     /// Performs one fetch, from the wait for a slot to the parsed keys.

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use super::control::Control;
 use super::document::Document;
-use super::fetched::FetchedKeys;
+use super::fetched::{FetchNumber, FetchedKeys};
 use super::job::DocumentFetch;
 use super::member::Member;
 use super::news::KeySetNews;
@@ -96,7 +96,7 @@ impl KeySource {
         Answer::later(self.clone().keys_newer(running))
     }
 
-    /// Returns a number that grows whenever the client is invalidated. Do not accept an assertion
+    /// Returns a number that grows whenever this source is invalidated. Do not accept an assertion
     /// by keys that were returned before the number grew: what the client registered may have
     /// changed.
     pub fn generation(&self) -> u64 {
@@ -130,9 +130,14 @@ impl KeySource {
         }
     }
 
-    /// See [`KeySetCache::invalidate`](crate::jwks::KeySetCache::invalidate).
+    /// See [`KeySetCache::invalidate`](crate::jwks::KeySetCache::invalidate). The other sources of
+    /// the client keep their keys.
     pub(crate) fn invalidate(&self) {
-        if self.document.invalidate(&self.member) {
+        self.invalidate_before(self.cache.order.next());
+    }
+
+    pub(super) fn invalidate_before(&self, first: FetchNumber) {
+        if self.document.invalidate(&self.member, first) {
             self.cache.remove(&self.document);
         }
     }

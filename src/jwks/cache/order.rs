@@ -1,0 +1,83 @@
+//! The order of fetches and invalidations in a cache, and the clients that were invalidated.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fetched::FetchNumber;
+use crate::lock::lock;
+
+/// How many invalidated clients are remembered by their ids.
+const REMEMBERED: usize = 10_000;
+
+/// Counts the fetches of all documents and the invalidations.
+///
+/// It remembers an invalidation for the documents in which the client is not known: there, it may
+/// have been forgotten, or it may be about to join.
+#[derive(Default)]
+pub(super) struct Order {
+    last: AtomicU64,
+    invalidated: Mutex<Invalidated>,
+}
+
+#[derive(Default)]
+struct Invalidated {
+    by_id: HashMap<Box<str>, FetchNumber>,
+    /// What any client accepts first. It rises when too many clients are remembered: to forget an
+    /// invalidation would let old keys return, and this costs each document one fetch.
+    any: FetchNumber,
+}
+
+impl Order {
+    /// Returns the number of a fetch that starts now.
+    pub(super) fn next(&self) -> FetchNumber {
+        FetchNumber(self.last.fetch_add(1, Ordering::AcqRel)).next()
+    }
+
+    /// Records the invalidation of a client, and returns a number after all that were returned
+    /// before.
+    pub(super) fn invalidate(&self, client_id: &str) -> FetchNumber {
+        let mut invalidated = lock(&self.invalidated);
+        let number = self.next();
+        if invalidated.by_id.len() >= REMEMBERED && !invalidated.by_id.contains_key(client_id) {
+            *invalidated = Invalidated { by_id: HashMap::new(), any: number };
+        }
+        invalidated.by_id.insert(client_id.into(), number);
+        number
+    }
+
+    /// Returns the first fetch that a client which joins a document accepts.
+    pub(super) fn accepts_from(&self, client_id: &str) -> FetchNumber {
+        let invalidated = lock(&self.invalidated);
+        invalidated.by_id.get(client_id).copied().unwrap_or(invalidated.any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_invalidation_is_forgotten_and_few_are_remembered() {
+        let order = Order::default();
+        let before = order.next();
+        for index in 0..3 * REMEMBERED {
+            order.invalidate(&index.to_string());
+            assert!(lock(&order.invalidated).by_id.len() <= REMEMBERED, "{index}");
+        }
+        assert!((0..3 * REMEMBERED).all(|index| order.accepts_from(&index.to_string()) > before));
+        assert!(order.accepts_from("other") > before);
+        assert!(order.next() > order.accepts_from("other"), "one fetch serves it");
+    }
+
+    #[test]
+    fn others_accept_what_was_fetched_before() {
+        let order = Order::default();
+        let before = order.next();
+        for index in 0..REMEMBERED {
+            order.invalidate(&index.to_string());
+        }
+        assert!(order.invalidate("0") > before, "known already");
+        assert!(order.accepts_from("other") <= before);
+    }
+}
