@@ -14,7 +14,7 @@ use crate::rejection::{RejectionKind, ServerFault};
 /// |---|---|
 /// | accepted, key set fetched | `debug` |
 /// | refused, the client's fault | `info` |
-/// | refused by overload, [`Warning`](super::Warning), other news of key sets | `warn` |
+/// | refused by overload or for a used-up share, [`Warning`](super::Warning), other news of key sets | `warn` |
 /// | refused, the server's fault | `error` |
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;

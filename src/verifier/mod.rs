@@ -119,7 +119,8 @@ impl Verifier {
     /// Returns what keeps this client, or one of its keys, from ever being accepted by this
     /// verifier: an id or a `kid` over its limit, a `kid` with a control character, a policy that
     /// the verifier does not have, algorithms that the policy does not allow, and a secret that has
-    /// expired. Each is a sentence that begins with the member of the client's metadata.
+    /// expired. Each is a sentence that begins with the member of the client's metadata, or with
+    /// `algorithms` if it concerns all of them.
     ///
     /// [`build`](VerifierBuilder::build) reports the same of every client that the registry
     /// [lists](ClientRegistry::all). Call this for others, for example for

@@ -70,7 +70,7 @@ fn forbidden(client: &Client, policy: &Policy) -> Vec<String> {
     let (usable, allowed, name) = (client.algorithms(), policy.algorithms, policy.name());
     let allows = |algorithms: AlgorithmSet| algorithms.is_empty() || !algorithms.intersection(allowed).is_empty();
     if !allows(usable) {
-        return vec![format!("algorithms: it can use {usable}, but the policy {name} allows only {allowed}")];
+        return vec![format!("algorithms: the client can use {usable}, but the policy {name} allows only {allowed}")];
     }
     let keys = client.keys().into_iter().flatten().filter(|key| !allows(key.algorithms()));
     let problem = |key: &VerificationKey| {

@@ -302,7 +302,7 @@ async fn e44_status_404_410_or_an_empty_set_revokes_immediately() {
         script.events();
         let _ = source.newer(&seen, at(10)).get().await;
         assert_eq!(said(cached(&source, at(10))), expected);
-        assert!(script.events().contains(&"clinic-7: the client has no usable key left".to_owned()));
+        assert!(script.events().contains(&"clinic-7: no usable key is left".to_owned()));
     }
     for code in [400, 401, 403, 429, 500, 502] {
         let script = Script::default();

@@ -130,7 +130,7 @@ fn a_verifier_warns_about_listed_clients_that_never_work() {
             "registry: client \"long-kid\": jwks: the kid \"123456789\" has 9 bytes, over the limit of 8 (limit kid), so \
              no assertion can name it"
                 .to_owned(),
-            "registry: client \"none\": algorithms: it can use ES256, but the policy redox allows only RS384, ES384, HS384".to_owned(),
+            "registry: client \"none\": algorithms: the client can use ES256, but the policy redox allows only RS384, ES384, HS384".to_owned(),
             "registry: client \"one-key\": jwks: the key \"small\" is for ES256, but the policy redox allows only RS384, \
              ES384, HS384"
                 .to_owned(),
@@ -166,7 +166,7 @@ fn a_verifier_names_what_of_a_client_never_works() {
         (secret(48), vec![]),
         (expiring(NOW + 1), vec![]),
         (expiring(NOW), vec!["client_secret_expires_at: the secret has expired".to_owned()]),
-        (secret(47), vec![format!("algorithms: it can use HS256, {only}")]),
+        (secret(47), vec![format!("algorithms: the client can use HS256, {only}")]),
         (client(&[SIGNER.jwk(), nameless]), vec![format!("jwks: the key without a kid is for ES256, {only}")]),
         (
             client(&[SIGNER.jwk()]).with_policy("legasy"),

@@ -150,7 +150,7 @@ fn key_set_events_are_debug_or_warn() {
         ("WARN", "key set: fetch failed: the server answered with the status 500"),
         ("WARN", "key set: fetch failed; still using keys that went stale 700 s ago"),
         ("WARN", "key set: fetch failed: the server answered with the status 404"),
-        ("WARN", "key set: the client has no usable key left"),
+        ("WARN", "key set: no usable key is left"),
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:?}");
     for (line, (level, message)) in lines.iter().zip(starts) {

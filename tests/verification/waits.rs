@@ -406,7 +406,7 @@ fn port_timeouts_out_of_range_do_not_build() {
 
 /// The same with a file of clients, which is what most servers have.
 #[tokio::test(start_paused = true)]
-async fn rpl_11_what_a_reload_has_removed_is_not_accepted_after_a_wait() {
+async fn rpl_11_what_a_reload_removed_is_not_accepted_after_a_wait() {
     let entry = |url: &str| json!([{"client_id": CLIENT, "jwks_uri": url}]).to_string();
     let unknown = RejectionKind::Client(ClientFault::UnknownClient);
     let cases = [("deleted", "[]".to_owned(), Some(unknown)), ("moved", entry(TWO), None), ("kept", entry(ONE), None)];

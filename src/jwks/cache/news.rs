@@ -108,7 +108,7 @@ pub enum KeySetNews<'a> {
         /// How long ago they stopped being fresh.
         expired_for: Duration,
     },
-    /// The set is gone, or has no usable key left. The client cannot authenticate.
+    /// The set is gone, or has no usable key left. Its clients cannot authenticate.
     Revoked,
 }
 
@@ -126,7 +126,7 @@ impl fmt::Display for KeySetNews<'_> {
             Self::Stale { expired_for } => {
                 write!(f, "fetch failed; still using keys that went stale {} s ago", expired_for.as_secs())
             }
-            Self::Revoked => f.write_str("the client has no usable key left"),
+            Self::Revoked => f.write_str("no usable key is left"),
         }
     }
 }

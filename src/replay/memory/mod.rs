@@ -221,8 +221,8 @@ impl MemoryReplay {
         }
         self.warned.store(now, Ordering::Relaxed);
         let message = format!(
-            "the clock went back: entries that expired up to {} s from now have been cleared already; until then, \
-             assertions that may be among them are refused",
+            "the clock went back: the store has already dropped entries that expire within the next {} s; until then, \
+             it refuses assertions that could be among them",
             end - now
         );
         events.record(&Event::Warning(Warning::new("replay", &message)));
