@@ -145,7 +145,7 @@ impl Curve {
     fn coordinate(&self, member: &str, number: &[u8]) -> Result<Vec<u8>, Flaw> {
         let significant = without_leading_zeros(number);
         let Some(zeros) = self.len.checked_sub(significant.len()) else {
-            let detail = format!("{member} has {} bytes, expected {} for {}", significant.len(), self.len, self.name);
+            let detail = format!("{member} has {} bytes, {} has {}", significant.len(), self.name, self.len);
             return Err(SkipReason::Invalid.with(detail));
         };
         Ok([vec![0; zeros].as_slice(), significant].concat())

@@ -179,9 +179,9 @@ fn key_20_coordinates_of_any_length_are_the_same_numbers() {
         let excess = [vec![1], signed(&x)].concat();
         let keys = key_set(&[point(&excess[..len + 1], &y)]);
         let crv = jwk["crv"].as_str().unwrap();
-        assert_eq!(keys.skipped()[0].detail(), format!("x has {} bytes, expected {len} for {crv}", len + 1));
+        assert_eq!(keys.skipped()[0].detail(), format!("x has {} bytes, {crv} has {len}", len + 1));
         let keys = key_set(&[point(&x, &[&[0, 1], y.as_slice()].concat())]);
-        assert_eq!(keys.skipped()[0].detail(), format!("y has {} bytes, expected {len} for {crv}", len + 1));
+        assert_eq!(keys.skipped()[0].detail(), format!("y has {} bytes, {crv} has {len}", len + 1));
         let keys = key_set(&[point(&trim(&x)[1..], &y)]);
         assert_eq!(keys.skipped()[0].detail(), format!("x and y are not a point on {crv}"));
     }
