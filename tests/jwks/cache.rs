@@ -231,6 +231,48 @@ async fn failures_are_cached_until_the_pause_ends() {
     assert_eq!((state.failures(), state.last_error().is_none()), (0, true), "success clears the failures");
 }
 
+/// An error as HTTP clients make them, which shows the URL.
+#[derive(Debug)]
+struct Shows(String, Option<Box<Shows>>);
+
+impl std::fmt::Display for Shows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.split('|').next().unwrap())
+    }
+}
+
+impl std::error::Error for Shows {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.1.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[tokio::test]
+async fn the_query_of_a_url_is_in_no_cause() {
+    let url = "https://clinic.example/keys?token=hunter2";
+    let inside = |text: &str| Shows("no connection".into(), Some(Box::new(Shows(text.into(), None))));
+    let unreachable = |cause| FetchError::Unreachable(PortError::new(cause));
+    for (error, shown) in [
+        (unreachable(Shows(format!("no route to {url}"), None)), "no route to https://clinic.example/keys?.."),
+        (
+            unreachable(inside(&format!("no {url}, {url}"))),
+            "no connection: no https://clinic.example/keys?.., https://clinic.example/keys?..",
+        ),
+        (unreachable(Shows(format!("no route|{url}"), None)), "no route"),
+        (FetchError::Tls(PortError::new(format!("for ({url})"))), "for (https://clinic.example/keys?..)"),
+        (unreachable(inside("no route")), "no connection: no route"),
+    ] {
+        let script = Script::default();
+        script.then(Err(error));
+        let source = script.cache().source("clinic-7", &JwksUrl::parse(url).unwrap()).unwrap();
+        let error = source.keys(at(0)).get().await.unwrap_err();
+        let chain = std::iter::successors(std::error::Error::source(error.error()), |error| error.source());
+        assert_eq!(chain.map(ToString::to_string).collect::<Vec<_>>().join(": "), shown);
+        let everything = format!("{error:?} {:?} {:?}", source.state(), script.events());
+        assert!(!everything.contains("hunter2"), "{everything}");
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_kid_respects_the_pause_after_a_failure() {
     let script = Script::default();

@@ -57,7 +57,8 @@ impl Shared {
         let _slot = self.slots.acquire(url.host(), time).await?;
         let deadline = Instant::now() + time;
         let request = JwksRequest::new(url.clone(), max_bytes, Arc::clone(&self.settings.guard), deadline);
-        let response = timeout_at(deadline, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout))?;
+        let response = timeout_at(deadline, self.fetch.fetch(request)).await.unwrap_or(Err(FetchError::Timeout));
+        let response = response.map_err(|error| error.without_query(url))?;
         let keys = response::parse(&response, max_bytes, max_keys)
             .map_err(|error| FailedFetch { error, retry_after: freshness::retry_after(&response, now) })?;
         let fresh_for = self.settings.fresh_for(freshness::lifetime(response.headers(), now));

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use super::address::RefusedAddress;
+use super::cause::without_query;
+use super::url::JwksUrl;
 use crate::jose::keys::KeySetError;
 use crate::port::PortError;
 use crate::text::Excerpt;
@@ -84,6 +86,15 @@ impl FetchError {
     /// the key set.
     pub fn is_server_fault(&self) -> bool {
         matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted | Self::Superseded)
+    }
+
+    /// Hides the query of `url` in the cause, if there is one.
+    pub(in crate::jwks) fn without_query(self, url: &JwksUrl) -> Self {
+        match self {
+            Self::Unreachable(cause) => Self::Unreachable(without_query(cause, url)),
+            Self::Tls(cause) => Self::Tls(without_query(cause, url)),
+            other => other,
+        }
     }
 
     /// Whether the response means that the client no longer has keys (RFC 9110, sections 15.5.5 and

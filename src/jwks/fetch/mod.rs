@@ -5,6 +5,7 @@
 //! that is the job of the [cache](super::cache), which this module must not use.
 
 mod address;
+mod cause;
 mod config_error;
 #[cfg(feature = "jwks-client-no-provider")]
 mod connector;

@@ -29,6 +29,8 @@ use crate::port::{BoxFuture, PortError};
 /// - Connect only to addresses that the [guard](JwksRequest::guard) of the request allows. Judge
 ///   the address to which the connection is made, not the result of an earlier look-up.
 /// - Send no credentials and no cookies.
+/// - Do not show the query of the URL in an error: it may hold a secret, and errors are logged. The
+///   cache hides a query that is written exactly as it was registered.
 /// - Do not cache. The cache that calls the fetcher does.
 /// - Dropping the future ends the attempt.
 ///
