@@ -90,6 +90,22 @@ impl KeySet {
     /// Reads a single JWK (RFC 7517, section 4) of at most [`MAX_BYTES`]. If the key cannot be
     /// used, the set has none, and [`skipped`](Self::skipped) has the reason.
     ///
+    /// ```
+    /// use tower_client_assertion::keys::{KeySet, SkipReason};
+    ///
+    /// let public = br#"{"kty":"OKP","crv":"Ed25519","kid":"a",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// assert_eq!(KeySet::from_jwk(public)?.len(), 1);
+    ///
+    /// let private = br#"{"kty":"OKP","crv":"Ed25519","kid":"a",
+    ///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    ///     "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    /// let keys = KeySet::from_jwk(private)?;
+    /// assert!(keys.is_empty());
+    /// assert_eq!(keys.skipped()[0].reason(), SkipReason::PrivateMembers);
+    /// # Ok::<(), tower_client_assertion::keys::KeySetError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Fails if the text is too long or is not JSON.
