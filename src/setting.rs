@@ -136,9 +136,10 @@ settings! {
 
     /// The capacity of a [`MemoryReplay`](crate::replay::MemoryReplay).
     ReplayCapacity = "replay capacity",
-    /// The capacity of a [`MemoryReplay`](crate::replay::MemoryReplay) for one client.
-    ReplayCapacityPerClient = "replay capacity per client",
-    /// What a store allows one client:
+    /// How many unexpired assertions one client may have in a
+    /// [`MemoryReplay`](crate::replay::MemoryReplay).
+    ReplayPerClient = "replay per_client",
+    /// How many unexpired assertions one client may have in any store:
     /// [`admissions_per_client`](crate::replay::ReplayStore::admissions_per_client).
     ReplayAdmissionsPerClient = "replay admissions_per_client",
     /// The URLs of a Redis store.

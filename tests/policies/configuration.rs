@@ -73,7 +73,7 @@ fn errors() -> Vec<(&'static str, ConfigError)> {
         ("root certificates", failed(HyperFetch::with_roots([&b"no DER"[..]]).map(drop))),
         ("cooldown", failed(KeySetCache::builder(HyperFetch::with_webpki_roots()).cooldown(Duration::ZERO).build())),
         ("replay capacity", failed(MemoryReplay::new(0))),
-        ("replay capacity per client", failed(MemoryReplay::new(1).unwrap().per_client(0))),
+        ("replay per_client", failed(MemoryReplay::new(1).unwrap().per_client(0))),
         ("signature_checks", failed(SignatureChecks::new(0))),
         ("error_uri", failed(Rfc6749::default().error_uri("a b"))),
         ("settings_name", failed(Redox::default().settings_name("\""))),

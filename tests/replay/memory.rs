@@ -239,7 +239,7 @@ fn capacities_of_zero_are_refused() {
         other => panic!("another error: {other:?}"),
     };
     assert_eq!(zero(MemoryReplay::new(0)), Setting::ReplayCapacity);
-    assert_eq!(zero(roomy().per_client(0)), Setting::ReplayCapacityPerClient);
+    assert_eq!(zero(roomy().per_client(0)), Setting::ReplayPerClient);
     assert!(MemoryReplay::new(1).unwrap().per_client(1).is_ok());
 }
 

@@ -125,7 +125,7 @@ impl MemoryReplay {
     ///
     /// Fails if the count is zero.
     pub fn per_client(mut self, count: usize) -> Result<Self, ReplayConfigError> {
-        positive(Setting::ReplayCapacityPerClient, count)?;
+        positive(Setting::ReplayPerClient, count)?;
         self.per_client = count;
         Ok(self)
     }
