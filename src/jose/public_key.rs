@@ -59,7 +59,7 @@ impl PublicKey {
     /// the eight points of low order, under which anyone can sign anything. The crypto library
     /// checks neither.
     pub(crate) fn ed25519(x: &[u8]) -> Result<Self, Flaw> {
-        let wrong_length = |_| SkipReason::Invalid.with(format!("x has {} bytes, expected 32 for Ed25519", x.len()));
+        let wrong_length = |_| SkipReason::Invalid.with(format!("x has {} bytes, Ed25519 has 32", x.len()));
         let encoded = CompressedEdwardsY::from_slice(x).map_err(wrong_length)?;
         let no_point = || SkipReason::Invalid.with("x is not a point on Ed25519");
         let point = encoded.decompress().ok_or_else(no_point)?;
@@ -84,9 +84,7 @@ impl PublicKey {
             _ => return Err(SkipReason::UnsupportedType.with(format!("{algorithm} has no key of this type"))),
         };
         if key.len() != len {
-            return Err(
-                SkipReason::Invalid.with(format!("pub has {} bytes, expected {len} for {algorithm}", key.len()))
-            );
+            return Err(SkipReason::Invalid.with(format!("pub has {} bytes, {algorithm} has {len}", key.len())));
         }
         let invalid = |_| SkipReason::Invalid.with(format!("pub is not a key of {algorithm}"));
         let parsed = ParsedPublicKey::new(verification, key).map_err(invalid)?;
