@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::jose::key_set_error::{Document, KeySetError};
 use crate::jose::member::{Members, read_object};
+use crate::jose::private::{self, is_utf16};
 
 /// Returns the keys of a JWK Set (RFC 7517, section 5) within these limits.
 ///
@@ -16,7 +17,10 @@ pub(crate) fn read_keys(json: &[u8], max_bytes: usize, max_keys: usize) -> Resul
         keys: Vec<&'a RawValue>,
     }
     let document = read_value(json, max_bytes)?;
-    let other = || KeySetError::NotAKeySet { found: Document::of(document) };
+    let other = || match private::in_value(document) {
+        Some(label) => KeySetError::PrivateKey { label },
+        None => KeySetError::NotAKeySet { found: Document::of(document) },
+    };
     let JwkSet { keys } = read_object(document).ok_or_else(other)?;
     match keys.len() > max_keys {
         true => Err(KeySetError::TooManyKeys { limit: max_keys }),
@@ -41,6 +45,9 @@ pub(crate) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
 /// The message of the parser is dropped: it can quote a secret.
 #[cold]
 fn not_json(text: &[u8], error: &serde_json::Error) -> KeySetError {
+    if let Some(label) = private::in_document(text) {
+        return KeySetError::PrivateKey { label };
+    }
     match Document::without_json(text) {
         Some(found) => KeySetError::NotAKeySet { found },
         None => KeySetError::NotJson { line: error.line(), column: error.column() },
@@ -75,6 +82,7 @@ impl Document {
             0 if has("jwks") => Self::ClientMetadata,
             0 if members.values().any(|value| is_pem(value.get().as_bytes())) => Self::Pem,
             0 => Self::Object,
+            1 if members.get("keys").is_some_and(|keys| keys.get().starts_with('[')) => Self::UnreadableName,
             1 => Self::OtherKeys,
             _ => Self::RepeatedKeys,
         }
@@ -84,11 +92,6 @@ impl Document {
         let text = written.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         Self::without_json(text)
     }
-}
-
-/// Some tools write files in UTF-16. ASCII in it has a zero in every second byte.
-pub(crate) fn is_utf16(text: &[u8]) -> bool {
-    matches!(text, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, ..] | [_, 0, ..])
 }
 
 /// Explanatory text may come first (RFC 7468, section 2).

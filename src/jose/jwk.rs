@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::base64url;
-use crate::jose::member::{Member, Members, is_empty, json_type, object, read_object};
+use crate::jose::member::{Member, Members, json_type, object, read_object};
+use crate::jose::private;
 use crate::jose::public_key::{Curve, PublicKey, RsaKey};
 use crate::jose::skip::{Flaw, SkipReason};
 use crate::text::Excerpt;
@@ -37,9 +38,6 @@ object! {
         private = "priv",
     }
 }
-
-/// The members that hold a secret (RFC 7518, sections 6.2.2, 6.3.2 and 6.4; RFC 9964, section 3).
-const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// RFC 7517 registers eight operations. They are compared in pairs, so their number is bounded.
 const MAX_OPERATIONS: usize = 16;
@@ -92,7 +90,7 @@ impl<'a> Jwk<'a> {
     fn refuse_private_members(&self) -> Result<(), Flaw> {
         let Self { d, p, q, dp, dq, qi, oth, k, private, .. } = self;
         let present = [d, p, q, dp, dq, qi, oth, k, private].map(|member| member.is_present());
-        let names = PRIVATE.iter().zip(present).filter(|(_, present)| *present).map(|(name, _)| *name);
+        let names = private::MEMBERS.iter().zip(present).filter(|(_, present)| *present).map(|(name, _)| *name);
         refuse_private(&names.collect::<Vec<_>>())
     }
 
@@ -191,11 +189,12 @@ impl KeyType {
 #[cold]
 fn unreadable(json: &RawValue) -> Flaw {
     let Some(members) = Members::of(json) else {
+        if let Some(label) = private::in_value(json) {
+            return private_key(&label);
+        }
         return SkipReason::Malformed.with(format!("it is {}, expected an object", json_type(json)));
     };
-    let has_content = |name: &&&str| members.named(name).any(|value| !is_empty(value));
-    let private: Vec<_> = PRIVATE.iter().filter(has_content).copied().collect();
-    if let Err(flaw) = refuse_private(&private) {
+    if let Err(flaw) = refuse_private(&private::private_members(&members)) {
         return flaw;
     }
     match members.repeated(Jwk::NAMES) {
@@ -213,6 +212,10 @@ fn refuse_private(names: &[&str]) -> Result<(), Flaw> {
             Err(SkipReason::PrivateMembers.with(detail))
         }
     }
+}
+
+fn private_key(label: &str) -> Flaw {
+    SkipReason::PrivateMembers.with(format!("it has a private key ({label}), which must never leave the client"))
 }
 
 fn check_operations(operations: &[String], has_use: bool) -> Result<(), Flaw> {
@@ -254,7 +257,10 @@ fn required<T>(name: &str, value: Option<T>) -> Result<T, Flaw> {
 /// Returns the bytes of a required member in base64url.
 fn bytes(name: &str, member: Member<'_>) -> Result<Vec<u8>, Flaw> {
     let encoded = required(name, text(name, member)?)?;
-    let why = || SkipReason::Malformed.with(format!("{name} is not base64url: {}", not_base64url(&encoded)));
+    let why = || match private::in_pem(&encoded) {
+        Some(label) => private_key(&label),
+        None => SkipReason::Malformed.with(format!("{name} is not base64url: {}", not_base64url(&encoded))),
+    };
     base64url::decode(&encoded).ok_or_else(why)
 }
 

@@ -33,11 +33,14 @@ pub enum KeySetError {
     },
     /// The document has no key in PEM.
     NoPem,
-    /// The document has a private key in PEM. It must never leave the client: **if it was sent, it
-    /// is no longer secret.** No key of the document is used.
+    /// The document has a private key: in PEM, or as a JWK where no JWK Set is. It must never leave
+    /// the client: **if it was sent, it is no longer secret.** No key of the document is used. In a
+    /// JWK Set, such a key is skipped with
+    /// [`PrivateMembers`](crate::keys::SkipReason::PrivateMembers).
     #[non_exhaustive]
     PrivateKey {
-        /// The label of its block.
+        /// The label of its block, or `JWK with` and the names of the members that are private. It
+        /// contains nothing of the key.
         label: String,
     },
     /// A block of PEM cannot be read.
@@ -99,6 +102,8 @@ pub enum Document {
     Jwt,
     /// A text in UTF-16. JSON is written in UTF-8 (RFC 8259, section 8.1).
     Utf16,
+    /// An object with a member whose name has half of a surrogate pair (RFC 8259, section 8.2).
+    UnreadableName,
     /// Another object.
     Object,
     /// A string, a number or another value.
@@ -119,6 +124,7 @@ impl fmt::Display for Document {
             Self::Pem => "it has keys or certificates in PEM; convert it to a JWK Set",
             Self::Jwt => "it is a JWT; use the plain JWK Set",
             Self::Utf16 => "it is UTF-16; write it in UTF-8",
+            Self::UnreadableName => "it has a member whose name cannot be read",
             Self::Object => "it is an object without the array keys",
             Self::Value => r#"it is a single value, expected an object {"keys":[..]}"#,
         })
@@ -129,7 +135,7 @@ impl fmt::Display for Document {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PemProblem {
-    /// The line that ends the block is missing.
+    /// The line that ends the block is missing, or the line that begins it is not complete.
     Unfinished,
     /// It is not base64.
     NotBase64,

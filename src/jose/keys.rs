@@ -72,8 +72,9 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// Fails if the text is too long, is not JSON, has no array `keys`, or has too many keys. A key
-    /// that cannot be used is not an error: see [`skipped`](Self::skipped).
+    /// Fails if the text is too long, is not JSON, has no array `keys`, or has too many keys. If
+    /// such a text has a private key, [that is the error](KeySetError::PrivateKey). A key that
+    /// cannot be used is not an error: see [`skipped`](Self::skipped).
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         Self::parse_within(json, MAX_BYTES, MAX_KEYS)
     }
@@ -108,7 +109,8 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// Fails if the text is too long or is not JSON.
+    /// Fails if the text is too long or is not JSON. If it is a private key in PEM, [that is the
+    /// error](KeySetError::PrivateKey).
     pub fn from_jwk(json: &[u8]) -> Result<Self, KeySetError> {
         Ok(Self::of_jwks(vec![read_value(json, MAX_BYTES)?]))
     }

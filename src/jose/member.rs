@@ -104,7 +104,8 @@ pub(crate) fn read_object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Option<
     json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok()).flatten()
 }
 
-/// All members of an object, also repeated ones, in the order of the document.
+/// All members of an object, also repeated ones, in the order of the document. A name with half of
+/// a surrogate pair cannot be read, but does not hide the others.
 pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
@@ -148,9 +149,13 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        #[derive(serde::Deserialize)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
         let mut members = Vec::new();
-        while let Some(member) = map.next_entry::<Cow<'de, str>, _>()? {
-            members.push(member);
+        while let Some((written, value)) = map.next_entry::<&RawValue, _>()? {
+            // As it is written, with its quotation marks, such a name equals no other.
+            let name = serde_json::from_str(written.get()).map_or(Cow::Borrowed(written.get()), |Name(name)| name);
+            members.push((name, value));
         }
         Ok(members)
     }

@@ -17,6 +17,7 @@ pub mod keys;
 pub(crate) mod media_type;
 pub(crate) mod member;
 mod pem;
+pub(crate) mod private;
 mod public_key;
 pub mod secret;
 mod skip;

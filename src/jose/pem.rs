@@ -9,6 +9,7 @@ use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::key_set_error::{KeySetError, PemProblem};
+use crate::jose::private;
 use crate::jose::public_key::{Curve, PublicKey, RsaKey};
 use crate::jose::skip::{Flaw, SkipReason};
 
@@ -26,10 +27,10 @@ pub(crate) fn read_keys(
         return Err(KeySetError::TooLong { limit: max_bytes });
     }
     // Text that is not UTF-8 may stand between the blocks.
-    let pem = String::from_utf8_lossy(pem);
-    let blocks: Vec<_> = pem.split(BEGIN).skip(1).map(Block::of).collect();
-    if let Some(private) = blocks.iter().find(|block| block.label.contains("PRIVATE KEY")) {
-        return Err(KeySetError::PrivateKey { label: private.shown_label() });
+    let text = String::from_utf8_lossy(pem);
+    let blocks: Vec<_> = text.split(BEGIN).skip(1).map(Block::of).collect();
+    if let Some(label) = private::in_document(pem).or_else(|| mislabelled(&blocks)) {
+        return Err(KeySetError::PrivateKey { label });
     }
     if blocks.is_empty() {
         return Err(KeySetError::NoPem);
@@ -38,7 +39,7 @@ pub(crate) fn read_keys(
         return Err(KeySetError::TooManyKeys { limit: max_keys });
     }
     let keys = blocks.iter().enumerate().map(|(index, block)| {
-        let invalid = |problem| KeySetError::Pem { index, label: block.shown_label(), problem };
+        let invalid = |problem| KeySetError::Pem { index, label: block.label.to_owned(), problem };
         block.key().map_err(invalid)
     });
     keys.collect()
@@ -46,11 +47,10 @@ pub(crate) fn read_keys(
 
 const BEGIN: &str = "-----BEGIN ";
 
-/// The longest label that an error repeats, in characters.
-const LONGEST_LABEL: usize = 40;
-
 struct Block<'a> {
+    /// Errors repeat it, so it contains nothing of the key, even if its dashes are missing.
     label: &'a str,
+    has_dashes: bool,
     /// Until the line that ends it, if there is one.
     body: Option<&'a str>,
 }
@@ -58,27 +58,39 @@ struct Block<'a> {
 impl<'a> Block<'a> {
     /// Reads a block behind its [`BEGIN`].
     fn of(text: &'a str) -> Self {
-        let Some((label, rest)) = text.split_once("-----") else { return Self { label: text, body: None } };
+        let label = private::label(text);
+        let Some(rest) = text.strip_prefix(label).and_then(|rest| rest.strip_prefix("-----")) else {
+            // What is not a capital may be base64.
+            let end = label.find(|character: char| !matches!(character, 'A'..='Z' | '0'..='9' | ' '));
+            let label = end.and_then(|end| label.get(..end)).unwrap_or(label);
+            return Self { label, has_dashes: false, body: None };
+        };
         let body = rest.split_once("-----END ").filter(|(_, end)| end.starts_with(&format!("{label}-----")));
-        Self { label, body: body.map(|(body, _)| body) }
-    }
-
-    fn shown_label(&self) -> String {
-        self.label.chars().filter(|character| matches!(character, ' '..='~')).take(LONGEST_LABEL).collect()
+        Self { label, has_dashes: true, body: body.map(|(body, _)| body) }
     }
 
     fn key(&self) -> std::result::Result<ReadKey, PemProblem> {
         let read = match self.label {
+            _ if !self.has_dashes => return Err(PemProblem::Unfinished),
             "PUBLIC KEY" => public_key,
             "RSA PUBLIC KEY" => rsa_public_key,
             "CERTIFICATE" | "X509 CERTIFICATE" => certificate,
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => return Err(PemProblem::CertificateRequest),
             _ => return Err(PemProblem::OtherLabel),
         };
-        let body: String = self.body.ok_or(PemProblem::Unfinished)?.split_ascii_whitespace().collect();
-        let der = STANDARD.decode(body).map_err(|_| PemProblem::NotBase64)?;
-        read(&der).map_err(|_| PemProblem::NotDer)
+        read(&self.der()?).map_err(|_| PemProblem::NotDer)
     }
+
+    fn der(&self) -> std::result::Result<Vec<u8>, PemProblem> {
+        let body: String = self.body.ok_or(PemProblem::Unfinished)?.split_ascii_whitespace().collect();
+        STANDARD.decode(body).map_err(|_| PemProblem::NotBase64)
+    }
+}
+
+/// Returns the label of a private key that has the label of something else.
+fn mislabelled(blocks: &[Block<'_>]) -> Option<String> {
+    let private = blocks.iter().find(|block| block.der().is_ok_and(|der| private::is_der(&der)))?;
+    Some(private.label.to_owned())
 }
 
 /// RFC 5280, section 4.1.2.7.

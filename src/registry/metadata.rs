@@ -179,8 +179,11 @@ fn unreadable(json: &RawValue) -> Unreadable {
     };
     let mut ids = members.named(CLIENT_ID).map(|id| serde_json::from_str(id.get()).ok());
     let id = ids.next().flatten().filter(|_| ids.next().is_none());
-    let repeated = members.repeated(Metadata::NAMES).unwrap_or("metadata");
-    (id, (repeated, "occurs more than once".to_owned()))
+    let (member, why) = match members.repeated(Metadata::NAMES) {
+        Some(name) => (name, "occurs more than once"),
+        None => ("metadata", "it has a member whose name cannot be read"),
+    };
+    (id, (member, why.to_owned()))
 }
 
 fn cannot_verify(error: ClientError) -> Fault {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::common::Signer;
 use serde_json::{Value, json};
-use tower_client_assertion::keys::{Document, KeySet, KeySetError};
+use tower_client_assertion::keys::{Document, KeySet, KeySetError, SkipReason};
 
 static KEY: LazyLock<Value> = LazyLock::new(|| Signer::es384("a").jwk());
 
@@ -53,6 +53,7 @@ fn documents_that_are_not_key_sets_are_named() {
             ],
         ),
         (Document::Jwt, vec!["eyJhbGciOiJSUzI1NiJ9.eyJrZXlzIjpbXX0.AAAA".to_owned()]),
+        (Document::UnreadableName, vec![format!(r#"{{"keys":[{key}],"\ud800":1}}"#)]),
         (Document::Object, vec!["{}".to_owned(), format!(r#"{{"Keys":[{key}]}}"#), json!({"error": "x"}).to_string()]),
         (Document::Value, vec!["null".to_owned(), "1".to_owned(), "true".to_owned(), json!("keys").to_string()]),
     ];
@@ -74,6 +75,96 @@ fn documents_that_are_not_key_sets_are_named() {
     sentences.sort();
     sentences.dedup();
     assert_eq!(sentences.len(), all, "each kind has its own sentence");
+}
+
+#[test]
+fn key_28_a_private_key_raises_the_alarm_in_any_form() {
+    let keys = [
+        (json!({"kty": "RSA", "n": "AQAB", "d": "c2VjcmV0", "p": ""}), "JWK with d"),
+        (
+            json!({"kty": "RSA", "oth": [{"r": "c2VjcmV0"}], "dp": "AQ", "dq": "AQ", "qi": "AQ"}),
+            "JWK with dp, dq, qi, oth",
+        ),
+        (json!({"kty": "oct", "k": "c2VjcmV0"}), "JWK with k"),
+        (json!({"crv": "P-256", "x": "AQAB", "d": 5}), "JWK with d"),
+        (json!({"kid": "a", "p": "c2VjcmV0", "q": "AQAB"}), "JWK with p, q"),
+        (json!({"pub": "AQAB", "priv": "c2VjcmV0"}), "JWK with priv"),
+        (json!("-----BEGIN EC PRIVATE KEY-----\nc2VjcmV0\n"), "EC PRIVATE KEY"),
+    ];
+    for (key, label) in keys {
+        let documents = [
+            key.clone(),
+            json!([key]),
+            json!([*KEY, key]),
+            json!([[key]]),
+            json!({"keys": key}),
+            json!({"keys": {"a": *KEY, "b": key}}),
+            json!({"keys": key.to_string()}),
+            json!({"a": *KEY, "b": key}),
+            json!({"client_id": "a", "jwks": {"keys": [*KEY, key]}}),
+            json!({"issuer": "https://as.example", "key": key}),
+            json!(key.to_string()),
+            json!(json!({"keys": [key]}).to_string()),
+        ]
+        .map(|document| document.to_string());
+        let repeated = [
+            format!(r#"{{"keys":[{}],"keys":[{key}]}}"#, *KEY),
+            format!(r#"{{"keys":[{key}],"\ud800":1}}"#),
+            format!(r#"{{"kty":"EC","\ud800":1,"a":{key}}}"#),
+        ];
+        for document in documents.into_iter().chain(repeated) {
+            let utf16: Vec<_> = document.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            for document in [document.as_bytes(), &utf16] {
+                let error = error(document);
+                let text = format!("the document has a private key ({label}), which must never leave the client");
+                assert_eq!(error.to_string(), text, "{}", String::from_utf8_lossy(document));
+                assert!(!format!("{error:?}").contains("c2Vj"), "{error:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_private_key_is_named_as_before() {
+    let cases = [
+        (Document::Jwk, json!({"kty": "RSA", "n": "AQAB", "d": "", "p": null, "oth": [ ]})),
+        (Document::Object, json!({"d": "data", "k": 1})),
+        (Document::OtherKeys, json!({"keys": {"d": "data"}})),
+        (Document::Array, json!([{"d": "data"}])),
+        (Document::Value, json!("PRIVATE KEY")),
+    ];
+    for (found, document) in cases {
+        let error = error(document.to_string());
+        assert!(matches!(&error, KeySetError::NotAKeySet { found: other, .. } if *other == found), "{error:?}");
+    }
+    // The search is bounded: deeper than any program writes keys.
+    let deep = format!("{}{}{}", "[".repeat(50_000), json!({"kty": "oct", "k": "x"}), "]".repeat(50_000));
+    assert!(matches!(error(deep), KeySetError::NotAKeySet { found: Document::Array, .. }));
+}
+
+#[test]
+fn key_28_a_private_key_in_a_set_is_told_from_other_flaws() {
+    let private = json!({"kty": "oct", "k": "c2VjcmV0"});
+    let pem = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----";
+    let jwk = private.to_string();
+    let cases = [
+        json!([private]).to_string(),
+        json!(jwk).to_string(),
+        json!(pem).to_string(),
+        json!({"kty": "RSA", "n": pem, "e": "AQAB"}).to_string(),
+        json!({"kty": "EC", "crv": "P-256", "x": pem, "y": "AQAB"}).to_string(),
+        jwk.replacen('{', r#"{"\ud800":1,"#, 1),
+        jwk.replacen('{', r#"{"\udc00\ud800":{},"kty":1,"#, 1),
+    ];
+    for key in cases {
+        let keys = KeySet::parse(format!(r#"{{"keys":[{key}]}}"#).as_bytes()).unwrap();
+        let [skipped] = keys.skipped() else { panic!("{key}") };
+        assert_eq!(skipped.reason(), SkipReason::PrivateMembers, "{key}: {skipped}");
+        assert!(!skipped.to_string().contains("c2Vj"), "{skipped}");
+    }
+    let unreadable = KEY.to_string().replacen('{', r#"{"\ud800":1,"#, 1);
+    let keys = KeySet::parse(format!(r#"{{"keys":[{unreadable}]}}"#).as_bytes()).unwrap();
+    assert_eq!(keys.skipped()[0].to_string(), "key 0 is skipped: it is not an object that can be read");
 }
 
 #[test]

@@ -148,6 +148,121 @@ fn a_private_key_raises_the_alarm_next_to_anything() {
     }
 }
 
+/// A label without its dashes would otherwise go on into the key.
+#[test]
+fn key_29_a_label_shows_nothing_of_its_key() {
+    let keys = ["MHcCAQEEIKabcdefgh+/x==", "MHCAQEEI0123456789ABCD", "MC4CAQ\nTx7Gq"];
+    let ends = ["----", "---", "-", "", " ", ":", "----\\n", "\t", "----\r\n", "\n", "\u{2013}\n"];
+    for label in ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+        for (key, end) in keys.iter().flat_map(|key| ends.map(|end| (key, end))) {
+            for document in [
+                format!("-----BEGIN {label}{end}{key}\n-----END {label}-----\n"),
+                format!("-----BEGIN {label}{end}{key}"),
+            ] {
+                let error = KeySet::from_pem(document.as_bytes()).unwrap_err();
+                let is_alarm = matches!(&error, KeySetError::PrivateKey { label: shown, .. } if shown == label);
+                assert!(is_alarm, "{error:?}: {document}");
+            }
+        }
+    }
+    let secret = "MHcCAQEEIKabcdefgh";
+    for label in ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE", ""] {
+        for end in ends.into_iter().filter(|end| *end != "\n") {
+            let document = format!("-----BEGIN {label}{end}{secret}\n-----END {label}-----\n");
+            let error = KeySet::from_pem(document.as_bytes()).unwrap_err();
+            let unfinished = matches!(&error, KeySetError::Pem { problem: PemProblem::Unfinished, .. });
+            assert!(unfinished && !format!("{error:?}").contains("cCAQ"), "{error:?}: {document}");
+        }
+    }
+}
+
+/// Tags and lengths of DER are one byte each here.
+fn der(tag: u8, values: &[&[u8]]) -> Vec<u8> {
+    let content = values.concat();
+    [&[tag, content.len() as u8], content.as_slice()].concat()
+}
+
+#[test]
+fn key_28_a_private_key_is_found_under_any_label() {
+    let secret = [0x5A; 32];
+    let (octets, number) = (der(4, &[&secret]), der(2, &[&secret]));
+    let [zero, one, two] = [0, 1, 2].map(|version| der(2, &[&[version]]));
+    let algorithm = der(0x30, &[&der(6, &[&[0x2B, 0x65, 0x70]])]);
+    let bits = der(3, &[&[0], &secret]);
+    let private = [
+        der(0x30, &[&zero, &number, &one, &number]),
+        der(0x30, &[&one, &number, &one, &number]),
+        der(0x30, &[&one, &octets]),
+        der(0x30, &[&one, &octets, &der(0xA0, &[&der(6, &[&[0x2B]])])]),
+        der(0x30, &[&zero, &algorithm, &octets]),
+        der(0x30, &[&one, &algorithm, &octets]),
+        der(0x30, &[&algorithm, &octets]),
+    ];
+    let public = [
+        der(0x30, &[&zero, &one]),
+        der(0x30, &[&one, &number]),
+        der(0x30, &[&two, &octets]),
+        der(0x30, &[&number, &one, &number]),
+        der(0x30, &[&algorithm, &bits]),
+        der(0x30, &[&one]),
+        der(0x30, &[]),
+        octets,
+    ];
+    let good = text(&vectors("usable")[0], "pem");
+    for label in ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE", "X509 CRL"] {
+        for key in &private {
+            for document in
+                [block(label, key), format!("{good}{}", block(label, key)), block(label, key) + "-----BEGIN X"]
+            {
+                let error = KeySet::from_pem(document.as_bytes()).unwrap_err();
+                assert!(
+                    matches!(&error, KeySetError::PrivateKey { label: shown, .. } if shown == label),
+                    "{error:?}: {document}"
+                );
+            }
+        }
+        for other in &public {
+            let read = KeySet::from_pem(block(label, other).as_bytes());
+            assert!(!matches!(read, Err(KeySetError::PrivateKey { .. })), "{read:?}");
+        }
+    }
+}
+
+#[test]
+fn key_28_a_private_key_in_damaged_pem_is_found() {
+    let body = STANDARD.encode([0x5A; 32]);
+    let encoded = |pem: &str| {
+        let units = || pem.encode_utf16();
+        let little: Vec<_> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<_> = units().flat_map(u16::to_be_bytes).collect();
+        let marked = [[&[0xFF, 0xFE], little.as_slice()].concat(), [&[0xFE, 0xFF], big.as_slice()].concat()];
+        [marked.to_vec(), vec![little, big, pem.as_bytes().to_vec()]].concat()
+    };
+    let cases = [
+        ("PRIVATE KEY", block("PRIVATE KEY", &[0x5A; 32])),
+        ("private key", block("private key", &[0x5A; 32])),
+        ("EC PRIVATE KEY", format!("----BEGIN EC PRIVATE KEY----\n{body}\n----END EC PRIVATE KEY----")),
+        (
+            "SSH2 ENCRYPTED PRIVATE KEY",
+            format!("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n{body}\n---- END SSH2 ENCRYPTED PRIVATE KEY ----\n"),
+        ),
+        ("RSA PRIVATE KEY", format!("{body}\n-----END RSA PRIVATE KEY-----\n")),
+        ("RSA PRIVATE KEY", format!("-----BEGIN  RSA PRIVATE KEY-----\n{body}")),
+    ];
+    for (label, pem) in cases {
+        for document in encoded(&pem) {
+            let error = KeySet::from_pem(&document).unwrap_err();
+            let text = format!("the document has a private key ({label}), which must never leave the client");
+            assert_eq!(error.to_string(), text, "{pem}");
+            assert_eq!(KeySet::parse(&document).unwrap_err(), error, "{pem}");
+        }
+    }
+    for text in ["the END of a PRIVATE KEY", "-----BEGIN PRIVATE-----", "---- BEGIN SSH2 PUBLIC KEY ----"] {
+        let error = KeySet::from_pem(text.as_bytes()).unwrap_err();
+        assert!(!matches!(error, KeySetError::PrivateKey { .. }), "{text}");
+    }
+}
+
 #[test]
 fn blocks_that_cannot_be_read_are_named() {
     let public = text(&vectors("usable")[0], "pem");

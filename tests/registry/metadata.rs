@@ -266,6 +266,16 @@ fn one_client_is_read_from_its_metadata() {
         ("{}", "client_id: missing"),
         (r#"{"client_id":"a","client_id":"b"}"#, "client_id: occurs more than once"),
         (r#"{"client_id":"a","scope":"x","scope":"y"}"#, "scope: the client \"a\": occurs more than once"),
+        (r#"{"client_id":"a","\ud800":1}"#, "metadata: the client \"a\": it has a member whose name cannot be read"),
+        (
+            r#"{"client_id":"a","jwks":{"kty":"oct","k":"c2VjcmV0"}}"#,
+            "jwks: the client \"a\": the document has a private key (JWK with k), which must never leave the client",
+        ),
+        (
+            r#"{"client_id":"a","jwks":{"keys":[{"kty":"oct","k":"c2VjcmV0","\udc00":1}]}}"#,
+            "jwks: the client \"a\": no usable key; key 0 is skipped: it has private or symmetric members (k), \
+             which must never leave the client",
+        ),
         (r#"{"client_id":"a\n"}"#, "client_id: the client \"a\\u{a}\": not printable ASCII (RFC 6749, appendix A.1)"),
     ];
     for (text, expected) in errors {
