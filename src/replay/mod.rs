@@ -90,8 +90,8 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
     /// Inserts `key` if it is absent, in one atomic step, and remembers it until `until`.
     fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult>;
 
-    /// Returns how many unexpired assertions one client may have in this store, so that none can
-    /// fill it. At least one. A sixteenth of the capacity is a good value.
+    /// Returns how many unexpired assertions one client may have in this store, so that no client
+    /// can fill it. At least one. A sixteenth of the capacity is a good value.
     ///
     /// The store need not count. A verifier asks for the number when it is built, counts by itself,
     /// and refuses a client that has as many ([`ClientQuota`], 429) before it calls

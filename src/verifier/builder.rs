@@ -196,8 +196,7 @@ impl VerifierBuilder {
     }
 
     /// Refuses assertions that were issued before `start`: those whose `iat` is earlier and,
-    /// without an `iat`, those that could have been accepted earlier. Default: none are refused for
-    /// this.
+    /// without an `iat`, those that could have been accepted earlier. Default: no such time.
     ///
     /// A [`MemoryReplay`](crate::replay::MemoryReplay) is empty after a restart of the process.
     /// With the time of the start, an assertion that was accepted before is not accepted once more.

@@ -9,7 +9,7 @@ use crate::lock::lock;
 
 /// The hosts that have not responded since any host last did.
 pub(super) struct SilentHosts {
-    /// So many mean that the network is down. No more are remembered.
+    /// From this many on, the network counts as down. No more are remembered.
     enough: Option<NonZeroUsize>,
     hosts: Mutex<HashSet<Box<str>>>,
 }

@@ -44,9 +44,10 @@ use crate::setting::{Setting, positive};
 /// further assertions are refused as unavailable (503) until older ones have expired. If a live one
 /// were dropped, it could be used twice.
 ///
-/// If the clock goes back, an assertion that expires when cleared ones did is refused as well,
-/// since it may be one of them. After a clock that was ahead and is right again, that lasts for at
-/// most one lifetime of an assertion and a minute. See [`events`](Self::events).
+/// If the clock goes back, assertions whose entries were dropped look valid again. The store knows
+/// when these expired, and refuses assertions that could be among them (503). After a clock that
+/// was ahead and is right again, that lasts for at most one lifetime of an assertion and a minute.
+/// See [`events`](Self::events).
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
