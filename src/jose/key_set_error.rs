@@ -33,9 +33,9 @@ pub enum KeySetError {
     },
     /// The document has no key in PEM.
     NoPem,
-    /// The document has a private key: in PEM, or as a JWK where no JWK Set is. It must never leave
-    /// the client: **if it was sent, it is no longer secret.** No key of the document is used. In a
-    /// JWK Set, such a key is skipped with
+    /// The document has a private key: in PEM, or as a JWK outside of a JWK Set. It must never
+    /// leave the client: **if it was sent, it is no longer secret.** No key of the document is
+    /// used. In a JWK Set, such a key is skipped with
     /// [`PrivateMembers`](crate::keys::SkipReason::PrivateMembers).
     #[non_exhaustive]
     PrivateKey {
