@@ -16,8 +16,8 @@ use serde_json::json;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::{Event, EventSink};
 use tower_client_assertion::jwks::{
-    AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeysResult, Prefetched,
-    UrlError,
+    AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult,
+    Prefetched, UrlError,
 };
 use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, ClientError};
@@ -507,10 +507,44 @@ async fn a_hanging_host_blocks_only_its_own_fetches() {
         errors.push(said(answer.get().await).unwrap_err());
     }
     // A fetch that waits for a slot may still get one when the first are given up.
-    let (late, busy) =
-        ("the response was not complete in time", "too many fetches from the host are running, and none ended in time");
+    let late = "the response was not complete in time";
+    let busy = "ours: too many fetches from the host are running, and none ended in time";
     assert_eq!(errors[..2], [late; 2]);
-    assert!(errors.iter().all(|error| [late, busy].contains(&&**error)), "and it is not our fault: {errors:?}");
+    assert!(errors.iter().all(|error| [late, busy].contains(&&**error)), "{errors:?}");
+}
+
+/// A healthy host that is slow: in the time of a fetch, it answers two at a time.
+#[tokio::test(start_paused = true)]
+async fn a_url_that_was_not_asked_is_not_paused() {
+    type Limit = fn(KeySetCacheBuilder) -> KeySetCacheBuilder;
+    let (in_total, at_host): (Limit, Limit) = (|b| b.max_fetches(2), |b| b.max_fetches_per_host(2));
+    for (limit, expected) in [
+        (at_host, "ours: too many fetches from the host are running, and none ended in time"),
+        (in_total, "ours: too many key sets are being fetched"),
+    ] {
+        let fetch = |_: JwksRequest| async {
+            tokio::time::sleep(Duration::from_millis(1600)).await;
+            Ok::<_, Infallible>(key_set(&["a"]))
+        };
+        let cache = limit(KeySetCache::builder(fetch).timeout(Duration::from_secs(3))).build().unwrap();
+        let sources: Vec<_> = (0..10).map(|index| source(&cache, &format!("client-{index}"))).collect();
+        let mut left = sources.len();
+        for second in [0, 4, 8] {
+            let answers: Vec<_> = sources.iter().map(|source| source.keys(at(second))).collect();
+            let mut refused = Vec::new();
+            for answer in answers {
+                refused.extend(said(answer.get().await).err());
+            }
+            assert!(refused.iter().all(|error| error == expected), "{refused:?}");
+            assert!(refused.len() < left, "some were served after {second} s");
+            left = refused.len();
+            for state in sources.iter().map(KeySource::state) {
+                assert_eq!(state.failures(), 0, "{state:?}");
+                assert!(state.last_error().is_none() || state.next_refresh() <= Some(at(second + 3)), "{state:?}");
+            }
+        }
+        assert_eq!(left, 0);
+    }
 }
 
 #[tokio::test]

@@ -54,14 +54,15 @@ impl Control {
     }
 
     /// Returns the pause before the next attempt. A server can prolong it up to the longest pause,
-    /// and never shorten it.
+    /// and never shorten it. A server that was not asked has not failed, so the next request may
+    /// try again.
     pub(super) fn record_failure(&mut self, failed: &FailedFetch, now: UnixTime, settings: &Settings) -> Duration {
         let FailedFetch { error, retry_after } = failed;
-        self.failures = self.failures.saturating_add(1);
-        let pause = match error {
-            // The client's server was not asked, so the next request may try again.
-            FetchError::Busy | FetchError::NoRuntime => Duration::ZERO,
-            _ => settings.pause(self.failures).max(retry_after.unwrap_or_default().min(settings.longest_pause)),
+        let pause = if error.is_before_asking() {
+            Duration::ZERO
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            settings.pause(self.failures).max(retry_after.unwrap_or_default().min(settings.longest_pause))
         };
         self.paused_until = Some(now + pause);
         self.last_error = Some(error.clone());

@@ -30,7 +30,8 @@ pub enum FetchError {
     ConnectTimeout,
     /// The response was not complete in time.
     Timeout,
-    /// The maximum number of fetches from this host was running, and none ended in time.
+    /// The maximum number of fetches from this host was running, and none ended in time. The
+    /// server's fault: the limit is its own, and the URL was not asked.
     HostBusy,
     /// The status of the response is not 200, and it is no redirect.
     Status(u16),
@@ -85,7 +86,12 @@ impl FetchError {
     /// Returns whether the authorization server is certainly at fault, and not the host that serves
     /// the key set.
     pub fn is_server_fault(&self) -> bool {
-        matches!(self, Self::Busy | Self::NoRuntime | Self::Aborted | Self::Superseded)
+        self.is_before_asking() || matches!(self, Self::Aborted | Self::Superseded)
+    }
+
+    /// Whether the fetch ended before the host was asked for anything.
+    pub(in crate::jwks) fn is_before_asking(&self) -> bool {
+        matches!(self, Self::Busy | Self::HostBusy | Self::NoRuntime)
     }
 
     /// Hides the query of `url` in the cause, if there is one.

@@ -1,15 +1,20 @@
 //! How the fetcher finds the addresses of a host.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::sync::watch::{Receiver, Sender, channel};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-use super::slots::Slots;
-use crate::port::BoxFuture;
+use super::error::FetchError;
+use crate::lock::lock;
+use crate::port::{BoxFuture, PortError};
 
 /// Finds the addresses of hosts for [`HyperFetch`](crate::jwks::HyperFetch).
 ///
@@ -48,13 +53,24 @@ impl<R: Resolve + ?Sized> Resolve for Arc<R> {
 /// The resolver of the operating system.
 ///
 /// It blocks, and nothing can end it: a look-up occupies a thread as long as the system takes. It
-/// therefore has a slot until it returns, even if its fetch has timed out long before.
+/// therefore has a slot until it returns, even if its fetch has timed out long before. Fetches from
+/// one host share one look-up, so that a name whose servers hang leaves slots to the others.
 pub(super) struct SystemResolver {
-    slots: Slots,
+    slots: Arc<Semaphore>,
+    running: Mutex<Running>,
     look_up: Arc<LookUp>,
 }
 
 type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+type Found = Result<Vec<IpAddr>, FetchError>;
+
+/// The look-ups that run or wait for a slot. Each holds its sender.
+#[derive(Default)]
+struct Running {
+    by_host: HashMap<Box<str>, Weak<Sender<Option<Found>>>>,
+    prune_at: usize,
+}
 
 impl Default for SystemResolver {
     fn default() -> Self {
@@ -65,45 +81,81 @@ impl Default for SystemResolver {
 impl SystemResolver {
     /// The most concurrent look-ups. Tokio has 512 blocking threads by default.
     const MOST: usize = 16;
-    /// The most concurrent look-ups of one name, so that a name whose servers hang leaves slots to
-    /// the others.
-    const MOST_OF_A_NAME: usize = 2;
-    /// How long a look-up waits for a slot: long enough for 256 fetches that start together and
-    /// need 100 ms each, and short enough to fail before the fetch does, so that the reason is
+    /// How long a look-up waits for a slot: long enough for 256 names that are looked up together
+    /// and need 100 ms each, and short enough to fail before the fetch does, so that the reason is
     /// known.
     const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
     fn new(look_up: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
-        Self { slots: Slots::new(Self::MOST, Self::MOST_OF_A_NAME), look_up: Arc::new(look_up) }
+        let slots = Arc::new(Semaphore::new(Self::MOST));
+        Self { slots, running: Mutex::default(), look_up: Arc::new(look_up) }
     }
+
+    /// Returns where the addresses of this host will arrive.
+    fn find(&self, host: String) -> Receiver<Option<Found>> {
+        let (sender, receiver) = {
+            let mut running = lock(&self.running);
+            if let Some(sender) = running.by_host.get(&*host).and_then(Weak::upgrade) {
+                return sender.subscribe();
+            }
+            running.start(&host)
+        };
+        let (slots, look_up) = (Arc::clone(&self.slots), Arc::clone(&self.look_up));
+        tokio::spawn(async move {
+            let found = look_up_in_a_slot(slots, look_up, host).await;
+            // An error only means that no fetch is waiting.
+            let _ = sender.send(Some(found));
+        });
+        receiver
+    }
+}
+
+impl Running {
+    fn start(&mut self, host: &str) -> (Arc<Sender<Option<Found>>>, Receiver<Option<Found>>) {
+        if self.by_host.len() >= self.prune_at {
+            self.by_host.retain(|_, sender| sender.strong_count() > 0);
+            self.prune_at = self.by_host.len() * 2 + 64;
+        }
+        let (sender, receiver) = channel(None);
+        let sender = Arc::new(sender);
+        self.by_host.insert(host.into(), Arc::downgrade(&sender));
+        (sender, receiver)
+    }
+}
+
+async fn look_up_in_a_slot(slots: Arc<Semaphore>, look_up: Arc<LookUp>, host: String) -> Found {
+    let slot = timeout(SystemResolver::LONGEST_WAIT, slots.acquire_owned()).await;
+    let Ok(Ok(slot)) = slot else { return Err(FetchError::Busy) };
+    let looked_up = spawn_blocking(move || {
+        let _until_it_returns = slot;
+        look_up(&host)
+    });
+    let found = looked_up.await.map_err(io::Error::other).and_then(|found| found);
+    found.map_err(|error| FetchError::Unreachable(PortError::new(error)))
 }
 
 impl Resolve for Arc<SystemResolver> {
     fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
         let (resolver, host) = (Arc::clone(self), host.to_owned());
         Box::pin(async move {
-            let slot = resolver.slots.acquire(&host, SystemResolver::LONGEST_WAIT).await.map_err(io::Error::other)?;
-            let look_up = Arc::clone(&resolver.look_up);
-            let looked_up = spawn_blocking(move || {
-                let _until_it_returns = slot;
-                look_up(&host)
-            });
-            looked_up.await.map_err(io::Error::other)?
+            let mut receiver = resolver.find(host);
+            let found = receiver.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
+            // There is no result if the runtime of the look-up was shut down.
+            found.unwrap_or(Err(FetchError::Aborted)).map_err(io::Error::other)
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, mpsc};
+    use std::sync::mpsc;
 
     use tokio::runtime::Builder;
+    use tokio::task::yield_now;
     use tokio::time::advance;
     use tokio_test::task::spawn;
 
     use super::*;
-    use crate::jwks::fetch::error::FetchError;
-    use crate::lock::lock;
 
     /// A resolver whose look-ups report that they have begun, and hang until the lock is free.
     fn hanging(until: &Arc<Mutex<()>>) -> (Arc<SystemResolver>, mpsc::Receiver<String>) {
@@ -124,6 +176,13 @@ mod tests {
         builder.enable_time().start_paused(true).max_blocking_threads(threads).build().unwrap().block_on(test);
     }
 
+    /// Runs all tasks that are ready.
+    async fn settle() {
+        for _ in 0..20 {
+            yield_now().await;
+        }
+    }
+
     #[test]
     fn look_ups_that_hang_leave_a_thread_to_other_work() {
         let until = Arc::new(Mutex::new(()));
@@ -133,12 +192,14 @@ mod tests {
             let waiting = (0..10 * SystemResolver::MOST).map(|index| resolver.resolve(&format!("host-{index}")));
             let mut waiting: Vec<_> = waiting.map(spawn).collect();
             assert!(waiting.iter_mut().all(|look_up| look_up.poll().is_pending()));
+            settle().await;
             assert_eq!(begins.iter().take(SystemResolver::MOST).count(), SystemResolver::MOST);
             assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
             // The fetches give up. Their look-ups still have their slots.
             drop(waiting);
             let mut late = spawn(resolver.resolve("late"));
             assert!(late.poll().is_pending());
+            settle().await;
             advance(SystemResolver::LONGEST_WAIT).await;
             let error = late.await.unwrap_err().downcast::<FetchError>().unwrap();
             assert!(matches!(error, FetchError::Busy), "{error}");
@@ -149,23 +210,61 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_hangs_leaves_slots_to_others() {
+    fn fetches_from_one_host_share_a_look_up() {
         let until = Arc::new(Mutex::new(()));
         let hang = lock(&until);
         let (resolver, begins) = hanging(&until);
         run(async {
-            let mut slow: Vec<_> = (0..SystemResolver::MOST).map(|_| spawn(resolver.resolve("slow"))).collect();
+            let mut slow: Vec<_> = (0..10 * SystemResolver::MOST).map(|_| spawn(resolver.resolve("slow"))).collect();
             assert!(slow.iter_mut().all(|look_up| look_up.poll().is_pending()));
             let mut quick = spawn(resolver.resolve("quick"));
             assert!(quick.poll().is_pending());
-            let begun: Vec<_> = begins.iter().take(SystemResolver::MOST_OF_A_NAME + 1).collect();
-            assert_eq!(begun.iter().filter(|host| *host == "slow").count(), SystemResolver::MOST_OF_A_NAME);
-            assert!(begun.iter().any(|host| host == "quick"));
-            // The name has run out of time, not the server.
-            advance(SystemResolver::LONGEST_WAIT).await;
-            let late = slow.pop().unwrap().await.unwrap_err().downcast::<FetchError>().unwrap();
-            assert!(matches!(late, FetchError::HostBusy), "{late}");
+            settle().await;
+            let mut begun: Vec<_> = begins.iter().take(2).collect();
+            begun.sort();
+            assert_eq!(begun, ["quick", "slow"], "a name that hangs leaves slots to others");
+            // The fetch that began the look-up gives up. The others keep it.
+            drop(slow.remove(0));
+            advance(2 * SystemResolver::LONGEST_WAIT).await;
             drop(hang);
+            for found in slow {
+                assert_eq!(found.await.unwrap(), ["1.1.1.1".parse::<IpAddr>().unwrap()]);
+            }
+            assert!(begins.try_recv().is_err(), "one look-up for all");
+            resolver.resolve("slow").await.unwrap();
+            assert_eq!(begins.try_recv().unwrap(), "slow", "nothing is kept");
+        });
+    }
+
+    #[test]
+    fn a_failed_look_up_fails_for_all_and_is_not_kept() {
+        let (begun, begins) = mpsc::channel();
+        let look_up = move |_: &str| {
+            begun.send(()).unwrap();
+            Err(io::Error::other("no such host"))
+        };
+        let resolver = Arc::new(SystemResolver::new(look_up));
+        run(async {
+            for _ in 0..2 {
+                let mut waiting: Vec<_> = (0..5).map(|_| spawn(resolver.resolve("gone"))).collect();
+                assert!(waiting.iter_mut().all(|look_up| look_up.poll().is_pending()));
+                for failed in waiting {
+                    let error = failed.await.unwrap_err().downcast::<FetchError>().unwrap();
+                    assert!(matches!(&error, FetchError::Unreachable(cause) if cause.to_string() == "no such host"));
+                }
+                assert_eq!(begins.try_iter().count(), 1);
+            }
+        });
+    }
+
+    #[test]
+    fn names_that_were_looked_up_do_not_accumulate() {
+        let resolver = Arc::new(SystemResolver::new(|_| Ok(Vec::new())));
+        run(async {
+            for index in 0..1_000 {
+                resolver.resolve(&format!("host-{index}")).await.unwrap();
+                assert!(lock(&resolver.running).by_host.len() <= 2 + 64, "{index}");
+            }
         });
     }
 }

@@ -36,7 +36,7 @@ impl Slots {
     }
 
     /// Waits for a slot, first at the host: work that waits there holds no slot that another host
-    /// could use. Running out of time there is the host's fault; afterwards it is the server's.
+    /// could use. The error says where the time ran out.
     pub(in crate::jwks) async fn acquire(&self, host: &str, time: Duration) -> Result<Slot, FetchError> {
         let at_host = self.host_slots(host);
         let mut has_host_slot = false;
