@@ -133,6 +133,11 @@ impl<'a> ReplayKey<'a> {
         self.hash.client
     }
 
+    /// Returns a keyed hash of all parts.
+    pub(crate) fn assertion_hash(&self) -> u64 {
+        self.hash.low
+    }
+
     pub(crate) fn assertion_id(&self) -> AssertionId<'a> {
         self.id
     }

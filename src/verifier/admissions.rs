@@ -10,13 +10,17 @@
 //! - A [replay](Admission::Replayed) is refunded, since the store recorded nothing new.
 //! - An error is not, and neither is a future that was dropped. The store may have recorded the
 //!   assertion, and a client can cause both.
+//! - While it is open whether the store has an assertion, another question about it is free.
+//!   Otherwise, whoever has seen one assertion of a client could send it, hang up, and so use up
+//!   the share. An assertion counts at most twice: once as recorded, once as not answered.
 //!
 //! The count is that of one verifier. With several nodes, a client can have as many times its share
 //! in a store that they all use.
 
 use std::sync::{Mutex, MutexGuard};
 
-use super::shares::Shares;
+use super::shares::{Place, Shares};
+use super::unanswered::Entry;
 use crate::clock::UnixTime;
 use crate::lock::lock;
 use crate::rejection::{Rejection, ServerFault};
@@ -37,12 +41,17 @@ const STRIPES: usize = 128;
 #[repr(align(64))]
 struct Stripe(Mutex<Shares>);
 
-/// One assertion that is counted. Dropping it leaves it counted until it expires.
+/// A question to the store that is counted. Dropping it leaves it counted until its assertion
+/// expires.
 #[must_use = "a replay must be refunded"]
-pub(crate) struct Charge {
-    client: u64,
-    until: u32,
+pub(super) struct Charge {
+    entry: Entry,
+    place: Place,
 }
+
+/// A charge whose answer comes later.
+#[must_use = "a replay must be refunded"]
+pub(super) struct OpenCharge(Charge);
 
 impl Admissions {
     /// Allows each client this many unexpired assertions.
@@ -56,26 +65,42 @@ impl Admissions {
 
     /// Counts one more assertion, which is proven, until `until`.
     pub(super) fn charge(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Result<Charge, Rejection> {
-        let charge = Charge { client: key.client_hash(), until: seconds(until) };
-        let charged = self.shares(&charge).charge(charge.client, charge.until, seconds(now), self.per_client);
+        let entry = Entry { client: key.client_hash(), key: key.assertion_hash(), until: seconds(until) };
+        let charged = self.shares(entry).charge(entry, seconds(now), self.per_client);
         match charged {
-            true => Ok(charge),
-            false => Err(Rejection::from(ServerFault::ClientQuota).with_proven_sender()),
+            Some(place) => Ok(Charge { entry, place }),
+            None => Err(Rejection::from(ServerFault::ClientQuota).with_proven_sender()),
         }
     }
 
-    /// Takes the charge back if the store has recorded nothing.
-    pub(super) fn settle(&self, charge: Charge, admitted: &AdmitResult) {
-        match admitted {
-            Ok(Admission::Replayed) => self.shares(&charge).refund(charge.client, charge.until),
-            Ok(Admission::Fresh) | Err(_) => {}
+    /// Takes the charge back if the store, which has answered at once, has recorded nothing.
+    pub(super) fn settle(&self, Charge { entry, place }: Charge, admitted: &AdmitResult) {
+        match (admitted, place) {
+            (Ok(Admission::Fresh), Place::Own) | (Ok(Admission::Replayed) | Err(_), Place::Shared) => {}
+            (Ok(Admission::Fresh), Place::Shared) => self.shares(entry).confirm(entry),
+            (Ok(Admission::Replayed), Place::Own) => self.shares(entry).refund(entry),
+            (Err(_), Place::Own) => {}
+        }
+    }
+
+    /// Keeps the charge until the store answers, or until its assertion expires.
+    pub(super) fn defer(&self, Charge { entry, place }: Charge) -> OpenCharge {
+        OpenCharge(Charge { entry, place: self.shares(entry).defer(entry, place) })
+    }
+
+    /// Takes the charge back if the store, which has answered later, has recorded nothing.
+    pub(super) fn settle_later(&self, OpenCharge(Charge { entry, place }): OpenCharge, admitted: &AdmitResult) {
+        match (admitted, place) {
+            (Ok(Admission::Fresh), _) => self.shares(entry).confirm(entry),
+            (Ok(Admission::Replayed), Place::Own) => self.shares(entry).withdraw(entry),
+            (Ok(Admission::Replayed), Place::Shared) | (Err(_), _) => {}
         }
     }
 
     #[expect(clippy::indexing_slicing, reason = "the mask keeps the index below the number of stripes")]
-    fn shares(&self, charge: &Charge) -> MutexGuard<'_, Shares> {
+    fn shares(&self, entry: Entry) -> MutexGuard<'_, Shares> {
         // The lower bits choose the slot within the map.
-        lock(&self.stripes[(charge.client >> 32) as usize & (STRIPES - 1)].0)
+        lock(&self.stripes[(entry.client >> 32) as usize & (STRIPES - 1)].0)
     }
 }
 

@@ -4,8 +4,8 @@
 //! [`ClientIdentity`], a [`Rejection`] or a wait for a port. The operator gets an event. `steps`
 //! has the steps in order. Each step with more to it than a call is a file: `form` (its syntax is
 //! in `urlencoded`), `assertion`, `checks` (of the claims, by `rules` and `times`), `stages`,
-//! `signature`, `admissions` (with `shares`, its counts). `progress` is what a step waits for
-//! (until its `deadline`), `resume` what follows, `report` what the operator learns.
+//! `signature`, `admissions` (its counts are in `shares` and `unanswered`). `progress` is what a
+//! step waits for (until its `deadline`), `resume` what follows, `report` what the operator learns.
 //!
 //! This room uses registries, replay stores and key sets through their ports. It must not use HTTP
 //! or a renderer.
@@ -35,6 +35,7 @@ mod stages;
 mod steps;
 mod text_findings;
 mod times;
+mod unanswered;
 mod undecodable;
 mod unreadable;
 mod urlencoded;

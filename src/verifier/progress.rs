@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::admissions::Charge;
+use super::admissions::OpenCharge;
 use super::deadline::Deadline;
 use super::refusal::Refusal;
 use super::signature::{Admitted, PendingIdentity};
@@ -66,7 +66,7 @@ pub(super) enum Question {
     Keys(Arc<Client>, BoxFuture<KeysResult>),
     /// Whether there are newer keys than those by which the request is about to be refused.
     NewerKeys(Box<PendingRefusal>, BoxFuture<Option<Arc<KeySet>>>),
-    Admission(Option<(PendingIdentity, Charge)>, BoxFuture<AdmitResult>),
+    Admission(Option<(PendingIdentity, OpenCharge)>, BoxFuture<AdmitResult>),
 }
 
 /// A refusal that stands unless the client has newer keys.
@@ -102,7 +102,7 @@ pub(super) enum Reply {
     Client(FindResult),
     Keys(Arc<Client>, KeysResult),
     NewerKeys(PendingRefusal, Option<Arc<KeySet>>),
-    Admission(PendingIdentity, Charge, AdmitResult),
+    Admission(PendingIdentity, OpenCharge, AdmitResult),
     /// The time is over.
     Nothing(Refusal),
 }

@@ -35,7 +35,7 @@ impl Verifier {
             Reply::Keys(client, keys) => self.resume_with_keys(request, &client, keys, journey),
             Reply::NewerKeys(pending, newer) => self.resume_with_newer_keys(request, pending, newer, journey),
             Reply::Admission(pending, charge, admitted) => {
-                self.admissions.settle(charge, &admitted);
+                self.admissions.settle_later(charge, &admitted);
                 self.resume_with_admission(request, pending, admitted, journey)
             }
             Reply::Nothing(refusal) => self.finish(request, self.clock.now(), Err(Stop::Refused(refusal)), journey),

@@ -200,6 +200,7 @@ impl Verifier {
                 Ok(signed.into_identity(Admitted::check(admitted)?))
             }
             Answer::Pending(future) => {
+                let charge = self.admissions.defer(charge);
                 let pending = signed.into_pending(keys.cloned());
                 Err(Stop::Waiting(Question::Admission(Some((pending, charge)), future)))
             }

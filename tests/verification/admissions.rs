@@ -75,6 +75,22 @@ impl AsyncReplayStore for Later {
     }
 }
 
+/// The same store, which records at once and answers after a moment.
+#[derive(Debug)]
+struct Recorded(Own);
+
+impl AsyncReplayStore for Recorded {
+    async fn admit(&self, key: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> AdmitResult {
+        let admitted = self.0.insert(key);
+        tokio::task::yield_now().await;
+        admitted
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        self.0.share
+    }
+}
+
 struct Server {
     verifier: Verifier,
     clock: ManualClock,
@@ -93,8 +109,10 @@ impl Server {
         let form = form(assertion);
         let request = tower_client_assertion::TokenRequest::new(form.as_bytes());
         self.verifier.verify(&request).await.map(drop).map_err(|rejection| {
-            assert_eq!(rejection.is_proven(), *rejection.kind() == QUOTA, "{rejection}");
-            rejection.kind().clone()
+            let kind = rejection.kind().clone();
+            // A replay is proven if only the store has noticed it.
+            assert!(rejection.is_proven() == (kind == QUOTA) || kind == REPLAYED, "{rejection}");
+            kind
         })
     }
 
@@ -178,6 +196,67 @@ async fn a_dropped_request_stays_charged() {
     }
     assert_eq!(server.evil().await, Err(QUOTA), "the store may have recorded what was dropped");
     assert_eq!(server.victim().await, Ok(()));
+}
+
+/// A request whose connection is lost while the store is asked.
+fn drop_while_asked(server: &Server, assertion: &str) {
+    let form = form(assertion);
+    let request = tower_client_assertion::TokenRequest::new(form.as_bytes());
+    drop(futures_poll(Box::pin(server.verifier.verify(&request)).as_mut()));
+}
+
+#[tokio::test]
+async fn rpl_08_an_assertion_sent_again_uses_up_no_share() {
+    let ways: [(&str, fn(usize) -> bool); 4] = [
+        ("all are dropped", |_| true),
+        ("one is dropped, one is answered", |number| number % 2 == 0),
+        ("one is answered, one is dropped", |number| number % 2 == 1),
+        ("few are dropped", |number| number % 5 == 0),
+    ];
+    let stores: [(&str, fn(Own) -> Arc<dyn ReplayStore>); 3] = [
+        ("records late", |own| Arc::new(Awaited::new(Later(own)))),
+        ("records at once, answers late", |own| Arc::new(Awaited::new(Recorded(own)))),
+        ("tiers", |own| Arc::new(TieredReplay::new(MemoryReplay::new(1_000).unwrap(), Awaited::new(Recorded(own))))),
+    ];
+    for ((way, is_dropped), (name, store)) in ways.iter().flat_map(|way| stores.iter().map(move |store| (way, store))) {
+        for spent_before in [true, false] {
+            let server = Server::with(store(Own::new(SHARE)));
+            let stolen = Jwt::new().signed();
+            if spent_before {
+                assert_eq!(server.answer(&stolen).await, Ok(()));
+            }
+            for number in 0..10 * SHARE {
+                match is_dropped(number) {
+                    true => drop_while_asked(&server, &stolen),
+                    false => assert_ne!(server.answer(&stolen).await, Err(QUOTA), "{name}, {way}"),
+                }
+            }
+            for number in 0..SHARE - 2 {
+                assert_eq!(server.evil().await, Ok(()), "{name}, {way}, {spent_before}, {number}");
+            }
+        }
+    }
+}
+
+/// Whatever a client does with its connections, the store never has more of its assertions.
+#[tokio::test]
+async fn rpl_08_no_order_of_answers_frees_a_place_twice() {
+    let own = Own::new(SHARE);
+    let server = Server::with(Awaited::new(Recorded(own.clone())));
+    for _ in 0..10 * SHARE {
+        let form = form(&Jwt::new().signed());
+        let request = || tower_client_assertion::TokenRequest::new(form.as_bytes());
+        let (one, two) = (request(), request());
+        let (mut first, mut second) = (Box::pin(server.verifier.verify(&one)), Box::pin(server.verifier.verify(&two)));
+        // The second is the replay, and its answer comes first.
+        let _asked = futures_poll(first.as_mut());
+        if futures_poll(second.as_mut()).is_pending() {
+            drop(second.await);
+        }
+        drop(first);
+        drop_while_asked(&server, &Jwt::new().signed());
+    }
+    assert!(own.spent.lock().unwrap().len() <= SHARE, "{}", own.spent.lock().unwrap().len());
 }
 
 fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
