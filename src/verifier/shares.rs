@@ -18,7 +18,7 @@ impl Shares {
     pub(super) fn charge(&mut self, entry: Entry, now: u32, most: usize) -> Option<Place> {
         let Entry { client, until, .. } = entry;
         self.longest = self.longest.max(until.saturating_sub(now));
-        let span = Span { now, latest: now.saturating_add(self.longest) };
+        let span = Span { now, latest: now.saturating_add(self.longest).saturating_add(LATE) };
         let share = match self.clients.get_mut(&client) {
             Some(share) => share,
             None => {
@@ -84,6 +84,10 @@ impl Shares {
         }
     }
 }
+
+/// How much later than others a thread may charge after it has read the clock, in seconds. It must
+/// not take what they have charged for something from a clock that was ahead.
+const LATE: u32 = 10;
 
 /// Whose place in a share a question to the store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,6 +243,18 @@ mod tests {
         assert!(!shares.takes(7, NOW + DAY + 300, NOW + DAY, 1));
         assert!(shares.takes(7, NOW + 300, NOW, 1), "the clock is right again");
         assert!(!shares.takes(7, NOW + 300, NOW, 1));
+    }
+
+    #[test]
+    fn threads_that_are_late_uncount_nothing() {
+        for (late, expected) in [(0, true), (1, true), (LATE, true), (LATE + 1, false)] {
+            let mut shares = Shares::default();
+            let mut taken = 0;
+            for now in [NOW + late, NOW].repeat(10) {
+                taken += u32::from(shares.takes(7, now + 300, now, 2));
+            }
+            assert_eq!(taken == 2, expected, "{late}: {taken}");
+        }
     }
 
     #[test]
