@@ -243,7 +243,10 @@ impl VerifierBuilder {
     /// let before = signed("a1b2c3", start.as_secs() - 1)?;
     /// let request = TokenRequest::new(before.as_bytes());
     /// assert!(verifier.verify(&request).await.is_err());
-    /// let after = signed("d4e5f6", start.as_secs())?;
+    /// let same_second = signed("d4e5f6", start.as_secs())?;
+    /// let request = TokenRequest::new(same_second.as_bytes());
+    /// assert!(verifier.verify(&request).await.is_err());
+    /// let after = signed("g7h8i9", start.as_secs() + 1)?;
     /// let request = TokenRequest::new(after.as_bytes());
     /// assert!(verifier.verify(&request).await.is_ok());
     /// # Ok(())

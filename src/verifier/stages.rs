@@ -99,14 +99,15 @@ pub(super) struct BoundAssertion<'a> {
 
 impl<'a> BoundAssertion<'a> {
     /// Refuses an assertion that may have been used before `start`, when the replay store knew
-    /// nothing yet. Without an `iat`, this is one that could have been accepted before.
+    /// nothing yet. Without an `iat`, this is one that could have been accepted before. Clocks count
+    /// whole seconds: what was issued in the second of `start` may have been accepted before it.
     pub(super) fn check_issued(&self, start: UnixTime) -> Result<(), Rejection> {
         let refused = |fault| {
             let cause = PortError::new("the assertion may be from before the time of refuse_issued_before");
             Err(Rejection::because(ClientFault::Claim(Claim::Iat, fault), cause))
         };
         match date_of(&self.assertion.claims.iat) {
-            Some(iat) if iat.as_secs() < start.as_secs() as f64 => refused(ClaimFault::Past),
+            Some(iat) if iat.as_secs() < start.as_secs() as f64 + 1.0 => refused(ClaimFault::Past),
             Some(_) => Ok(()),
             None => match self.rules.policy.longest_life() {
                 Some(life) if self.valid_until > start + life => Ok(()),
