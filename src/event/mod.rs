@@ -110,7 +110,8 @@ impl<S: EventSink> KeySetObserver for S {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The client was authenticated. The handler is called as soon as it is ready.
+    /// The client was authenticated, and the handler is called next. A request that is dropped, or
+    /// whose handler fails while it is waited for, has no outcome, though its assertion is spent.
     Accepted(&'a ClientIdentity),
     /// The request was refused, and the handler is not called.
     Refused(Refused<'a>),

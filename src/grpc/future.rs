@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Messages, metadata, status};
+use crate::identity::ClientIdentity;
 use crate::layer::{ReadyInner, identify};
 use crate::rejection::{ClientFault, Rejection};
 use crate::verifier::{Progress, Verifier, Waiting};
@@ -39,7 +40,7 @@ pin_project! {
         Starting { call: Option<Call<S, B>> },
         // Boxed, because it is large and most calls never wait.
         Verifying { call: Option<Call<S, B>>, waiting: Box<Waiting> },
-        AwaitingInner { call: Option<Call<S, B>> },
+        AwaitingInner { call: Option<(Call<S, B>, ClientIdentity)> },
         Calling { #[pin] future: F },
         Refused { rejection: Rejection, messages: Messages },
     }
@@ -90,15 +91,14 @@ where
                     call.advance(progress)
                 }
                 StateProj::AwaitingInner { call } => {
-                    let Some(waiting) = call else { return Poll::Pending };
+                    let Some((waiting, _)) = call else { return Poll::Pending };
+                    let was_ready = waiting.inner.is_ready();
                     ready!(waiting.inner.poll_ready(cx))?;
-                    if let Err(rejection) = waiting.confirm() {
-                        let messages = waiting.messages;
-                        state.set(State::Refused { rejection, messages });
-                        continue;
+                    let Some((call, identity)) = call.take() else { return Poll::Pending };
+                    match !was_ready && call.inner.has_waited() {
+                        true => call.decide_again(&identity),
+                        false => State::Calling { future: call.forward(identity) },
                     }
-                    let Some(Call { inner, parts, body, .. }) = call.take() else { return Poll::Pending };
-                    State::Calling { future: inner.call(Request::from_parts(parts, body)) }
                 }
                 StateProj::Calling { future } => return future.poll(cx),
                 StateProj::Refused { rejection, messages } => {
@@ -119,23 +119,29 @@ impl<S: Clone, B> Call<S, B> {
 }
 
 impl<S, B> Call<S, B> {
-    /// An assertion that was valid before the inner service was waited for may have expired since.
-    fn confirm(&self) -> Result<(), Rejection> {
-        match self.parts.extensions.get().filter(|_| self.inner.has_waited()) {
-            Some(identity) => self.verifier.confirm(&metadata::token_request(&self.form, &self.parts), identity),
-            None => Ok(()),
-        }
+    /// While the inner service was waited for, the assertion may have expired, or its client may
+    /// have been deleted.
+    fn decide_again<F>(self, identity: &ClientIdentity) -> State<S, F, B> {
+        let progress = self.verifier.decide_again(&metadata::token_request(&self.form, &self.parts), identity);
+        self.advance(progress)
     }
 
-    fn advance<F>(mut self, progress: Progress) -> State<S, F, B> {
+    /// Calls the inner service, which must be ready.
+    fn forward(mut self, identity: ClientIdentity) -> S::Future
+    where
+        S: Service<Request<B>>,
+    {
+        self.verifier.report_accepted(&identity);
+        identify(&mut self.parts.extensions, Some(identity));
+        metadata::mark_sensitive(&mut self.parts.headers);
+        self.inner.call(Request::from_parts(self.parts, self.body))
+    }
+
+    fn advance<F>(self, progress: Progress) -> State<S, F, B> {
         let messages = self.messages;
         match progress {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting: Box::new(waiting) },
-            Progress::Done(Ok(Some(identity))) => {
-                identify(&mut self.parts.extensions, Some(identity));
-                metadata::mark_sensitive(&mut self.parts.headers);
-                State::AwaitingInner { call: Some(self) }
-            }
+            Progress::Done(Ok(Some(identity))) => State::AwaitingInner { call: Some((self, identity)) },
             Progress::Done(Ok(None)) => {
                 State::Refused { rejection: ClientFault::NoAuthentication(None).into(), messages }
             }

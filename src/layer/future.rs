@@ -60,7 +60,8 @@ pin_project! {
         Reading { #[pin] body: B, collector: Collector },
         // Boxed, because it is large and most requests never wait.
         Verifying { body: BufferedBody, waiting: Box<Waiting> },
-        AwaitingInner { body: BufferedBody },
+        // The identity is absent for a request without an assertion.
+        AwaitingInner { body: BufferedBody, identity: Option<ClientIdentity> },
         Refused { rejection: Rejection },
     }
 }
@@ -143,12 +144,16 @@ where
                     let Poll::Ready(answer) = waiting.poll(cx) else { return request.wait() };
                     request.resume(std::mem::take(body), answer)
                 }
-                StepProj::AwaitingInner { body } => {
-                    ready!(request.inner.poll_ready(cx))?;
-                    if let Err(rejection) = request.confirm(&body.data) {
-                        step.set(Step::Refused { rejection });
-                        continue;
+                StepProj::AwaitingInner { body, identity } => {
+                    if !request.inner.is_ready() {
+                        ready!(request.inner.poll_ready(cx))?;
+                        if let Some(identity) = identity.take_if(|_| request.inner.has_waited()) {
+                            let next = request.decide_again(std::mem::take(body), &identity);
+                            step.set(next);
+                            continue;
+                        }
                     }
+                    request.forward(body, identity.take());
                     let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
                     state.set(State::Calling { future: inner.call(Request::from_parts(parts, body)) });
@@ -174,7 +179,7 @@ impl<S: Clone> GuardedRequest<S> {
 }
 
 impl<S> GuardedRequest<S> {
-    fn verify<B>(&mut self, read: Result<BufferedBody, Rejection>) -> Step<B> {
+    fn verify<B>(&self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,
             Err(rejection) => return Step::refused_unread(rejection, &self.parts, &self.headers, &self.options),
@@ -188,17 +193,16 @@ impl<S> GuardedRequest<S> {
         Ok(body)
     }
 
-    fn resume<B>(&mut self, body: BufferedBody, answer: PortAnswer) -> Step<B> {
+    fn resume<B>(&self, body: BufferedBody, answer: PortAnswer) -> Step<B> {
         let progress = self.options.verifier.resume(&self.token_request(&body.data), answer);
         self.advance(body, progress)
     }
 
-    /// An assertion that was valid before the inner service was waited for may have expired since.
-    fn confirm(&self, body: &[u8]) -> Result<(), Rejection> {
-        match self.parts.extensions.get().filter(|_| self.inner.has_waited()) {
-            Some(identity) => self.options.verifier.confirm(&self.token_request(body), identity),
-            None => Ok(()),
-        }
+    /// While the inner service was waited for, the assertion may have expired, or its client may
+    /// have been deleted.
+    fn decide_again<B>(&self, body: BufferedBody, identity: &ClientIdentity) -> Step<B> {
+        let progress = self.options.verifier.decide_again(&self.token_request(&body.data), identity);
+        self.advance(body, progress)
     }
 
     /// The request as the verifier sees it.
@@ -208,18 +212,21 @@ impl<S> GuardedRequest<S> {
         with_other_credentials(request, &self.parts, &self.headers)
     }
 
-    fn advance<B>(&mut self, body: BufferedBody, progress: Progress) -> Step<B> {
+    fn advance<B>(&self, body: BufferedBody, progress: Progress) -> Step<B> {
         match progress {
             Progress::Waiting(waiting) => Step::Verifying { body, waiting: Box::new(waiting) },
-            Progress::Done(Ok(identity)) => self.forward(body, identity),
+            Progress::Done(Ok(identity)) => Step::AwaitingInner { body, identity },
             Progress::Done(Err(rejection)) => Step::Refused { rejection },
         }
     }
 
-    fn forward<B>(&mut self, body: BufferedBody, identity: Option<ClientIdentity>) -> Step<B> {
+    /// Prepares the head for the inner service, which is called next.
+    fn forward(&mut self, body: &BufferedBody, identity: Option<ClientIdentity>) {
+        if let Some(identity) = &identity {
+            self.options.verifier.report_accepted(identity);
+        }
         forward::describe_buffered(&mut self.parts.headers, &self.headers, body.data.len());
         forward::identify(&mut self.parts.extensions, identity);
-        Step::AwaitingInner { body }
     }
 }
 

@@ -6,6 +6,11 @@
 //! is over is no better: layers outside that shed or balance load would see a service that is
 //! always ready, and requests that are not guarded would wait inside the layer's future too. So the
 //! layer is as ready as the inner service, and gives the reservation back when it has to wait.
+//!
+//! A reservation that was waited for is kept. The decision is then made again, which may wait for a
+//! port, within `port_timeout`. A busy service that was waited for again after that would have the
+//! request go back and forth until its assertion expires. Only a request that was accepted once
+//! gets so far, so nobody else can hold a reservation in this way.
 
 use std::task::{Context, Poll};
 
@@ -25,9 +30,9 @@ impl<S: Clone> ReadyInner<S> {
         Self { service: std::mem::replace(service, clone), ready: true, waited: false }
     }
 
-    /// Gives the reservation back, if there is one.
+    /// Gives the reservation back, if there is one that was not waited for.
     pub(crate) fn release(&mut self) {
-        if self.ready {
+        if self.ready && !self.waited {
             // A fresh clone has reserved nothing; dropping the old service frees what it reserved.
             self.service = self.service.clone();
             self.ready = false;
@@ -36,6 +41,11 @@ impl<S: Clone> ReadyInner<S> {
 }
 
 impl<S> ReadyInner<S> {
+    /// Returns whether a reservation is held.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
     /// Waits for a reservation, unless one is held.
     pub(crate) fn poll_ready<R>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
     where

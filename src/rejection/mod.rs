@@ -103,7 +103,8 @@ impl Rejection {
 
     /// Returns whether the signature had been verified. If so, the sender is the client that it
     /// claims to be. Most faults are found before the signature check. This includes a replay that
-    /// a look into the replay store finds.
+    /// a look into the replay store finds, and a client or a key that was replaced while a request
+    /// waited after the check.
     pub fn is_proven(&self) -> bool {
         self.proven
     }

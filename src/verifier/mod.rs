@@ -165,7 +165,12 @@ impl Verifier {
         let mut progress = self.start(request);
         loop {
             match progress {
-                Progress::Done(outcome) => return outcome,
+                Progress::Done(outcome) => {
+                    if let Ok(Some(identity)) = &outcome {
+                        self.report_accepted(identity);
+                    }
+                    return outcome;
+                }
                 Progress::Waiting(mut waiting) => {
                     let answer = poll_fn(|cx| waiting.poll(cx)).await;
                     progress = self.resume(request, answer);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::jose::keys::KeySet;
 use crate::registry::Client;
-use crate::rejection::{ClientFault, Rejection, ServerFault};
+use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 
 /// The position of a policy in its verifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,18 @@ impl Refusal {
     pub(super) fn judged_by(self, client: &Arc<Client>, keys: Option<&Arc<KeySet>>) -> Self {
         let evidence = Evidence { client: Arc::clone(client), keys: keys.map(Arc::clone) };
         Self { evidence: Some(evidence), ..self }
+    }
+
+    /// The same refusal of a request whose signature was verified before. Its sender stays proven,
+    /// unless the refusal is about the client or the keys that have proven it.
+    pub(super) fn after_admission(self) -> Self {
+        let rejection = match self.rejection.kind() {
+            RejectionKind::Client(ClientFault::Claim(..)) | RejectionKind::Server(_) => {
+                self.rejection.with_proven_sender()
+            }
+            RejectionKind::Client(_) => self.rejection,
+        };
+        Self { rejection, ..self }
     }
 }
 

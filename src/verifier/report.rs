@@ -21,7 +21,8 @@ use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::AssertionId;
 
 impl Verifier {
-    /// Turns the end of the steps into progress, and reports the outcome if it is known.
+    /// Turns the end of the steps into progress, and reports a refusal. Whoever gets an identity
+    /// reports that, since a handler may have to be waited for first.
     pub(super) fn finish(
         &self,
         request: &TokenRequest<'_>,
@@ -30,19 +31,24 @@ impl Verifier {
         journey: Journey,
     ) -> Progress {
         match end {
-            Ok(identity) => {
-                if let Some(events) = &self.events {
-                    events.record(&Event::Accepted(&identity));
-                }
-                Progress::Done(Ok(Some(identity)))
-            }
+            Ok(identity) => Progress::Done(Ok(Some(identity))),
             Err(Stop::Waiting(question)) => Progress::Waiting(Waiting::new(question, journey)),
             Err(Stop::Anonymous) => Progress::Done(Ok(None)),
-            Err(Stop::Refused(refusal)) => Progress::Done(Err(self.refuse(request, now, refusal))),
+            Err(Stop::Refused(refusal)) => {
+                let refusal = if journey.admitted.is_some() { refusal.after_admission() } else { refusal };
+                Progress::Done(Err(self.refuse(request, now, refusal)))
+            }
         }
     }
 
-    pub(super) fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {
+    /// Reports that a request was accepted, once nothing is left that could refuse it.
+    pub(crate) fn report_accepted(&self, identity: &ClientIdentity) {
+        if let Some(events) = &self.events {
+            events.record(&Event::Accepted(identity));
+        }
+    }
+
+    fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {
         if self.is_mounted_twice(request, &refusal.rejection) {
             refusal.rejection = refusal.rejection.because_of(ServerFault::MountedTwice);
         }

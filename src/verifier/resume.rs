@@ -7,14 +7,14 @@
 //! request share one deadline, which also bounds how often that happens.
 //!
 //! A registry that answers later is not asked a second time, as that would double its load. Its
-//! client is then at most as old as the [port timeout](crate::VerifierBuilder::port_timeout).
+//! client is then at most as old as the [port timeout](crate::VerifierBuilder::port_timeout). A wait
+//! for the handler has no such bound. After one, every registry is asked again.
 
 use std::sync::Arc;
 
 use super::Verifier;
-use super::checks::check;
+use super::deadline::Deadline;
 use super::progress::{Journey, PendingRefusal, PortAnswer, PortAnswers, Progress, Reply, Stop};
-use super::refusal::{PolicyIndex, Refusal};
 use super::request::TokenRequest;
 use super::signature::{Admitted, PendingIdentity};
 use crate::clock::UnixTime;
@@ -23,7 +23,6 @@ use crate::jose::keys::KeySet;
 use crate::jwks::{KeySource, KeysResult, KeysUnavailable};
 use crate::port::Answer;
 use crate::registry::{Client, FindResult};
-use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::AdmitResult;
 
 impl Verifier {
@@ -97,35 +96,15 @@ impl Verifier {
         self.run(request, PortAnswers { client: Some(found), keys: None }, journey)
     }
 
-    /// Judges an accepted request again, after its handler was waited for. By then the assertion
-    /// may have expired, or the client may have been deleted.
-    pub(crate) fn confirm(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> Result<(), Rejection> {
-        let now = self.clock.now();
-        self.still_holds(request, identity, now).map_err(|refusal| {
-            let rejection = refusal.rejection.clone().with_proven_sender();
-            self.refuse(request, now, Refusal { rejection, ..refusal })
-        })
-    }
-
-    fn still_holds(
-        &self,
-        request: &TokenRequest<'_>,
-        identity: &ClientIdentity,
-        now: Option<UnixTime>,
-    ) -> Result<(), Refusal> {
-        let now = now.ok_or(ServerFault::Clock)?;
-        if let Answer::Ready(Ok(None)) = self.registry.find(identity.client_id().as_str()) {
-            return Err(ClientFault::UnknownClient.into());
-        }
-        let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name == identity.policy);
-        let policy = named.map(|(index, _)| index).unwrap_or_default();
-        let rules = self.rules(policy, now);
-        let checked = self.read_again(request, |form, assertion| check(assertion, form.client_id(), &rules).map(drop));
-        match checked {
-            Some(Ok(())) => Ok(()),
-            Some(Err(first)) => Err(Refusal::from(first.fault).under(policy)),
-            None => Err(ClientFault::FormMalformed.into()),
-        }
+    /// Decides on an accepted request again, after its handler was waited for: by the time, the
+    /// registrations and the keys of now. Only the replay store is not asked a second time.
+    ///
+    /// `identity` is from the first decision on this request. A wait for the handler is no wait for
+    /// a port, so the time that the waits of the first decision took does not count.
+    pub(crate) fn decide_again(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> Progress {
+        let journey =
+            Journey { deadline: Deadline::new(self.port_timeout), admitted: Some(Admitted::before(identity)) };
+        self.run(request, PortAnswers::default(), journey)
     }
 
     /// Returns the client as it is registered now, or as it was if the registry answers later.

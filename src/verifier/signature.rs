@@ -97,6 +97,12 @@ fn why_bad(algorithm: Algorithm, signature: &[u8]) -> ClientFault {
 pub(super) struct Admitted(());
 
 impl Admitted {
+    /// The proof of an earlier decision on the same request. There is no identity before the store
+    /// has recorded the assertion, unless it may be used again.
+    pub(super) fn before(_: &ClientIdentity) -> Self {
+        Self(())
+    }
+
     pub(super) fn check(admitted: AdmitResult) -> Result<Self, Rejection> {
         let rejection = match admitted {
             Ok(Admission::Fresh) => return Ok(Self(())),
