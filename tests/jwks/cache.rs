@@ -529,7 +529,7 @@ async fn a_url_that_was_not_asked_is_not_paused() {
         let cache = limit(KeySetCache::builder(fetch).timeout(Duration::from_secs(3))).build().unwrap();
         let sources: Vec<_> = (0..10).map(|index| source(&cache, &format!("client-{index}"))).collect();
         let mut left = sources.len();
-        for second in [0, 4, 8] {
+        for second in [0, 0, 1] {
             let answers: Vec<_> = sources.iter().map(|source| source.keys(at(second))).collect();
             let mut refused = Vec::new();
             for answer in answers {
@@ -540,7 +540,7 @@ async fn a_url_that_was_not_asked_is_not_paused() {
             left = refused.len();
             for state in sources.iter().map(KeySource::state) {
                 assert_eq!(state.failures(), 0, "{state:?}");
-                assert!(state.last_error().is_none() || state.next_refresh() <= Some(at(second + 3)), "{state:?}");
+                assert!(state.last_error().is_none() || state.next_refresh().is_none(), "{state:?}");
             }
         }
         assert_eq!(left, 0);
