@@ -114,12 +114,18 @@ impl VerifierBuilder {
 
     /// Sets the name under which this verifier spends assertions in its replay store. Verifiers
     /// that share a store refuse what another one has accepted, if they have the same tenant.
-    /// Default: the [issuer](Self::issuer) or, without one, the first [audience](Self::audience).
+    /// Default: the [issuer](Self::issuer) or, without one, the smallest [audience](Self::audience),
+    /// compared byte for byte. The order of the audiences does not matter.
     ///
     /// Set it for several verifiers of one authorization server that accept the same audience, but
-    /// differ in their issuer or in their first audience; otherwise each of them accepts an
-    /// assertion once. The same holds for the nodes of a fleet: set it before you change the issuer
-    /// or the first audience of some of them.
+    /// differ in their issuer or in their smallest audience; otherwise each of them accepts an
+    /// assertion once.
+    ///
+    /// The same holds for the nodes of a fleet. A change of the issuer, the first issuer of a fleet
+    /// that had none, and a smaller audience all change the default: until the last node has it,
+    /// old and new nodes each accept an assertion once, and so do new nodes what old ones have
+    /// accepted. Set the tenant on all nodes before, to the default that they have: the old issuer
+    /// or the old smallest audience. Any other value is such a change itself.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -383,7 +389,7 @@ fn tenant_name(set: Option<String>, audiences: &Audiences) -> Result<Arc<str>, S
             Err(SettingError::InvalidText { setting, value: name, expected })
         }
         Some(name) => Ok(Arc::from(name)),
-        None => Ok(audiences.issuer.iter().chain(&audiences.urls).next().cloned().unwrap_or_default()),
+        None => Ok(audiences.issuer.as_ref().or(audiences.urls.iter().min()).cloned().unwrap_or_default()),
     }
 }
 

@@ -17,6 +17,10 @@ fn verifiers_share_assertions_within_their_tenant_only() {
     let url: Change = |builder| builder.audience(AUDIENCE);
     let alias: Change = |builder| builder.audience(AUDIENCE).audience(OTHER);
     let reversed: Change = |builder| builder.audience(OTHER).audience(AUDIENCE);
+    let larger: Change = |builder| builder.audience("https://z.example").audience(AUDIENCE);
+    let repeated: Change = |builder| builder.audience(AUDIENCE).audience(AUDIENCE);
+    let smaller: Change = |builder| builder.audience(AUDIENCE).audience("https://a.example");
+    let longer: Change = |builder| builder.audience(format!("{AUDIENCE}/v2")).audience(AUDIENCE);
     let named: Change = |builder| builder.audience(OTHER).audience(AUDIENCE).tenant(AUDIENCE);
     let other: Change = |builder| builder.audience(AUDIENCE).tenant("other");
     let issuer: Change = |builder| builder.issuer(ISSUER).audience(AUDIENCE);
@@ -24,10 +28,14 @@ fn verifiers_share_assertions_within_their_tenant_only() {
     let other_issuer: Change = |builder| builder.issuer(OTHER).audience(AUDIENCE);
     let named_issuer: Change = |builder| builder.issuer(OTHER).audience(AUDIENCE).tenant(ISSUER);
     let table = [
-        ("the same first URL", REDOX, url, url, true),
+        ("the same URL", REDOX, url, url, true),
         ("another alias", REDOX, url, alias, true),
-        ("another first URL", REDOX, url, reversed, false),
-        ("a name equal to the first URL", REDOX, url, named, true),
+        ("the same URLs in another order", REDOX, alias, reversed, true),
+        ("a larger URL, set first", REDOX, url, larger, true),
+        ("a URL that begins like the other, set first", REDOX, url, longer, true),
+        ("a URL twice", REDOX, url, repeated, true),
+        ("a smaller URL", REDOX, url, smaller, false),
+        ("a name equal to the URL", REDOX, url, named, true),
         ("a different name", REDOX, url, other, false),
         ("two equal names", REDOX, other, other, true),
         ("the same issuer, set later", OIDC, issuer, later, true),
