@@ -82,8 +82,8 @@ impl fmt::Display for ClientError {
         match self {
             Self::InvalidId { client_id } => write!(
                 f,
-                "client_id: {client_id:?} is not valid; use printable ASCII, at least one character (RFC 6749, \
-                 appendix A.1)"
+                "client_id: {} is not valid; use printable ASCII, at least one character (RFC 6749, appendix A.1)",
+                Excerpt::new(client_id)
             ),
             Self::Duplicate { client_id } => {
                 write!(f, "client_id: {client_id:?} is registered twice; give each client a different id")

@@ -80,15 +80,27 @@ fn about_secret(client: &Client, algorithm: Algorithm) -> Words {
     }
 }
 
-/// A query may hold a secret, so none is shown.
 fn about_jku(client: &Client, jku: Option<&str>) -> Words {
-    let shown = |url: &str| Excerpt::new(url.split(['?', '#']).next().unwrap_or_default()).to_string();
+    let shown = |url: &str| Excerpt::new(&without_secrets(url)).to_string();
     let registered = client.key_source().map_or_else(|| "no jku".to_owned(), |source| shown(source.url().as_str()));
     match jku.map(shown) {
         None => (registered, "a value that is not a string".to_owned()),
-        Some(same) if same == registered => (registered, "the same with another query or end".to_owned()),
+        Some(same) if same == registered => (registered, "the same with another user, query or end".to_owned()),
         Some(other) => (registered, other),
     }
+}
+
+/// Returns scheme, host and path of a URL. Its query may hold a secret, and so may its user
+/// information (RFC 3986, section 3.2.1).
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    // Without a scheme and its slashes, it is not known where the host ends.
+    let host_end = if scheme.is_empty() { rest.len() } else { rest.find(['/', '\\']).unwrap_or(rest.len()) };
+    let (host, path) = rest.split_at_checked(host_end).unwrap_or((rest, ""));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}{host}{path}")
 }
 
 fn names(algorithms: AlgorithmSet) -> String {

@@ -281,6 +281,12 @@ fn one_client_is_read_from_its_metadata() {
     for (text, expected) in errors {
         assert_eq!(Client::from_metadata(text.as_bytes()).unwrap_err().to_string(), expected, "{text}");
     }
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----\n";
+    let error = Client::from_metadata(json!({"client_id": pem}).to_string().as_bytes()).unwrap_err();
+    let shown = format!("{} bytes that look like a private key", pem.len());
+    assert!(error.to_string().starts_with(&format!("client_id: the client {shown}: not printable")), "{error}");
+    let error = Client::new(pem, client.keys().unwrap().clone()).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("client_id: {shown} is not valid")), "{error}");
     let error = Client::from_metadata(url().to_string().as_bytes()).unwrap_err();
     assert!(error.to_string().starts_with("jwks_uri: the client \"odd\": there is no key set cache"), "{error}");
 }

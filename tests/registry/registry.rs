@@ -132,10 +132,15 @@ fn a_client_id_is_printable_ascii_and_not_empty() {
         let error = new(id).unwrap_err();
         assert!(matches!(&error, ClientError::InvalidId { client_id, .. } if client_id == id), "{error:?}");
         let text = error.to_string();
+        let escaped = |character: char| match character {
+            ' '..='~' => character.to_string(),
+            other => other.escape_unicode().to_string(),
+        };
+        let shown: String = id.chars().map(escaped).collect();
         assert_eq!(
             text,
             format!(
-                "client_id: {id:?} is not valid; use printable ASCII, at least one character (RFC 6749, appendix A.1)"
+                "client_id: \"{shown}\" is not valid; use printable ASCII, at least one character (RFC 6749, appendix A.1)"
             )
         );
         assert!(!text.chars().any(char::is_control), "{text:?}");

@@ -457,6 +457,19 @@ fn the_header_is_reported_with_what_is_allowed() {
                 .to_owned(),
         ),
     ];
+    let urls = [
+        ("https://me:hush@evil.example/keys?token=hush#hush", "https://evil.example/keys"),
+        ("https://me@hush@evil.example:8443/@me/keys", "https://evil.example:8443/@me/keys"),
+        ("https://me:hush@evil.example", "https://evil.example"),
+        ("https:\\\\me:hush@evil.example\\keys", r"evil.example\\keys"),
+        ("me:hush@evil.example/keys", "evil.example/keys"),
+        ("https://evil.example/@me", "https://evil.example/@me"),
+        ("?hush", ""),
+    ];
+    for (url, shown) in urls {
+        let found = reported(fixture(), &Jwt::new().header("jku", url).signed());
+        assert!(found[0].ends_with(&format!("received \"{shown}\"")), "{found:?}");
+    }
     for (jwt, finding) in cases {
         let found = reported(fixture(), &jwt.signed());
         assert_eq!(found.iter().map(|found| found.replace(" or HS384", "")).collect::<Vec<_>>(), [finding]);
@@ -725,6 +738,70 @@ fn a_registered_algorithm_is_named() {
     let found = reported(fixture().clients([client]), &Jwt::by(&rsa, CLIENT).signed_by(&rsa));
     let expected = "the signature algorithm is not the one that the client registered: expected ES384, received RS384";
     assert_eq!(found, [expected]);
+}
+
+#[test]
+fn a_jku_like_the_registered_one_is_told_from_it() {
+    let fetch = |_: JwksRequest| async {
+        let response = Response::new(Full::<Bytes>::from("{}"));
+        Ok::<_, std::convert::Infallible>(response)
+    };
+    let cache = KeySetCache::builder(fetch).build().unwrap();
+    let url = JwksUrl::parse("https://clinic.example/keys?token=hush").unwrap();
+    for (jku, received) in [
+        ("https://me:hush@clinic.example/keys?token=hush", "the same with another user, query or end"),
+        ("https://clinic.example/keys?token=other", "the same with another user, query or end"),
+        ("https://me:hush@clinic.example/key", "\"https://clinic.example/key\""),
+    ] {
+        let client = Client::with_key_set_url(CLIENT, &url, &cache).unwrap();
+        let found = reported(fixture().clients([client]), &Jwt::new().header("jku", jku).signed());
+        let expected = format!("expected \"https://clinic.example/keys\", received {received}");
+        assert!(found.len() == 1 && found[0].ends_with(&expected), "{found:?}");
+    }
+}
+
+/// A client that mixes up its parameters does not get its assertion into a log, wherever it puts it
+/// and however its header is written.
+#[test]
+fn an_assertion_in_another_place_is_not_shown() {
+    let headers = [
+        HEADER.to_owned(),
+        HEADER.replacen('{', "{ ", 1),
+        HEADER.replacen('{', "{\n  ", 1),
+        HEADER.replacen('{', "{\r\n\t", 1),
+        format!(" {HEADER}"),
+        r#"{"alg":"none"}"#.to_owned(),
+    ];
+    for stray in headers.map(|header| SIGNER.sign(&header, claims())) {
+        let good = form(&Jwt::new().signed());
+        let in_form = |name: &str, value: &str| good.replace(&format!("{name}={value}"), &format!("{name}={stray}"));
+        let in_claim = |jwt: Jwt| form(&jwt.signed());
+        let scheme = form_urlencoded::byte_serialize(JWT_BEARER.as_bytes()).collect::<String>();
+        let bodies = [
+            format!("{good}&client_id={stray}"),
+            format!("{good}&client_id=Bearer+{stray}"),
+            in_form("grant_type", "client_credentials"),
+            in_form("client_assertion_type", &scheme),
+            in_claim(Jwt::new().claim("iss", &*stray)),
+            in_claim(Jwt::new().claim("sub", &*stray)),
+            in_claim(Jwt::new().claim("aud", &*stray)),
+            in_claim(Jwt::new().claim("aud", json!([stray, "https://other.example"]))),
+            in_claim(Jwt::new().header("kid", &*stray)),
+            in_claim(Jwt::new().header("typ", &*stray)),
+            in_claim(Jwt::new().header("alg", &*stray)),
+            in_claim(Jwt::new().header("jku", &*stray)),
+            in_claim(Jwt::new().header("jku", format!("https://a@clinic.example/{stray}"))),
+        ];
+        for body in bodies {
+            let lines = reported_of(fixture(), Limits::default(), &TokenRequest::new(body.as_bytes()));
+            assert!(!lines.is_empty(), "{body}");
+            for line in lines {
+                let windows = stray.as_bytes().windows(13).map(|window| std::str::from_utf8(window).unwrap());
+                let shown = windows.filter(|window| line.contains(window)).collect::<Vec<_>>();
+                assert!(shown.is_empty(), "{line}");
+            }
+        }
+    }
 }
 
 /// No report contains a part of the assertion or its `jti`.
