@@ -2,7 +2,7 @@
 //! those of the pitfalls in `tests/README.md`.
 
 use crate::common::attempt::{Attempt, Change, description, send};
-use crate::common::{CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, key_set};
+use crate::common::{CLIENT, ISSUER, Jwt, NOW, SIGNER, Signer, fixture, key_set, with};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -88,11 +88,7 @@ fn e02_a_public_key_is_never_used_as_a_secret() {
 #[test]
 fn e03_an_rsa_key_is_used_with_the_named_algorithm_only() {
     let signer: &Signer = Box::leak(Box::new(Signer::rsa("RS256", "key-1")));
-    let layer = |policy, members: Value| {
-        let (Value::Object(mut jwk), Value::Object(members)) = (signer.jwk(), members) else { unreachable!() };
-        jwk.extend(members);
-        layer_of(policy, &[jwk.into()])
-    };
+    let layer = |policy, members: Value| layer_of(policy, &[with(signer.jwk(), members)]);
     let attempt = |alg: &str| {
         let mut attempt = Attempt::of(signer, Jwt::by(signer, CLIENT).claim("aud", ISSUER));
         attempt.jose("alg", alg);
@@ -271,9 +267,7 @@ fn e15_e28_e29_e31_weak_and_invalid_keys_are_skipped() {
             "EC" => Signer::es256("k").jwk(),
             _ => Signer::ed25519("EdDSA", "k").jwk(),
         };
-        let (Value::Object(mut jwk), Value::Object(members)) = (base, members) else { unreachable!() };
-        jwk.extend(members);
-        Value::Object(jwk)
+        with(base, members)
     };
     let ones = |len: usize, last: u8| {
         let mut number = vec![0xff; len];

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::attempt::{Attempt, Change, description, flip_signature, send};
 use crate::common::{
-    CLIENT, Fixture, ISSUER, Jwt, SIGNER, Signer, client, fixture, form, key_set, now_or_never, outcome, verify,
+    CLIENT, Fixture, ISSUER, Jwt, SIGNER, Signer, client, fixture, form, key_set, now_or_never, outcome, verify, with,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -170,11 +170,7 @@ fn e30_ecdsa_signatures_are_two_fixed_length_nonzero_numbers() {
 
 #[test]
 fn e32_e33_secrets_and_keys_for_other_uses_are_skipped() {
-    let with = |members: Value| {
-        let (Value::Object(mut jwk), Value::Object(members)) = (SIGNER.jwk(), members) else { unreachable!() };
-        jwk.extend(members);
-        Value::Object(jwk)
-    };
+    let with = |members: Value| with(SIGNER.jwk(), members);
     let secret = json!({"kty": "oct", "kid": "key-1", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"});
     let cases = [
         (secret, SkipReason::PrivateMembers),

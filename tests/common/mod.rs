@@ -264,6 +264,20 @@ pub fn form(assertion: &str) -> String {
     .unwrap()
 }
 
+/// `object` with these members replaced or added.
+pub fn with(object: Value, members: Value) -> Value {
+    let (Value::Object(mut object), Value::Object(members)) = (object, members) else {
+        panic!("two objects are needed")
+    };
+    object.extend(members);
+    object.into()
+}
+
+/// `object` with this member replaced or added.
+pub fn with_member(object: &Value, member: &str, value: impl Into<Value>) -> Value {
+    with(object.clone(), json!({ member: value.into() }))
+}
+
 pub fn key_set(jwks: &[Value]) -> KeySet {
     KeySet::parse(json!({"keys": jwks}).to_string().as_bytes()).unwrap()
 }

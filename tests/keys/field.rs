@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::LazyLock;
 
-use crate::common::{self, CLIENT, Jwt, NOW, Signer, fixture, key_set};
+use crate::common::{self, CLIENT, Jwt, NOW, Signer, fixture, key_set, with_member};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -26,12 +26,6 @@ static KEYS: LazyLock<Vec<Value>> = LazyLock::new(|| {
 });
 
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
-
-fn with(jwk: &Value, member: &str, value: impl Into<Value>) -> Value {
-    let mut jwk = jwk.clone();
-    jwk[member] = value.into();
-    jwk
-}
 
 fn empty_forms() -> [Value; 3] {
     [json!(null), json!(""), json!([])]
@@ -59,12 +53,14 @@ async fn key_19_empty_members_are_absent_inline_and_by_url() {
         // `alg` is required for ML-DSA.
         let members = members.filter(|member| **member != "alg" || key["kty"] != "AKP");
         for (member, form) in members.flat_map(|member| empty_forms().map(|form| (*member, form))) {
-            keys.push(with(&with(key, "kid", format!("{} {member} {form}", key["kid"])), member, form));
+            keys.push(with_member(&with_member(key, "kid", format!("{} {member} {form}", key["kid"])), member, form));
         }
     }
     // The whole of a public key as many programs write it.
     let all = PRIVATE.iter().chain(&optional[1..]).filter(|member| **member != "alg");
-    keys.extend(KEYS.iter().map(|key| all.clone().fold(key.clone(), |key, member| with(&key, member, json!(null)))));
+    keys.extend(
+        KEYS.iter().map(|key| all.clone().fold(key.clone(), |key, member| with_member(&key, member, json!(null)))),
+    );
     let per_url = 90;
     for keys in keys.chunks(per_url) {
         for set in [key_set(keys), fetched(keys).await] {
@@ -77,7 +73,8 @@ async fn key_19_empty_members_are_absent_inline_and_by_url() {
             assert_eq!(found, named);
         }
     }
-    let spaced = format!(r#"{{"keys":[{}]}}"#, with(&KEYS[0], "d", "[]").to_string().replace(r#""[]""#, "[ \n ]"));
+    let spaced =
+        format!(r#"{{"keys":[{}]}}"#, with_member(&KEYS[0], "d", "[]").to_string().replace(r#""[]""#, "[ \n ]"));
     assert_eq!(KeySet::parse(spaced.as_bytes()).unwrap().len(), 1, "white space within an empty array");
 }
 
@@ -91,7 +88,7 @@ fn an_empty_required_member_is_missing_and_named() {
             _ => &["kty", "alg", "pub"],
         };
         for (member, form) in required.iter().flat_map(|member| empty_forms().map(|form| (*member, form))) {
-            let set = key_set(&[with(key, member, form.clone())]);
+            let set = key_set(&[with_member(key, member, form.clone())]);
             let [skipped] = set.skipped() else { panic!("{member} {form} of {key} is usable") };
             assert_eq!((skipped.reason(), skipped.detail()), (SkipReason::Malformed, &*format!("{member} is missing")));
         }
@@ -107,9 +104,9 @@ async fn a_real_private_key_of_each_type_raises_the_alarm() {
             "AKP" => &["priv"],
             _ => &["d"],
         };
-        let private = secrets.iter().fold(key.clone(), |key, member| with(&key, member, number.clone()));
-        let one = PRIVATE.iter().fold(key.clone(), |key, member| with(&key, member, json!([])));
-        for private in [private, with(&one, secrets[0], number.clone())] {
+        let private = secrets.iter().fold(key.clone(), |key, member| with_member(&key, member, number.clone()));
+        let one = PRIVATE.iter().fold(key.clone(), |key, member| with_member(&key, member, json!([])));
+        for private in [private, with_member(&one, secrets[0], number.clone())] {
             for set in [key_set(std::slice::from_ref(&private)), fetched(std::slice::from_ref(&private)).await] {
                 let [skipped] = set.skipped() else { panic!("{private} is usable") };
                 assert_eq!(skipped.reason(), SkipReason::PrivateMembers, "{private}");
@@ -122,7 +119,7 @@ async fn a_real_private_key_of_each_type_raises_the_alarm() {
 #[test]
 fn an_empty_kid_is_no_kid() {
     for form in empty_forms() {
-        let set = key_set(&[with(&EC.jwk(), "kid", form)]);
+        let set = key_set(&[with_member(&EC.jwk(), "kid", form)]);
         assert_eq!(set.iter().map(|key| key.key_id()).collect::<Vec<_>>(), [None]);
     }
 }
@@ -153,8 +150,8 @@ fn key_20_coordinates_of_any_length_are_the_same_numbers() {
     for (signer, [x, y], len) in short_keys() {
         let jwk = signer.jwk();
         let point = |x: &[u8], y: &[u8]| {
-            let jwk = with(&jwk, "x", URL_SAFE_NO_PAD.encode(x));
-            with(&jwk, "y", URL_SAFE_NO_PAD.encode(y))
+            let jwk = with_member(&jwk, "x", URL_SAFE_NO_PAD.encode(x));
+            with_member(&jwk, "y", URL_SAFE_NO_PAD.encode(y))
         };
         let trim = |number: &[u8]| number.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>();
         let signed = |number: &[u8]| [&[0], number].concat();
@@ -201,7 +198,7 @@ fn keys_that_are_not_numbers_have_an_exact_length() {
             [bytes.as_slice(), &[0]].concat(),
         ];
         for bytes in changed {
-            let keys = key_set(&[with(key, member, URL_SAFE_NO_PAD.encode(&bytes))]);
+            let keys = key_set(&[with_member(key, member, URL_SAFE_NO_PAD.encode(&bytes))]);
             assert_eq!(keys.skipped()[0].reason(), SkipReason::Invalid);
             assert_eq!(keys.skipped()[0].detail(), format!("{member} has {} bytes, {text}", bytes.len()));
         }
@@ -225,24 +222,24 @@ fn strict_outcome(jwks: &[Value], signer: &Signer, kid: Option<&str>) -> Result<
 #[test]
 fn key_21_the_same_key_twice_has_both_algorithms() {
     let (key, other) = (RSA.jwk(), EC.jwk());
-    let rs256 = with(&key, "alg", "RS256");
+    let rs256 = with_member(&key, "alg", "RS256");
     let twins = [
         ("identical", key.clone(), key.clone()),
         ("with and without alg", key.clone(), rs256.clone()),
-        ("for two algorithms", rs256.clone(), with(&key, "alg", "PS384")),
-        ("with and without use", with(&key, "use", "sig"), with(&key, "key_ops", json!(["verify"]))),
-        ("with leading zeros", key.clone(), with(&key, "e", "AAEAAQ")),
+        ("for two algorithms", rs256.clone(), with_member(&key, "alg", "PS384")),
+        ("with and without use", with_member(&key, "use", "sig"), with_member(&key, "key_ops", json!(["verify"]))),
+        ("with leading zeros", key.clone(), with_member(&key, "e", "AAEAAQ")),
     ];
     for (what, first, second) in twins {
         for jwks in [[first.clone(), other.clone(), second.clone()], [second, other.clone(), first]] {
             let keys = key_set(&jwks);
             assert_eq!((keys.len(), keys.skipped().len()), (2, 0), "{what}");
             assert_eq!(strict_outcome(&jwks, &RSA, Some("rsa")), Ok(()), "{what}");
-            let nameless = jwks.map(|jwk| with(&jwk, "kid", json!(null)));
+            let nameless = jwks.map(|jwk| with_member(&jwk, "kid", json!(null)));
             assert_eq!(strict_outcome(&nameless, &RSA, None), Ok(()), "{what}, without a kid");
         }
     }
-    let united = key_set(&[with(&key, "alg", "PS384"), rs256]);
+    let united = key_set(&[with_member(&key, "alg", "PS384"), rs256]);
     let algorithms: Vec<_> = united.iter().map(|key| key.algorithms()).collect();
     assert_eq!(algorithms, [AlgorithmSet::of(&[Algorithm::RS256, Algorithm::PS384])], "and no third");
 }
@@ -254,14 +251,14 @@ fn different_keys_of_one_kid_stay_two_keys() {
     assert_eq!(key_set(&jwks).len(), 2);
     for signer in [&one, &two] {
         assert_eq!(strict_outcome(&jwks, signer, Some("same")), Err(ClientFault::AmbiguousKey));
-        let nameless = jwks.clone().map(|jwk| with(&jwk, "kid", json!("")));
+        let nameless = jwks.clone().map(|jwk| with_member(&jwk, "kid", json!("")));
         assert_eq!(strict_outcome(&nameless, signer, None), Err(ClientFault::KidNeeded));
     }
 }
 
 #[test]
 fn one_key_under_two_kids_is_found_under_both() {
-    let jwks = [with(&RSA.jwk(), "kid", "old"), with(&RSA.jwk(), "kid", "new")];
+    let jwks = [with_member(&RSA.jwk(), "kid", "old"), with_member(&RSA.jwk(), "kid", "new")];
     assert_eq!(key_set(&jwks).len(), 2);
     for kid in ["old", "new"] {
         assert_eq!(strict_outcome(&jwks, &RSA, Some(kid)), Ok(()));
@@ -271,12 +268,12 @@ fn one_key_under_two_kids_is_found_under_both() {
 
 #[test]
 fn a_skipped_twin_stays_skipped_and_gives_nothing() {
-    let key = with(&RSA.jwk(), "alg", "RS256");
+    let key = with_member(&RSA.jwk(), "alg", "RS256");
     let twins = [
-        (with(&with(&key, "alg", "RS384"), "use", "enc"), SkipReason::NotForSignatures),
-        (with(&key, "alg", "RSA-OAEP"), SkipReason::AlgorithmConflict),
-        (with(&with(&key, "alg", "RS384"), "d", "AQ"), SkipReason::PrivateMembers),
-        (with(&with(&key, "alg", "RS384"), "e", "AQ"), SkipReason::Weak),
+        (with_member(&with_member(&key, "alg", "RS384"), "use", "enc"), SkipReason::NotForSignatures),
+        (with_member(&key, "alg", "RSA-OAEP"), SkipReason::AlgorithmConflict),
+        (with_member(&with_member(&key, "alg", "RS384"), "d", "AQ"), SkipReason::PrivateMembers),
+        (with_member(&with_member(&key, "alg", "RS384"), "e", "AQ"), SkipReason::Weak),
     ];
     for (twin, reason) in twins {
         for jwks in [[key.clone(), twin.clone()], [twin.clone(), key.clone()]] {
@@ -311,51 +308,60 @@ fn details_name_the_member_and_what_was_expected() {
     let cases = [
         (json!(7), "it is a number, expected an object"),
         (json!(["EC"]), "it is an array, expected an object"),
-        (with(&rsa, "n", format!("{n}==")), "n is not base64url: it has padding"),
-        (with(&rsa, "n", format!("+/{}", &n[2..])), "n is not base64url: it is base64, which has another alphabet"),
-        (with(&rsa, "n", format!("+{}==", &n[1..])), "n is not base64url: it is base64, which has another alphabet"),
-        (with(&rsa, "n", format!("{n}\n")), "n is not base64url: it has white space"),
-        (with(&ec, "x", "\u{e4}"), "x is not base64url: it has a character of no base64 alphabet"),
-        (with(&ec, "x", "-----BEGIN PUBLIC KEY-----\nMFkw"), "x is not base64url: it is PEM"),
-        (with(&ec, "y", "A"), "y is not base64url: its length is impossible"),
-        (with(&ec, "y", "AB"), "y is not base64url: its last character has bits that belong to no byte"),
-        (with(&ec, "x", 7), "x is a number, expected a string"),
-        (with(&ec, "kid", json!({})), "kid is an object, expected a string"),
-        (with(&ec, "alg", true), "alg is a boolean, expected a string"),
-        (with(&ec, "use", json!(["sig"])), "use is an array, expected a string"),
-        (with(&ec, "key_ops", "verify"), "key_ops is a string, expected an array of strings"),
-        (with(&ec, "key_ops", json!(["verify", 1])), "key_ops is an array, expected an array of strings"),
-        (with(&ec, "kty", "oct"), r#"kty is "oct", expected RSA, EC, OKP or AKP"#),
-        (with(&ec, "crv", "secp256k1"), r#"crv is "secp256k1", expected P-256, P-384 or P-521"#),
-        (json!({"kty": "OKP", "crv": "X25519", "x": "AA"}), r#"crv is "X25519", expected Ed25519"#),
-        (with(&with(&rsa, "alg", "RSA-OAEP"), "use", "enc"), r#"use is "enc", expected "sig""#),
-        (with(&ec, "key_ops", json!(["sign"])), r#"key_ops does not have "verify""#),
-        (with(&ec, "key_ops", json!(["verify", "verify"])), r#"key_ops has "verify" more than once"#),
+        (with_member(&rsa, "n", format!("{n}==")), "n is not base64url: it has padding"),
         (
-            with(&with(&ec, "use", "sig"), "key_ops", json!(["verify", "encrypt"])),
+            with_member(&rsa, "n", format!("+/{}", &n[2..])),
+            "n is not base64url: it is base64, which has another alphabet",
+        ),
+        (
+            with_member(&rsa, "n", format!("+{}==", &n[1..])),
+            "n is not base64url: it is base64, which has another alphabet",
+        ),
+        (with_member(&rsa, "n", format!("{n}\n")), "n is not base64url: it has white space"),
+        (with_member(&ec, "x", "\u{e4}"), "x is not base64url: it has a character of no base64 alphabet"),
+        (with_member(&ec, "x", "-----BEGIN PUBLIC KEY-----\nMFkw"), "x is not base64url: it is PEM"),
+        (with_member(&ec, "y", "A"), "y is not base64url: its length is impossible"),
+        (with_member(&ec, "y", "AB"), "y is not base64url: its last character has bits that belong to no byte"),
+        (with_member(&ec, "x", 7), "x is a number, expected a string"),
+        (with_member(&ec, "kid", json!({})), "kid is an object, expected a string"),
+        (with_member(&ec, "alg", true), "alg is a boolean, expected a string"),
+        (with_member(&ec, "use", json!(["sig"])), "use is an array, expected a string"),
+        (with_member(&ec, "key_ops", "verify"), "key_ops is a string, expected an array of strings"),
+        (with_member(&ec, "key_ops", json!(["verify", 1])), "key_ops is an array, expected an array of strings"),
+        (with_member(&ec, "kty", "oct"), r#"kty is "oct", expected RSA, EC, OKP or AKP"#),
+        (with_member(&ec, "crv", "secp256k1"), r#"crv is "secp256k1", expected P-256, P-384 or P-521"#),
+        (json!({"kty": "OKP", "crv": "X25519", "x": "AA"}), r#"crv is "X25519", expected Ed25519"#),
+        (with_member(&with_member(&rsa, "alg", "RSA-OAEP"), "use", "enc"), r#"use is "enc", expected "sig""#),
+        (with_member(&ec, "key_ops", json!(["sign"])), r#"key_ops does not have "verify""#),
+        (with_member(&ec, "key_ops", json!(["verify", "verify"])), r#"key_ops has "verify" more than once"#),
+        (
+            with_member(&with_member(&ec, "use", "sig"), "key_ops", json!(["verify", "encrypt"])),
             r#"key_ops has "encrypt", which contradicts the use "sig""#,
         ),
-        (with(&ec, "key_ops", json!(vec!["verify"; 17])), "key_ops has 17 values, expected at most 16"),
-        (with(&ec, "alg", "ES384"), r#"alg is "ES384", but a key of type P-256 is for ES256"#),
+        (with_member(&ec, "key_ops", json!(vec!["verify"; 17])), "key_ops has 17 values, expected at most 16"),
+        (with_member(&ec, "alg", "ES384"), r#"alg is "ES384", but a key of type P-256 is for ES256"#),
         (
-            with(&rsa, "alg", "RSA-OAEP"),
+            with_member(&rsa, "alg", "RSA-OAEP"),
             r#"alg is "RSA-OAEP", but a key of type RSA is for RS256, RS384, RS512, PS256, PS384, PS512"#,
         ),
         (
             json!({"kty": "AKP", "alg": "ES256", "pub": "AA"}),
             r#"alg is "ES256", but a key of type AKP is for ML-DSA-44, ML-DSA-65, ML-DSA-87"#,
         ),
-        (with(&rsa, "n", number(2047)), "n has 2047 bits, expected 2048 to 8192"),
-        (with(&rsa, "n", number(8193)), "n has 8193 bits, expected 2048 to 8192"),
-        (with(&rsa, "n", URL_SAFE_NO_PAD.encode([0xFE; 256])), "n is even, expected the product of two large primes"),
-        (with(&rsa, "e", "AQ"), "e is one, expected an odd number from 3 to 65537"),
-        (with(&rsa, "e", "AA"), "e is zero, expected an odd number from 3 to 65537"),
-        (with(&rsa, "e", "Ag"), "e is even, expected an odd number from 3 to 65537"),
-        (with(&rsa, "e", number(32)), "e is a number of 32 bits, expected an odd number from 3 to 65537"),
-        (with(&ec, "x", ec["y"].clone()), "x and y are not a point on P-256"),
+        (with_member(&rsa, "n", number(2047)), "n has 2047 bits, expected 2048 to 8192"),
+        (with_member(&rsa, "n", number(8193)), "n has 8193 bits, expected 2048 to 8192"),
+        (
+            with_member(&rsa, "n", URL_SAFE_NO_PAD.encode([0xFE; 256])),
+            "n is even, expected the product of two large primes",
+        ),
+        (with_member(&rsa, "e", "AQ"), "e is one, expected an odd number from 3 to 65537"),
+        (with_member(&rsa, "e", "AA"), "e is zero, expected an odd number from 3 to 65537"),
+        (with_member(&rsa, "e", "Ag"), "e is even, expected an odd number from 3 to 65537"),
+        (with_member(&rsa, "e", number(32)), "e is a number of 32 bits, expected an odd number from 3 to 65537"),
+        (with_member(&ec, "x", ec["y"].clone()), "x and y are not a point on P-256"),
         (json!({"kty": "OKP", "crv": "Ed25519", "x": number(248)}), "x has 31 bytes, Ed25519 has 32"),
         (
-            with(&with(&rsa, "d", "AQ"), "p", "AQ"),
+            with_member(&with_member(&rsa, "d", "AQ"), "p", "AQ"),
             "it has private or symmetric members (d, p), which must never leave the client",
         ),
     ];
@@ -368,7 +374,7 @@ fn details_name_the_member_and_what_was_expected() {
     // Nothing long or unprintable comes through.
     for member in ["kty", "crv", "alg", "use"] {
         for value in [long.clone(), "\u{1b}[31m\n\u{202e}".repeat(50)] {
-            let set = key_set(&[with(&with(&ec, member, value), "kid", long.clone())]);
+            let set = key_set(&[with_member(&with_member(&ec, member, value), "kid", long.clone())]);
             let text = set.skipped()[0].to_string();
             assert!(text.len() < 1_200 && text.chars().all(|character| matches!(character, ' '..='~')), "{text}");
         }

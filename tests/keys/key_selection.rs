@@ -31,9 +31,7 @@ fn outcome(verifier: &Verifier, signer: &Signer, kid: Option<&str>) -> Result<Op
 }
 
 fn jwk(signer: &Signer, members: Value) -> Value {
-    let (Value::Object(mut jwk), Value::Object(members)) = (signer.jwk(), members) else { unreachable!() };
-    jwk.extend(members);
-    jwk.into()
+    common::with(signer.jwk(), members)
 }
 
 fn nameless(signer: &Signer) -> Value {

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use crate::common::{self, CLIENT, Jwt, Signer, fixture, key_set};
+use crate::common::{self, CLIENT, Jwt, Signer, fixture, key_set, with};
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -29,13 +29,6 @@ fn encode(bytes: &[u8]) -> String {
 
 fn decoded(jwk: &Value, member: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap()
-}
-
-/// `jwk` with some members replaced or added.
-fn with(jwk: Value, members: Value) -> Value {
-    let (Value::Object(mut jwk), Value::Object(members)) = (jwk, members) else { panic!("two objects are needed") };
-    jwk.extend(members);
-    jwk.into()
 }
 
 fn without(jwk: Value, member: &str) -> Value {

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::LazyLock;
 
-use crate::common::{Signer, TempFile};
+use crate::common::{Signer, TempFile, with_member};
 use serde_json::{Value, json};
 use tower_client_assertion::jwks::{JwksRequest, KeySetCache};
 use tower_client_assertion::keys::MAX_BYTES;
@@ -14,12 +14,6 @@ use tower_client_assertion::registry::{Client, ClientError, ClientFileError, Cli
 static KEY: LazyLock<Value> = LazyLock::new(|| Signer::es384("key-1").jwk());
 
 const URL: &str = "https://clinic.example/keys";
-
-fn with(metadata: &Value, member: &str, value: impl Into<Value>) -> Value {
-    let mut metadata = metadata.clone();
-    metadata[member] = value.into();
-    metadata
-}
 
 fn keys() -> Value {
     json!({"client_id": "odd", "jwks": {"keys": [*KEY]}})
@@ -79,11 +73,11 @@ fn key_19_empty_members_of_metadata_are_left_out() {
         let plain = read(&metadata).unwrap();
         for (member, form) in members.iter().chain(&others).flat_map(|member| empty_forms().map(|form| (*member, form)))
         {
-            let client = read(&with(&metadata, member, form.clone())).unwrap();
+            let client = read(&with_member(&metadata, member, form.clone())).unwrap();
             assert_eq!(format!("{client:?}"), format!("{plain:?}"), "{member}: {form}");
         }
         let all = members.iter().chain(&others).chain(&["client_name", "x"]);
-        let client = read(&all.fold(metadata, |metadata, member| with(&metadata, member, ""))).unwrap();
+        let client = read(&all.fold(metadata, |metadata, member| with_member(&metadata, member, ""))).unwrap();
         assert_eq!((client.policy(), client.scope(), client.signing_alg()), (None, None, None));
     }
 }
@@ -91,39 +85,46 @@ fn key_19_empty_members_of_metadata_are_left_out() {
 #[test]
 fn only_empty_values_are_left_out() {
     let cases = [
-        (with(&keys(), "jwks_uri", " "), "jwks_uri: jwks is registered too; register only one of them"),
-        (with(&keys(), "jwks_uri", json!({})), "jwks_uri: an object, expected a string"),
-        (with(&keys(), "jwks_uri", false), "jwks_uri: a boolean, expected a string"),
-        (with(&keys(), "scope", 0), "scope: a number, expected a string"),
-        (with(&keys(), "client_assertion_policy", json!([""])), "client_assertion_policy: an array, expected a string"),
+        (with_member(&keys(), "jwks_uri", " "), "jwks_uri: jwks is registered too; register only one of them"),
+        (with_member(&keys(), "jwks_uri", json!({})), "jwks_uri: an object, expected a string"),
+        (with_member(&keys(), "jwks_uri", false), "jwks_uri: a boolean, expected a string"),
+        (with_member(&keys(), "scope", 0), "scope: a number, expected a string"),
         (
-            with(&keys(), "token_endpoint_auth_signing_alg", " "),
+            with_member(&keys(), "client_assertion_policy", json!([""])),
+            "client_assertion_policy: an array, expected a string",
+        ),
+        (
+            with_member(&keys(), "token_endpoint_auth_signing_alg", " "),
             "token_endpoint_auth_signing_alg: not an algorithm that this crate verifies",
         ),
         (
-            with(&keys(), "token_endpoint_auth_method", " "),
+            with_member(&keys(), "token_endpoint_auth_method", " "),
             "token_endpoint_auth_method: neither private_key_jwt nor client_secret_jwt",
         ),
         (
-            with(&secret(), "client_secret_expires_at", " "),
+            with_member(&secret(), "client_secret_expires_at", " "),
             "client_secret_expires_at: not a whole number of seconds since 1970",
         ),
-        (with(&secret(), "client_secret", " "), "client_secret: 1 bytes are too few; use 32 or more"),
+        (with_member(&secret(), "client_secret", " "), "client_secret: 1 bytes are too few; use 32 or more"),
     ];
     for (metadata, why) in cases {
         assert_eq!(read(&metadata).unwrap_err(), why, "{metadata}");
     }
-    assert_eq!(read(&with(&keys(), "client_assertion_policy", " ")).unwrap().policy(), Some(" "), "a space is a name");
+    assert_eq!(
+        read(&with_member(&keys(), "client_assertion_policy", " ")).unwrap().policy(),
+        Some(" "),
+        "a space is a name"
+    );
     for form in empty_forms() {
         let missing = "jwks: missing; register the client's public keys, or their URL as jwks_uri";
-        assert_eq!(read(&with(&keys(), "jwks", form.clone())).unwrap_err(), missing);
-        assert_eq!(read(&with(&url(), "jwks_uri", form.clone())).unwrap_err(), missing);
+        assert_eq!(read(&with_member(&keys(), "jwks", form.clone())).unwrap_err(), missing);
+        assert_eq!(read(&with_member(&url(), "jwks_uri", form.clone())).unwrap_err(), missing);
         assert_eq!(
-            read(&with(&secret(), "client_secret", form.clone())).unwrap_err(),
+            read(&with_member(&secret(), "client_secret", form.clone())).unwrap_err(),
             "client_secret: missing; client_secret_jwt needs one"
         );
-        assert_eq!(read(&with(&secret(), "token_endpoint_auth_method", form.clone())).unwrap_err(), missing);
-        assert_eq!(read(&with(&keys(), "client_id", form)).unwrap_err(), "client_id: missing");
+        assert_eq!(read(&with_member(&secret(), "token_endpoint_auth_method", form.clone())).unwrap_err(), missing);
+        assert_eq!(read(&with_member(&keys(), "client_id", form)).unwrap_err(), "client_id: missing");
     }
 }
 
@@ -133,7 +134,7 @@ fn a_set_without_content_is_left_out() {
         [json!({}), json!({"keys": null}), json!({"keys": []}), json!({"keys": ""}), json!({"keys": [], "x": null})];
     for jwks in empty {
         assert_eq!(
-            read(&with(&url(), "jwks", jwks.clone())).unwrap().key_source().unwrap().url().as_str(),
+            read(&with_member(&url(), "jwks", jwks.clone())).unwrap().key_source().unwrap().url().as_str(),
             URL,
             "{jwks}"
         );
@@ -153,7 +154,7 @@ fn a_set_without_content_is_left_out() {
         json!(false),
     ];
     for jwks in sets {
-        assert_eq!(read(&with(&url(), "jwks", jwks.clone())).unwrap_err(), both, "{jwks}");
+        assert_eq!(read(&with_member(&url(), "jwks", jwks.clone())).unwrap_err(), both, "{jwks}");
     }
 }
 
@@ -195,14 +196,17 @@ fn documents_that_are_no_key_sets_are_named() {
         (json!({"keys": {"a": *KEY}}), "its member keys is not an array"),
     ];
     for (jwks, why) in cases {
-        assert_eq!(read(&with(&keys(), "jwks", jwks)).unwrap_err(), format!("jwks: this is not a JWK Set: {why}"));
+        assert_eq!(
+            read(&with_member(&keys(), "jwks", jwks)).unwrap_err(),
+            format!("jwks: this is not a JWK Set: {why}")
+        );
     }
 }
 
 #[test]
 fn a_problem_explains_at_most_eight_skipped_keys() {
     for (count, more) in [(8, ""), (9, "; and 1 more are skipped"), (20, "; and 12 more are skipped")] {
-        let why = read(&with(&keys(), "jwks", json!({"keys": vec![json!(1); count]}))).unwrap_err();
+        let why = read(&with_member(&keys(), "jwks", json!({"keys": vec![json!(1); count]}))).unwrap_err();
         assert_eq!(why.matches("expected an object").count(), 8);
         assert!(why.ends_with(&format!("expected an object{more}")), "{why}");
     }
@@ -210,8 +214,8 @@ fn a_problem_explains_at_most_eight_skipped_keys() {
 
 #[test]
 fn the_limits_of_key_sets_can_be_set() {
-    let key = |index: usize| with(&KEY, "kid", format!("key-{index}"));
-    let set = |count: usize| with(&keys(), "jwks", json!({"keys": (0..count).map(key).collect::<Vec<_>>()}));
+    let key = |index: usize| with_member(&KEY, "kid", format!("key-{index}"));
+    let set = |count: usize| with_member(&keys(), "jwks", json!({"keys": (0..count).map(key).collect::<Vec<_>>()}));
     let read = |reader: ClientReader, metadata: &Value| {
         let client = reader.read(metadata.to_string().as_bytes());
         client.map(|client| client.keys().unwrap().len()).map_err(|error| error.to_string())
@@ -224,9 +228,9 @@ fn the_limits_of_key_sets_can_be_set() {
     assert_eq!(read(ClientReader::new().max_keys(2), &set(3)), over(2));
 
     let long = |len: usize| {
-        let empty = with(&keys(), "jwks", json!({"keys": [*KEY], "x": ""}));
+        let empty = with_member(&keys(), "jwks", json!({"keys": [*KEY], "x": ""}));
         let left = len - empty["jwks"].to_string().len();
-        with(&empty, "jwks", json!({"keys": [*KEY], "x": "x".repeat(left)}))
+        with_member(&empty, "jwks", json!({"keys": [*KEY], "x": "x".repeat(left)}))
     };
     let over = |limit: usize| Err(format!("jwks: the client \"odd\": the document is longer than {limit} bytes"));
     for (reader, limit) in [

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, mpsc};
 
-use crate::common::{self, CLIENT, Jwt, SIGNER, Signer, TempFile, fixture, key_set, now_or_never};
+use crate::common::{self, CLIENT, Jwt, SIGNER, Signer, TempFile, fixture, key_set, now_or_never, with};
 use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
@@ -60,11 +60,7 @@ fn good() -> Value {
 
 /// The metadata of a valid client, with members replaced or added.
 fn odd(members: Value) -> Value {
-    let (Value::Object(mut client), Value::Object(members)) = (metadata("odd", &[ODD.jwk()]), members) else {
-        panic!("two objects are needed")
-    };
-    client.extend(members);
-    client.into()
+    with(metadata("odd", &[ODD.jwk()]), members)
 }
 
 fn odd_without(member: &str) -> Value {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::{
     AUDIENCE, CLIENT, Fixture, Jwt, NOW, SIGNER, Signer, client_with, fixture, form, fresh_jti, key_set, now_or_never,
+    with,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -597,12 +598,6 @@ fn a_signature_of_the_wrong_length_is_described() {
             }
         }
     }
-}
-
-fn with(jwk: Value, members: Value) -> Value {
-    let (Value::Object(mut jwk), Value::Object(members)) = (jwk, members) else { panic!("not objects") };
-    jwk.extend(members);
-    Value::Object(jwk)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Field, Row, form, jwt};
 use crate::common::key_server::Reply;
-use crate::common::{Signer, form as form_of};
+use crate::common::{Signer, form as form_of, with_member};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -19,11 +19,6 @@ pub(super) async fn rows() -> Vec<Row> {
     rows
 }
 
-fn with(mut key: Value, member: &str, value: Value) -> Value {
-    key[member] = value;
-    key
-}
-
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 async fn empty_members(field: &mut Field) {
@@ -31,7 +26,7 @@ async fn empty_members(field: &mut Field) {
     let public = ["use", "key_ops", "alg", "kid", "x5c", "x5u", "x5t", "x5t#S256", "exp"];
     for member in PRIVATE.into_iter().chain(public) {
         for empty in [Value::Null, json!(""), json!([])] {
-            let key = with(signer.jwk(), member, empty.clone());
+            let key = with_member(&signer.jwk(), member, empty.clone());
             let inline = field.client_with(std::slice::from_ref(&key));
             let by_url = field.client_at(Reply::keys(&[key])).await;
             for (client, place) in [(inline, "inline"), (by_url, "by URL")] {
@@ -41,14 +36,16 @@ async fn empty_members(field: &mut Field) {
             }
         }
     }
-    let all =
-        PRIVATE.into_iter().chain(["alg", "use"]).fold(signer.jwk(), |key, member| with(key, member, Value::Null));
-    let all = with(with(all, "x5c", json!([])), "key_ops", json!([]));
+    let all = PRIVATE
+        .into_iter()
+        .chain(["alg", "use"])
+        .fold(signer.jwk(), |key, member| with_member(&key, member, Value::Null));
+    let all = with_member(&with_member(&all, "x5c", json!([])), "key_ops", json!([]));
     let client = field.client_with(&[all]);
     field.case("F2", "every member, as many programs write them", &client, form(&signer, &client));
     for member in PRIVATE {
         let content = if member == "oth" { json!([{"r": "AQAB"}]) } else { json!("AQAB") };
-        let key = with(signer.jwk(), member, content);
+        let key = with_member(&signer.jwk(), member, content);
         let inline = field.client_with(std::slice::from_ref(&key));
         let by_url = field.client_at(Reply::keys(&[key])).await;
         for (client, place) in [(inline, "inline"), (by_url, "by URL")] {
@@ -79,7 +76,7 @@ fn coordinates(field: &mut Field) {
         for coordinate in ["x", "y"] {
             let signer = with_leading_zero(make, coordinate);
             let full = bytes(&signer.jwk()[coordinate]);
-            let changed = |bytes: &[u8]| with(signer.jwk(), coordinate, json!(URL_SAFE_NO_PAD.encode(bytes)));
+            let changed = |bytes: &[u8]| with_member(&signer.jwk(), coordinate, json!(URL_SAFE_NO_PAD.encode(bytes)));
             let significant: Vec<u8> = full.iter().copied().skip_while(|byte| *byte == 0).collect();
             for (input, key) in [
                 ("without its leading zero", changed(&significant)),
@@ -99,15 +96,19 @@ async fn unusable(field: &mut Field) {
     let signer = Signer::rsa("RS256", "a");
     let n = signer.jwk()["n"].as_str().unwrap().to_owned();
     let table = [
-        ("n with padding", with(signer.jwk(), "n", json!(n + "==")), vec!["n is not base64url", "padding"]),
+        ("n with padding", with_member(&signer.jwk(), "n", json!(n + "==")), vec!["n is not base64url", "padding"]),
         (
             "a key for encryption",
-            with(with(signer.jwk(), "use", json!("enc")), "alg", json!("RSA-OAEP")),
+            with_member(&with_member(&signer.jwk(), "use", "enc"), "alg", "RSA-OAEP"),
             vec!["use is", "enc"],
         ),
-        ("alg for another type", with(signer.jwk(), "alg", json!("ES256")), vec![r#"alg is "ES256""#, "type RSA"]),
-        ("e as a number", with(signer.jwk(), "e", json!(65537)), vec!["e is", "number"]),
-        ("kty in lower case", with(signer.jwk(), "kty", json!("rsa")), vec!["kty is", "rsa"]),
+        (
+            "alg for another type",
+            with_member(&signer.jwk(), "alg", json!("ES256")),
+            vec![r#"alg is "ES256""#, "type RSA"],
+        ),
+        ("e as a number", with_member(&signer.jwk(), "e", json!(65537)), vec!["e is", "number"]),
+        ("kty in lower case", with_member(&signer.jwk(), "kty", json!("rsa")), vec!["kty is", "rsa"]),
     ];
     for (input, key, logged) in table {
         let inline = field.client_with(std::slice::from_ref(&key));
@@ -120,8 +121,8 @@ async fn unusable(field: &mut Field) {
             }
         }
     }
-    let key = |number: usize| with(signer.jwk(), "kid", json!(number.to_string()));
-    let named = with(signer.jwk(), "kid", json!("k".repeat(257)));
+    let key = |number: usize| with_member(&signer.jwk(), "kid", json!(number.to_string()));
+    let named = with_member(&signer.jwk(), "kid", json!("k".repeat(257)));
     let client = field.client_with(&[named]);
     field.case("F17", "a kid of 257 bytes", &client, form(&signer, &client)).refused(400, "").logged("257 bytes");
     let hundred = [vec![signer.jwk()], (1..100).map(key).collect()].concat();
@@ -134,7 +135,8 @@ async fn unusable(field: &mut Field) {
 async fn repeated(profile: &'static str) -> Vec<Row> {
     let mut field = Field::new(profile);
     let (signer, other) = (Signer::es384("a"), Signer::es384("a"));
-    for (input, second) in [("identical", signer.jwk()), ("except for alg", with(signer.jwk(), "alg", json!("ES384")))]
+    for (input, second) in
+        [("identical", signer.jwk()), ("except for alg", with_member(&signer.jwk(), "alg", json!("ES384")))]
     {
         let client = field.client_with(&[signer.jwk(), second]);
         field.case("F7", format!("one key twice, {input}, in {profile}"), &client, form(&signer, &client));
