@@ -547,6 +547,33 @@ async fn a_url_that_was_not_asked_is_not_paused() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn only_a_fetch_that_asked_starts_a_cool_down() {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&fetches);
+    let fetch = move |_: JwksRequest| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async {
+            tokio::time::sleep(Duration::from_millis(1600)).await;
+            Ok::<_, Infallible>(key_set(&["a"]))
+        }
+    };
+    let cache = KeySetCache::builder(fetch).timeout(Duration::from_secs(3)).max_fetches_per_host(1).build().unwrap();
+    let [mine, first, second] = ["mine", "first", "second"].map(|client| source(&cache, client));
+    let seen = mine.keys(at(0)).get().await.unwrap();
+    let others = [first.keys(at(0)), second.keys(at(0))];
+    settle().await;
+    assert!(mine.newer(&seen, at(1)).get().await.is_none());
+    for other in others {
+        assert_kids(other.get().await, &["a"]);
+    }
+    assert_eq!(fetches.load(Ordering::SeqCst), 3, "it was not asked");
+    let newer = mine.newer(&seen, at(2)).get().await.unwrap();
+    assert_eq!(fetches.load(Ordering::SeqCst), 4);
+    assert!(mine.newer(&newer, at(3)).get().await.is_none());
+    assert_eq!(fetches.load(Ordering::SeqCst), 4, "it was asked");
+}
+
 #[tokio::test]
 async fn a_panicking_fetcher_is_a_server_fault() {
     let cache = KeySetCache::builder(|_: JwksRequest| async {

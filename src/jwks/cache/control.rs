@@ -59,6 +59,9 @@ impl Control {
     pub(super) fn record_failure(&mut self, failed: &FailedFetch, now: UnixTime, settings: &Settings) -> Duration {
         let FailedFetch { error, retry_after } = failed;
         let pause = if error.is_before_asking() {
+            // Nor does the attempt count for the cool-down, if it was the demand. The server is
+            // still asked no more than once in each.
+            self.last_demand = self.last_demand.filter(|demand| Some(*demand) != self.last_attempt);
             Duration::ZERO
         } else {
             self.failures = self.failures.saturating_add(1);
