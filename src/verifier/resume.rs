@@ -13,8 +13,10 @@
 use std::sync::Arc;
 
 use super::Verifier;
+use super::checks::check;
 use super::deadline::Deadline;
 use super::progress::{Journey, PendingRefusal, PortAnswer, PortAnswers, Progress, Reply, Stop};
+use super::refusal::{PolicyIndex, Refusal};
 use super::request::TokenRequest;
 use super::signature::{Admitted, PendingIdentity};
 use crate::clock::UnixTime;
@@ -23,6 +25,7 @@ use crate::jose::keys::KeySet;
 use crate::jwks::{KeySource, KeysResult, KeysUnavailable};
 use crate::port::Answer;
 use crate::registry::{Client, FindResult};
+use crate::rejection::{Claim, ClaimFault, ClientFault};
 use crate::replay::AdmitResult;
 
 impl Verifier {
@@ -83,9 +86,13 @@ impl Verifier {
         journey: Journey,
     ) -> Progress {
         let now = self.clock.now();
-        let admitted: Admitted = match pending.check(admitted, now) {
+        let policy = self.policy_of(&pending.client).unwrap_or_default();
+        let admitted = match pending.check(admitted, now, |now| self.why_expired(request, policy, now)) {
             Ok(admitted) => admitted,
-            Err(rejection) => return self.finish(request, now, Err(rejection.into()), journey),
+            Err(rejection) => {
+                let refusal = Refusal::from(rejection).under(policy).judged_by(&pending.client, pending.keys.as_ref());
+                return self.finish(request, now, Err(Stop::Refused(refusal)), journey);
+            }
         };
         let found = self.registered_now(&pending.client);
         if is_same_client(&found, &pending.client) && now.is_some_and(|now| has_same_keys(&pending, now)) {
@@ -94,6 +101,17 @@ impl Verifier {
         // The assertion is spent, and is now judged by what has replaced the client or its keys.
         let journey = Journey { admitted: Some(admitted), ..journey };
         self.run(request, PortAnswers { client: Some(found), keys: None }, journey)
+    }
+
+    /// Returns the fault of an assertion that this policy has accepted and that has expired since.
+    #[cold]
+    fn why_expired(&self, request: &TokenRequest<'_>, policy: PolicyIndex, now: UnixTime) -> ClientFault {
+        let rules = self.rules(policy, now);
+        let checked = self.read_again(request, |form, assertion| check(assertion, form.client_id(), &rules));
+        match checked {
+            Some(Err(first)) => first.fault,
+            Some(Ok(_)) | None => ClientFault::Claim(Claim::Exp, ClaimFault::Past),
+        }
     }
 
     /// Decides on an accepted request again, after its handler was waited for: by the time, the

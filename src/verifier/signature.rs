@@ -10,7 +10,6 @@ use crate::identity::ClientIdentity;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::KeySet;
 use crate::jose::verification_key::VerificationKey;
-use crate::port::PortError;
 use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::{Admission, AdmitResult, ReplayKey};
@@ -125,16 +124,19 @@ impl PendingIdentity {
     /// Returns what the replay store has answered after a wait.
     ///
     /// An assertion that has expired meanwhile is refused: the store may have dropped an earlier
-    /// use of it, so that its answer proves nothing.
-    pub(super) fn check(&self, admitted: AdmitResult, now: Option<UnixTime>) -> Result<Admitted, Rejection> {
+    /// use of it, so that its answer proves nothing. `expired` returns the fault of its claims.
+    pub(super) fn check(
+        &self,
+        admitted: AdmitResult,
+        now: Option<UnixTime>,
+        expired: impl FnOnce(UnixTime) -> ClientFault,
+    ) -> Result<Admitted, Rejection> {
         let now = now.ok_or_else(|| Rejection::from(ServerFault::Clock).with_proven_sender())?;
-        let expired = now >= self.identity.valid_until;
-        Admitted::check(admitted.and_then(|admission| match admission {
-            Admission::Fresh if expired => {
-                Err(PortError::new("the replay store answered after the assertion had expired"))
-            }
-            Admission::Fresh | Admission::Replayed => Ok(admission),
-        }))
+        let admitted = Admitted::check(admitted)?;
+        match now < self.identity.valid_until {
+            true => Ok(admitted),
+            false => Err(Rejection::from(expired(now)).with_proven_sender()),
+        }
     }
 
     pub(super) fn into_identity(self, _: Admitted) -> ClientIdentity {

@@ -113,7 +113,7 @@ impl Verifier {
 
     /// Returns the policy that the client is registered under. A name that no policy has is a fault
     /// of the server's configuration, not of the client.
-    fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
+    pub(super) fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
         let Some(name) = client.policy() else { return Ok(PolicyIndex::default()) };
         let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name() == name);
         named.map(|(index, _)| index).ok_or_else(|| {

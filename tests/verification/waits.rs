@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, client_with, fixture, form, key_set, store};
+use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, client_with, clock, fixture, form, key_set, store};
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::port::{Answer, BoxFuture};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult};
-use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
+use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{Rejection, TokenRequest, Verifier};
 
@@ -315,6 +315,34 @@ async fn rpl_11_an_assertion_that_is_judged_again_is_spent_once() {
     assert!(request.await.unwrap().is_ok());
     let again = world.request(assertion).await.unwrap().unwrap_err();
     assert_eq!(*again.kind(), RejectionKind::Client(ClientFault::Replayed));
+}
+
+/// It is no fault of the store that a client sends assertions that are about to expire.
+#[tokio::test(start_paused = true)]
+async fn an_assertion_that_expires_in_the_store_is_expired() {
+    let expired = |claim| Err(RejectionKind::Client(ClientFault::Claim(claim, ClaimFault::Past)));
+    let short = || Jwt::new().claim("exp", NOW + 10);
+    let old = || Jwt::new().claim("exp", NOW + 3_600);
+    let cases: [(&str, fn() -> Jwt, u64, Result<(), RejectionKind>); 4] = [
+        ("exp, one before", short, 20, Ok(())),
+        ("exp", short, 21, expired(Claim::Exp)),
+        ("iat, one before", old, 310, Ok(())),
+        ("iat", old, 311, expired(Claim::Iat)),
+    ];
+    for (case, jwt, wait, expected) in cases {
+        let world = World::waiting_at(Point::Admission, false).await;
+        let time = clock();
+        let replay = Store { memory: store(), gate: world.admission.clone(), later: true };
+        let verifier = fixture().registry(world.registry.clone()).replay(replay).clock(&time).build();
+        let world = World { verifier: Arc::new(verifier), ..world };
+        let request = world.request(jwt().signed());
+        world.admission.reached().await;
+        time.advance(wait);
+        world.admission.release();
+        let outcome = request.await.unwrap();
+        assert!(outcome.as_ref().err().is_none_or(Rejection::is_proven), "{case}");
+        assert_eq!(outcome.map_err(|rejection| rejection.kind().clone()), expected, "{case}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
