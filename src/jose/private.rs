@@ -51,7 +51,28 @@ pub(crate) fn is_utf16(text: &[u8]) -> bool {
 }
 
 fn in_text(text: &[u8], levels: usize) -> Option<String> {
-    in_pem(&String::from_utf8_lossy(text)).or_else(|| in_json(serde_json::from_slice(text).ok()?, levels))
+    let lossy = String::from_utf8_lossy(text);
+    in_pem(&lossy).or_else(|| match serde_json::from_slice(text) {
+        Ok(json) => in_json(json, levels),
+        Err(_) => in_broken_json(&lossy),
+    })
+}
+
+/// Recognises the private members of JWKs that no parser reads: one on each line, or with a comma
+/// too many.
+fn in_broken_json(text: &str) -> Option<String> {
+    let is_private = |name: &&str| {
+        let name = format!("\"{name}\"");
+        let rests = text.match_indices(&name).filter_map(|(at, name)| text.get(at.saturating_add(name.len())..));
+        let mut values = rests.filter_map(|rest| Some(rest.trim_start().strip_prefix(':')?.trim_start()));
+        values.any(|value| match value.split_at_checked(1) {
+            Some(("\"", content)) => !content.starts_with('"'),
+            Some(("[", content)) => !content.trim_start().starts_with(']'),
+            _ => false,
+        })
+    };
+    let names: Vec<_> = MEMBERS.into_iter().filter(is_private).collect();
+    (text.contains("\"kty\"") && !names.is_empty()).then(|| jwk_with(&names))
 }
 
 fn in_json(json: &RawValue, levels: usize) -> Option<String> {
@@ -73,7 +94,11 @@ fn in_json(json: &RawValue, levels: usize) -> Option<String> {
 fn in_jwk(members: &Members<'_>) -> Option<String> {
     let is_jwk = OF_JWKS.iter().any(|name| members.get(name).is_some());
     let names = private_members(members);
-    (is_jwk && !names.is_empty()).then(|| format!("JWK with {}", names.join(", ")))
+    (is_jwk && !names.is_empty()).then(|| jwk_with(&names))
+}
+
+fn jwk_with(names: &[&str]) -> String {
+    format!("JWK with {}", names.join(", "))
 }
 
 /// Returns the names of the private members that have a value.

@@ -125,6 +125,33 @@ fn key_28_a_private_key_raises_the_alarm_in_any_form() {
 }
 
 #[test]
+fn key_28_a_private_key_in_broken_json_raises_the_alarm() {
+    let key = json!({"kty": "EC", "crv": "P-256", "d": "c2VjcmV0"}).to_string();
+    let documents = [
+        (format!("{key}\n{key}\n"), "d"),
+        (format!("{}\n{key}", *KEY), "d"),
+        (format!(r#"{{"keys":[{key},]}}"#), "d"),
+        (format!("{{\"keys\":[{key}]"), "d"),
+        (key.replace(":\"c2", "\t:\r\n \"c2") + "}", "d"),
+        (r#"{"kty":"RSA","d":"","p":"c2VjcmV0","oth":[{"r":"AQ"}],}"#.to_owned(), "p, oth"),
+        (json!(format!("{key},")).to_string(), "d"),
+    ];
+    for (document, members) in documents {
+        let alarm = format!("the document has a private key (JWK with {members}), which must never leave the client");
+        assert_eq!(error(&document).to_string(), alarm, "{document}");
+    }
+    for document in [
+        r#"{"kty":"EC","kid":"d",}"#,
+        r#"{"kty":"EC","d":"","oth":[ ],"k":null,}"#,
+        r#"{"d":"data",}"#,
+        r#"{"kty":"EC","d":"#,
+        r#"{"kty":"EC","d""#,
+    ] {
+        assert!(matches!(error(document), KeySetError::NotJson { .. }), "{document}");
+    }
+}
+
+#[test]
 fn what_only_looks_like_a_private_key_is_named_as_before() {
     let cases = [
         (Document::Jwk, json!({"kty": "RSA", "n": "AQAB", "d": "", "p": null, "oth": [ ]})),
