@@ -7,9 +7,10 @@
 //!
 //! - A client is charged for each assertion that the store is asked about, until the assertion
 //!   expires.
-//! - A [replay](Admission::Replayed) is refunded, since the store recorded nothing new.
-//! - An error is not, and neither is a future that was dropped. The store may have recorded the
-//!   assertion, and a client can cause both.
+//! - A [replay](Admission::Replayed) is refunded, since the store recorded nothing new. So is an
+//!   error that the store returns at once: see [`ReplayStore`](crate::replay::ReplayStore).
+//! - An error that comes later is not, and neither is a future that was dropped. The store may have
+//!   recorded the assertion, and a client can cause both.
 //! - While it is open whether the store has an assertion, another question about it is free.
 //!   Otherwise, whoever has seen one assertion of a client could send it, hang up, and so use up
 //!   the share. An assertion counts at most twice: once as recorded, once as not answered.
@@ -78,8 +79,7 @@ impl Admissions {
         match (admitted, place) {
             (Ok(Admission::Fresh), Place::Own) | (Ok(Admission::Replayed) | Err(_), Place::Shared) => {}
             (Ok(Admission::Fresh), Place::Shared) => self.shares(entry).confirm(entry),
-            (Ok(Admission::Replayed), Place::Own) => self.shares(entry).refund(entry),
-            (Err(_), Place::Own) => {}
+            (Ok(Admission::Replayed) | Err(_), Place::Own) => self.shares(entry).refund(entry),
         }
     }
 

@@ -111,7 +111,7 @@ impl Server {
         self.verifier.verify(&request).await.map(drop).map_err(|rejection| {
             let kind = rejection.kind().clone();
             // A replay is proven if only the store has noticed it.
-            assert!(rejection.is_proven() == (kind == QUOTA) || kind == REPLAYED, "{rejection}");
+            assert!(rejection.is_proven() == [QUOTA, UNAVAILABLE].contains(&kind) || kind == REPLAYED, "{rejection}");
             kind
         })
     }
@@ -162,26 +162,51 @@ async fn a_used_up_share_frees_up_as_assertions_expire() {
 }
 
 #[tokio::test]
-async fn a_replay_is_refunded_and_an_error_is_not() {
-    type Case = (&'static str, fn(Admission) -> AdmitResult, RejectionKind, usize);
-    let cases: [Case; 2] = [
-        ("replay", |_| Ok(Admission::Replayed), REPLAYED, 0),
-        ("error", |_| Err(PortError::new("down")), UNAVAILABLE, SHARE),
+async fn what_has_recorded_nothing_is_refunded() {
+    type Case = (&'static str, bool, fn(Admission) -> AdmitResult, RejectionKind, usize);
+    let cases: [Case; 4] = [
+        ("a replay", false, |_| Ok(Admission::Replayed), REPLAYED, 0),
+        ("a replay, later", true, |_| Ok(Admission::Replayed), REPLAYED, 0),
+        ("an error at once", false, |_| Err(PortError::new("down")), UNAVAILABLE, 0),
+        ("an error later", true, |_| Err(PortError::new("down")), UNAVAILABLE, SHARE),
     ];
-    for later in [false, true] {
-        for (name, answer, kind, charged) in cases.clone() {
-            let own = Own { answer, ..Own::new(SHARE) };
-            let store: Arc<dyn ReplayStore> = if later { Arc::new(Awaited::new(Later(own))) } else { Arc::new(own) };
-            let (clock, clients) = (clock(), [client()]);
-            let verifier = fixture().clients(clients).replay(store).clock(&clock).build();
-            for number in 0..2 * SHARE {
-                let form = form(&Jwt::new().signed());
-                let request = tower_client_assertion::TokenRequest::new(form.as_bytes());
-                let found = verifier.verify(&request).await.unwrap_err().kind().clone();
-                let expected = if charged > 0 && number >= charged { QUOTA } else { kind.clone() };
-                assert_eq!(found, expected, "{name}, {number}");
-            }
+    for (name, later, answer, kind, charged) in cases {
+        let own = Own { answer, ..Own::new(SHARE) };
+        let store: Arc<dyn ReplayStore> = if later { Arc::new(Awaited::new(Later(own))) } else { Arc::new(own) };
+        let verifier = fixture().clients([client()]).replay(store).clock(&clock()).build();
+        for number in 0..2 * SHARE {
+            let form = form(&Jwt::new().signed());
+            let request = tower_client_assertion::TokenRequest::new(form.as_bytes());
+            let found = verifier.verify(&request).await.unwrap_err().kind().clone();
+            let expected = if charged > 0 && number >= charged { QUOTA } else { kind.clone() };
+            assert_eq!(found, expected, "{name}, {number}");
         }
+    }
+}
+
+/// What a client sends while others have filled the store does not use up its share.
+#[tokio::test]
+async fn a_full_store_uses_up_no_share() {
+    let memory = || MemoryReplay::new(2 * SHARE).unwrap().per_client(SHARE).unwrap();
+    let stores: [(&str, Arc<dyn ReplayStore>); 2] = [
+        ("memory", Arc::new(memory())),
+        ("tiers", Arc::new(TieredReplay::new(MemoryReplay::new(1_000).unwrap(), memory()))),
+    ];
+    for (name, store) in stores {
+        for number in 0..2 * SHARE {
+            let (jti, until) = (number.to_string(), UnixTime::from_secs(NOW + 5));
+            let filled = store.admit(ReplayKey::new("t", "others", &jti), until, UnixTime::from_secs(NOW));
+            assert!(filled.get().await.is_ok(), "{name}");
+        }
+        let server = Server::with(store);
+        for _ in 0..10 * SHARE {
+            assert_eq!(server.evil().await, Err(UNAVAILABLE), "{name}");
+        }
+        server.clock.advance(5);
+        for number in 0..SHARE {
+            assert_eq!(server.evil().await, Ok(()), "{name}, {number}");
+        }
+        assert_eq!(server.evil().await, Err(QUOTA), "{name}");
     }
 }
 
