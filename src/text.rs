@@ -23,8 +23,8 @@ pub(crate) fn has_control(text: &str) -> bool {
 }
 
 /// A piece of untrusted text that is safe to print. It displays in quotation marks, escaped, and
-/// cut after 64 characters. If a JWT or a private key in PEM begins in what would be shown, only the
-/// length of the text is: clients mix up their parameters.
+/// cut after 64 characters. If a JWT or a private key in PEM begins in what would be shown, only
+/// the length of the text is: clients mix up their parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Excerpt<'a>(&'a str);
 
