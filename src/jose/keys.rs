@@ -51,6 +51,7 @@ use crate::jose::document::{read_keys, read_value};
 use crate::jose::jwk::{Judged, Jwk};
 use crate::jose::pem;
 use crate::jose::skip::Flaw;
+use crate::jose::verification_key::KeyId;
 use crate::text::Excerpt;
 
 /// The largest JWK Set that [`KeySet::parse`] reads: 256 KiB.
@@ -240,6 +241,11 @@ impl KeySet {
             (Some(_), Some(_), Some(_)) if trials == 1 => Err(NoCandidate::Ambiguous),
             _ => Ok(candidates),
         }
+    }
+
+    /// Returns whether the key with these identifiers is here, and may verify `algorithm`.
+    pub(crate) fn has(&self, id: &KeyId, algorithm: Algorithm) -> bool {
+        self.iter().any(|key| key.serves_as(id, algorithm))
     }
 
     fn named(&self, kid: &str) -> &[VerificationKey] {

@@ -34,6 +34,11 @@ impl VerificationKey {
         self.id.thumbprint
     }
 
+    /// Returns whether this is the key with these identifiers, and may verify `algorithm`.
+    pub(crate) fn serves_as(&self, id: &KeyId, algorithm: Algorithm) -> bool {
+        *self.id == *id && self.algorithms.contains(algorithm)
+    }
+
     pub(crate) fn shared_id(&self) -> Arc<KeyId> {
         Arc::clone(&self.id)
     }

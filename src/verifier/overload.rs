@@ -44,6 +44,9 @@ const MOST: usize = 1024;
 /// How many signatures may be checked concurrently, in total and for one client. Requests beyond
 /// that are refused before the check, with `Retry-After`: 503 for the total, 429 for one client.
 ///
+/// A request that is decided again after a wait, when its assertion is recorded as spent, has no
+/// bound: it has proven its client, and could not be sent again.
+///
 /// Clones share one count. Give a clone to each verifier of a process to bound all of them
 /// together.
 ///

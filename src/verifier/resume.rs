@@ -95,7 +95,7 @@ impl Verifier {
             }
         };
         let found = self.registered_now(&pending.client);
-        if is_same_client(&found, &pending.client) && now.is_some_and(|now| has_same_keys(&pending, now)) {
+        if is_same_client(&found, &pending.client) && now.is_some_and(|now| has_same_key(&pending, now)) {
             return self.finish(request, now, Ok(pending.into_identity(admitted)), journey);
         }
         // The assertion is spent, and is now judged by what has replaced the client or its keys.
@@ -145,14 +145,12 @@ fn is_same_source(found: &FindResult, client: &Client) -> bool {
     found.key_source().zip(client.key_source()).is_some_and(|(found, waited)| found.is_same(waited))
 }
 
-/// Returns whether the keys at the client's URL are those that the signature was checked with.
-fn has_same_keys(pending: &PendingIdentity, now: UnixTime) -> bool {
-    match (pending.client.key_source(), &pending.keys) {
-        (Some(source), Some(keys)) => match source.keys(now) {
-            Answer::Ready(Ok(current)) => Arc::ptr_eq(&current, keys),
-            Answer::Ready(Err(_)) | Answer::Pending(_) => false,
-        },
-        (Some(_), None) => false,
-        (None, _) => true,
+/// Returns whether the key that verified the signature is still at the client's URL. A document is
+/// fetched again in the background, and others of its keys may be new.
+fn has_same_key(pending: &PendingIdentity, now: UnixTime) -> bool {
+    let Some(source) = pending.client.key_source() else { return true };
+    match source.keys(now) {
+        Answer::Ready(Ok(current)) => pending.is_signed_by_one_of(&current),
+        Answer::Ready(Err(_)) | Answer::Pending(_) => false,
     }
 }

@@ -139,6 +139,12 @@ impl PendingIdentity {
         }
     }
 
+    /// Returns whether the key that verified the signature is in `keys`, for its algorithm.
+    pub(super) fn is_signed_by_one_of(&self, keys: &KeySet) -> bool {
+        let ClientIdentity { key, algorithm, .. } = &self.identity;
+        key.as_deref().is_some_and(|id| keys.has(id, *algorithm))
+    }
+
     pub(super) fn into_identity(self, _: Admitted) -> ClientIdentity {
         self.identity
     }

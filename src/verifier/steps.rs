@@ -149,7 +149,9 @@ impl Verifier {
         if admitted.is_none() {
             self.refuse_spent(replay_key, now)?;
         }
-        let running = RunningCheck::begin(self.checks.as_ref(), client.id())?;
+        // What is recorded as spent cannot be sent again, so a second check of it has no bound.
+        let bound_on_checks = self.checks.as_ref().filter(|_| admitted.is_none());
+        let running = RunningCheck::begin(bound_on_checks, client.id())?;
         Ok(SignedAssertion::verify(bound, replay_key, client, &proof, running)?)
     }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, client_with, clock, fixture, form, key_set, store};
+use crate::common::{
+    CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, client_with, clock, fixture, form, key_set, store, with_member,
+};
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache};
+use tower_client_assertion::overload::SignatureChecks;
+use tower_client_assertion::policy::Policy;
 use tower_client_assertion::port::{Answer, BoxFuture};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
@@ -99,7 +103,8 @@ impl JwksFetch for Documents {
         let gate = self.gate.clone();
         Box::pin(async move {
             gate.pass().await;
-            let body = json!({"keys": [keys]}).to_string();
+            let keys = if keys.is_array() { keys } else { json!([keys]) };
+            let body = json!({"keys": keys}).to_string();
             Ok(Response::builder().header("content-type", "application/json").body(body.into()).unwrap())
         })
     }
@@ -301,6 +306,67 @@ async fn keys_replaced_and_fetched_during_an_admission_decide() {
         world.admission.release();
         let outcome = request.await.unwrap().map_err(|rejection| rejection.kind().clone());
         assert!(if accepted { outcome.is_ok() } else { is_refused_by_key(&outcome) }, "{outcome:?}");
+    }
+}
+
+/// A document that is fetched again is another one, even if nothing in it has changed.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_still_published_decides_no_second_time() {
+    let ours = SIGNER.jwk();
+    let other = || Signer::es384("other").jwk();
+    let of_no_kid = json!({"crv": ours["crv"], "kty": ours["kty"], "x": ours["x"], "y": ours["y"]});
+    let cases = [
+        ("nothing changes", json!([ours]), Ok(())),
+        // Without a `kid`, a second check could not choose between them.
+        ("a key is added", json!([other(), ours]), Ok(())),
+        ("the key loses its `kid`", json!([of_no_kid]), Ok(())),
+        ("the key is removed", json!([other()]), Err(ClientFault::BadSignature)),
+        ("the key is removed, of two", json!([other(), Signer::es384("more").jwk()]), Err(ClientFault::KidNeeded)),
+        (
+            "the key is for encryption",
+            json!([with_member(&ours, "use", "enc"), other()]),
+            Err(ClientFault::BadSignature),
+        ),
+    ];
+    for (case, keys, expected) in cases {
+        let world = World::waiting_at(Point::Admission, false).await;
+        let replay = Store { memory: store(), gate: world.admission.clone(), later: true };
+        let fixture = fixture().policy(Policy::OIDC).at_issuer_and_url();
+        let verifier = Arc::new(fixture.registry(world.registry.clone()).replay(replay).build());
+        let world = World { verifier, ..world };
+        world.cache.invalidate(CLIENT);
+        let request = world.request(Jwt::new().without_header("kid").signed());
+        world.admission.reached().await;
+        world.serve(ONE, keys);
+        world.cache.invalidate(CLIENT);
+        let _fetched = world.cache.prefetch(UnixTime::from_secs(NOW)).await;
+        world.admission.release();
+        let outcome = request.await.unwrap().map_err(crate::common::client_fault);
+        assert_eq!(outcome, expected, "{case}");
+    }
+}
+
+/// The assertion is spent by then, so the client could not send it again.
+#[tokio::test(start_paused = true)]
+async fn a_second_check_of_a_request_is_not_bounded() {
+    let world = World::waiting_at(Point::Admission, false).await;
+    let checks = SignatureChecks::new(1).unwrap();
+    let replay = Store { memory: store(), gate: world.admission.clone(), later: true };
+    let builder = fixture().registry(world.registry.clone()).replay(replay).builder();
+    let world = World { verifier: Arc::new(builder.signature_checks(checks.clone()).build().unwrap()), ..world };
+    for (registered, accepted) in [(SIGNER.jwk(), true), (world.other.jwk(), false)] {
+        world.register(Some(at(ONE, &world.cache)));
+        world.admission.close();
+        let waiting = world.request(Jwt::new().signed());
+        world.admission.reached().await;
+        let running = checks.begin(&CLIENT.try_into().unwrap()).unwrap();
+        world.register(Some(client_with(&[registered])));
+        world.admission.release();
+        let outcome = waiting.await.unwrap().map_err(|rejection| rejection.kind().clone());
+        assert!(if accepted { outcome.is_ok() } else { is_refused_by_key(&outcome) }, "{outcome:?}");
+        let first = world.request(Jwt::new().signed()).await.unwrap().unwrap_err();
+        assert_eq!(*first.kind(), RejectionKind::Server(ServerFault::Overloaded));
+        drop(running);
     }
 }
 
