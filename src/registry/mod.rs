@@ -64,7 +64,7 @@ pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
     /// answer is [`Ready`](Answer::Ready), the request goes on with it, so that a client that was
     /// deleted or changed meanwhile is not accepted. Return the same `Arc` as long as nothing has
     /// changed; for another one, the signature is checked again. A later answer is dropped without
-    /// being waited for.
+    /// being waited for, except after a wait for the inner service.
     fn find(&self, client_id: &str) -> Answer<FindResult>;
 
     /// Returns all clients, if they are known and will not change. Default: `None`.

@@ -121,11 +121,11 @@ impl VerifierBuilder {
     /// differ in their issuer or in their smallest audience; otherwise each of them accepts an
     /// assertion once.
     ///
-    /// The same holds for the nodes of a fleet. A change of the issuer, the first issuer of a fleet
-    /// that had none, and a smaller audience all change the default: until the last node has it,
-    /// old and new nodes each accept an assertion once, and so do new nodes what old ones have
-    /// accepted. Set the tenant on all nodes before, to the default that they have: the old issuer
-    /// or the old smallest audience. Any other value is such a change itself.
+    /// The same holds for the nodes of a fleet. A new or a first issuer changes the default, and so
+    /// does a smaller audience where there is no issuer. Old and new nodes then each accept an
+    /// assertion once, and new nodes accept what old ones have accepted before. To prevent it,
+    /// first set the tenant on all nodes to the default that they have: the old issuer or the old
+    /// smallest audience. Any other value is such a change itself.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -201,8 +201,9 @@ impl VerifierBuilder {
         self
     }
 
-    /// Refuses assertions that were issued before `start`: those whose `iat` is earlier and,
-    /// without an `iat`, those that could have been accepted earlier. Default: no such time.
+    /// Refuses assertions that were issued before `start` or in the same second: those with such an
+    /// `iat` and, without an `iat`, those that could have been accepted before. Default: no such
+    /// time.
     ///
     /// A [`MemoryReplay`](crate::replay::MemoryReplay) is empty after a restart of the process.
     /// With the time of the start, an assertion that was accepted before is not accepted once more.

@@ -99,8 +99,9 @@ pub(super) struct BoundAssertion<'a> {
 
 impl<'a> BoundAssertion<'a> {
     /// Refuses an assertion that may have been used before `start`, when the replay store knew
-    /// nothing yet. Without an `iat`, this is one that could have been accepted before. Clocks count
-    /// whole seconds: what was issued in the second of `start` may have been accepted before it.
+    /// nothing yet. Without an `iat`, this is one that could have been accepted before. Clocks
+    /// count whole seconds: what was issued in the second of `start` may have been accepted before
+    /// it.
     pub(super) fn check_issued(&self, start: UnixTime) -> Result<(), Rejection> {
         let refused = |fault| {
             let cause = PortError::new("the assertion may be from before the time of refuse_issued_before");
