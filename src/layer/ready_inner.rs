@@ -8,9 +8,9 @@
 //! layer is as ready as the inner service, and gives the reservation back when it has to wait.
 //!
 //! A reservation that was waited for is kept. The decision is then made again, which may wait for a
-//! port, within `port_timeout`. A busy service that was waited for again after that would have the
-//! request go back and forth until its assertion expires. Only a request that was accepted once
-//! gets so far, so nobody else can hold a reservation in this way.
+//! port, within `port_timeout`. If a busy service were waited for again after that, the request
+//! could go back and forth until its assertion expires. Only a request that was accepted once gets
+//! so far, so no other can hold a reservation in this way.
 
 use std::task::{Context, Poll};
 

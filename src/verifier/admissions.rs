@@ -12,8 +12,8 @@
 //! - An error that comes later is not, and neither is a future that was dropped. The store may have
 //!   recorded the assertion, and a client can cause both.
 //! - While it is open whether the store has an assertion, another question about it is free.
-//!   Otherwise, whoever has seen one assertion of a client could send it, hang up, and so use up
-//!   the share. An assertion counts at most twice: once as recorded, once as not answered.
+//!   Otherwise, an attacker who has seen one assertion of a client could send it, hang up, and so
+//!   use up the share. An assertion counts at most twice: once as recorded, once as not answered.
 //!
 //! The count is that of one verifier. With several nodes, a client can have as many times its share
 //! in a store that they all use.
@@ -74,7 +74,7 @@ impl Admissions {
         }
     }
 
-    /// Takes the charge back if the store, which has answered at once, has recorded nothing.
+    /// Takes the charge back if the store has answered immediately and has recorded nothing.
     pub(super) fn settle(&self, Charge { entry, place }: Charge, admitted: &AdmitResult) {
         match (admitted, place) {
             (Ok(Admission::Fresh), Place::Own) | (Ok(Admission::Replayed) | Err(_), Place::Shared) => {}

@@ -1,8 +1,8 @@
 //! The assertions of one client that the store was asked about and has not answered yet.
 //!
 //! If the future of such a question is dropped, or the answer is an error, the store may have the
-//! assertion or not. Its place in the share stays taken. Whoever holds the assertion can send it
-//! again and again, and the store can have it only once. So it takes no second place.
+//! assertion or not. Its place in the share stays taken. The same assertion can be
+//! sent again and again, and the store can have it only once. So it takes no second place.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -27,7 +27,7 @@ impl Unanswered {
     /// Returns whether the entry has taken its place already. Another question about it then shares
     /// that place.
     pub(super) fn share(&mut self, entry: Entry) -> bool {
-        // The map is empty where stores answer at once.
+        // The map is empty where stores answer immediately.
         !self.0.is_empty() && self.0.get_mut(&entry).map(|shared| *shared = true).is_some()
     }
 

@@ -75,7 +75,7 @@ impl AsyncReplayStore for Later {
     }
 }
 
-/// The same store, which records at once and answers after a moment.
+/// The same store, which records immediately and answers after a moment.
 #[derive(Debug)]
 struct Recorded(Own);
 
@@ -240,7 +240,7 @@ async fn rpl_08_an_assertion_sent_again_uses_up_no_share() {
     ];
     let stores: [(&str, fn(Own) -> Arc<dyn ReplayStore>); 3] = [
         ("records late", |own| Arc::new(Awaited::new(Later(own)))),
-        ("records at once, answers late", |own| Arc::new(Awaited::new(Recorded(own)))),
+        ("records immediately, answers late", |own| Arc::new(Awaited::new(Recorded(own)))),
         ("tiers", |own| Arc::new(TieredReplay::new(MemoryReplay::new(1_000).unwrap(), Awaited::new(Recorded(own))))),
     ];
     for ((way, is_dropped), (name, store)) in ways.iter().flat_map(|way| stores.iter().map(move |store| (way, store))) {
@@ -263,7 +263,7 @@ async fn rpl_08_an_assertion_sent_again_uses_up_no_share() {
     }
 }
 
-/// Whatever a client does with its connections, the store never has more of its assertions.
+/// However a client uses its connections, the store never has more of its assertions.
 #[tokio::test]
 async fn rpl_08_no_order_of_answers_frees_a_place_twice() {
     let own = Own::new(SHARE);
