@@ -8,7 +8,7 @@
 //! - A client is charged for each assertion that the store is asked about, until the assertion
 //!   expires.
 //! - A [replay](Admission::Replayed) is refunded, since the store recorded nothing new. So is an
-//!   error that the store returns at once: see [`ReplayStore`](crate::replay::ReplayStore).
+//!   error that the store returns immediately: see [`ReplayStore`](crate::replay::ReplayStore).
 //! - An error that comes later is not, and neither is a future that was dropped. The store may have
 //!   recorded the assertion, and a client can cause both.
 //! - While it is open whether the store has an assertion, another question about it is free.

@@ -167,7 +167,7 @@ async fn what_has_recorded_nothing_is_refunded() {
     let cases: [Case; 4] = [
         ("a replay", false, |_| Ok(Admission::Replayed), REPLAYED, 0),
         ("a replay, later", true, |_| Ok(Admission::Replayed), REPLAYED, 0),
-        ("an error at once", false, |_| Err(PortError::new("down")), UNAVAILABLE, 0),
+        ("an error, immediately", false, |_| Err(PortError::new("down")), UNAVAILABLE, 0),
         ("an error later", true, |_| Err(PortError::new("down")), UNAVAILABLE, SHARE),
     ];
     for (name, later, answer, kind, charged) in cases {
