@@ -46,8 +46,10 @@ use crate::setting::{Setting, positive};
 ///
 /// If the clock goes back, assertions whose entries were dropped look valid again. The store knows
 /// when these expired, and refuses assertions that could be among them (503). After a clock that
-/// was ahead and is right again, that lasts for at most one lifetime of an assertion and a minute.
-/// See [`events`](Self::events).
+/// was far ahead and is right again, that lasts for one lifetime of an assertion, and it happens
+/// again while the clock passes the time that was wrong. After a clock that was ahead by less than a
+/// lifetime and eleven minutes, it lasts until that time is over. See [`events`](Self::events) and
+/// [what a wrong clock costs](crate::manual::decisions).
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
@@ -160,11 +162,14 @@ impl MemoryReplay {
     /// assertion is only seen again if the clock went back.
     pub(super) fn may_have_forgotten(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> bool {
         let (Some(until), Some(now)) = (seconds(until), seconds(now)) else { return true };
-        let forgotten = self.shard(key.hash).forgotten;
+        let (forgotten, cleared) = {
+            let shard = self.shard(key.hash);
+            (shard.forgotten, shard.cleared)
+        };
         if until > forgotten {
             return false;
         }
-        let Some(end) = self.cleared.end_of(until) else { return false };
+        let Some(end) = cleared.end_of(until, &self.cleared) else { return false };
         self.warn(now, end);
         true
     }
@@ -180,7 +185,7 @@ impl MemoryReplay {
             return Err(expired());
         }
         if until <= shard.forgotten
-            && let Some(end) = self.cleared.end_of(until)
+            && let Some(end) = shard.cleared.end_of(until, &self.cleared)
         {
             // A sink may look at the store.
             drop(shard);

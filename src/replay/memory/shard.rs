@@ -9,7 +9,7 @@
 use std::mem;
 use std::ops::ControlFlow;
 
-use super::cleared::Cleared;
+use super::cleared::{Cleared, Range};
 use crate::replay::hash::KeyHash;
 
 /// The part of a key that is stored: 96 bits of its hash. Among ten million entries, one collides
@@ -170,8 +170,8 @@ pub(super) struct Shard {
     latest: u32,
     /// The latest expiry of any cleared entry. An assertion that expires later was not cleared.
     pub(super) forgotten: u32,
-    /// The block that was noted last in [`Cleared`].
-    noted: u32,
+    /// When the entries that it cleared last expired.
+    pub(super) cleared: Range,
     /// Additional buckets. Their number differs from shard to shard, so that not all shards fill up
     /// at the same time.
     extra: u32,
@@ -188,7 +188,7 @@ impl Shard {
             earliest: u32::MAX,
             latest: 0,
             forgotten: 0,
-            noted: 0,
+            cleared: Range::default(),
             extra,
         }
     }
@@ -282,10 +282,9 @@ impl Shard {
     /// Notes the expiry of an entry that is cleared, unless it is zero.
     #[inline]
     fn forget(&mut self, expired: u32, cleared: &Cleared) {
-        self.forgotten = self.forgotten.max(expired);
-        if expired != 0 && Cleared::block(expired) != self.noted {
-            self.noted = Cleared::block(expired);
-            cleared.note(expired);
+        if expired != 0 && !self.cleared.has(expired) {
+            self.forgotten = self.forgotten.max(expired);
+            cleared.add(&mut self.cleared, expired);
         }
     }
 
