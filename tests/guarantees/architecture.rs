@@ -53,7 +53,7 @@ pub(crate) const WORD_WALLS: &[Wall] = &[
 const MAP: &[(&str, &[&str])] = &[
     // HTTP in front of a verifier.
     ("extract", &["identity", "layer", "rejection", "render"]),
-    ("grpc", &["endpoint", "layer", "rejection", "render", "verifier"]),
+    ("grpc", &["endpoint", "identity", "layer", "rejection", "render", "verifier"]),
     ("layer", &["config", "endpoint", "event", "identity", "policy", "rejection", "render", "setting", "text",
         "timer", "verifier"]),
     ("render", &["rejection", "setting"]),
