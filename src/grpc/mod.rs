@@ -34,7 +34,7 @@
 //! | `UNAUTHENTICATED` | there is no assertion, or it does not authenticate a client |
 //! | `INVALID_ARGUMENT` | the metadata are malformed: one of the two is missing, repeated, or of an unsupported type |
 //! | `UNAVAILABLE` | the server cannot decide; the same call may succeed later |
-//! | `RESOURCE_EXHAUSTED` | too many signatures are being [checked](crate::overload) for this client |
+//! | `RESOURCE_EXHAUSTED` | too many signatures are being [checked](crate::overload) for this client, or it has too many [unexpired assertions](crate::rejection::ServerFault::ClientQuota) |
 //! | `INTERNAL` | the server is misconfigured, see [`ServerFault`](crate::rejection::ServerFault) |
 //!
 //! Metadata are HTTP headers. Servers limit their total size (hyper: 16 KiB), and anything that

@@ -79,7 +79,8 @@ use options::LayerOptions;
 ///    breaks off.
 /// 4. The [`Verifier`] judges the form and the assertion, and records the assertion as spent. The
 ///    [crate page](crate) lists these steps. Their answers are 400 or 401, 503 if the server cannot
-///    decide, and 429 if one client [causes too many signature checks](crate::overload).
+///    decide, and 429 if one client [causes too many signature checks](crate::overload) or has
+///    [too many unexpired assertions](crate::rejection::ServerFault::ClientQuota).
 /// 5. The [`ClientIdentity`](crate::ClientIdentity) goes into the request's extensions. If an
 ///    identity was already there, it is replaced.
 /// 6. The inner service is called with the body byte for byte. `Content-Length`,
@@ -337,7 +338,8 @@ impl<M> ClientAssertionLayer<M> {
     /// 10 s.
     ///
     /// A body that is not complete on arrival needs a Tokio runtime with its timer enabled. Without
-    /// a runtime, the request is refused as unavailable.
+    /// one, the request is refused as unavailable. A runtime without timers is found out by a panic,
+    /// which is caught: with `panic = "abort"`, it ends the process.
     ///
     /// # Errors
     ///

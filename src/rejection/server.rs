@@ -17,13 +17,14 @@ listed_enum! {
         /// The [`ReplayStore`](crate::replay::ReplayStore) gave no answer, or is full.
         ReplayStore => "the replay store is unavailable",
         /// The client has [as many unexpired assertions][1] as the replay store allows one client.
-        /// Answered with 429 and `Retry-After`. Its signature has been verified, so the client
-        /// itself sent them.
+        /// Answered with 429 and `Retry-After`, of 30 s: places come back as assertions expire. Its
+        /// signature has been verified, so the client itself sent them.
         ///
         /// [1]: crate::replay::ReplayStore::admissions_per_client
         ClientQuota => "the client has used up its share of the replay store",
         /// A body or a port must be waited for, and there is no Tokio runtime with timers to bound
-        /// the wait.
+        /// the wait. With `panic = "abort"`, a runtime without timers ends the process instead: see
+        /// [`port_timeout`](crate::VerifierBuilder::port_timeout).
         Timer => "there is no Tokio runtime with timers to bound a wait",
         /// The bound of [`SignatureChecks`](crate::overload::SignatureChecks) is reached.
         Overloaded => "too many signatures are being checked",

@@ -181,9 +181,10 @@ fn server_response(fault: &ServerFault) -> ErrorResponse {
         F::ClientOverloaded => unavailable("Too many requests of this client at once")
             .with_status(StatusCode::TOO_MANY_REQUESTS)
             .with_retry_after("1"),
+        // Places come back one by one, as assertions expire. They live for minutes, not for seconds.
         F::ClientQuota => unavailable("This client has too many unexpired assertions")
             .with_status(StatusCode::TOO_MANY_REQUESTS)
-            .with_retry_after("1"),
+            .with_retry_after("30"),
         F::MountedTwice | F::BodyConsumed => {
             ErrorResponse::new("server_error", "The authorization server is misconfigured")
                 .with_status(StatusCode::INTERNAL_SERVER_ERROR)

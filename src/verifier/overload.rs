@@ -48,7 +48,8 @@ const MOST: usize = 1024;
 /// bound: it has proven its client, and could not be sent again.
 ///
 /// Clones share one count. Give a clone to each verifier of a process to bound all of them
-/// together.
+/// together. A client is counted by its id alone: clients of several tenants with the same id share
+/// one bound. Where that could let one tenant slow down another, give each verifier its own.
 ///
 /// With [`per_client`](Self::per_client), a flood in the name of one client uses up the share of
 /// that client, and a flood in the names of several uses up several shares. Nothing more can be

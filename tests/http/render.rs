@@ -190,7 +190,7 @@ fn server_faults_are_503_429_or_500_with_fitting_retry_after() {
         (ServerFault::Registry, 503, unavailable, Some("5")),
         (ServerFault::KeySetFetch, 503, unavailable, Some("5")),
         (ServerFault::ReplayStore, 503, unavailable, Some("5")),
-        (ServerFault::ClientQuota, 429, unavailable, Some("1")),
+        (ServerFault::ClientQuota, 429, unavailable, Some("30")),
         (ServerFault::Timer, 503, unavailable, Some("5")),
         (ServerFault::Overloaded, 503, unavailable, Some("1")),
         (ServerFault::ClientOverloaded, 429, unavailable, Some("1")),

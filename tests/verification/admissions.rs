@@ -315,7 +315,7 @@ fn a_used_up_share_is_answered_429_and_reported() {
     });
     let mut service = ClientAssertionLayer::new(verifier).layer(handler);
     let response = crate::common::now_or_never(service.call(post(form(&Jwt::new().signed())))).unwrap();
-    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (429, &"30".parse().unwrap()));
     let body = crate::common::body_of(response);
     assert!(body.ends_with(br#""error_description":"This client has too many unexpired assertions"}"#), "{body:?}");
     let text = "the client has used up its share of the replay store";

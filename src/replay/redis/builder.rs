@@ -140,6 +140,10 @@ impl RedisReplayBuilder {
     /// This costs throughput. The server blocks a connection that waits, so each connection admits
     /// one assertion per round trip between primary and replica. Use several
     /// [`connections`](Self::connections) to wait in parallel.
+    ///
+    /// `timeout` is added to the [`command_timeout`](Self::command_timeout). Keep their sum below
+    /// the [`port_timeout`](crate::VerifierBuilder::port_timeout) of the verifier, by default 5 s,
+    /// which ends the wait in any case and is not compared with it.
     pub fn wait_replicas(mut self, count: u32, timeout: Duration) -> Self {
         self.replicas = Some(Replicas { count, timeout });
         self
