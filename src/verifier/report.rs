@@ -21,8 +21,8 @@ use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::AssertionId;
 
 impl Verifier {
-    /// Turns the end of the steps into progress, and reports a refusal. The caller
-    /// reports an identity, since a handler may have to be waited for first.
+    /// Turns the end of the steps into progress, and reports a refusal. The caller reports an
+    /// identity, since a handler may have to be waited for first.
     pub(super) fn finish(
         &self,
         request: &TokenRequest<'_>,

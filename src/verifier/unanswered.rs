@@ -1,8 +1,8 @@
 //! The assertions of one client that the store was asked about and has not answered yet.
 //!
 //! If the future of such a question is dropped, or the answer is an error, the store may have the
-//! assertion or not. Its place in the share stays taken. The same assertion can be
-//! sent again and again, and the store can have it only once. So it takes no second place.
+//! assertion or not. Its place in the share stays taken. The same assertion can be sent again and
+//! again, and the store can have it only once. So it takes no second place.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
