@@ -600,7 +600,7 @@ fn e40_a_clock_that_was_ahead_costs_one_lifetime() {
     // The last range ends with the first hour and a lifetime.
     for now in right..right + 12 * 3_600 {
         assert!(accepts(&store, now), "{}", now - NOW);
-        // What expires soon is not taken for what has just expired.
+        // What expires soon is not mistaken for what has just expired.
         let short = 1 + now % 70;
         assert!(accepts_for(&store, short, now), "{}, for {short} s", now - NOW);
     }

@@ -7,9 +7,9 @@
 //! was right and those that were cleared while it was wrong lie apart, and what expires in between
 //! was never cleared.
 //!
-//! Each shard has the range to which it adds, without a lock of its own. As long as the clock goes
-//! on steadily, that is the only one. If a shard clears an entry that expires at another time, it
-//! puts its range aside, among those of all shards, and begins another one.
+//! Each shard has the range to which it adds, under the lock of the shard. As long as the clock
+//! goes on steadily, that is the only one. If a shard clears an entry that expires at another time,
+//! it puts its range aside, among those of all shards, and begins another one.
 
 use std::mem;
 use std::sync::Mutex;
@@ -41,9 +41,9 @@ impl Range {
         if self.forbids(expiry) { Some(self.to) } else { others.end_of(expiry) }
     }
 
-    /// Forbids some earlier expiries too, which costs nothing: they are in the past when the clock is
-    /// right. A `jti` may come with an earlier expiry than the one that was recorded, for example if
-    /// verifiers with different clock skews share the store.
+    /// Forbids some earlier expiries too, which costs nothing: they are in the past when the clock
+    /// is right. A `jti` may come with an earlier expiry than the one that was recorded, for
+    /// example if verifiers with different clock skews share the store.
     fn forbids(self, expiry: u32) -> bool {
         self.from.saturating_sub(APART) <= expiry && expiry <= self.to
     }

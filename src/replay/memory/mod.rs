@@ -47,9 +47,9 @@ use crate::setting::{Setting, positive};
 /// If the clock goes back, assertions whose entries were dropped look valid again. The store knows
 /// when these expired, and refuses assertions that could be among them (503). After a clock that
 /// was far ahead and is right again, that lasts for one lifetime of an assertion, and it happens
-/// again while the clock passes the time that was wrong. After a clock that was ahead by less than a
-/// lifetime and eleven minutes, it lasts until that time is over. See [`events`](Self::events) and
-/// [what a wrong clock costs](crate::manual::decisions).
+/// again while the clock passes the time that was wrong. After a clock that was ahead by less than
+/// a lifetime and eleven minutes, it lasts until that time is over. See [`events`](Self::events)
+/// and [what a wrong clock costs](crate::manual::decisions).
 ///
 /// ```
 /// use tower_client_assertion::clock::UnixTime;
