@@ -121,6 +121,34 @@ impl PortError {
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(cause.into()))
     }
+
+    /// Does the same as [`new`](Self::new) for a replay store that has certainly not recorded the
+    /// assertion. Any other error that a store returns by a future counts towards
+    /// [the share of the client](crate::replay::ReplayStore::admissions_per_client), because the
+    /// assertion may be in the store.
+    pub fn not_recorded(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(NotRecorded(cause.into()))
+    }
+
+    pub(crate) fn is_not_recorded(&self) -> bool {
+        self.0.is::<NotRecorded>()
+    }
+}
+
+/// Looks like the error that it wraps.
+#[derive(Debug)]
+struct NotRecorded(Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for NotRecorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for NotRecorded {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
 }
 
 impl fmt::Display for PortError {

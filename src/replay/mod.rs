@@ -67,9 +67,10 @@ pub type AdmitResult = Result<Admission, PortError>;
 /// - A look admits nothing, and never claims that a fresh key is spent or a spent one fresh.
 /// - A store that is full, or cannot remember for another reason, returns an error, which refuses
 ///   the request as unavailable (503). It never drops a key that is still needed.
-/// - An error that is returned immediately, as [`Answer::Ready`], has recorded nothing: it is not
-///   [counted](Self::admissions_per_client). A store that cannot be sure of that returns the error
-///   by a future.
+/// - An error that is returned immediately, as [`Answer::Ready`], has recorded nothing: the
+///   assertion is not [counted](Self::admissions_per_client). An error that may have recorded it
+///   comes by a future. If a future's error has certainly not, it is a
+///   [`PortError::not_recorded`].
 /// - One client may have [at least one](Self::admissions_per_client) assertion.
 /// - Dropping the future at any await point revokes no admission that was reported, and leaves no
 ///   resource in use.

@@ -9,8 +9,9 @@
 //!   expires.
 //! - A [replay](Admission::Replayed) is refunded, since the store recorded nothing new. So is an
 //!   error that the store returns immediately: see [`ReplayStore`](crate::replay::ReplayStore).
-//! - An error that comes later is not, and neither is a future that was dropped. The store may have
-//!   recorded the assertion, and a client can cause both.
+//! - An error that comes later is refunded only if it [says](crate::port::PortError::not_recorded)
+//!   that nothing was recorded, and a future that was dropped never. The store may have recorded
+//!   the assertion, and a client can cause both.
 //! - While it is open whether the store has an assertion, another question about it is free.
 //!   Otherwise, an attacker who has seen one assertion of a client could send it, hang up, and so
 //!   use up the share. An assertion counts at most twice: once as recorded, once as not answered.
@@ -93,6 +94,7 @@ impl Admissions {
         match (admitted, place) {
             (Ok(Admission::Fresh), _) => self.shares(entry).confirm(entry),
             (Ok(Admission::Replayed), Place::Own) => self.shares(entry).withdraw(entry),
+            (Err(error), Place::Own) if error.is_not_recorded() => self.shares(entry).withdraw(entry),
             (Ok(Admission::Replayed), Place::Shared) | (Err(_), _) => {}
         }
     }

@@ -2,17 +2,24 @@
 //! failover. An outage is always reported as an outage. Nothing is accepted twice except where that
 //! is documented, every answer comes within its deadline, and the store recovers with its server.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::common::redis::{
     Count, PATIENCE, Proxy, Redis, admit, admit_all, free_port, impatient, patient, recovery, soon, until,
 };
+use crate::common::{Jwt, NOW, fixture, form};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder};
+use tower_client_assertion::TokenRequest;
+use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::port::Answer;
+use tower_client_assertion::rejection::{RejectionKind, ServerFault};
+use tower_client_assertion::replay::{Admission, RedisReplay, RedisReplayBuilder, ReplayKey, ReplayStore};
 
 /// The deadline of a command of which an outage is expected. A busy machine may miss it, so what a
 /// server that is well answers is asked through a store of [`Redis::store`].
@@ -343,6 +350,83 @@ async fn every_reply_except_ok_and_nil_is_unavailable() {
         assert_eq!(admitted.as_ref().ok().copied(), expected, "{line:?}: {admitted:?}");
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{line:?}: sent once and never repeated");
     }
+}
+
+/// What Redis certainly has not recorded takes no place of its client's share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refused_insert_uses_up_no_share() {
+    let table = [
+        ("-OOM command not allowed when used memory > 'maxmemory'.\r\n", true),
+        ("-READONLY You can't write against a read only replica.\r\n", true),
+        ("-LOADING Redis is loading the dataset in memory\r\n", true),
+        ("-MISCONF Redis is configured to save RDB snapshots, but it's unable to\r\n", true),
+        ("-NOREPLICAS Not enough good replicas to write.\r\n", true),
+        ("-MASTERDOWN Link with MASTER is down\r\n", true),
+        ("-BUSY Redis is busy running a script.\r\n", true),
+        ("-NOAUTH Authentication required.\r\n", true),
+        ("-NOPERM this user has no permissions\r\n", true),
+        ("-ERR upstream failure\r\n", false),
+        ("-OK\r\n", false),
+        ("+QUEUED\r\n", false),
+        ("not a redis server\r\n", false),
+    ];
+    for (line, refunded) in table {
+        let (port, _) = scripted(line).await;
+        let builder = || patient(RedisReplay::standalone(format!("redis://127.0.0.1:{port}"))).per_client(1);
+        let plain = builder().connect().await.unwrap();
+        let upgrade = builder().prefix("new").previous_prefix("old").connect().await.unwrap();
+        for store in [plain, upgrade] {
+            let verifier = fixture().replay(store).build();
+            for number in 0..3 {
+                let form = form(&Jwt::new().signed());
+                let rejection = verifier.verify(&TokenRequest::new(form.as_bytes())).await.unwrap_err();
+                let counted = number > 0 && !refunded;
+                let expected = if counted { ServerFault::ClientQuota } else { ServerFault::ReplayStore };
+                assert_eq!(*rejection.kind(), RejectionKind::Server(expected), "{line:?}, {number}");
+            }
+        }
+    }
+}
+
+/// During a change of the prefix, the old key may be recorded and the new one refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_insert_that_is_refused_in_part_is_counted() {
+    let redis = Redis::start().await;
+    assert_eq!(redis.ask("ACL SETUSER old on >secret ~old:* +@all").await, "OK");
+    let builder = patient(RedisReplay::standalone(format!("redis://old:secret@127.0.0.1:{}", redis.port)));
+    let store = builder.per_client(1).prefix("new").previous_prefix("old").connect().await.unwrap();
+    let verifier = fixture().replay(store).build();
+    for expected in [ServerFault::ReplayStore, ServerFault::ClientQuota] {
+        let form = form(&Jwt::new().signed());
+        let rejection = verifier.verify(&TokenRequest::new(form.as_bytes())).await.unwrap_err();
+        assert_eq!(*rejection.kind(), RejectionKind::Server(expected));
+    }
+    assert_ne!(redis.ask("DBSIZE").await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_insert_that_was_not_sent_uses_up_no_share() {
+    let (port, asked) = scripted("").await;
+    let builder = RedisReplay::standalone(format!("redis://127.0.0.1:{port}"))
+        .connect_timeout(PATIENCE)
+        .command_timeout(Duration::from_millis(50));
+    let store = builder.max_in_flight(1).per_client(1).connect().await.unwrap();
+    let (now, until) = (UnixTime::from_secs(NOW), UnixTime::from_secs(NOW + 300));
+    let Answer::Pending(mut first) = store.admit(ReplayKey::new("t", "other", "1"), until, now) else { panic!() };
+    let waits = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await;
+    assert!(waits, "it has the only place, and is not polled again");
+    let verifier = fixture().replay(store).build();
+    for number in 0..3 {
+        let form = form(&Jwt::new().signed());
+        let rejection = verifier.verify(&TokenRequest::new(form.as_bytes())).await.unwrap_err();
+        assert_eq!(*rejection.kind(), RejectionKind::Server(ServerFault::ReplayStore), "{number}");
+    }
+    drop(first);
+    let sent = verifier.verify(&TokenRequest::new(form(&Jwt::new().signed()).as_bytes())).await.unwrap_err();
+    assert_eq!(*sent.kind(), RejectionKind::Server(ServerFault::ReplayStore));
+    let counted = verifier.verify(&TokenRequest::new(form(&Jwt::new().signed()).as_bytes())).await.unwrap_err();
+    assert_eq!(*counted.kind(), RejectionKind::Server(ServerFault::ClientQuota));
+    assert!(asked.load(Ordering::SeqCst) <= 2, "the others were not sent");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -164,10 +164,11 @@ async fn a_used_up_share_frees_up_as_assertions_expire() {
 #[tokio::test]
 async fn what_has_recorded_nothing_is_refunded() {
     type Case = (&'static str, bool, fn(Admission) -> AdmitResult, RejectionKind, usize);
-    let cases: [Case; 4] = [
+    let cases: [Case; 5] = [
         ("a replay", false, |_| Ok(Admission::Replayed), REPLAYED, 0),
         ("a replay, later", true, |_| Ok(Admission::Replayed), REPLAYED, 0),
         ("an error, immediately", false, |_| Err(PortError::new("down")), UNAVAILABLE, 0),
+        ("an error later that says so", true, |_| Err(PortError::not_recorded("down")), UNAVAILABLE, 0),
         ("an error later", true, |_| Err(PortError::new("down")), UNAVAILABLE, SHARE),
     ];
     for (name, later, answer, kind, charged) in cases {

@@ -242,7 +242,7 @@ async fn assertions_expiring_during_admission_are_refused() {
             store.permits.add_permits(1);
         });
         let kind = outcome.map(|_| ()).map_err(|rejection| (rejection.kind().clone(), rejection.is_proven()));
-        let late = Err((RejectionKind::Server(ServerFault::ReplayStore), true));
+        let late = Err((RejectionKind::Client(ClientFault::Claim(Claim::Iat, ClaimFault::Past)), true));
         assert_eq!(kind, if accepted { Ok(()) } else { late }, "{advance}");
     }
 }

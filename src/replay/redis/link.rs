@@ -9,12 +9,12 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use redis::RedisResult;
+use redis::{RedisError, RedisResult};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep};
 
@@ -79,20 +79,27 @@ impl Link {
 
     /// Inserts one key after the other and stops at the first that already exists.
     pub(super) async fn insert(&self, inserts: impl Iterator<Item = Insert>) -> AdmitResult {
+        let mut nothing_recorded = true;
         for insert in inserts {
-            if self.insert_one(insert).await? == Admission::Replayed {
-                return Ok(Admission::Replayed);
+            match self.insert_one(insert).await {
+                Ok(Admission::Fresh) => nothing_recorded = false,
+                Ok(Admission::Replayed) => return Ok(Admission::Replayed),
+                Err(Failure::NotRecorded(cause)) if nothing_recorded => return Err(PortError::not_recorded(cause)),
+                Err(Failure::NotRecorded(cause)) => return Err(PortError::new(cause)),
+                Err(Failure::Unclear(error)) => return Err(error),
             }
         }
         Ok(Admission::Fresh)
     }
 
-    async fn insert_one(&self, insert: Insert) -> AdmitResult {
+    async fn insert_one(&self, insert: Insert) -> Result<Admission, Failure> {
         let limit = self.bounds.command_timeout.saturating_add(insert.extra_time());
         let lane = self.lane();
+        let sent = AtomicBool::new(false);
         let attempt = async {
             // The semaphore is never closed.
             let _permit = self.permits.acquire().await.ok()?;
+            sent.store(true, Ordering::Relaxed);
             let lane = lane.load_full();
             let outcome = insert.run(&mut lane.connection.clone()).await;
             if outcome.is_ok() {
@@ -100,21 +107,39 @@ impl Link {
             }
             Some(outcome)
         };
-        let Some(timer) = timer(limit) else { return Err(PortError::new(NO_TIMER)) };
+        let Some(timer) = timer(limit) else { return Err(Failure::NotRecorded(NO_TIMER.into())) };
         match within(timer, attempt).await {
-            Some(Some(Ok(admitted))) => admitted,
+            Some(Some(Ok(admitted))) => admitted.map_err(Failure::Unclear),
             Some(Some(Err(error))) => {
                 self.note_failure(lane);
-                Err(PortError::new(format!("redis: {error}")))
+                let cause = format!("redis: {error}");
+                match self.is_refused(&insert, &error) {
+                    true => Err(Failure::NotRecorded(cause)),
+                    false => Err(Failure::Unclear(PortError::new(cause))),
+                }
             }
             // The command may have been executed. The assertion is then a replay when it comes
             // again.
             Some(None) | None => {
                 lane.load().unanswered.fetch_add(1, Ordering::Relaxed);
                 self.note_failure(lane);
-                Err(PortError::new(format!("redis: no answer within {} ms", limit.as_millis())))
+                let cause = format!("redis: no answer within {} ms", limit.as_millis());
+                match sent.into_inner() {
+                    true => Err(Failure::Unclear(PortError::new(cause))),
+                    false => Err(Failure::NotRecorded(cause)),
+                }
             }
         }
+    }
+
+    /// Returns whether the server has certainly not executed the insert. These are the errors that
+    /// Redis returns before it runs a command. Others may be those of a proxy. The driver of a
+    /// cluster repeats a command, so its last error tells nothing about an earlier attempt.
+    fn is_refused(&self, insert: &Insert, error: &RedisError) -> bool {
+        const BEFORE: [&str; 9] =
+            ["BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "OOM", "READONLY"];
+        matches!((&self.target, insert), (Target::Standalone(..), Insert::Plain(_)))
+            && error.code().is_some_and(|code| BEFORE.contains(&code))
     }
 
     #[expect(clippy::indexing_slicing, reason = "a remainder is less than the length, and there is at least one lane")]
@@ -136,6 +161,14 @@ impl Link {
             lane.compare_and_swap(&old, Arc::new(new));
         }
     }
+}
+
+/// Why an insert failed.
+enum Failure {
+    /// The server has not executed it.
+    NotRecorded(String),
+    /// The server may have executed it.
+    Unclear(PortError),
 }
 
 /// Returns the output of `future`, or `None` if `timer` ends before.
