@@ -338,8 +338,8 @@ impl<M> ClientAssertionLayer<M> {
     /// 10 s.
     ///
     /// A body that is not complete on arrival needs a Tokio runtime with its timer enabled. Without
-    /// one, the request is refused as unavailable. A runtime without timers is found out by a panic,
-    /// which is caught: with `panic = "abort"`, it ends the process.
+    /// one, the request is refused as unavailable. A runtime without timers is found out by a
+    /// panic, which is caught: with `panic = "abort"`, it ends the process.
     ///
     /// # Errors
     ///

@@ -181,7 +181,7 @@ fn server_response(fault: &ServerFault) -> ErrorResponse {
         F::ClientOverloaded => unavailable("Too many requests of this client at once")
             .with_status(StatusCode::TOO_MANY_REQUESTS)
             .with_retry_after("1"),
-        // Places come back one by one, as assertions expire. They live for minutes, not for seconds.
+        // Places come back one by one, as assertions expire, which live for minutes.
         F::ClientQuota => unavailable("This client has too many unexpired assertions")
             .with_status(StatusCode::TOO_MANY_REQUESTS)
             .with_retry_after("30"),

@@ -271,9 +271,9 @@ impl VerifierBuilder {
     /// A request that waits for newer keys has been refused by those at hand, and is told that.
     ///
     /// Waiting needs a Tokio runtime with timers. Without one, a request for which a port has no
-    /// answer at hand is refused ([`Timer`](crate::rejection::ServerFault::Timer)). A runtime without
-    /// timers is found out by a panic, which is caught: with `panic = "abort"`, it ends the process.
-    /// Ports may have shorter timeouts.
+    /// answer at hand is refused ([`Timer`](crate::rejection::ServerFault::Timer)). A runtime
+    /// without timers is found out by a panic, which is caught: with `panic = "abort"`, it ends the
+    /// process. Ports may have shorter timeouts.
     ///
     /// ```
     /// use std::sync::Arc;
