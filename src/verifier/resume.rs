@@ -90,7 +90,7 @@ impl Verifier {
         let admitted = match pending.check(admitted, now, |now| self.why_expired(request, policy, now)) {
             Ok(admitted) => admitted,
             Err(rejection) => {
-                let refusal = Refusal::from(rejection).under(policy).judged_by(&pending.client, pending.keys.as_ref());
+                let refusal = Refusal::from(rejection).under(policy).judged_by(&pending.client, None);
                 return self.finish(request, now, Err(Stop::Refused(refusal)), journey);
             }
         };

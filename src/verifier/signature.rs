@@ -62,10 +62,9 @@ impl<'a> SignedAssertion<'a> {
         self.identity()
     }
 
-    /// Releases the bytes of the request while the replay store is waited for. `keys` are those
-    /// that the client's URL returned.
-    pub(super) fn into_pending(self, keys: Option<Arc<KeySet>>) -> PendingIdentity {
-        PendingIdentity { client: Arc::clone(self.client), keys, identity: self.identity() }
+    /// Releases the bytes of the request while the replay store is waited for.
+    pub(super) fn into_pending(self) -> PendingIdentity {
+        PendingIdentity { client: Arc::clone(self.client), identity: self.identity() }
     }
 
     fn identity(self) -> ClientIdentity {
@@ -116,7 +115,6 @@ impl Admitted {
 /// if what it rests on is still registered then.
 pub(super) struct PendingIdentity {
     pub(super) client: Arc<Client>,
-    pub(super) keys: Option<Arc<KeySet>>,
     identity: ClientIdentity,
 }
 

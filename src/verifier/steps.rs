@@ -95,7 +95,7 @@ impl Verifier {
             }
         })?;
         // Replay admission.
-        self.admit(signed, keys.as_ref(), admitted, now)
+        self.admit(signed, admitted, now)
     }
 
     fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<FindResult>) -> Result<Arc<Client>, Stop> {
@@ -187,7 +187,6 @@ impl Verifier {
     fn admit(
         &self,
         signed: SignedAssertion<'_>,
-        keys: Option<&Arc<KeySet>>,
         admitted: Option<Admitted>,
         now: UnixTime,
     ) -> Result<ClientIdentity, Stop> {
@@ -203,7 +202,7 @@ impl Verifier {
             }
             Answer::Pending(future) => {
                 let charge = self.admissions.defer(charge);
-                let pending = signed.into_pending(keys.cloned());
+                let pending = signed.into_pending();
                 Err(Stop::Waiting(Question::Admission(Some((pending, charge)), future)))
             }
         }

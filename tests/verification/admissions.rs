@@ -233,13 +233,15 @@ fn drop_while_asked(server: &Server, assertion: &str) {
 
 #[tokio::test]
 async fn rpl_08_an_assertion_sent_again_uses_up_no_share() {
-    let ways: [(&str, fn(usize) -> bool); 4] = [
+    type Way = (&'static str, fn(usize) -> bool);
+    type Store = (&'static str, fn(Own) -> Arc<dyn ReplayStore>);
+    let ways: [Way; 4] = [
         ("all are dropped", |_| true),
         ("one is dropped, one is answered", |number| number % 2 == 0),
         ("one is answered, one is dropped", |number| number % 2 == 1),
         ("few are dropped", |number| number % 5 == 0),
     ];
-    let stores: [(&str, fn(Own) -> Arc<dyn ReplayStore>); 3] = [
+    let stores: [Store; 3] = [
         ("records late", |own| Arc::new(Awaited::new(Later(own)))),
         ("records immediately, answers late", |own| Arc::new(Awaited::new(Recorded(own)))),
         ("tiers", |own| Arc::new(TieredReplay::new(MemoryReplay::new(1_000).unwrap(), Awaited::new(Recorded(own))))),

@@ -389,7 +389,8 @@ async fn an_assertion_that_expires_in_the_store_is_expired() {
     let expired = |claim| Err(RejectionKind::Client(ClientFault::Claim(claim, ClaimFault::Past)));
     let short = || Jwt::new().claim("exp", NOW + 10);
     let old = || Jwt::new().claim("exp", NOW + 3_600);
-    let cases: [(&str, fn() -> Jwt, u64, Result<(), RejectionKind>); 4] = [
+    type Case = (&'static str, fn() -> Jwt, u64, Result<(), RejectionKind>);
+    let cases: [Case; 4] = [
         ("exp, one before", short, 20, Ok(())),
         ("exp", short, 21, expired(Claim::Exp)),
         ("iat, one before", old, 310, Ok(())),
