@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer, client, client_with, clock, fixture, form, kind, post};
 use bytes::Bytes;
@@ -146,7 +147,8 @@ impl World {
         assert_eq!(*self.events.lock().unwrap(), [""; 0], "nothing is decided yet");
         meanwhile(self);
         self.inner.free.store(true, Ordering::SeqCst);
-        kind(&call.await.unwrap())
+        let response = tokio::time::timeout(Duration::from_secs(60), call).await.expect("an end");
+        kind(&response.unwrap())
     }
 
     /// What becomes of this assertion.
