@@ -68,8 +68,7 @@ impl VerificationKey {
     /// times with 8192. `benches/baseline.txt` has them.
     pub(crate) fn cost(&self, algorithm: Algorithm) -> usize {
         match algorithm {
-            Algorithm::ES512 => 4,
-            Algorithm::ES384 => 2,
+            Algorithm::ES512 => 2,
             _ if self.material.rsa_bits() > 4096 => 2,
             _ => 1,
         }

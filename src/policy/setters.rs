@@ -71,9 +71,8 @@ impl Policy {
     /// profile, 4 in the others. A larger value needs [`dangerous`](Self::dangerous).
     ///
     /// A client chooses its keys, and a forged assertion costs a check with each key that is tried.
-    /// So a key whose check is expensive counts more than once: an RSA key over 4096 bits and a key
-    /// on P-384 twice, a key on P-521 four times. The first key is always tried. With 4 that means
-    /// four keys, or two of the former, or one on P-521.
+    /// So a key whose check is expensive counts twice: an RSA key over 4096 bits, and a key on
+    /// P-521. The first key is always tried. With 4 that means two of these keys, or four others.
     pub const fn with_key_trials(mut self, count: usize) -> Self {
         self.key_trials = count;
         self

@@ -218,9 +218,9 @@ fn key_06_an_expensive_key_uses_up_more_than_one_trial() {
 type MakeSigner = fn(&'static str) -> Signer;
 
 #[test]
-fn key_06_two_p_384_keys_and_one_p_521_key_are_tried() {
+fn key_06_two_p_521_keys_and_four_others_are_tried() {
     let curves: [(MakeSigner, [usize; 5]); 3] =
-        [(Signer::es256, [1, 2, 4, 7, 8]), (Signer::es384, [1, 1, 2, 3, 4]), (Signer::es512, [1, 1, 1, 1, 2])];
+        [(Signer::es256, [1, 2, 4, 7, 8]), (Signer::es384, [1, 2, 4, 7, 8]), (Signer::es512, [1, 1, 2, 3, 4])];
     for (make, tried) in curves {
         let signers: Vec<_> = (0..9).map(|_| make("one")).collect();
         let keys: Vec<_> = signers.iter().map(Signer::jwk).collect();
