@@ -65,7 +65,9 @@ impl fmt::Debug for Excerpt<'_> {
 fn secret_in(text: &str) -> Option<&'static str> {
     let starts = text.char_indices().take(Excerpt::LONGEST);
     let shown: String = starts.clone().map(|(_, character)| character.to_ascii_uppercase()).collect();
-    if shown.contains("PRIVATE KEY") {
+    // A form may have escaped the space, once or twice.
+    let spaced = shown.replace("%2520", " ").replace("%20", " ").replace('+', " ");
+    if spaced.contains("PRIVATE KEY") {
         return Some("a private key");
     }
     let mut rests = starts.filter_map(|(at, _)| text.as_bytes().get(at..));
@@ -154,7 +156,9 @@ mod tests {
 
     #[test]
     fn private_keys_are_shown_by_their_length() {
-        for label in ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "private key"] {
+        let escaped = ["PRIVATE+KEY", "EC%20PRIVATE%20KEY", "EC%2520PRIVATE%2520KEY"];
+        let plain = ["PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "private key"];
+        for label in plain.into_iter().chain(escaped) {
             let pem = format!("-----BEGIN {label}-----\nMC4CAQ\n");
             assert_eq!(shown(&pem), format!("{} bytes that look like a private key", pem.len()));
         }

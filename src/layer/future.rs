@@ -147,8 +147,9 @@ where
                 StepProj::AwaitingInner { body, identity } => {
                     if !request.inner.is_ready() {
                         ready!(request.inner.poll_ready(cx))?;
-                        if let Some(identity) = identity.take_if(|_| request.inner.has_waited()) {
-                            let next = request.decide_again(std::mem::take(body), &identity);
+                        if let Some(identity) = identity.as_ref().filter(|_| request.inner.has_waited()) {
+                            let progress = request.decide_again(body, identity);
+                            let next = request.advance(std::mem::take(body), progress);
                             step.set(next);
                             continue;
                         }
@@ -200,9 +201,8 @@ impl<S> GuardedRequest<S> {
 
     /// While the inner service was waited for, the assertion may have expired, or its client may
     /// have been deleted.
-    fn decide_again<B>(&self, body: BufferedBody, identity: &ClientIdentity) -> Step<B> {
-        let progress = self.options.verifier.decide_again(&self.token_request(&body.data), identity);
-        self.advance(body, progress)
+    fn decide_again(&self, body: &BufferedBody, identity: &ClientIdentity) -> Progress {
+        self.options.verifier.decide_again(&self.token_request(&body.data), identity)
     }
 
     /// The request as the verifier sees it.

@@ -115,13 +115,13 @@ impl Verifier {
     }
 
     /// Decides on an accepted request again, after its handler was waited for: by the time, the
-    /// registrations and the keys of now. Only the replay store is not asked a second time.
+    /// registrations and the keys of now. The replay store is not asked again about an assertion
+    /// that it has recorded.
     ///
     /// `identity` is from the first decision on this request. A wait for the handler is no wait for
     /// a port, so the time that the waits of the first decision took does not count.
     pub(crate) fn decide_again(&self, request: &TokenRequest<'_>, identity: &ClientIdentity) -> Progress {
-        let journey =
-            Journey { deadline: Deadline::new(self.port_timeout), admitted: Some(Admitted::before(identity)) };
+        let journey = Journey { deadline: Deadline::new(self.port_timeout), admitted: Admitted::before(identity) };
         self.run(request, PortAnswers::default(), journey)
     }
 
@@ -148,7 +148,7 @@ fn is_same_source(found: &FindResult, client: &Client) -> bool {
 /// Returns whether the key that verified the signature is still at the client's URL. A document is
 /// fetched again in the background, and others of its keys may be new.
 fn has_same_key(pending: &PendingIdentity, now: UnixTime) -> bool {
-    let Some(source) = pending.client.key_source() else { return true };
+    let Some(source) = pending.client.key_source() else { return !pending.client.has_expired(now) };
     match source.keys(now) {
         Answer::Ready(Ok(current)) => pending.is_signed_by_one_of(&current),
         Answer::Ready(Err(_)) | Answer::Pending(_) => false,

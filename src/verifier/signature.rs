@@ -7,6 +7,7 @@ use super::overload::RunningCheck;
 use super::stages::BoundAssertion;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
+use crate::identity::claims::SingleUse;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::KeySet;
 use crate::jose::verification_key::VerificationKey;
@@ -95,10 +96,13 @@ fn why_bad(algorithm: Algorithm, signature: &[u8]) -> ClientFault {
 pub(super) struct Admitted(());
 
 impl Admitted {
-    /// The proof of an earlier decision on the same request. There is no identity before the store
-    /// has recorded the assertion, unless it may be used again.
-    pub(super) fn before(_: &ClientIdentity) -> Self {
-        Self(())
+    /// The proof of an earlier decision on the same request. There is none if that decision let the
+    /// assertion be used again: the store has not recorded it, and the policy may have changed.
+    pub(super) fn before(identity: &ClientIdentity) -> Option<Self> {
+        match identity.claims.single_use {
+            SingleUse::Jti(_) | SingleUse::SigningInput(_) => Some(Self(())),
+            SingleUse::No => None,
+        }
     }
 
     pub(super) fn check(admitted: AdmitResult) -> Result<Self, Rejection> {

@@ -85,7 +85,7 @@ impl Verifier {
         }
         // Keys.
         let may_ask_for_newer = fetched.is_none();
-        let keys = self.keys_of(client, fetched, now)?;
+        let keys = self.keys_of(client, fetched, admitted, now)?;
         // Replay look and signature.
         let signed = self.check_signature(bound, client, keys.as_deref(), admitted).map_err(|rejection| {
             let refusal = Refusal::from(rejection).under(policy).judged_by(client, keys.as_ref());
@@ -122,15 +122,19 @@ impl Verifier {
         })
     }
 
-    /// Returns the keys of a client that publishes them at a URL.
+    /// Returns the keys of a client that publishes them at a URL. A second decision on a request
+    /// takes those at hand: it may hold the inner service, and the client's server must not decide
+    /// for how long.
     fn keys_of(
         &self,
         client: &Arc<Client>,
         fetched: Option<KeysResult>,
+        admitted: Option<Admitted>,
         now: UnixTime,
     ) -> Result<Option<Arc<KeySet>>, Stop> {
         let Some(source) = client.key_source() else { return Ok(None) };
-        match fetched.map_or_else(|| source.keys(now), Answer::Ready) {
+        let keys = || if admitted.is_some() { source.keys_at_hand(now) } else { source.keys(now) };
+        match fetched.map_or_else(keys, Answer::Ready) {
             Answer::Ready(keys) => Ok(Some(keys.map_err(no_keys)?)),
             Answer::Pending(future) => Err(Stop::Waiting(Question::Keys(Arc::clone(client), future))),
         }

@@ -96,7 +96,7 @@ struct World {
     registry: Registry,
     inner: Busy,
     cache: KeySetCache,
-    /// The key set at the URL.
+    /// The key set at the URL. There is no answer if it is empty.
     published: Arc<Mutex<Bytes>>,
     /// What the operator has learned.
     events: Arc<Mutex<Vec<&'static str>>>,
@@ -110,6 +110,9 @@ impl World {
         let recorded = Arc::clone(&events);
         let strict = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[Algorithm::RS384])).with_name("strict");
         let builder = fixture().registry(registry.clone()).replay(replay).clock(&clock).builder();
+        let once = Policy::REDOX.dangerous().optional_jti();
+        let reusable = once.clone().dangerous().reusable_without_jti().with_name("reusable");
+        let builder = builder.client_policy(once.with_name("once")).client_policy(reusable);
         let builder = builder.client_policy(strict).events(move |event: &Event<'_>| {
             recorded.lock().unwrap().push(match event {
                 Event::Accepted(_) => "accepted",
@@ -121,8 +124,14 @@ impl World {
         let published = Arc::new(Mutex::new(Bytes::new()));
         let served = Arc::clone(&published);
         let fetch = move |_: JwksRequest| {
-            let response = Response::new(Full::new(served.lock().unwrap().clone()));
-            async move { Ok::<_, Infallible>(response) }
+            let body = served.lock().unwrap().clone();
+            async move {
+                if body.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+                let response = Response::builder().header("cache-control", "max-age=60");
+                Ok::<_, Infallible>(response.body(Full::new(body)).unwrap())
+            }
         };
         let cache = KeySetCache::builder(fetch).build().unwrap();
         let verifier = Arc::new(builder.build().unwrap());
@@ -292,6 +301,27 @@ async fn a_registry_that_answers_later_is_asked_again() {
     each(|world| world.answer(Speed::Later), &SIGNER, cases).await;
 }
 
+/// The first decision has not recorded such an assertion.
+#[tokio::test(start_paused = true)]
+async fn an_assertion_that_was_reusable_is_spent_by_a_stricter_policy() {
+    for (policy, both) in [("reusable", true), ("once", false)] {
+        let world = World::new();
+        world.answer(Speed::Later);
+        world.register(client().with_policy("reusable"));
+        let assertion = Jwt::new().without_claim("jti").signed();
+        let mut service = ClientAssertionLayer::new(Arc::clone(&world.verifier)).layer(world.inner.clone());
+        let mut second = Box::pin(service.call(post(form(&assertion))));
+        let first = service.call(post(form(&assertion)));
+        for _ in 0..20 {
+            assert!(std::future::poll_fn(|cx| Poll::Ready(second.as_mut().poll(cx))).await.is_pending());
+        }
+        let first = world.outcome(first, |world| world.register(client().with_policy(policy))).await;
+        assert_eq!(first, None, "{policy}");
+        let second = kind(&second.await.unwrap());
+        assert_eq!(second, if both { None } else { theirs(ClientFault::Replayed) }, "{policy}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_secret_replaced_before_the_handler_is_free_is_useless() {
     let cases: [Case; 3] = [
@@ -319,6 +349,23 @@ async fn keys_invalidated_before_the_handler_is_free_are_fetched() {
         ),
     ];
     each(|world| world.register(world.client_by_url()), &SIGNER, cases).await;
+}
+
+/// Otherwise a client whose server does not answer could hold the inner service.
+#[tokio::test(start_paused = true)]
+async fn stale_keys_are_not_waited_for_with_a_reservation() {
+    for grpc in [false, true] {
+        let world = World::new();
+        world.register(world.client_by_url());
+        let started = tokio::time::Instant::now();
+        let stale = |world: &World| {
+            world.published.lock().unwrap().clear();
+            world.clock.set(UnixTime::from_secs(NOW + 61));
+        };
+        let found = world.outcome_of(&Jwt::new().claim("exp", NOW + 100).signed(), grpc, stale).await;
+        world.check(found.as_ref(), None, &format!("gRPC: {grpc}"));
+        assert_eq!(started.elapsed(), Duration::ZERO, "gRPC: {grpc}");
+    }
 }
 
 /// Is ready once, and then no more.

@@ -22,6 +22,7 @@ use tower_client_assertion::port::{Answer, BoxFuture};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, RejectionKind, ServerFault};
 use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{Rejection, TokenRequest, Verifier};
 
 const ONE: &str = "https://one.example/jwks";
@@ -409,6 +410,27 @@ async fn an_assertion_that_expires_in_the_store_is_expired() {
         let outcome = request.await.unwrap();
         assert!(outcome.as_ref().err().is_none_or(Rejection::is_proven), "{case}");
         assert_eq!(outcome.map_err(|rejection| rejection.kind().clone()), expected, "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_expires_in_the_store_is_useless() {
+    let secret = "0f8fad5b-d9cb-469f-a165-70867728950e, 0f8fad5b-d9cb";
+    let signer = Signer::secret("HS384", secret.as_bytes());
+    for (wait, expected) in [(4, Ok(())), (5, Err(RejectionKind::Client(ClientFault::NoKey)))] {
+        let world = World::waiting_at(Point::Admission, false).await;
+        let time = clock();
+        let replay = Store { memory: store(), gate: world.admission.clone(), later: true };
+        let verifier = fixture().registry(world.registry.clone()).replay(replay).clock(&time).build();
+        let world = World { verifier: Arc::new(verifier), ..world };
+        let expiring = ClientSecret::new(secret).unwrap().with_expiry(UnixTime::from_secs(NOW + 5));
+        world.register(Some(Client::with_secret(CLIENT, expiring).unwrap()));
+        let request = world.request(Jwt::by(&signer, CLIENT).signed_by(&signer));
+        world.admission.reached().await;
+        time.advance(wait);
+        world.admission.release();
+        let outcome = request.await.unwrap().map_err(|rejection| rejection.kind().clone());
+        assert_eq!(outcome, expected, "{wait} s");
     }
 }
 

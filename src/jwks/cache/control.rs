@@ -67,7 +67,10 @@ impl Control {
             self.failures = self.failures.saturating_add(1);
             settings.pause(self.failures).max(retry_after.unwrap_or_default().min(settings.longest_pause))
         };
-        self.paused_until = (!pause.is_zero()).then(|| now + pause);
+        // An attempt that did not ask the server neither begins a pause nor ends one.
+        if !pause.is_zero() {
+            self.paused_until = Some(now + pause);
+        }
         self.last_error = Some(error.clone());
         self.stale_reported = false;
         pause

@@ -121,7 +121,7 @@ impl Known {
             return Arc::clone(member);
         }
         if self.by_id.len() >= self.prune_at {
-            self.prune(newest);
+            self.prune(newest, order);
         }
         let accepts_from = order.accepts_from(client_id);
         let client_id: Arc<str> = client_id.into();
@@ -131,9 +131,13 @@ impl Known {
     }
 
     /// Drops the clients that no registry holds. One that was invalidated is remembered until
-    /// later keys have arrived, since it must not accept the earlier ones.
-    fn prune(&mut self, newest: FetchNumber) {
-        self.by_id.retain(|_, member| is_held(member) || !member.accepts(newest));
+    /// later keys have arrived, since it must not accept the earlier ones. Where the order of the
+    /// cache remembers that as well, the client need not be kept.
+    fn prune(&mut self, newest: FetchNumber, order: &Order) {
+        self.by_id.retain(|_, member| {
+            let is_known_elsewhere = order.accepts_from(member.client_id()) >= member.accepts_from();
+            is_held(member) || !member.accepts(newest) && !is_known_elsewhere
+        });
         self.prune_at = self.by_id.len() * 2 + REMEMBERED;
     }
 }
@@ -163,6 +167,19 @@ mod tests {
         }
         for member in &held {
             assert!(Arc::ptr_eq(member, &members.join(member.client_id(), FIRST, &order)), "{member:?}");
+        }
+    }
+
+    #[test]
+    fn clients_of_a_document_without_keys_do_not_accumulate() {
+        let (members, order) = (Members::default(), Order::default());
+        for index in 0..20_000 {
+            order.invalidate(&index.to_string());
+        }
+        let none = FetchNumber::default();
+        for index in 0..100_000 {
+            assert!(!members.join(&format!("client-{index}"), none, &order).accepts(FIRST), "{index}");
+            assert!(members.len() <= 2 + REMEMBERED, "{index}");
         }
     }
 

@@ -28,6 +28,17 @@ struct Invalidated {
     any: FetchNumber,
 }
 
+impl Invalidated {
+    fn forget_older_half(&mut self) {
+        let mut numbers: Vec<_> = self.by_id.values().copied().collect();
+        numbers.sort_unstable();
+        if let Some(middle) = numbers.get(numbers.len() / 2) {
+            self.any = *middle;
+            self.by_id.retain(|_, number| *number > *middle);
+        }
+    }
+}
+
 impl Order {
     /// Returns the number of a fetch that starts now.
     pub(super) fn next(&self) -> FetchNumber {
@@ -40,7 +51,7 @@ impl Order {
         let mut invalidated = lock(&self.invalidated);
         let number = self.next();
         if invalidated.by_id.len() >= REMEMBERED && !invalidated.by_id.contains_key(client_id) {
-            *invalidated = Invalidated { by_id: HashMap::new(), any: number };
+            invalidated.forget_older_half();
         }
         invalidated.by_id.insert(client_id.into(), number);
         number

@@ -76,6 +76,20 @@ impl KeySource {
         }
     }
 
+    /// Returns the keys like [`keys`](Self::keys), but waits for no fetch as long as stale keys may
+    /// be used: for a second decision on a request, which may hold what others need.
+    pub(crate) fn keys_at_hand(&self, now: UnixTime) -> Answer<KeysResult> {
+        let usable = self.accepted().filter(|fetched| fetched.may_serve(now, self.cache.settings.stale_for));
+        match usable {
+            Some(fetched) if !fetched.is_fresh(now) => {
+                self.document.touch(now);
+                self.refresh_in_background(now);
+                Answer::Ready(Ok(Arc::clone(&fetched.keys)))
+            }
+            _ => self.keys(now),
+        }
+    }
+
     /// Returns keys that are newer than `seen`, for an assertion whose key is missing from `seen`
     /// or does not verify it. `None` if there are none, or if a fetch would come too soon after the
     /// last one.

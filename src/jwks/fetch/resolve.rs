@@ -103,8 +103,8 @@ impl SystemResolver {
         let (slots, look_up) = (Arc::clone(&self.slots), Arc::clone(&self.look_up));
         tokio::spawn(async move {
             let found = look_up_in_a_slot(slots, look_up, host).await;
-            // An error only means that no fetch is waiting.
-            let _ = sender.send(Some(found));
+            // Unlike `send`, this stores the addresses if no fetch is waiting: one may begin to.
+            sender.send_replace(Some(found));
         });
         receiver
     }
