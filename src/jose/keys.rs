@@ -274,7 +274,10 @@ fn united(mut keys: Vec<(usize, VerificationKey)>) -> Vec<VerificationKey> {
         same
     });
     keys.sort_by(|(one, a), (other, b)| (a.key_id(), one).cmp(&(b.key_id(), other)));
-    keys.into_iter().map(|(_, key)| key).collect()
+    let mut keys: Vec<_> = keys.into_iter().map(|(_, key)| key).collect();
+    // A set is kept for long, and collecting keeps the allocation with the numbers.
+    keys.shrink_to_fit();
+    keys
 }
 
 impl<'k> IntoIterator for &'k KeySet {
