@@ -63,9 +63,9 @@ impl VerificationKey {
     /// the [trials](crate::Policy::key_trials) it uses up. A client chooses its keys, and each
     /// forged assertion that names them pays for all that are tried.
     ///
-    /// Compared with an RSA key of 2048 bits, a check takes 2.5 times as many instructions for
-    /// P-256, 8 times for P-384 and 16 times for P-521; for RSA, 4 times with 4096 bits and 13
-    /// times with 8192. `benches/baseline.txt` has them.
+    /// A key counts twice if its check can take more than ten times as many instructions as one for
+    /// an RSA key of 2048 bits. The factor is 2.5 for P-256, 8.5 for P-384 and 16 for P-521; for
+    /// RSA, it is 3.5 with 4096 bits and 13.5 with 8192. `benches/baseline.txt` has the counts.
     pub(crate) fn cost(&self, algorithm: Algorithm) -> usize {
         match algorithm {
             Algorithm::ES512 => 2,

@@ -208,7 +208,7 @@ impl MemoryReplay {
 
     /// Returns the limits between which an entry is live.
     fn span(&self, now: u32) -> Span {
-        /// No thread is as late as this.
+        /// In seconds. No thread is as late as this.
         const LATE: u32 = 600;
         let longest = self.longest.load(Ordering::Relaxed);
         Span { now, latest: now.saturating_add(longest).saturating_add(LATE) }
@@ -217,7 +217,9 @@ impl MemoryReplay {
     /// Warns unless a thread that is late is explanation enough.
     #[cold]
     fn warn(&self, now: u32, end: u32) {
+        /// In seconds. A thread is seldom later.
         const LATE: u32 = 10;
+        /// Between two warnings, in seconds.
         const PAUSE: u32 = 60;
         let Some(events) = self.events.as_deref().filter(|_| end > now.saturating_add(LATE)) else { return };
         let warned = self.warned.load(Ordering::Relaxed);
