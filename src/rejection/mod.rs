@@ -12,6 +12,8 @@
 //! the operator. The [renderer](crate::render) decides what the client reads. The [event
 //! sink](crate::event) gets every claim that failed, not only the first.
 //!
+//! Each fault has a [`Reason`]: a stable code, the source of the rule, and what to do.
+//!
 //! ```
 //! use tower_client_assertion::Rejection;
 //! use tower_client_assertion::rejection::{
@@ -36,6 +38,8 @@ mod client;
 mod list;
 mod malformed;
 mod parameter;
+mod reason;
+mod reason_of;
 mod server;
 
 use std::error::Error;
@@ -48,6 +52,7 @@ pub use claim::{Claim, ClaimFault};
 pub use client::ClientFault;
 pub use malformed::{Base64UrlFault, JsonFault, JsonPart, JwtPart};
 pub use parameter::{AuthScheme, Parameter};
+pub use reason::{Party, Reason};
 pub use server::ServerFault;
 
 /// The refusal of a request.
@@ -99,6 +104,11 @@ impl Rejection {
     /// Returns what was wrong.
     pub fn kind(&self) -> &RejectionKind {
         &self.kind
+    }
+
+    /// Returns the [code](Reason::code) of what was wrong, for labels and alerts.
+    pub fn code(&self) -> &'static str {
+        self.kind.reason().code()
     }
 
     /// Returns whether the signature had been verified. If so, the sender is the client that it
@@ -195,6 +205,36 @@ mod tests {
         for kind in [ServerFault::Clock, ServerFault::BodyConsumed] {
             assert!(kinds.contains(&RejectionKind::Server(kind)));
         }
+    }
+
+    #[test]
+    fn codes_are_unique_and_lead_back() {
+        let shape = |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        for reason in Reason::ALL {
+            let code = reason.code();
+            assert!((3..=32).contains(&code.len()) && shape(code), "{code}");
+            assert_eq!(Reason::from_code(code), Some(*reason));
+            assert!(reason.advice().ends_with(['.', '?']), "{code}: {:?}", reason.advice());
+        }
+        let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn every_reason_belongs_to_a_kind() {
+        let of_kinds: HashSet<_> = RejectionKind::all().map(|kind| kind.reason()).collect();
+        assert_eq!(of_kinds, Reason::ALL.iter().copied().collect());
+    }
+
+    /// Alerts and pages elsewhere name these codes. When a reason is added, add its code.
+    #[test]
+    fn committed_codes_only_grow() {
+        let committed = include_str!("../../tests/vectors/reasons.txt");
+        let missing: Vec<_> = committed.lines().filter(|code| Reason::from_code(code).is_none()).collect();
+        assert!(missing.is_empty(), "codes that exist no longer: {missing:?}");
+        let new: Vec<_> =
+            Reason::ALL.iter().filter(|reason| !committed.lines().any(|code| code == reason.code())).collect();
+        assert!(new.is_empty(), "codes that are not in tests/vectors/reasons.txt: {new:?}");
     }
 
     #[test]
