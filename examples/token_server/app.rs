@@ -10,9 +10,10 @@ use serde_json::Value;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::{Redox, Rfc6749};
 use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, TieredReplay};
-use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, ConfigError, Policy, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, Verifier};
 
-use crate::log::{about, log_event};
+use crate::deployment::{about, profile};
+use crate::log::log_event;
 use crate::{request_id, token};
 
 pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
@@ -76,18 +77,7 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
 fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let replay = Arc::clone(&settings.replay);
     let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(log_event);
-    // This server is tried out on loopback, without TLS. Use `.issuer(..)` in yours.
-    let builder = builder.dangerous().issuer_without_tls(&*settings.issuer);
-    let builder = settings.audiences.iter().fold(builder, |builder, audience| builder.audience(audience));
-    builder.build().map_err(|error| about(flag(&error), &error))
-}
-
-fn flag(error: &ConfigError) -> &'static str {
-    match error {
-        ConfigError::InvalidIssuer { .. } => "--issuer",
-        ConfigError::InvalidAudience { .. } => "--audience",
-        _ => "--profile",
-    }
+    profile::verifier(builder, Some(&settings.issuer), &settings.audiences)
 }
 
 /// Adds the error URI to the renderer of the profile, which is the layer's default.

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use axum::http::Uri;
-use tower_client_assertion::policy::{AudienceRule, Policy};
+use tower_client_assertion::Policy;
 
 use crate::app::Replay;
-use crate::flags::{self, Given, expected_of};
+use crate::deployment::flags::{Given, unknown};
+use crate::deployment::profile::{is_issuer, profiled};
+use crate::flags::{self, FLAGS};
 
 /// The arguments of the server.
 #[derive(Debug)]
@@ -45,7 +46,10 @@ impl Command {
         if asked(["--version", "-V"]) {
             return Ok(Self::Print(format!("token_server {}\n", env!("CARGO_PKG_VERSION"))));
         }
-        let given = Given::read(words.into_iter())?;
+        let given = FLAGS.read(words.into_iter())?;
+        if let Some(word) = given.words().first() {
+            return Err(unknown(word));
+        }
         if given.is_empty() { Ok(Self::Demo) } else { Args::of(given).map(|args| Self::Serve(Box::new(args))) }
     }
 }
@@ -54,7 +58,9 @@ impl Args {
     fn of(mut given: Given) -> Result<Self, String> {
         let profile = given.optional("--profile")?;
         let audiences = given.several("--audience");
-        let (policy, audiences) = profiled(profile.as_deref().unwrap_or("redox"), audiences)?;
+        let profile = profile.as_deref().unwrap_or("redox");
+        let found = profiled(profile, audiences)?;
+        let (policy, audiences) = found.ok_or_else(|| FLAGS.invalid("--profile", profile))?;
         Ok(Self {
             listen: listen(given.optional("--listen")?)?,
             clients: given.required("--clients")?.into(),
@@ -68,43 +74,13 @@ impl Args {
     }
 }
 
-fn invalid(flag: &str, value: &str) -> String {
-    format!("{flag}: {value:?}: expected {}", expected_of(flag))
-}
-
 fn listen(value: Option<String>) -> Result<SocketAddr, String> {
     let Some(value) = value else { return Ok(SocketAddr::from(([127, 0, 0, 1], 0))) };
-    value.parse().map_err(|_| invalid("--listen", &value))
+    value.parse().map_err(|_| FLAGS.invalid("--listen", &value))
 }
 
-/// RFC 8414, section 2. `http` is accepted as well, because this server is tried out on loopback.
 fn issuer(value: String) -> Result<String, String> {
-    let scheme = value.starts_with("https://") || value.starts_with("http://");
-    match scheme && !value.contains(['?', '#']) && value.parse::<Uri>().is_ok() {
-        true => Ok(value),
-        false => Err(invalid("--issuer", &value)),
-    }
-}
-
-/// Returns the policy of a profile, and the URLs that it accepts in `aud` in addition to the
-/// issuer. This server issues tokens only for the client credentials grant.
-fn profiled(name: &str, urls: Result<Vec<String>, String>) -> Result<(Policy, Vec<String>), String> {
-    let (policy, urls) = match name {
-        "redox" => (Policy::REDOX, urls?),
-        "smart" => (Policy::SMART_BACKEND_SERVICES, urls?),
-        // FAPI 2.0 accepts only the issuer.
-        "fapi2" => (Policy::FAPI2, Vec::new()),
-        "rfc7523" => (rfc7523(urls.is_ok()), urls.unwrap_or_default()),
-        "oidc" => (Policy::OIDC, urls.unwrap_or_default()),
-        other => return Err(invalid("--profile", other)),
-    };
-    Ok((policy.with_grant_types(&["client_credentials"]), urls))
-}
-
-/// A server with URLs has clients that do not follow RFC 10070 yet, which allows only the issuer.
-fn rfc7523(has_urls: bool) -> Policy {
-    let policy = Policy::RFC7523.allow_client_secret_jwt();
-    if has_urls { policy.dangerous().audience(AudienceRule::IssuerOrUrls) } else { policy }
+    if is_issuer(&value) { Ok(value) } else { Err(FLAGS.invalid("--issuer", &value)) }
 }
 
 fn replay(value: Option<String>) -> Result<Replay, String> {
@@ -113,6 +89,6 @@ fn replay(value: Option<String>) -> Result<Replay, String> {
         Some(name) if name == "memory" => Ok(Replay::Memory),
         Some(url) if url.starts_with("redis://") || url.starts_with("rediss://") => Ok(Replay::Redis(url)),
         // The value is not repeated: it may be a URL with a password.
-        Some(_) => Err(format!("--replay: unknown store: expected {}", expected_of("--replay"))),
+        Some(_) => Err(format!("--replay: unknown store: expected {}", FLAGS.expected_of("--replay"))),
     }
 }

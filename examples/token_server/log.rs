@@ -1,10 +1,10 @@
-//! Lines on stderr: what the layer reports, and what is wrong with the configuration.
+//! Lines on stderr, among them what the layer reports.
 
-use std::error::Error;
 use std::io::{self, Write as _};
 
 use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
 
+use crate::deployment::cause;
 use crate::request_id;
 
 /// Writes a line to stderr. While a request is served, its id is the end of the line: a client
@@ -15,11 +15,6 @@ use crate::request_id;
 pub(crate) fn log(line: &str) {
     let id = request_id::current().map(|id| format!(" x-request-id={id}")).unwrap_or_default();
     let _ = writeln!(io::stderr(), "{line}{id}");
-}
-
-/// Describes an error in the configuration, after the flag that it comes from.
-pub(crate) fn about(flag: &str, error: &dyn Error) -> String {
-    format!("{flag}: {error}{}", cause(error, ": "))
 }
 
 pub(crate) fn log_event(event: &Event<'_>) {
@@ -58,8 +53,4 @@ fn describe(refused: &Refused<'_>) -> String {
         [] => format!("{claimed}{key}{proven}: {}{}", refused.rejection(), cause(refused.rejection(), "; ")),
         _ => format!("{claimed}{key}{proven}: {}", findings.join("; ")),
     }
-}
-
-fn cause(error: &dyn Error, separator: &str) -> String {
-    error.source().map(|cause| format!("{separator}{cause}")).unwrap_or_default()
 }

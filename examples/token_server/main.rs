@@ -31,12 +31,15 @@
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
+//! - `../deployment` reads the profile and the clients.
 //! - `server.rs` listens and shuts down; `flags.rs` and `args.rs` read the command line.
 //! - `demo.rs` plays the client.
 
 mod app;
 mod args;
 mod demo;
+#[path = "../deployment/mod.rs"]
+mod deployment;
 mod flags;
 mod log;
 mod request_id;
@@ -50,13 +53,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tower_client_assertion::jwks::{AddressGuard, HyperFetch, KeySetCache};
+use tower_client_assertion::jwks::KeySetCache;
 use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
 use crate::app::{Replay, Settings};
 use crate::args::{Args, Command};
-use crate::log::{about, log};
+use crate::deployment::{about, clients};
+use crate::log::log;
 use crate::server::Server;
 use crate::support::{Demo, Result};
 
@@ -90,7 +94,7 @@ async fn start() -> Result<Option<Server>> {
 async fn serve_file(args: Args) -> Result<Server> {
     let cache = key_sets(&args).map_err(|error| about("jwks_uri", &error))?;
     let registry = FileRegistry::load_with(&args.clients, &cache).map_err(|error| about("--clients", &error))?;
-    report_unusable(&registry, &args.policy);
+    clients::unusable(&registry, &args.policy).iter().for_each(|line| log(line));
     let (profile, issuer) = (args.policy.name(), &args.issuer);
     let welcome = format!("issuing tokens of {issuer} at {}, profile {profile}", app::TOKEN_PATH);
     let settings = Settings {
@@ -107,18 +111,9 @@ async fn serve_file(args: Args) -> Result<Server> {
     Ok(server)
 }
 
-/// Key sets come from public addresses over TLS, unless the server and its clients are tried out on
-/// one machine.
 fn key_sets(args: &Args) -> std::result::Result<KeySetCache, ConfigError> {
-    let guard = match args.allow_http_jwks {
-        true => AddressGuard::default().allow_http().allow_range("127.0.0.0/8")?.allow_range("::1")?,
-        false => AddressGuard::default(),
-    };
-    // A container may have no roots of the platform.
-    let fetch = HyperFetch::with_platform_roots().unwrap_or_else(|_| HyperFetch::with_webpki_roots());
-    let builder = KeySetCache::builder(fetch).guard(guard).events(log::log_event);
-    let builder = if args.policy.name() == "smart" { builder.smart() } else { builder };
-    Ok(builder.build()?)
+    let guard = clients::guard(args.allow_http_jwks)?;
+    Ok(clients::key_sets(clients::fetch(), guard, &args.policy).events(log::log_event).build()?)
 }
 
 async fn serve_demo() -> Result<Server> {
@@ -134,24 +129,4 @@ async fn serve_demo() -> Result<Server> {
     let server = Server::start(listener, app::router(settings)?)?;
     demo::show(&client, address).await?;
     Ok(server)
-}
-
-/// One bad registration does not keep the other clients out, but it is reported.
-fn report_unusable(registry: &FileRegistry, policy: &Policy) {
-    for problem in registry.problems() {
-        log(&problem.to_string());
-    }
-    let (allowed, profile) = (policy.algorithms(), policy.name());
-    for client in registry.clients() {
-        let (id, usable) = (client.id(), client.algorithms());
-        // A client without any algorithm is among the problems above.
-        if !usable.is_empty() && usable.intersection(allowed).is_empty() {
-            log(&format!("client {id:?}: it can use {usable}, but the profile {profile} allows only {allowed}"));
-        }
-        if let Some(name) = client.policy().filter(|name| *name != profile) {
-            log(&format!(
-                "client {id:?}: client_assertion_policy: {name:?}: expected {profile:?}, the only policy here"
-            ));
-        }
-    }
 }

@@ -1,0 +1,46 @@
+//! The clients of a server: a file of metadata, and the key sets at their URLs.
+
+use tower_client_assertion::Policy;
+use tower_client_assertion::jwks::{
+    AddressError, AddressGuard, HyperFetch, JwksFetch, KeySetCache, KeySetCacheBuilder,
+};
+use tower_client_assertion::registry::FileRegistry;
+
+/// Key sets come from public addresses over TLS, unless the server and its clients are tried out on
+/// one machine.
+pub(crate) fn guard(allow_http: bool) -> Result<AddressGuard, AddressError> {
+    match allow_http {
+        true => AddressGuard::default().allow_http().allow_range("127.0.0.0/8")?.allow_range("::1"),
+        false => Ok(AddressGuard::default()),
+    }
+}
+
+/// A container may have no roots of the platform.
+pub(crate) fn fetch() -> HyperFetch {
+    HyperFetch::with_platform_roots().unwrap_or_else(|_| HyperFetch::with_webpki_roots())
+}
+
+/// Keeps key sets as the policy asks for.
+pub(crate) fn key_sets(fetch: impl JwksFetch, guard: AddressGuard, policy: &Policy) -> KeySetCacheBuilder {
+    let builder = KeySetCache::builder(fetch).guard(guard);
+    if policy.name() == "smart" { builder.smart() } else { builder }
+}
+
+/// Describes what is wrong with clients. One bad registration does not keep the other clients out.
+pub(crate) fn unusable(registry: &FileRegistry, policy: &Policy) -> Vec<String> {
+    let mut lines: Vec<_> = registry.problems().iter().map(ToString::to_string).collect();
+    let (allowed, profile) = (policy.algorithms(), policy.name());
+    for client in registry.clients() {
+        let (id, usable) = (client.id(), client.algorithms());
+        // A client without any algorithm is among the problems above.
+        if !usable.is_empty() && usable.intersection(allowed).is_empty() {
+            lines.push(format!("client {id:?}: it can use {usable}, but the profile {profile} allows only {allowed}"));
+        }
+        if let Some(name) = client.policy().filter(|name| *name != profile) {
+            lines.push(format!(
+                "client {id:?}: client_assertion_policy: {name:?}: expected {profile:?}, the only policy here"
+            ));
+        }
+    }
+    lines
+}
