@@ -15,6 +15,7 @@ mod inner_wait;
 mod malformed;
 mod mounting;
 mod optional;
+mod reasons;
 mod redox;
 mod render;
 mod reports;
