@@ -106,6 +106,8 @@ settings! {
     BodyTimeout = "body_timeout",
     /// The URI of a page that explains error responses.
     ErrorUri = "error_uri",
+    /// The URI of a page with a section for each error response.
+    ErrorPages = "error_pages",
     /// The place where clients of the [Redox](crate::render::Redox) wording register their keys.
     SettingsName = "settings_name",
 

@@ -40,8 +40,10 @@
 //! assert_eq!(response.headers()["retry-after"], "5");
 //! ```
 
+mod link;
 mod opaque;
 mod redox;
+mod redox_rows;
 mod response;
 mod response_cache;
 mod rfc6749;
@@ -51,7 +53,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, RejectionKind};
 
 pub use opaque::Opaque;
 pub use redox::Redox;
@@ -94,6 +96,36 @@ pub trait RenderRejection: Send + Sync + 'static {
     fn depends_on_kind_alone(&self) -> bool {
         false
     }
+
+    /// Returns what to do about a rejection of this kind, in the words of this vocabulary. Default:
+    /// the [advice](crate::rejection::Reason::advice) of its reason.
+    fn advice(&self, kind: &RejectionKind) -> &'static str {
+        kind.reason().advice()
+    }
+
+    /// Returns the row of the vendor's own documentation about a rejection of this kind, if the
+    /// vocabulary comes from a vendor. Default: none.
+    fn vendor_row(&self, kind: &RejectionKind) -> Option<VendorRow<'_>> {
+        let _ = kind;
+        None
+    }
+}
+
+/// A row of a vendor's documentation of its error responses, quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct VendorRow<'a> {
+    /// The text of the responses, or a pattern for several texts.
+    pub description: &'a str,
+    /// What the vendor says about them. It may be empty.
+    pub notes: &'a str,
+}
+
+impl<'a> VendorRow<'a> {
+    /// Returns the row with this description and these notes.
+    pub const fn new(description: &'a str, notes: &'a str) -> Self {
+        Self { description, notes }
+    }
 }
 
 impl<F: Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static> RenderRejection for F {
@@ -109,5 +141,13 @@ impl<R: RenderRejection + ?Sized> RenderRejection for Arc<R> {
 
     fn depends_on_kind_alone(&self) -> bool {
         (**self).depends_on_kind_alone()
+    }
+
+    fn advice(&self, kind: &RejectionKind) -> &'static str {
+        (**self).advice(kind)
+    }
+
+    fn vendor_row(&self, kind: &RejectionKind) -> Option<VendorRow<'_>> {
+        (**self).vendor_row(kind)
     }
 }

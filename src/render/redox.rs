@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::response::{ErrorResponse, checked_uri};
-use super::{RenderRejection, standard_response};
+use super::link::ErrorLink;
+use super::redox_rows::{KEY_NOT_FOUND, Row};
+use super::response::ErrorResponse;
+use super::{RenderRejection, VendorRow, standard_response};
 use crate::rejection::{Claim, ClaimFault, ClientFault, Rejection, RejectionKind};
 use crate::setting::{Setting, SettingError};
 
@@ -19,7 +21,7 @@ use crate::setting::{Setting, SettingError};
 #[derive(Clone, Debug)]
 pub struct Redox {
     key_not_found: Box<str>,
-    error_uri: Option<Box<str>>,
+    link: ErrorLink,
     standard_codes: bool,
 }
 
@@ -41,13 +43,27 @@ impl Redox {
         Ok(self)
     }
 
-    /// Adds an `error_uri` to every response: a page that explains the errors. Default: none.
+    /// Adds one `error_uri` to every response: a page that explains the errors. Default: none. It
+    /// replaces [`error_pages`](Self::error_pages).
     ///
     /// # Errors
     ///
     /// Fails if the URI is empty or has a character outside those of RFC 6749, appendix A.9.
     pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
-        self.error_uri = Some(checked_uri(uri)?);
+        self.link = ErrorLink::one(uri)?;
+        Ok(self)
+    }
+
+    /// Adds an `error_uri` to every response that leads to the section about its description, as
+    /// [`Rfc6749::error_pages`](super::Rfc6749::error_pages) does. Default: none. It replaces
+    /// [`error_uri`](Self::error_uri).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URI is empty, has a fragment, or has a character outside those of RFC 6749,
+    /// appendix A.9.
+    pub fn error_pages(mut self, base: &str) -> Result<Self, SettingError> {
+        self.link = ErrorLink::topics(base)?;
         Ok(self)
     }
 
@@ -59,10 +75,10 @@ impl Redox {
         self
     }
 
-    /// Returns the text of the troubleshooting page, or else `standard`.
-    fn describe<'a>(&'a self, fault: &ClientFault, standard: &'a str) -> &'a str {
+    /// Returns the text of the troubleshooting page, if the fault is on it.
+    fn describe(&self, fault: &ClientFault) -> Option<&str> {
         use ClientFault as F;
-        match fault {
+        Some(match fault {
             F::AlgorithmNotAllowed
             | F::AlgorithmNotRegistered
             | F::CriticalHeader
@@ -93,14 +109,22 @@ impl Redox {
             | F::TooManyParameters
             | F::RepeatedParameter(_)
             | F::CredentialsInQuery
-            | F::SeveralMechanisms(_) => standard,
-        }
+            | F::SeveralMechanisms(_) => return None,
+        })
+    }
+
+    /// Returns the row of the troubleshooting page about the fault, and the text that is sent.
+    fn row(&self, kind: &RejectionKind) -> Option<(&'static Row, &str)> {
+        let RejectionKind::Client(fault) = kind else { return None };
+        let text = self.describe(fault)?;
+        // The end of this text can be set.
+        if text == &*self.key_not_found { Some((&KEY_NOT_FOUND, text)) } else { Some((Row::of(text)?, text)) }
     }
 }
 
 impl Default for Redox {
     fn default() -> Self {
-        Self { key_not_found: key_not_found("Redox dashboard settings"), error_uri: None, standard_codes: false }
+        Self { key_not_found: key_not_found("Redox dashboard settings"), link: ErrorLink::None, standard_codes: false }
     }
 }
 
@@ -110,16 +134,38 @@ impl RenderRejection for Redox {
         let standard = std::mem::take(&mut response.description);
         let mut description = &*standard;
         if let RejectionKind::Client(fault) = rejection.kind() {
-            description = self.describe(fault, description);
+            description = self.describe(fault).unwrap_or(description);
             if !self.standard_codes {
                 response = as_invalid_request(response);
             }
         }
-        response.respond(Some(description), self.error_uri.as_deref())
+        response.respond(Some(description), self.link.about(description).as_deref())
     }
 
     fn depends_on_kind_alone(&self) -> bool {
         true
+    }
+
+    /// Returns the notes of the troubleshooting page, word for word, and the crate's own advice for
+    /// what has none there.
+    fn advice(&self, kind: &RejectionKind) -> &'static str {
+        match self.row(kind) {
+            Some((row, _)) if !row.notes.is_empty() => row.notes,
+            _ => kind.reason().advice(),
+        }
+    }
+
+    fn vendor_row(&self, kind: &RejectionKind) -> Option<VendorRow<'_>> {
+        let (row, text) = self.row(kind)?;
+        // A row that explains one text has it as its description, as it is sent.
+        let description = if let [_] = row.texts
+            && !text.is_empty()
+        {
+            text
+        } else {
+            row.description
+        };
+        Some(VendorRow { description, notes: row.notes })
     }
 }
 

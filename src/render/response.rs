@@ -7,7 +7,6 @@ use http::header::{self, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::rejection::AuthScheme;
-use crate::setting::{Setting, SettingError};
 
 /// An error response, still without an `error_uri`.
 pub(crate) struct ErrorResponse {
@@ -84,17 +83,5 @@ impl ErrorResponse {
             headers.insert(name.clone(), HeaderValue::from_static(value));
         }
         response
-    }
-}
-
-/// Judges an `error_uri` by the characters of RFC 6749, appendix A.9.
-pub(super) fn checked_uri(uri: &str) -> Result<Box<str>, SettingError> {
-    let printable = uri.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
-    match !uri.is_empty() && printable {
-        true => Ok(uri.into()),
-        false => {
-            let expected = "a URI of printable ASCII without quotation marks and backslashes (RFC 6749, appendix A.9)";
-            Err(SettingError::InvalidText { setting: Setting::ErrorUri, value: uri.to_owned(), expected })
-        }
     }
 }

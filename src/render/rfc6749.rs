@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
 use super::RenderRejection;
-use super::response::{ErrorResponse, checked_uri};
+use super::link::ErrorLink;
+use super::response::ErrorResponse;
 use crate::rejection::{
     AuthScheme, Base64UrlFault, Claim, ClaimFault, ClientFault, Rejection, RejectionKind, ServerFault,
 };
@@ -16,17 +17,52 @@ use crate::setting::SettingError;
 /// This is the default for every profile except Redox.
 #[derive(Clone, Debug, Default)]
 pub struct Rfc6749 {
-    error_uri: Option<Box<str>>,
+    link: ErrorLink,
 }
 
 impl Rfc6749 {
-    /// Adds an `error_uri` to every response: a page that explains the errors. Default: none.
+    /// Adds one `error_uri` to every response: a page that explains the errors. Default: none. It
+    /// replaces [`error_pages`](Self::error_pages).
     ///
     /// # Errors
     ///
     /// Fails if the URI is empty or has a character outside those of RFC 6749, appendix A.9.
     pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
-        self.error_uri = Some(checked_uri(uri)?);
+        self.link = ErrorLink::one(uri)?;
+        Ok(self)
+    }
+
+    /// Adds an `error_uri` to every response that leads to the section about its description.
+    /// Default: none. It replaces [`error_uri`](Self::error_uri).
+    ///
+    /// `base` is the URI of the page. The fragment after it is made of the description alone:
+    /// responses with the same text have the same link, so that the link says no more than the
+    /// text. That of an empty text is `blank`.
+    ///
+    /// ```
+    /// use tower_client_assertion::rejection::ClientFault;
+    /// use tower_client_assertion::render::{RenderRejection, Rfc6749};
+    ///
+    /// let page = "https://docs.example.com/errors";
+    /// let renderer = Rfc6749::default().error_pages(page)?;
+    /// let body = |fault: ClientFault| renderer.render(&fault.into()).into_body();
+    ///
+    /// let link = b"/errors#client-authentication-failed";
+    /// for fault in [ClientFault::UnknownClient, ClientFault::NoKey] {
+    ///     assert!(body(fault).windows(link.len()).any(|part| part == link));
+    /// }
+    ///
+    /// // The fragment is for the topic.
+    /// assert!(Rfc6749::default().error_pages("/errors#top").is_err());
+    /// # Ok::<(), tower_client_assertion::SettingError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URI is empty, has a fragment, or has a character outside those of RFC 6749,
+    /// appendix A.9.
+    pub fn error_pages(mut self, base: &str) -> Result<Self, SettingError> {
+        self.link = ErrorLink::topics(base)?;
         Ok(self)
     }
 }
@@ -34,7 +70,7 @@ impl Rfc6749 {
 impl RenderRejection for Rfc6749 {
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let response = standard_response(rejection.kind());
-        response.respond(Some(&response.description), self.error_uri.as_deref())
+        response.respond(Some(&response.description), self.link.about(&response.description).as_deref())
     }
 
     fn depends_on_kind_alone(&self) -> bool {

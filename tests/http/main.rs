@@ -12,6 +12,7 @@ mod future;
 mod grpc;
 mod head;
 mod inner_wait;
+mod links;
 mod malformed;
 mod mounting;
 mod optional;

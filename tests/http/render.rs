@@ -244,6 +244,11 @@ fn configured_texts_are_validated() {
         assert!(Rfc6749::default().error_uri(uri).is_err(), "{uri:?}");
         assert!(Redox::default().error_uri(uri).is_err(), "{uri:?}");
     }
+    for base in ["", "https://a b", "https://\"", "https://\\", "https://\u{e9}", "https://a/#", "https://a/#b"] {
+        for error in [Rfc6749::default().error_pages(base).err(), Redox::default().error_pages(base).err()] {
+            assert!(error.unwrap().to_string().starts_with("error_pages: "), "{base:?}");
+        }
+    }
     for name in ["", "a\"b", "a\\b", "\u{e9}", "a\tb"] {
         let error = Redox::default().settings_name(name).unwrap_err();
         assert!(error.to_string().starts_with("settings_name: "), "{name:?}");
