@@ -10,6 +10,7 @@
 
 mod config_error;
 pub mod conformance;
+mod fact;
 mod hash;
 mod key;
 mod memory;
@@ -22,6 +23,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 pub use config_error::ReplayConfigError;
+pub use fact::StoreFact;
 pub use key::ReplayKey;
 pub(crate) use key::{AssertionId, Tenant};
 pub use memory::MemoryReplay;
@@ -104,6 +106,13 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`ClientQuota`]: crate::rejection::ServerFault::ClientQuota
     fn admissions_per_client(&self) -> usize;
+
+    /// Returns what the store knows about itself, from memory, for a report about the
+    /// configuration: see [`Verifier::posture`](crate::Verifier::posture). Default: nothing. What a
+    /// store does not tell is not judged.
+    fn about(&self) -> Vec<StoreFact> {
+        Vec::new()
+    }
 }
 
 impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
@@ -117,6 +126,10 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 
     fn admissions_per_client(&self) -> usize {
         (**self).admissions_per_client()
+    }
+
+    fn about(&self) -> Vec<StoreFact> {
+        (**self).about()
     }
 }
 
@@ -205,6 +218,11 @@ pub trait AsyncReplayStore: fmt::Debug + Send + Sync + 'static {
 
     /// See [`ReplayStore::admissions_per_client`].
     fn admissions_per_client(&self) -> usize;
+
+    /// See [`ReplayStore::about`].
+    fn about(&self) -> Vec<StoreFact> {
+        Vec::new()
+    }
 }
 
 impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
@@ -220,5 +238,9 @@ impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
 
     fn admissions_per_client(&self) -> usize {
         self.0.admissions_per_client()
+    }
+
+    fn about(&self) -> Vec<StoreFact> {
+        self.0.about()
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::key::OwnedKey;
-use super::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
+use super::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
 use crate::port::{Answer, PortError};
 
@@ -105,6 +105,11 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
     /// Returns the smaller number of both stores, so that one client can fill neither.
     fn admissions_per_client(&self) -> usize {
         self.local.admissions_per_client().min(self.shared.admissions_per_client())
+    }
+
+    /// Returns the facts of the shared store, which alone decides that an assertion is fresh.
+    fn about(&self) -> Vec<StoreFact> {
+        self.shared.about()
     }
 }
 
