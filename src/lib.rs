@@ -245,6 +245,7 @@ pub mod render;
 mod identity;
 mod jose;
 pub mod policy;
+pub mod posture;
 mod verifier;
 
 // The ports, with their implementations.
@@ -260,6 +261,7 @@ mod config;
 mod conformance;
 mod endpoint;
 mod lock;
+mod loosening;
 mod name;
 pub mod rejection;
 mod setting;

@@ -29,6 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
+use crate::jose::digest::sha256;
 
 /// A client's secret. It cannot be read back, and its memory is wiped when the last clone is
 /// dropped. Cheap to clone.
@@ -85,6 +86,11 @@ impl ClientSecret {
     /// Returns the algorithms for which the secret is long enough.
     pub fn algorithms(&self) -> AlgorithmSet {
         AlgorithmSet::MAC.iter().filter(|algorithm| self.serves(*algorithm)).collect()
+    }
+
+    /// Returns a digest of the secret, to find out whether two are the same. It is never shown.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        sha256(&self.secret.octets)
     }
 
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {

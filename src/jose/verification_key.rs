@@ -59,6 +59,11 @@ impl VerificationKey {
         self.algorithms = self.algorithms.union(algorithms);
     }
 
+    /// Returns the size of the modulus of an RSA key in bits; zero for other keys.
+    pub(crate) fn rsa_bits(&self) -> usize {
+        self.material.rsa_bits()
+    }
+
     /// Returns what a check with this key costs, in checks of an ordinary key, rounded: how many of
     /// the [trials](crate::Policy::key_trials) it uses up. A client chooses its keys, and each
     /// forged assertion that names them pays for all that are tried.

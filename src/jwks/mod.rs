@@ -81,6 +81,7 @@
 mod cache;
 mod fetch;
 
+pub(crate) use cache::Settings as CacheSettings;
 pub use cache::{
     KeySetCache, KeySetCacheBuilder, KeySetCacheError, KeySetEvent, KeySetNews, KeySetObserver, KeySource, KeysResult,
     KeysUnavailable, Prefetched, SourceState,

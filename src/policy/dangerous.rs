@@ -5,6 +5,7 @@ use std::mem::{self, ManuallyDrop};
 use std::time::Duration;
 
 use super::{AudienceRule, Policy, Presence};
+use crate::loosening::{Loosening, risk};
 use crate::name::Names;
 
 /// Makes a [`Policy`] accept more than its profile. Weigh the risk that each method names.
@@ -26,18 +27,20 @@ use crate::name::Names;
 pub struct DangerousPolicy(pub(super) ManuallyDrop<Policy>);
 
 impl DangerousPolicy {
-    const fn into_policy(self) -> Policy {
-        ManuallyDrop::into_inner(self.0)
+    /// Returns the policy, which records that it was loosened.
+    const fn into_policy(self, by: Loosening) -> Policy {
+        let mut policy = ManuallyDrop::into_inner(self.0);
+        policy.loosened = policy.loosened.with(by);
+        policy
     }
 
     /// Accepts the audiences of `rule`. In policies based on [`RFC7523`](Policy::RFC7523) or
     /// [`OIDC`](Policy::OIDC), an assertion with the `typ` `client-authentication+jwt` still needs
     /// the issuer as the sole value.
     ///
-    /// The risk: another authorization server that names this token endpoint as its own can obtain
-    /// assertions that are valid here.
+    #[doc = risk!(Audience)]
     pub const fn audience(self, rule: AudienceRule) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::Audience);
         policy.audience = rule;
         policy
     }
@@ -46,10 +49,9 @@ impl DangerousPolicy {
     /// values are media types: their case and an `application/` prefix do not matter (RFC 7515,
     /// section 4.1.9). The types of other kinds of JWT, for example `at+jwt`, are never accepted.
     ///
-    /// The risk: a JWT that was issued for another purpose is accepted as an assertion (RFC 8725,
-    /// section 2.8).
+    #[doc = risk!(AcceptTyp)]
     pub const fn accept_typ(self, typ: &'static [&'static str]) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::AcceptTyp);
         mem::forget(mem::replace(&mut policy.accepted_typ, Names::Static(typ)));
         policy
     }
@@ -57,26 +59,26 @@ impl DangerousPolicy {
     /// Accepts values of `typ` like [`accept_typ`](Self::accept_typ), for values that are read from
     /// a configuration.
     ///
-    /// The risk: as for [`accept_typ`](Self::accept_typ).
+    #[doc = risk!(AcceptTyp)]
     pub fn accept_owned_typ<N: Into<Box<str>>>(self, typ: impl IntoIterator<Item = N>) -> Policy {
-        Policy { accepted_typ: Names::shared(typ), ..self.into_policy() }
+        Policy { accepted_typ: Names::shared(typ), ..self.into_policy(Loosening::AcceptTyp) }
     }
 
     /// Accepts assertions without a `kid` header parameter, if their client has only one key for
     /// the algorithm.
     ///
-    /// The risk: such clients cannot rotate their keys without an interruption.
+    #[doc = risk!(OptionalKid)]
     pub const fn optional_kid(self) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::OptionalKid);
         policy.kid = Presence::Optional;
         policy
     }
 
     /// Tries up to `count` keys that share a `kid`.
     ///
-    /// The risk: each trial costs a signature check, for forged assertions too.
+    #[doc = risk!(KeyTrials)]
     pub const fn key_trials(self, count: usize) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::KeyTrials);
         policy.key_trials = count;
         policy.bounds.key_trials = usize::MAX;
         policy
@@ -85,10 +87,9 @@ impl DangerousPolicy {
     /// Accepts assertions without a `jti` claim. Each is accepted once, and known by the SHA-256
     /// hash of its signing input.
     ///
-    /// The risk: a client that signs the same claims twice within a second, with an algorithm
-    /// without randomness, sends the same assertion twice, and the second is refused.
+    #[doc = risk!(OptionalJti)]
     pub const fn optional_jti(self) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::OptionalJti);
         policy.jti = Presence::Optional;
         policy
     }
@@ -96,9 +97,9 @@ impl DangerousPolicy {
     /// Accepts assertions without a `jti` claim, each any number of times until it expires. One
     /// with a `jti` is still accepted once.
     ///
-    /// The risk: an attacker who intercepts such an assertion can use it until it expires.
+    #[doc = risk!(ReusableWithoutJti)]
     pub const fn reusable_without_jti(self) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::ReusableWithoutJti);
         policy.jti = Presence::Optional;
         policy.reusable_without_jti = true;
         policy
@@ -106,19 +107,18 @@ impl DangerousPolicy {
 
     /// Accepts assertions without an `iat` claim.
     ///
-    /// The risk: the age of such an assertion is unknown, so only `exp` ends it.
+    #[doc = risk!(OptionalIat)]
     pub const fn optional_iat(self) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::OptionalIat);
         policy.iat = Presence::Optional;
         policy
     }
 
     /// Accepts assertions without an `exp` claim.
     ///
-    /// The risk: only the age of `iat` ends such an assertion, so its client cannot make it expire
-    /// sooner.
+    #[doc = risk!(OptionalExp)]
     pub const fn optional_exp(self) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::OptionalExp);
         policy.exp = Presence::Optional;
         policy
     }
@@ -126,9 +126,9 @@ impl DangerousPolicy {
     /// Allows a client's clock to run ahead of the server's by up to this much, at most 300 s (RFC
     /// 7519, section 4.1.4: "no more than a few minutes"). In FAPI 2.0 the limit stays 60 s.
     ///
-    /// The risk: an attacker who can use a client's key for a moment can sign assertions for later.
+    #[doc = risk!(FutureSkew)]
     pub const fn future_skew(self, skew: Duration) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::FutureSkew);
         policy.future_skew = skew;
         policy.bounds.future_skew = None;
         policy
@@ -136,9 +136,9 @@ impl DangerousPolicy {
 
     /// Allows a client's clock to run behind the server's by up to this much, at most 300 s.
     ///
-    /// The risk: assertions stay valid this much longer than they say.
+    #[doc = risk!(ExpirySkew)]
     pub const fn expiry_skew(self, skew: Duration) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::ExpirySkew);
         policy.expiry_skew = skew;
         policy.bounds.expiry_skew = None;
         policy
@@ -146,10 +146,9 @@ impl DangerousPolicy {
 
     /// Accepts an `iat` as old as this, at most one day. `None` accepts any age.
     ///
-    /// The risk: an assertion that was intercepted long ago is still valid, and the replay store
-    /// must record assertions for that long.
+    #[doc = risk!(MaxAge)]
     pub const fn max_age(self, max_age: Option<Duration>) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::MaxAge);
         policy.max_age = max_age;
         policy.bounds.max_age = None;
         policy
@@ -157,9 +156,9 @@ impl DangerousPolicy {
 
     /// Accepts an `exp` as far in the future as this, at most one day. `None` accepts any.
     ///
-    /// The risk: as for [`max_age`](Self::max_age).
+    #[doc = risk!(MaxLifetime)]
     pub const fn max_lifetime(self, max_lifetime: Option<Duration>) -> Policy {
-        let mut policy = self.into_policy();
+        let mut policy = self.into_policy(Loosening::MaxLifetime);
         policy.max_lifetime = max_lifetime;
         policy.bounds.max_lifetime = None;
         policy

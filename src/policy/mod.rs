@@ -26,6 +26,7 @@ pub use dangerous::DangerousPolicy;
 pub use error::PolicyError;
 pub use limits::Limits;
 
+use crate::loosening::Loosenings;
 use crate::name::{Name, Names};
 
 /// Whether a parameter or a claim must be present.
@@ -135,6 +136,8 @@ pub struct Policy {
     pub(crate) expiry_skew: Duration,
     pub(crate) wording: Wording,
     pub(crate) bounds: Bounds,
+    /// What was set through [`dangerous`](Self::dangerous).
+    pub(crate) loosened: Loosenings,
 }
 
 /// The rules, for an auditor.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Algorithm::{ES256, ES384, Ed25519, EdDSA, HS384, PS256, RS384};
 use super::{Algorithm, AlgorithmSet, AudienceRule, Bounds, JkuRule, Policy, Presence, Wording};
+use crate::loosening::Loosenings;
 use crate::name::{Name, Names};
 
 const fn secs(secs: u64) -> Duration {
@@ -66,9 +67,19 @@ const BASE: Policy = Policy {
         max_age: None,
         max_lifetime: Some(secs(3600)),
     },
+    loosened: Loosenings::NONE,
 };
 
+static PROFILES: [Policy; 5] =
+    [Policy::REDOX, Policy::SMART_BACKEND_SERVICES, Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
+
 impl Policy {
+    /// Returns the profile that the policy is based on, as it was before anything was set.
+    pub(crate) fn base(&self) -> &'static Self {
+        let is_base = |profile: &&Self| profile.bounds.profile == self.bounds.profile;
+        PROFILES.iter().find(is_base).unwrap_or(&PROFILES[2])
+    }
+
     /// The rules of the token endpoint of the Redox API, as its troubleshooting page describes
     /// them.
     ///

@@ -4,6 +4,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::{AlgorithmSet, AudienceRule, DangerousPolicy, Policy, Presence};
+use crate::loosening::Loosening;
 use crate::name::{Name, Names};
 
 // Setters that replace a name forget the old one. Constants need this: the compiler cannot run a
@@ -62,6 +63,7 @@ impl Policy {
     /// Refuses assertions without a `kid` header parameter, unless they are signed with a secret.
     pub const fn require_kid(mut self) -> Self {
         self.kid = Presence::Required;
+        self.loosened = self.loosened.without(Loosening::OptionalKid);
         self
     }
 
@@ -88,6 +90,7 @@ impl Policy {
     /// one member (RFC 10070).
     pub const fn require_sole_issuer(mut self) -> Self {
         self.audience = AudienceRule::SoleIssuer;
+        self.loosened = self.loosened.without(Loosening::Audience);
         self
     }
 
@@ -95,6 +98,7 @@ impl Policy {
     /// Security Profile, section 5.3.2.1).
     pub const fn require_issuer_string(mut self) -> Self {
         self.audience = AudienceRule::IssuerString;
+        self.loosened = self.loosened.without(Loosening::Audience);
         self
     }
 
@@ -102,18 +106,21 @@ impl Policy {
     /// profile. There, an assertion without one is accepted once as well.
     pub const fn require_jti(mut self) -> Self {
         self.jti = Presence::Required;
+        self.loosened = self.loosened.without(Loosening::OptionalJti).without(Loosening::ReusableWithoutJti);
         self
     }
 
     /// Refuses assertions without an `iat` claim.
     pub const fn require_iat(mut self) -> Self {
         self.iat = Presence::Required;
+        self.loosened = self.loosened.without(Loosening::OptionalIat);
         self
     }
 
     /// Refuses assertions without an `exp` claim (RFC 7523, section 3, item 4).
     pub const fn require_exp(mut self) -> Self {
         self.exp = Presence::Required;
+        self.loosened = self.loosened.without(Loosening::OptionalExp);
         self
     }
 

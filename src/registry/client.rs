@@ -111,7 +111,7 @@ impl Client {
         Self { id, credential, signing_alg: None, policy: None, scope: None }
     }
 
-    pub(super) fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         !matches!(self.credential, Credential::Nothing)
     }
 
@@ -186,6 +186,14 @@ impl Client {
     /// Returns the only algorithm that the client may use, if it registered one.
     pub fn signing_alg(&self) -> Option<Algorithm> {
         self.signing_alg
+    }
+
+    /// Returns the secret of the client, if it has one.
+    pub(crate) fn secret(&self) -> Option<&ClientSecret> {
+        match &self.credential {
+            Credential::Secret(secret) => Some(secret),
+            Credential::Keys(_) | Credential::Url(_) | Credential::Nothing => None,
+        }
     }
 
     /// Returns whether the secret of the client has expired.

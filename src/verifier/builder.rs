@@ -8,6 +8,7 @@ use super::{Verifier, registrations};
 use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::config::ConfigError;
 use crate::event::EventSink;
+use crate::loosening::risk;
 use crate::policy::{AudienceRule, Audiences, Limits, Policy};
 use crate::registry::ClientRegistry;
 use crate::replay::{ReplayStore, Tenant};
@@ -404,8 +405,7 @@ impl DangerousVerifierBuilder {
     /// Sets the [issuer](VerifierBuilder::issuer), which may be an `http` URL: for trying a server
     /// on loopback.
     ///
-    /// The risk: an attacker who can tamper with the metadata that clients read can redirect their
-    /// assertions.
+    #[doc = risk!(IssuerWithoutTls)]
     pub fn issuer_without_tls(self, issuer: impl Into<String>) -> VerifierBuilder {
         VerifierBuilder { issuer_without_tls: true, ..self.0.issuer(issuer) }
     }

@@ -14,6 +14,7 @@ mod admissions;
 mod assertion;
 mod builder;
 mod checks;
+mod configured;
 mod deadline;
 mod findings;
 mod form;
@@ -55,6 +56,7 @@ use admissions::Admissions;
 use overload::SignatureChecks;
 use refusal::PolicyIndex;
 
+pub(crate) use configured::Configured;
 pub(crate) use progress::{Outcome, PortAnswer, Progress, Waiting};
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};

@@ -58,9 +58,10 @@ const MAP: &[(&str, &[&str])] = &[
         "timer", "verifier"]),
     ("render", &["rejection", "setting"]),
     // The steps, and what they judge by.
-    ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "port",
-        "registry", "rejection", "replay", "setting", "text", "timer"]),
-    ("policy", &["jose", "name", "setting"]),
+    ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
+        "port", "registry", "rejection", "replay", "setting", "text", "timer"]),
+    ("posture", &["clock", "jose", "jwks", "loosening", "policy", "registry", "replay", "text", "verifier"]),
+    ("policy", &["jose", "loosening", "name", "setting"]),
     ("identity", &["clock", "jose", "name", "text"]),
     ("jose", &["clock", "text"]),
     // The ports.
@@ -68,7 +69,7 @@ const MAP: &[(&str, &[&str])] = &[
         "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
     ("event", &["identity", "jwks", "rejection", "text"]),
-    ("jwks", &["clock", "jose", "lock", "port", "setting", "text", "timer"]),
+    ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),

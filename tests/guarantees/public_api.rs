@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use tower_client_assertion::posture::Loosening;
 
 /// `axum-core` and `rustls`, behind features; the traits that make a Tower layer; and what the
 /// macro of `pin-project-lite` writes into the `Unpin` of its types, which users cannot name.
@@ -27,6 +28,43 @@ fn public_api_names_no_unstable_dependency() {
         let unstable = versions.iter().any(|version| version.starts_with("0."));
         assert!(!unstable, "{name} {versions:?} is in the public interface, at {places:?}");
     }
+}
+
+/// A setting that loosens something says so in its documentation, and has a row in the table of
+/// loosenings, by which the posture reports it. Settings behind `dangerous()` always do.
+#[test]
+fn every_loosening_is_in_the_table_with_its_risk() {
+    let documentation = documentation();
+    let mut methods = BTreeSet::new();
+    for (owner, item) in documented_methods(&documentation) {
+        let (name, docs) = (item["name"].as_str().unwrap(), item["docs"].as_str().unwrap_or_default());
+        let risk = docs.split_once("The risk: ").map(|(_, risk)| risk);
+        if owner.starts_with("Dangerous") && item["inner"]["function"]["sig"]["inputs"][0][0] == "self" {
+            assert!(risk.is_some(), "{owner}::{name} has no sentence about its risk");
+        }
+        let Some(risk) = risk else { continue };
+        let listed = Loosening::ALL.iter().find(|loosening| risk.starts_with(loosening.risk()));
+        let listed = listed.unwrap_or_else(|| panic!("{owner}::{name} is not in src/loosening.rs"));
+        let method = listed.setting().rsplit([':', '.']).next().unwrap();
+        // The twin for owned names.
+        assert!(name == method || name == method.replace("accept_", "accept_owned_"), "{owner}::{name}: {listed:?}");
+        methods.insert(method);
+    }
+    let table: BTreeSet<_> = Loosening::ALL.iter().filter_map(|it| it.setting().rsplit([':', '.']).next()).collect();
+    assert_eq!(methods, table, "methods with a risk, and the table");
+}
+
+/// The public methods of types, each with the name of its type.
+fn documented_methods(documentation: &Value) -> Vec<(&str, &Value)> {
+    let index = documentation["index"].as_object().unwrap();
+    let mut methods = Vec::new();
+    for implementation in index.values().map(|item| &item["inner"]["impl"]) {
+        let path = implementation["for"]["resolved_path"]["path"].as_str();
+        let (Some(owner), true) = (path, implementation["trait"].is_null()) else { continue };
+        let ids = implementation["items"].as_array().into_iter().flatten();
+        methods.extend(ids.filter_map(|id| index.get(&id.to_string())).map(|item| (owner, item)));
+    }
+    methods
 }
 
 fn cargo(arguments: &[&str]) -> Vec<u8> {

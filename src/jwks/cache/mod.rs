@@ -36,6 +36,7 @@ use std::sync::Arc;
 pub use builder::KeySetCacheBuilder;
 pub use config_error::KeySetCacheError;
 pub use news::{KeySetEvent, KeySetNews, KeySetObserver};
+pub(crate) use settings::Settings;
 pub use source::{KeySource, KeysResult};
 pub use state::SourceState;
 pub use unavailable::KeysUnavailable;

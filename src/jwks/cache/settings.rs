@@ -12,14 +12,14 @@ use crate::jwks::fetch::AddressGuard;
 use crate::setting::{Setting, positive, whole_seconds};
 
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     /// The bounds of freshness.
-    pub(super) shortest: Duration,
+    pub(crate) shortest: Duration,
     pub(super) longest: Duration,
     /// The freshness of a set if its server announces none.
     pub(super) unannounced: Duration,
     pub(super) cooldown: Duration,
-    pub(super) stale_for: Duration,
+    pub(crate) stale_for: Duration,
     pub(super) first_pause: Duration,
     pub(super) longest_pause: Duration,
     pub(super) timeout: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Settings {
     pub(super) max_fetches: usize,
     pub(super) max_fetches_per_host: usize,
     pub(super) silent_hosts: Option<NonZeroUsize>,
-    pub(super) guard: Arc<AddressGuard>,
+    pub(crate) guard: Arc<AddressGuard>,
 }
 
 impl Default for Settings {

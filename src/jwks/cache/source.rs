@@ -14,6 +14,7 @@ use super::member::Member;
 use super::news::KeySetNews;
 use super::outcome::FetchOutcome;
 use super::running::RunningFetch;
+use super::settings::Settings;
 use super::shared::Shared;
 use super::state::SourceState;
 use super::unavailable::KeysUnavailable;
@@ -115,6 +116,11 @@ impl KeySource {
     /// changed.
     pub fn generation(&self) -> u64 {
         self.member.accepts_from().0
+    }
+
+    /// Returns the settings of its cache, for a report about them.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.cache.settings
     }
 
     /// Returns whether `other` is the same client's keys at the same URL.

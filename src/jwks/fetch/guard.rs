@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::address::{RefusedAddress, check_public, unwrapped};
 use super::config_error::AddressError;
 use super::url::{JwksUrl, UrlError, is_host_name};
+use crate::loosening::risk;
 
 /// Which hosts and addresses key sets may be fetched from.
 ///
@@ -49,6 +50,8 @@ impl AddressGuard {
     /// Allows a host at any address. The whole name is compared, ignoring case; a
     /// subdomain is another host.
     ///
+    #[doc = risk!(AllowHost)]
+    ///
     /// # Errors
     ///
     /// The text is not the name of a host, or has a scheme, a port or a wildcard.
@@ -61,6 +64,8 @@ impl AddressGuard {
     }
 
     /// Allows a range of addresses such as `10.20.0.0/16` or `fd12:3456::/32`, or a single address.
+    ///
+    #[doc = risk!(AllowRange)]
     ///
     /// # Errors
     ///
@@ -76,8 +81,7 @@ impl AddressGuard {
     /// ignoring case. Its addresses are judged as before; allow them by
     /// [`allow_host`](Self::allow_host) or [`allow_range`](Self::allow_range).
     ///
-    /// The risk: an attacker between this server and that host can replace the keys, and
-    /// authenticate as every client whose keys are there.
+    #[doc = risk!(AllowHttpFor)]
     ///
     /// # Errors
     ///
@@ -96,12 +100,31 @@ impl AddressGuard {
     /// Allows plain `http` for every host, for a server and clients that are tried out on one
     /// machine. Prefer [`allow_http_for`](Self::allow_http_for).
     ///
-    /// The risk: an attacker on the path to any client's host can authenticate as that client. A
-    /// client that registers such a URL by mistake is not told.
+    #[doc = risk!(AllowHttp)]
     #[must_use]
     pub fn allow_http(mut self) -> Self {
         self.http_anywhere = true;
         self
+    }
+
+    /// Returns the hosts that are allowed at any address.
+    pub(crate) fn hosts(&self) -> &[Box<str>] {
+        &self.hosts
+    }
+
+    /// Returns the allowed ranges of addresses, as text.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = String> {
+        self.ranges.iter().map(IpNet::to_string)
+    }
+
+    /// Returns the hosts that are allowed plain `http`.
+    pub(crate) fn http_hosts(&self) -> &[Box<str>] {
+        &self.http_hosts
+    }
+
+    /// Returns whether every host is allowed plain `http`.
+    pub(crate) fn allows_http(&self) -> bool {
+        self.http_anywhere
     }
 
     /// Judges whether a fetch may connect to `address`, which `host` resolved to. An IPv4 address

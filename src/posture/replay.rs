@@ -1,0 +1,105 @@
+//! The rules about the replay store, from what it tells about itself.
+
+use super::finding::{Subject, Verdict};
+use super::report::Posture;
+use super::rule::rules;
+use crate::replay::StoreFact;
+use crate::text::Excerpt;
+use crate::verifier::Configured;
+
+rules! {
+    SHARED = "R01" replay_shared, "replay store":
+        asks { both "one store for all nodes" = "this crate, manual::fleet" },
+        risk "each node accepts an assertion once.",
+        advice "with more than one node, use RedisReplay or another store that the nodes share.";
+    DURABLE = "R02" replay_durable, "replay store":
+        asks { both "no loss by a restart" = "this crate, manual::fleet" },
+        risk "an assertion that was accepted before a restart is accepted once more after it.",
+        advice "call refuse_issued_before with the time of the start, or use a store that persists.";
+    EVICTION = "R03" replay_eviction, "maxmemory-policy":
+        asks { both "noeviction" = "this crate, manual::fleet" },
+        risk "when memory is short, entries are dropped and their assertions accepted again.",
+        advice "set maxmemory-policy to noeviction, and maxmemory to a size for all entries.";
+    TLS = "R04" replay_tls, "replay store":
+        asks { both "an encrypted connection" = "this crate, manual::fleet" },
+        risk "an attacker on the path can answer that a spent assertion is fresh, and read the password.",
+        advice "use a rediss:// URL.";
+    REPLICAS = "R05" replay_replicas, "wait_replicas":
+        asks { both "confirmation by every replica that may be promoted" = "this crate, manual::fleet" },
+        risk "an assertion that was accepted just before a failover is accepted once more after it.",
+        advice "call wait_replicas with the number of replicas that may be promoted.";
+}
+
+const UNKNOWN: &str = "the store does not tell";
+
+/// Judges the replay store by every rule that can apply to it.
+pub(super) fn judge(posture: &mut Posture, configured: &Configured<'_>) {
+    let facts = configured.replay.about();
+    let has = |fact: &StoreFact| facts.contains(fact);
+    let in_process = has(&StoreFact::OneProcess);
+    posture.push(&SHARED, Subject::Replay, shared(in_process, has(&StoreFact::Shared)));
+    posture.push(&DURABLE, Subject::Replay, durable(configured.issued_from.is_some(), &facts));
+    posture.push(&EVICTION, Subject::Replay, eviction(&facts));
+    // A store in this process has no connection and no replica.
+    if !in_process {
+        posture.push(&TLS, Subject::Replay, tls(&facts));
+        posture.push(&REPLICAS, Subject::Replay, replicas(&facts));
+    }
+}
+
+fn shared(in_process: bool, is_shared: bool) -> Verdict {
+    match (in_process, is_shared) {
+        (true, _) => Verdict::not_judged("holds for one process"),
+        (false, true) => Verdict::meets("shared"),
+        (false, false) => Verdict::not_judged(UNKNOWN),
+    }
+}
+
+fn durable(refuses_older: bool, facts: &[StoreFact]) -> Verdict {
+    let is_lost = facts.iter().any(|fact| matches!(fact, StoreFact::NotDurable | StoreFact::OneProcess));
+    match (is_lost, refuses_older) {
+        (true, true) => Verdict::meets("emptied by a restart; refuse_issued_before is set"),
+        (true, false) => Verdict::weaker("may be emptied by a restart"),
+        (false, _) if facts.contains(&StoreFact::Durable) => Verdict::meets("persists"),
+        (false, _) => Verdict::not_judged(UNKNOWN),
+    }
+}
+
+fn eviction(facts: &[StoreFact]) -> Verdict {
+    let evicts = facts.iter().find_map(|fact| match fact {
+        StoreFact::Evicts(policy) => Some(Excerpt::new(policy).to_string()),
+        _ => None,
+    });
+    match evicts {
+        Some(policy) => Verdict::weaker(policy),
+        None if facts.contains(&StoreFact::NeverEvicts) => Verdict::meets("keeps its entries"),
+        None => Verdict::not_judged(UNKNOWN),
+    }
+}
+
+fn tls(facts: &[StoreFact]) -> Verdict {
+    let has = |fact| facts.contains(&fact);
+    match (has(StoreFact::Unencrypted), has(StoreFact::Local), has(StoreFact::Encrypted)) {
+        (true, ..) => Verdict::weaker("the connection is not encrypted"),
+        (_, true, _) => Verdict::meets("the connection stays on this machine"),
+        (.., true) => Verdict::meets("encrypted"),
+        _ => Verdict::not_judged(UNKNOWN),
+    }
+}
+
+fn replicas(facts: &[StoreFact]) -> Verdict {
+    let known = facts.iter().filter_map(|fact| match fact {
+        StoreFact::Replicas { connected, confirmed } => Some((*connected, *confirmed)),
+        _ => None,
+    });
+    // The server with the most replicas that may not have an entry.
+    let Some((connected, confirmed)) = known.max_by_key(|(connected, confirmed)| connected.saturating_sub(*confirmed))
+    else {
+        return Verdict::not_judged(UNKNOWN);
+    };
+    let value = format!("{connected} connected, {confirmed} confirm each entry");
+    match connected > confirmed {
+        true => Verdict::weaker(value),
+        false => Verdict::meets(value),
+    }
+}

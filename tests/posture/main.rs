@@ -1,0 +1,53 @@
+//! The posture: each rule met and not met, every loosening, and both formats.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod loosenings;
+mod policies;
+
+use tower_client_assertion::clock::{ManualClock, UnixTime};
+use tower_client_assertion::event::Event;
+use tower_client_assertion::overload::SignatureChecks;
+use tower_client_assertion::posture::{Baseline, Posture, PostureFinding, Standing, Subject};
+use tower_client_assertion::registry::{Client, FixedRegistry};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{Policy, Verifier, VerifierBuilder};
+
+use crate::common::{AUDIENCE, ISSUER, NOW};
+
+const BASELINES: [Baseline; 2] = [Baseline::FAPI2, Baseline::RFC7523];
+
+/// A verifier that meets every rule that is not about its policy.
+fn sound(policy: Policy, clients: impl IntoIterator<Item = Client>) -> VerifierBuilder {
+    let registry = FixedRegistry::new(clients).unwrap();
+    let knows_urls = !matches!(format!("{:?}", policy.audience()).as_str(), "IssuerString" | "SoleIssuer");
+    let builder = Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap())
+        .issuer(ISSUER)
+        .clock(ManualClock::at(UnixTime::from_secs(NOW)))
+        .events(|_: &Event<'_>| {})
+        .signature_checks(SignatureChecks::new(4).unwrap())
+        .refuse_issued_before(UnixTime::from_secs(NOW));
+    if knows_urls { builder.audience(AUDIENCE) } else { builder }
+}
+
+fn posture(policy: Policy, baseline: &Baseline) -> Posture {
+    sound(policy, []).build().unwrap().posture(baseline)
+}
+
+/// The findings by a rule.
+fn by<'p>(posture: &'p Posture, rule: &str) -> Vec<&'p PostureFinding> {
+    posture.findings().iter().filter(|finding| finding.rule().id() == rule).collect()
+}
+
+/// The worst standing by a rule.
+fn standing(posture: &Posture, rule: &str) -> Option<Standing> {
+    by(posture, rule).into_iter().map(PostureFinding::standing).min()
+}
+
+fn weaker_of_policies(posture: &Posture) -> Vec<&str> {
+    let of_policies = posture.weaker().filter(|finding| matches!(finding.subject(), Subject::Policy(_)));
+    of_policies.map(|finding| finding.rule().id()).collect()
+}
