@@ -8,6 +8,11 @@ mod common;
 #[cfg(all(unix, feature = "axum"))]
 mod examples;
 #[cfg(unix)]
+mod explain;
+#[path = "../../examples/explain/input/mod.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod explain_input;
+#[cfg(unix)]
 mod field;
 #[cfg(unix)]
 mod server;

@@ -1,0 +1,131 @@
+//! A HAR file, as browsers and proxies export it (HTTP Archive 1.2).
+
+use axum::http::{HeaderMap, Method, header};
+use form_urlencoded::byte_serialize;
+use serde::Deserialize;
+
+use super::{Captured, form, moment, raw};
+
+#[derive(Deserialize)]
+struct Har {
+    log: Log,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    started_date_time: Option<String>,
+    request: Sent,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: Vec<Pair>,
+    post_data: Option<PostData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostData {
+    mime_type: Option<String>,
+    text: Option<String>,
+    #[serde(default)]
+    params: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+pub(super) fn read(input: &[u8], entry: Option<usize>) -> Result<Captured, String> {
+    let har: Har = serde_json::from_slice(input).map_err(|error| broken(&error))?;
+    let entries = har.log.entries;
+    let count = entries.len();
+    let chosen = match entry {
+        Some(number) => entries.into_iter().enumerate().nth(number),
+        None => entries.into_iter().enumerate().find(|(_, entry)| entry.request.has_assertion()),
+    };
+    match (chosen, entry) {
+        (Some((number, chosen)), _) => chosen.captured(number),
+        (None, Some(number)) => Err(format!("--entry: {number}: expected less than {count}, the number of entries")),
+        (None, None) => Err(format!(
+            "none of the {count} entries of the HAR file is a POST with a client_assertion: choose one with --entry"
+        )),
+    }
+}
+
+/// The message of serde may quote the input.
+fn broken(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    match error.is_data() {
+        true => "the input is JSON, but no HAR file: expected log.entries with requests".to_owned(),
+        false => format!("the input begins like JSON, but is not valid at line {line}, column {column}"),
+    }
+}
+
+impl Entry {
+    fn captured(self, number: usize) -> Result<Captured, String> {
+        let place = format!("entry {number}");
+        let sent_at = self.started_date_time.as_deref().and_then(moment::rfc3339);
+        let body = self.request.body();
+        let method = Method::from_bytes(self.request.method.as_bytes())
+            .map_err(|_| format!("{place}: the method is not valid"))?;
+        let request = raw::request(method, &self.request.url, self.request.headers(&place)?, body)?;
+        let source = format!("a HAR file, {place}");
+        Ok(Captured { what: request.into(), source, sent_at, notes: Vec::new() })
+    }
+}
+
+impl Sent {
+    fn has_assertion(&self) -> bool {
+        self.method == "POST" && form::assertion(&self.body()).is_some()
+    }
+
+    /// Returns the headers. Those of HTTP/2 that begin with a colon stand for the request line.
+    fn headers(&self, place: &str) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        for pair in self.headers.iter().filter(|pair| !pair.name.starts_with(':')) {
+            let (name, value) = raw::header(pair.name.as_bytes(), pair.value.as_bytes(), place)?;
+            headers.try_append(name, value).map_err(|_| format!("{place}: too many headers"))?;
+        }
+        let mime_type = self.post_data.as_ref().and_then(|data| data.mime_type.as_deref());
+        if let Some(mime_type) = mime_type.filter(|mime_type| !mime_type.is_empty() && self.headers.is_empty()) {
+            headers.insert(header::CONTENT_TYPE, raw::header(b"content-type", mime_type.as_bytes(), place)?.1);
+        }
+        Ok(headers)
+    }
+
+    fn body(&self) -> Vec<u8> {
+        match &self.post_data {
+            Some(PostData { text: Some(text), .. }) if !text.is_empty() => text.clone().into_bytes(),
+            Some(data) => encoded(&data.params).into_bytes(),
+            None => Vec::new(),
+        }
+    }
+}
+
+/// Writes parameters as a form. Some tools export them encoded, others decoded; no parameter that
+/// is encoded has a colon, a slash or a space.
+fn encoded(parameters: &[Pair]) -> String {
+    let escaped = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let is_plain = |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~*+%".contains(&byte));
+    let texts = || parameters.iter().flat_map(|pair| [&pair.name, &pair.value]);
+    let are_encoded = texts().all(is_plain) && texts().any(|text| text.contains('%'));
+    let form = parameters.iter().map(|Pair { name, value }| match are_encoded {
+        true => format!("{name}={value}"),
+        false => format!("{}={}", escaped(name), escaped(value)),
+    });
+    form.collect::<Vec<_>>().join("&")
+}
