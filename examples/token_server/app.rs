@@ -13,7 +13,7 @@ use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, Tie
 use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, Verifier};
 
 use crate::deployment::{about, profile};
-use crate::log::log_event;
+use crate::log::events;
 use crate::{request_id, token};
 
 pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
@@ -40,11 +40,11 @@ pub(crate) enum Replay {
 impl Replay {
     /// Opens the store. Redis gets a store in memory in front of it.
     pub(crate) async fn open(self) -> Result<Arc<dyn ReplayStore>, String> {
-        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?.events(log_event);
+        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?.events(events());
         match self {
             Self::Memory => Ok(Arc::new(memory)),
             Self::Redis(url) => {
-                let connected = RedisReplay::standalone(url).events(log_event).connect().await;
+                let connected = RedisReplay::standalone(url).events(events()).connect().await;
                 let shared = connected.map_err(|error| about("--replay", &error))?;
                 Ok(Arc::new(TieredReplay::new(memory, shared)))
             }
@@ -76,7 +76,7 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
 
 fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let replay = Arc::clone(&settings.replay);
-    let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(log_event);
+    let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(events());
     profile::verifier(builder, Some(&settings.issuer), &settings.audiences)
 }
 

@@ -113,7 +113,7 @@ async fn serve_file(args: Args) -> Result<Server> {
 
 fn key_sets(args: &Args) -> std::result::Result<KeySetCache, ConfigError> {
     let guard = clients::guard(args.allow_http_jwks)?;
-    Ok(clients::key_sets(clients::fetch(), guard, &args.policy).events(log::log_event).build()?)
+    Ok(clients::key_sets(clients::fetch(), guard, &args.policy).events(log::events()).build()?)
 }
 
 async fn serve_demo() -> Result<Server> {

@@ -46,7 +46,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use crate::clock::{Clock, UnixTime};
-use crate::event::EventSink;
+use crate::event::{EventSink, Stopwatch};
 use crate::identity::ClientIdentity;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::{Client, ClientRegistry};
@@ -97,6 +97,8 @@ pub struct Verifier {
     replay: Box<dyn ReplayStore>,
     clock: Box<dyn Clock>,
     events: Option<Box<dyn EventSink>>,
+    /// Whether the sink needs times.
+    timed: bool,
     checks: Option<SignatureChecks>,
     admissions: Admissions,
     tenant: Tenant,
@@ -148,7 +150,7 @@ impl Verifier {
     /// The [`Rejection`] has the first fault.
     pub async fn verify(&self, request: &TokenRequest<'_>) -> Result<ClientIdentity, Rejection> {
         // The steps never return `None` for a request that needs an assertion.
-        self.drive(&request.clone().with_optional(false))
+        self.drive(request.clone().with_optional(false))
             .await?
             .ok_or_else(|| ClientFault::NoAuthentication(None).into())
     }
@@ -160,16 +162,18 @@ impl Verifier {
     ///
     /// The same as [`verify`](Self::verify).
     pub async fn verify_optional(&self, request: &TokenRequest<'_>) -> Result<Option<ClientIdentity>, Rejection> {
-        self.drive(&request.clone().with_optional(true)).await
+        self.drive(request.clone().with_optional(true)).await
     }
 
-    async fn drive(&self, request: &TokenRequest<'_>) -> Outcome {
+    async fn drive(&self, request: TokenRequest<'_>) -> Outcome {
+        let stopwatch = self.stopwatch();
+        let request = &request.with_stopwatch(stopwatch.as_ref());
         let mut progress = self.start(request);
         loop {
             match progress {
                 Progress::Done(outcome) => {
-                    if let Ok(Some(identity)) = &outcome {
-                        self.report_accepted(identity);
+                    if let Ok(identity) = &outcome {
+                        self.report_passed(identity.as_ref(), || request.info());
                     }
                     return outcome;
                 }
@@ -179,6 +183,16 @@ impl Verifier {
                 }
             }
         }
+    }
+
+    /// Returns whether a sink needs times.
+    pub(crate) fn needs_times(&self) -> bool {
+        self.timed
+    }
+
+    /// Returns a running stopwatch, if a sink needs times.
+    pub(crate) fn stopwatch(&self) -> Option<Stopwatch> {
+        self.timed.then(Stopwatch::start)
     }
 
     pub(crate) fn first_policy(&self) -> &Policy {

@@ -19,6 +19,7 @@ use super::rules::Rules;
 use super::signature::{Admitted, SignedAssertion};
 use super::stages::{BoundAssertion, PlausibleAssertion};
 use crate::clock::UnixTime;
+use crate::event::TimedStep;
 use crate::identity::ClientIdentity;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::KeySet;
@@ -28,6 +29,14 @@ use crate::port::{Answer, PortError};
 use crate::registry::{Client, FindResult};
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::ReplayKey;
+
+/// What one decision on a request is made with.
+#[derive(Clone, Copy)]
+struct Decision<'a> {
+    request: &'a TokenRequest<'a>,
+    admitted: Option<Admitted>,
+    now: UnixTime,
+}
 
 #[expect(clippy::result_large_err, reason = "an identity is as large, and both are moved once")]
 impl Verifier {
@@ -60,10 +69,12 @@ impl Verifier {
         let now = now.ok_or(ServerFault::Clock)?;
         let plausible = PlausibleAssertion::check(&assertion, form.client_id(), self.rules_of_all(now))?;
         // Registry.
+        request.enter(TimedStep::Registry);
         let client = self.find_client(&plausible, answers.client)?;
         let policy = self.policy_of(&client)?;
         form.check_grant_type(self.policy(policy)).map_err(|fault| Refusal::from(fault).under(policy))?;
-        let end = self.steps_for_client(plausible, &client, policy, answers.keys, admitted, now);
+        let decision = Decision { request, admitted, now };
+        let end = self.steps_for_client(plausible, &client, policy, answers.keys, decision);
         end.map_err(|stop| stop.under(policy))
     }
 
@@ -73,9 +84,10 @@ impl Verifier {
         client: &Arc<Client>,
         policy: PolicyIndex,
         fetched: Option<KeysResult>,
-        admitted: Option<Admitted>,
-        now: UnixTime,
+        decision: Decision<'_>,
     ) -> Result<ClientIdentity, Stop> {
+        let Decision { request, now, .. } = decision;
+        request.leave();
         // Client.
         let bound = plausible
             .for_client(client, policy, self.rules(policy, now))
@@ -84,18 +96,23 @@ impl Verifier {
             bound.check_issued(start)?;
         }
         // Keys.
+        request.enter(TimedStep::Keys);
         let may_ask_for_newer = fetched.is_none();
-        let keys = self.keys_of(client, fetched, admitted, now)?;
+        let keys = self.keys_of(client, fetched, decision)?;
         // Replay look and signature.
-        let signed = self.check_signature(bound, client, keys.as_deref(), admitted).map_err(|rejection| {
+        let signed = self.check_signature(bound, client, keys.as_deref(), decision).map_err(|rejection| {
             let refusal = Refusal::from(rejection).under(policy).judged_by(client, keys.as_ref());
             match &keys {
-                Some(keys) if may_ask_for_newer => self.ask_for_newer_keys(refusal, client, keys, now),
+                Some(keys) if may_ask_for_newer => {
+                    request.enter(TimedStep::Keys);
+                    self.ask_for_newer_keys(refusal, client, keys, now)
+                }
                 _ => Stop::Refused(refusal),
             }
         })?;
         // Replay admission.
-        self.admit(signed, admitted, now)
+        request.enter(TimedStep::Replay);
+        self.admit(signed, decision)
     }
 
     fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<FindResult>) -> Result<Arc<Client>, Stop> {
@@ -129,8 +146,7 @@ impl Verifier {
         &self,
         client: &Arc<Client>,
         fetched: Option<KeysResult>,
-        admitted: Option<Admitted>,
-        now: UnixTime,
+        Decision { admitted, now, .. }: Decision<'_>,
     ) -> Result<Option<Arc<KeySet>>, Stop> {
         let Some(source) = client.key_source() else { return Ok(None) };
         let keys = || if admitted.is_some() { source.keys_at_hand(now) } else { source.keys(now) };
@@ -145,14 +161,16 @@ impl Verifier {
         bound: BoundAssertion<'a>,
         client: &'a Arc<Client>,
         fetched: Option<&'a KeySet>,
-        admitted: Option<Admitted>,
+        Decision { request, admitted, now }: Decision<'_>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
-        let Rules { policy, now, .. } = bound.rules;
+        let Rules { policy, .. } = bound.rules;
         let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
         let replay_key = bound.replay_key(&self.tenant);
         if admitted.is_none() {
+            request.enter(TimedStep::Replay);
             self.refuse_spent(replay_key, now)?;
         }
+        request.enter(TimedStep::Signature);
         // What is recorded as spent cannot be sent again, so a second check of it has no bound.
         let bound_on_checks = self.checks.as_ref().filter(|_| admitted.is_none());
         let running = RunningCheck::begin(bound_on_checks, client.id())?;
@@ -191,8 +209,7 @@ impl Verifier {
     fn admit(
         &self,
         signed: SignedAssertion<'_>,
-        admitted: Option<Admitted>,
-        now: UnixTime,
+        Decision { admitted, now, .. }: Decision<'_>,
     ) -> Result<ClientIdentity, Stop> {
         if let Some(admitted) = admitted {
             return Ok(signed.into_identity(admitted));
