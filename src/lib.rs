@@ -242,6 +242,7 @@ mod layer;
 pub mod render;
 
 // The steps of a request, and the rules that they apply. Bytes and values only.
+pub mod explain;
 mod identity;
 mod jose;
 pub mod policy;

@@ -11,10 +11,10 @@
 //! 6. `ready_inner`: the inner service is called once it is ready again.
 //! 7. `refusal`: if a step refuses the request, the layer answers it.
 //!
-//! `future` drives the steps. `options` has what they share, and `body` and `body_mode` have the
-//! types of the bodies. The layer takes and returns requests and responses of `http`. The verifier
-//! sees only bytes and values. What [`grpc`](crate::grpc) and `extract` share with this room is
-//! re-exported here.
+//! `future` drives the steps. `explain` judges requests for operators. `options` has what they
+//! share, and `body` and `body_mode` have the types of the bodies. The layer takes and returns
+//! requests and responses of `http`. The verifier sees only bytes and values. What
+//! [`grpc`](crate::grpc) and `extract` share with this room is re-exported here.
 
 mod accessors;
 mod body;
@@ -22,6 +22,7 @@ mod body_mode;
 mod collect;
 mod correlate;
 mod credentials;
+mod explain;
 mod findings;
 mod forward;
 mod future;

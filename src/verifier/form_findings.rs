@@ -11,7 +11,7 @@ use crate::policy::{Limits, Policy};
 use crate::rejection::{ClientFault, Parameter};
 
 /// Returns the finding about the form of `request`.
-pub(super) fn form_finding(
+pub(crate) fn form_finding(
     fault: &ClientFault,
     request: &TokenRequest<'_>,
     policies: &[Policy],

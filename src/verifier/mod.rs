@@ -11,31 +11,34 @@
 //! or a renderer.
 
 mod admissions;
-mod assertion;
+pub(crate) mod assertion;
 mod builder;
-mod checks;
+pub(crate) mod checks;
 mod configured;
 mod deadline;
-mod findings;
-mod form;
-mod form_findings;
-mod key_findings;
+pub(crate) mod dry;
+pub(crate) mod findings;
+pub(crate) mod form;
+pub(crate) mod form_faults;
+pub(crate) mod form_findings;
+pub(crate) mod key_findings;
 mod metadata;
+mod mode;
 pub mod overload;
 mod progress;
-mod refusal;
+pub(crate) mod refusal;
 mod registrations;
 mod report;
-mod request;
+pub(crate) mod request;
 mod resume;
-mod rules;
+pub(crate) mod rules;
 mod shares;
-mod signature;
+pub(crate) mod signature;
 mod signature_hint;
-mod stages;
+pub(crate) mod stages;
 mod steps;
-mod text_findings;
-mod times;
+pub(crate) mod text_findings;
+pub(crate) mod times;
 mod unanswered;
 mod undecodable;
 mod unreadable;
@@ -58,6 +61,7 @@ use refusal::PolicyIndex;
 
 pub(crate) use configured::Configured;
 pub(crate) use progress::{Outcome, PortAnswer, Progress, Waiting};
+pub(crate) use steps::no_keys;
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
 pub use form::JWT_BEARER;

@@ -68,7 +68,7 @@ impl Verifier {
 
     /// Returns whether a replay is the fault of the server: an outer layer has spent this same
     /// assertion a moment ago.
-    fn is_mounted_twice(&self, request: &TokenRequest<'_>, rejection: &Rejection) -> bool {
+    pub(super) fn is_mounted_twice(&self, request: &TokenRequest<'_>, rejection: &Rejection) -> bool {
         let replayed = *rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
         let Some(earlier) = request.earlier.filter(|_| replayed) else { return false };
         self.read_again(request, |_, assertion| is_proof_of(assertion, earlier)).unwrap_or(false)

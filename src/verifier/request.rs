@@ -25,12 +25,12 @@ use crate::rejection::AuthScheme;
 #[derive(Clone)]
 #[must_use]
 pub struct TokenRequest<'a> {
-    pub(super) body: &'a [u8],
-    pub(super) query: &'a [u8],
-    pub(super) authorization: Option<AuthScheme>,
+    pub(crate) body: &'a [u8],
+    pub(crate) query: &'a [u8],
+    pub(crate) authorization: Option<AuthScheme>,
     pub(super) attestation: bool,
-    pub(super) endpoint: Endpoint,
-    pub(super) optional: bool,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) optional: bool,
     /// Who an outer layer says the client is. It is not trusted; it only explains a replay.
     pub(super) earlier: Option<&'a ClientIdentity>,
     pub(super) correlation: Option<&'a Correlation>,

@@ -54,10 +54,12 @@ const MAP: &[(&str, &[&str])] = &[
     // HTTP in front of a verifier.
     ("extract", &["identity", "layer", "rejection", "render"]),
     ("grpc", &["endpoint", "event", "identity", "layer", "rejection", "render", "verifier"]),
-    ("layer", &["config", "endpoint", "event", "identity", "policy", "rejection", "render", "setting", "text",
-        "timer", "verifier"]),
+    ("layer", &["clock", "config", "endpoint", "event", "explain", "identity", "policy", "rejection", "render", "setting",
+        "text", "timer", "verifier"]),
     ("render", &["rejection", "setting"]),
     // The steps, and what they judge by.
+    ("explain", &["clock", "endpoint", "event", "identity", "jose", "policy", "port", "registry", "rejection", "replay",
+        "text", "verifier"]),
     ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
         "port", "registry", "rejection", "replay", "setting", "text", "timer"]),
     ("posture", &["clock", "jose", "jwks", "loosening", "policy", "registry", "replay", "text", "verifier"]),
