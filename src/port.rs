@@ -131,12 +131,7 @@ impl PortError {
     }
 
     pub(crate) fn is_not_recorded(&self) -> bool {
-        self.is::<NotRecorded>()
-    }
-
-    /// Returns whether the wrapped error has this type.
-    pub(crate) fn is<E: Error + 'static>(&self) -> bool {
-        self.0.is::<E>()
+        self.0.is::<NotRecorded>()
     }
 }
 

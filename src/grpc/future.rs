@@ -12,12 +12,11 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Messages, Options, metadata, status};
-use crate::endpoint::Endpoint;
+use super::{Messages, metadata, status};
 use crate::identity::ClientIdentity;
-use crate::layer::{EventNotes, ReadyInner, identify};
+use crate::layer::{ReadyInner, identify};
 use crate::rejection::{ClientFault, Rejection};
-use crate::verifier::{Progress, TokenRequest, Waiting};
+use crate::verifier::{Progress, Verifier, Waiting};
 
 pin_project! {
     /// The response future of a [`GrpcAssertion`](super::GrpcAssertion).
@@ -49,8 +48,8 @@ pin_project! {
 
 /// A call, and the inner service that will get it.
 struct Call<S, B> {
-    options: Arc<Options>,
-    notes: EventNotes,
+    verifier: Arc<Verifier>,
+    messages: Messages,
     inner: ReadyInner<S>,
     parts: Parts,
     body: B,
@@ -61,11 +60,10 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn new(options: Arc<Options>, inner: ReadyInner<S>, request: Request<B>) -> Self {
+    pub(super) fn new(verifier: Arc<Verifier>, messages: Messages, inner: ReadyInner<S>, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
-        let notes = EventNotes::take(&options.verifier, options.correlate.as_ref(), &parts);
         let form = metadata::form(&parts.headers);
-        Self { state: State::Starting { call: Some(Call { options, notes, inner, parts, body, form }) } }
+        Self { state: State::Starting { call: Some(Call { verifier, messages, inner, parts, body, form }) } }
     }
 }
 
@@ -83,13 +81,13 @@ where
                 // The call is absent only while the state is being replaced.
                 StateProj::Starting { call } => {
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.options.verifier.start(&call.token_request());
+                    let progress = call.verifier.start(&metadata::token_request(&call.form, &call.parts));
                     call.advance(progress)
                 }
                 StateProj::Verifying { call, waiting } => {
                     let Poll::Ready(answer) = waiting.poll(cx) else { return Call::wait(call) };
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.options.verifier.resume(&call.token_request(), answer);
+                    let progress = call.verifier.resume(&metadata::token_request(&call.form, &call.parts), answer);
                     call.advance(progress)
                 }
                 StateProj::AwaitingInner { call } => {
@@ -121,15 +119,10 @@ impl<S: Clone, B> Call<S, B> {
 }
 
 impl<S, B> Call<S, B> {
-    /// The call as the verifier sees it.
-    fn token_request(&self) -> TokenRequest<'_> {
-        self.notes.on(metadata::token_request(&self.form, &self.parts))
-    }
-
     /// While the inner service was waited for, the assertion may have expired, or its client may
     /// have been deleted.
     fn decide_again<F>(self, identity: &ClientIdentity) -> State<S, F, B> {
-        let progress = self.options.verifier.decide_again(&self.token_request(), identity);
+        let progress = self.verifier.decide_again(&metadata::token_request(&self.form, &self.parts), identity);
         self.advance(progress)
     }
 
@@ -138,14 +131,14 @@ impl<S, B> Call<S, B> {
     where
         S: Service<Request<B>>,
     {
-        self.options.verifier.report_passed(Some(&identity), || self.notes.info(Endpoint::Other));
+        self.verifier.report_accepted(&identity);
         identify(&mut self.parts.extensions, Some(identity));
         metadata::mark_sensitive(&mut self.parts.headers);
         self.inner.call(Request::from_parts(self.parts, self.body))
     }
 
     fn advance<F>(self, progress: Progress) -> State<S, F, B> {
-        let messages = self.options.messages;
+        let messages = self.messages;
         match progress {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting: Box::new(waiting) },
             Progress::Done(Ok(Some(identity))) => State::AwaitingInner { call: Some((self, identity)) },

@@ -48,13 +48,11 @@ mod status;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::request::Parts;
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::event::Correlation;
-use crate::layer::{Correlate, ReadyInner, inner_accessors};
+use crate::layer::{ReadyInner, inner_accessors};
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;
@@ -68,22 +66,14 @@ pub(crate) use status::response;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GrpcAssertionLayer {
-    options: Arc<Options>,
-}
-
-/// What all services of one layer share.
-#[derive(Clone, Debug)]
-struct Options {
     verifier: Arc<Verifier>,
     messages: Messages,
-    correlate: Option<Correlate>,
 }
 
 impl GrpcAssertionLayer {
     /// Creates a layer that guards every call of the service. Grant types are not checked.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        let options = Options { verifier: verifier.into(), messages: Messages::Sent, correlate: None };
-        Self { options: Arc::new(options) }
+        Self { verifier: verifier.into(), messages: Messages::Sent }
     }
 
     /// Answers refused calls with their status and no message, like
@@ -99,19 +89,8 @@ impl GrpcAssertionLayer {
     ///     GrpcAssertionLayer::new(verifier).opaque()
     /// }
     /// ```
-    pub fn opaque(self) -> Self {
-        self.with(|options| options.messages = Messages::Withheld)
-    }
-
-    /// Sets how other logs know a call, like
-    /// [`ClientAssertionLayer::correlate`](crate::ClientAssertionLayer::correlate). Default: none,
-    /// at no cost.
-    pub fn correlate(self, find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
-        self.with(|options| options.correlate = Some(Correlate::new(find)))
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        change(Arc::make_mut(&mut self.options));
+    pub fn opaque(mut self) -> Self {
+        self.messages = Messages::Withheld;
         self
     }
 }
@@ -120,7 +99,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
     type Service = GrpcAssertion<S>;
 
     fn layer(&self, inner: S) -> GrpcAssertion<S> {
-        GrpcAssertion { inner, options: Arc::clone(&self.options) }
+        GrpcAssertion { inner, verifier: Arc::clone(&self.verifier), messages: self.messages }
     }
 }
 
@@ -132,7 +111,8 @@ impl<S> Layer<S> for GrpcAssertionLayer {
 #[must_use]
 pub struct GrpcAssertion<S> {
     inner: S,
-    options: Arc<Options>,
+    verifier: Arc<Verifier>,
+    messages: Messages,
 }
 
 impl<S> GrpcAssertion<S> {
@@ -154,6 +134,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = ReadyInner::take(&mut self.inner);
-        ResponseFuture::new(Arc::clone(&self.options), inner, request)
+        ResponseFuture::new(Arc::clone(&self.verifier), self.messages, inner, request)
     }
 }

@@ -15,14 +15,14 @@ use crate::policy::Presence;
 use crate::rejection::{Claim, ClaimFault, ClientFault};
 
 /// The first check that fails.
-pub(crate) struct FirstFault {
-    pub(crate) fault: ClientFault,
+pub(super) struct FirstFault {
+    pub(super) fault: ClientFault,
     /// How many checks passed before it.
-    pub(crate) passed: usize,
+    pub(super) passed: usize,
 }
 
 /// Checks `assertion`, which came with this `client_id` parameter, and returns its algorithm.
-pub(crate) fn check(
+pub(super) fn check(
     assertion: &Assertion<'_>,
     client_id: Option<&str>,
     rules: &Rules<'_>,
@@ -38,7 +38,7 @@ pub(crate) fn check(
 }
 
 /// Returns every fault of the claims, in the order of the checks.
-pub(crate) fn claim_faults(assertion: &Assertion<'_>, client_id: Option<&str>, rules: &Rules<'_>) -> Vec<ClientFault> {
+pub(super) fn claim_faults(assertion: &Assertion<'_>, client_id: Option<&str>, rules: &Rules<'_>) -> Vec<ClientFault> {
     let mut faults = Vec::new();
     let Ok(()) = check_claims(assertion, client_id, rules, |outcome| {
         faults.extend(outcome.err());
