@@ -22,3 +22,19 @@ pub enum Endpoint {
     /// Any other endpoint, for example a gRPC service.
     Other,
 }
+
+impl Endpoint {
+    /// Returns a name that never changes, for logs and labels: `token`,
+    /// `pushed_authorization_request`, `introspection`, `revocation`, `device_authorization` or
+    /// `other`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::PushedAuthorizationRequest => "pushed_authorization_request",
+            Self::Introspection => "introspection",
+            Self::Revocation => "revocation",
+            Self::DeviceAuthorization => "device_authorization",
+            Self::Other => "other",
+        }
+    }
+}

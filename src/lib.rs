@@ -149,7 +149,7 @@
 //! | fetch key sets | [`JwksFetch`](jwks::JwksFetch) | [`HyperFetch`], closures |
 //! | remember spent assertions | [`ReplayStore`](replay::ReplayStore) | [`MemoryReplay`](replay::MemoryReplay), [`RedisReplay`], [`TieredReplay`](replay::TieredReplay) |
 //! | tell the time | [`Clock`](clock::Clock) | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
-//! | receive events | [`EventSink`](event::EventSink) | [`TracingEvents`], closures |
+//! | receive events | [`EventSink`](event::EventSink) | [`TracingEvents`], [closures](event::sink) |
 //! | change error responses | [`RenderRejection`](render::RenderRejection) | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
 //!
 //! A registry or a store that must wait implements
@@ -242,6 +242,7 @@ mod layer;
 pub mod render;
 
 // The steps of a request, and the rules that they apply. Bytes and values only.
+pub mod explain;
 mod identity;
 mod jose;
 pub mod policy;

@@ -131,7 +131,12 @@ impl PortError {
     }
 
     pub(crate) fn is_not_recorded(&self) -> bool {
-        self.0.is::<NotRecorded>()
+        self.is::<NotRecorded>()
+    }
+
+    /// Returns whether the wrapped error has this type.
+    pub(crate) fn is<E: Error + 'static>(&self) -> bool {
+        self.0.is::<E>()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks of characters that several rooms need, and untrusted text in a form that is safe to
 //! print.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -15,6 +16,11 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
 /// one instruction.
 pub(crate) fn is_printable_ascii(text: &str) -> bool {
     text.bytes().fold(true, |all, byte| all & matches!(byte, 0x20..=0x7E))
+}
+
+/// Whether `text` is `%x21-7E` throughout.
+pub(crate) fn is_visible_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether `text` has a control character. Printable ASCII is recognised first: that is fastest.
@@ -34,11 +40,23 @@ impl<'a> Excerpt<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self(text)
     }
+
+    /// Returns the text without quotation marks, for a field whose format escapes by itself: as it
+    /// is if it is printable ASCII of at most 64 characters, and otherwise as it displays.
+    pub fn text(&self) -> Cow<'a, str> {
+        let is_plain = self.0.len() <= Self::LONGEST && is_printable_ascii(self.0);
+        if is_plain && !self.is_withheld() { self.0.into() } else { self.to_string().into() }
+    }
+
+    /// Returns whether the length is shown in place of the text.
+    pub(crate) fn is_withheld(&self) -> bool {
+        secret_in(self.0, Self::LONGEST).is_some()
+    }
 }
 
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(secret) = secret_in(self.0) {
+        if let Some(secret) = secret_in(self.0, Self::LONGEST) {
             return write!(f, "{} bytes that look like {secret}", self.0.len());
         }
         f.write_str("\"")?;
@@ -59,11 +77,11 @@ impl fmt::Debug for Excerpt<'_> {
     }
 }
 
-/// Returns what begins in the shown part of a text and must not be shown. The rest is not searched,
-/// so that a long text costs little.
+/// Returns what begins in the shown part of a text, which has this many characters, and must not be
+/// shown. The rest is not searched, so that a long text costs little.
 #[cold]
-fn secret_in(text: &str) -> Option<&'static str> {
-    let starts = text.char_indices().take(Excerpt::LONGEST);
+pub(crate) fn secret_in(text: &str, shown: usize) -> Option<&'static str> {
+    let starts = text.char_indices().take(shown);
     let shown: String = starts.clone().map(|(_, character)| character.to_ascii_uppercase()).collect();
     // A form may have escaped the space, once or twice.
     let spaced = shown.replace("%2520", " ").replace("%20", " ").replace('+', " ");

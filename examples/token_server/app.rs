@@ -8,17 +8,15 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_client_assertion::registry::ClientRegistry;
-use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749, Troubleshooting};
+use tower_client_assertion::render::{Redox, Rfc6749};
 use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, TieredReplay};
-use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, SettingError, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, Verifier};
 
 use crate::deployment::{about, profile};
-use crate::log::log_event;
+use crate::log::events;
 use crate::{request_id, token};
 
 pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
-
-pub(crate) const ERRORS_PATH: &str = "/errors";
 
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
 
@@ -27,19 +25,9 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
-    pub(crate) links: Links,
+    pub(crate) error_uri: Option<String>,
     pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) replay: Arc<dyn ReplayStore>,
-}
-
-/// The `error_uri` of refusals.
-#[derive(Debug)]
-pub(crate) enum Links {
-    None,
-    /// The same for all.
-    One(String),
-    /// A page, with a fragment for each topic.
-    Pages(String),
 }
 
 /// The replay store to use.
@@ -52,11 +40,11 @@ pub(crate) enum Replay {
 impl Replay {
     /// Opens the store. Redis gets a store in memory in front of it.
     pub(crate) async fn open(self) -> Result<Arc<dyn ReplayStore>, String> {
-        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?.events(log_event);
+        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?.events(events());
         match self {
             Self::Memory => Ok(Arc::new(memory)),
             Self::Redis(url) => {
-                let connected = RedisReplay::standalone(url).events(log_event).connect().await;
+                let connected = RedisReplay::standalone(url).events(events()).connect().await;
                 let shared = connected.map_err(|error| about("--replay", &error))?;
                 Ok(Arc::new(TieredReplay::new(memory, shared)))
             }
@@ -74,16 +62,13 @@ pub(crate) struct Shared {
 pub(crate) fn router(settings: Settings) -> Result<Router, String> {
     let verifier = verifier(&settings)?;
     let metadata = metadata(&settings.issuer, verifier.metadata())?;
-    let vocabulary = vocabulary(&settings).map_err(|error| about(settings.links.flag(), &error))?;
-    let page = Troubleshooting::of(&vocabulary, std::slice::from_ref(&settings.policy)).service();
-    let layer = ClientAssertionLayer::new(verifier).render(vocabulary);
+    let layer = with_error_uri(ClientAssertionLayer::new(verifier), &settings)?;
     let shared = Arc::new(Shared { registry: settings.registry, metadata });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.
         .route(TOKEN_PATH, post(token::issue_token).layer(layer))
         .route(METADATA_PATH, get(show_metadata))
-        .route_service(ERRORS_PATH, page)
         // Outside of everything that answers, also of the answers to unknown paths.
         .layer(middleware::from_fn(request_id::serve))
         .with_state(shared))
@@ -91,27 +76,18 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
 
 fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let replay = Arc::clone(&settings.replay);
-    let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(log_event);
+    let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(events());
     profile::verifier(builder, Some(&settings.issuer), &settings.audiences)
 }
 
-/// The vocabulary of the profile, which would be the layer's default, with links.
-fn vocabulary(settings: &Settings) -> Result<Arc<dyn RenderRejection>, SettingError> {
-    let (redox, rfc6749) = (Redox::default(), Rfc6749::default());
-    Ok(match (settings.policy.name(), &settings.links) {
-        ("redox", Links::None) => Arc::new(redox),
-        ("redox", Links::One(uri)) => Arc::new(redox.error_uri(uri)?),
-        ("redox", Links::Pages(base)) => Arc::new(redox.error_pages(base)?),
-        (_, Links::None) => Arc::new(rfc6749),
-        (_, Links::One(uri)) => Arc::new(rfc6749.error_uri(uri)?),
-        (_, Links::Pages(base)) => Arc::new(rfc6749.error_pages(base)?),
-    })
-}
-
-impl Links {
-    fn flag(&self) -> &'static str {
-        if let Self::Pages(_) = self { "--error-pages" } else { "--error-uri" }
-    }
+/// Adds the error URI to the renderer of the profile, which is the layer's default.
+fn with_error_uri(layer: ClientAssertionLayer, settings: &Settings) -> Result<ClientAssertionLayer, String> {
+    let Some(uri) = &settings.error_uri else { return Ok(layer) };
+    let layer = match settings.policy.name() {
+        "redox" => Redox::default().error_uri(uri).map(|renderer| layer.render(renderer)),
+        _ => Rfc6749::default().error_uri(uri).map(|renderer| layer.render(renderer)),
+    };
+    layer.map_err(|error| about("--error-uri", &error))
 }
 
 /// RFC 8414, section 2.

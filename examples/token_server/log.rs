@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use tower_client_assertion::event::{Event, KeySetEvent, KeySetNews, Refused};
+use tower_client_assertion::event::{Accepted, Event, EventSink, KeySetEvent, KeySetNews, Refused, sink};
 
 use crate::deployment::cause;
 use crate::request_id;
@@ -17,18 +17,28 @@ pub(crate) fn log(line: &str) {
     let _ = writeln!(io::stderr(), "{line}{id}");
 }
 
-pub(crate) fn log_event(event: &Event<'_>) {
+pub(crate) fn events() -> impl EventSink {
+    sink(log_event)
+}
+
+fn log_event(event: &Event<'_>) {
     match event {
-        Event::Accepted(identity) => {
-            let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
-            log(&format!("accepted {}, {}{lax}", identity.client_id(), identity.algorithm()));
-        }
+        Event::Accepted(accepted) => log(&format!("accepted {}", describe_accepted(accepted))),
         Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
         Event::Warning(warning) => log(&format!("warning: {warning}")),
         Event::KeySet(event) => log(&describe_key_set(event)),
         // The enum is non-exhaustive.
         _ => {}
     }
+}
+
+fn describe_accepted(accepted: &Accepted<'_>) -> String {
+    let identity = accepted.identity();
+    let (client, method, algorithm) = (identity.client_id(), identity.method(), identity.algorithm());
+    let key = identity.key_id().map(|kid| format!(" with kid {kid:?}")).unwrap_or_default();
+    let (policy, endpoint) = (identity.policy(), accepted.endpoint().name());
+    let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
+    format!("{client}, {method}, {algorithm}{key}, policy {policy}, endpoint {endpoint}{lax}")
 }
 
 fn describe_key_set(event: &KeySetEvent<'_>) -> String {
@@ -48,9 +58,15 @@ fn describe(refused: &Refused<'_>) -> String {
     let claimed = refused.claimed_client().map_or_else(|| "an unidentified client".to_owned(), |id| id.to_string());
     let key = refused.key_id().map(|kid| format!(", kid {kid}")).unwrap_or_default();
     let proven = if refused.rejection().is_proven() { "" } else { " (unproven)" };
+    let head = format!(
+        "{claimed}{key}{proven}, code {}, policy {}, endpoint {}",
+        refused.code(),
+        refused.policy(),
+        refused.endpoint().name()
+    );
     let findings: Vec<_> = refused.findings().iter().map(ToString::to_string).collect();
     match findings[..] {
-        [] => format!("{claimed}{key}{proven}: {}{}", refused.rejection(), cause(refused.rejection(), "; ")),
-        _ => format!("{claimed}{key}{proven}: {}", findings.join("; ")),
+        [] => format!("{head}: {}{}", refused.rejection(), cause(refused.rejection(), "; ")),
+        _ => format!("{head}: {}", findings.join("; ")),
     }
 }

@@ -15,8 +15,7 @@
 //! ```
 //!
 //! Clients ask for tokens at `POST /v2/auth/token`. Metadata (RFC 8414) is at
-//! `/.well-known/oauth-authorization-server`. `GET /errors` explains every refusal, and with
-//! `--error-pages` each refusal links to its section there.
+//! `/.well-known/oauth-authorization-server`.
 //!
 //! All flags: `cargo run --example token_server -- --help`.
 //!
@@ -58,7 +57,7 @@ use tower_client_assertion::jwks::KeySetCache;
 use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
-use crate::app::{Links, Replay, Settings};
+use crate::app::{Replay, Settings};
 use crate::args::{Args, Command};
 use crate::deployment::{about, clients};
 use crate::log::log;
@@ -102,7 +101,7 @@ async fn serve_file(args: Args) -> Result<Server> {
         policy: args.policy,
         issuer: args.issuer,
         audiences: args.audiences,
-        links: args.links,
+        error_uri: args.error_uri,
         registry: Arc::new(registry),
         replay: args.replay.open().await?,
     };
@@ -114,7 +113,7 @@ async fn serve_file(args: Args) -> Result<Server> {
 
 fn key_sets(args: &Args) -> std::result::Result<KeySetCache, ConfigError> {
     let guard = clients::guard(args.allow_http_jwks)?;
-    Ok(clients::key_sets(clients::fetch(), guard, &args.policy).events(log::log_event).build()?)
+    Ok(clients::key_sets(clients::fetch(), guard, &args.policy).events(log::events()).build()?)
 }
 
 async fn serve_demo() -> Result<Server> {
@@ -126,7 +125,7 @@ async fn serve_demo() -> Result<Server> {
     let registry: Arc<dyn ClientRegistry> = Arc::new(demo::register(&client)?);
     let replay = Replay::Memory.open().await?;
     let settings =
-        Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], links: Links::None, registry, replay };
+        Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], error_uri: None, registry, replay };
     let server = Server::start(listener, app::router(settings)?)?;
     demo::show(&client, address).await?;
     Ok(server)

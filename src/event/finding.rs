@@ -1,51 +1,13 @@
-//! The details of a refusal.
+//! One fault of a request, in detail.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::rejection::{ClientFault, Rejection};
+use crate::rejection::ClientFault;
 use crate::text::Excerpt;
 
-/// A refusal with its details.
-#[derive(Debug)]
-pub struct Refused<'a> {
-    pub(crate) rejection: &'a Rejection,
-    pub(crate) claimed_client: Option<Excerpt<'a>>,
-    pub(crate) key_id: Option<Excerpt<'a>>,
-    pub(crate) findings: &'a [Finding<'a>],
-}
-
-impl<'a> Refused<'a> {
-    /// A refusal of a request in which no assertion could be read.
-    pub(crate) fn unread(rejection: &'a Rejection, findings: &'a [Finding<'a>]) -> Self {
-        Self { rejection, claimed_client: None, key_id: None, findings }
-    }
-
-    /// The fault that the client is told, with its cause if the server is at fault.
-    pub fn rejection(&self) -> &'a Rejection {
-        self.rejection
-    }
-
-    /// The client that the sender claims to be. [`Rejection::is_proven`] returns whether a
-    /// signature has proven it.
-    pub fn claimed_client(&self) -> Option<Excerpt<'a>> {
-        self.claimed_client
-    }
-
-    /// The `kid` that the sender named.
-    pub fn key_id(&self) -> Option<Excerpt<'a>> {
-        self.key_id
-    }
-
-    /// What exactly was wrong: every claim that failed, in the order of the checks, or the one
-    /// fault of another kind with what was expected and received. Empty if the rejection says
-    /// everything.
-    pub fn findings(&self) -> &'a [Finding<'a>] {
-        self.findings
-    }
-}
-
-/// One fault, with what was expected and what was received. It displays as a sentence.
+/// One fault, with what was expected and what was received. It displays as a sentence that has all
+/// three.
 ///
 /// What was received is shown escaped and cut, and never as an assertion, a secret or a `jti`: a
 /// part that cannot be decoded is shown by the one character that is wrong, and its offset. Offsets
@@ -62,9 +24,19 @@ impl<'a> Finding<'a> {
         Self { fault, expected: expected.into(), received }
     }
 
-    /// What failed and why.
+    /// Returns what failed and why. Its [reason](ClientFault::reason) has the code.
     pub fn fault(&self) -> &ClientFault {
         &self.fault
+    }
+
+    /// Returns what was expected, in words.
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
+    /// Returns what was received, in words. Text of the sender is escaped and cut.
+    pub fn received(&self) -> impl fmt::Display {
+        &self.received
     }
 }
 

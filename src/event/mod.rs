@@ -7,104 +7,74 @@
 //! together, and names the keys that a client has. No event holds an assertion, a secret, key
 //! material or a `jti`.
 //!
-//! Events come from the verifier, from key set caches and from replay stores. Each has an `events`
-//! setting that takes a sink. To send all events to one place, wrap the sink in an [`Arc`] and
-//! clone it:
+//! Each request that a layer guards has one outcome: [`Accepted`], [`Refused`] or, behind an
+//! optional layer, [`LetPass`]. Outcomes name the endpoint and the policy, and every refusal has a
+//! stable [code](crate::rejection::Reason) for alerts and labels.
+//!
+//! Events come from the verifier, from key set caches, from client files and from replay stores.
+//! Each has an `events` setting that takes a sink. To send all events to one place, wrap the sink
+//! in an [`Arc`](std::sync::Arc) and clone it:
 //!
 //! ```
 //! use std::sync::Arc;
 //!
-//! use tower_client_assertion::event::{Event, EventSink};
+//! use tower_client_assertion::event::{self, Event, EventSink};
+//! # use tower_client_assertion::registry::FixedRegistry;
+//! # use tower_client_assertion::replay::MemoryReplay;
+//! # use tower_client_assertion::{Policy, TokenRequest, Verifier};
 //!
-//! struct Log;
-//!
-//! impl EventSink for Log {
-//!     fn record(&self, event: &Event<'_>) {
-//!         if let Event::Refused(refused) = event {
-//!             eprintln!("{}", refused.rejection());
-//!         }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), tower_client_assertion::ConfigError> {
+//! let log: Arc<dyn EventSink> = Arc::new(event::sink(|event| match event {
+//!     Event::Accepted(accepted) => {
+//!         println!("accepted {}", accepted.identity().client_id());
 //!     }
-//! }
-//!
-//! let log: Arc<dyn EventSink> = Arc::new(Log);
-//! # fn verifier_events(_: impl EventSink) {}
-//! # fn cache_events(_: impl EventSink) {}
-//! verifier_events(Arc::clone(&log));
-//! cache_events(log);
+//!     Event::Refused(refused) => {
+//!         println!("refused: {}", refused.code());
+//!         # assert_eq!(refused.code(), "no_authentication");
+//!     }
+//!     _ => {}
+//! }));
+//! # let registry = FixedRegistry::new([])?;
+//! let replay = MemoryReplay::new(100_000)?.events(Arc::clone(&log));
+//! let verifier = Verifier::builder(Policy::RFC7523, registry, replay)
+//!     .issuer("https://as.example.com")
+//!     .events(log)
+//!     .build()?;
+//! # let request = TokenRequest::new(b"grant_type=client_credentials");
+//! # assert!(verifier.verify(&request).await.is_err());
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! This module is a port and plain data. It makes no decisions: the verifier fills in the findings.
 
 mod finding;
+mod outcome;
+mod refused;
+mod request;
+mod sink;
+mod times;
 #[cfg(feature = "tracing")]
 mod tracing;
 
 use std::fmt;
-use std::sync::Arc;
 
+pub use finding::Finding;
 pub(crate) use finding::Received;
-pub use finding::{Finding, Refused};
+pub use outcome::{Accepted, LetPass};
+pub use refused::Refused;
+pub use request::Correlation;
+pub(crate) use request::RequestInfo;
+pub use sink::{And, EventSink, sink};
+pub use times::StepTimes;
+pub(crate) use times::{Stopwatch, TimedStep};
 #[cfg(feature = "tracing")]
 pub use tracing::TracingEvents;
 
-use crate::identity::ClientIdentity;
-use crate::jwks::KeySetObserver;
 #[doc(inline)]
 pub use crate::jwks::{KeySetEvent, KeySetNews};
 pub use crate::text::Excerpt;
-
-/// Receives events.
-///
-/// Rules for implementations:
-///
-/// - `record` is called while a request waits, on the thread that serves it. It must return
-///   quickly: hand the event to a channel or a logger, and do not block.
-/// - It may be called from several threads at the same time.
-/// - An event borrows from the request. Copy what you keep after the call.
-/// - It must not panic. A panic ends the request that the event is about.
-///
-/// Closures are sinks if they write out the type of their parameter, and so is an [`Arc`] of a
-/// sink:
-///
-/// ```
-/// use tower_client_assertion::event::{Event, EventSink};
-///
-/// fn takes_a_sink(_: impl EventSink) {}
-///
-/// takes_a_sink(|event: &Event<'_>| {
-///     if let Event::Refused(refused) = event {
-///         eprintln!("{}", refused.rejection());
-///         for finding in refused.findings() {
-///             eprintln!("  {finding}");
-///         }
-///     }
-/// });
-/// ```
-#[diagnostic::on_unimplemented(
-    note = "a closure is a sink if it writes out the type of its parameter: `|event: &Event<'_>| {{ .. }}`"
-)]
-pub trait EventSink: Send + Sync + 'static {
-    /// Records `event`.
-    fn record(&self, event: &Event<'_>);
-}
-
-impl<F: Fn(&Event<'_>) + Send + Sync + 'static> EventSink for F {
-    fn record(&self, event: &Event<'_>) {
-        self(event);
-    }
-}
-
-impl<S: EventSink + ?Sized> EventSink for Arc<S> {
-    fn record(&self, event: &Event<'_>) {
-        (**self).record(event);
-    }
-}
-
-impl<S: EventSink> KeySetObserver for S {
-    fn observe(&self, event: KeySetEvent<'_>) {
-        self.record(&Event::KeySet(event));
-    }
-}
 
 /// The outcome of an authentication attempt, or news about something that attempts depend on.
 #[derive(Debug)]
@@ -112,9 +82,12 @@ impl<S: EventSink> KeySetObserver for S {
 pub enum Event<'a> {
     /// The client was authenticated, and the handler is called next. A request that is dropped, or
     /// whose handler fails while it is waited for, has no outcome, though its assertion is spent.
-    Accepted(&'a ClientIdentity),
+    Accepted(Accepted<'a>),
     /// The request was refused, and the handler is not called.
     Refused(Refused<'a>),
+    /// The request has no assertion and needs none. The handler is called next, without an
+    /// identity.
+    LetPass(LetPass<'a>),
     /// Nothing has failed, but an operator should look at the configuration.
     Warning(Warning<'a>),
     /// Something happened to the keys that a client publishes at a URL.

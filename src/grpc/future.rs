@@ -12,11 +12,12 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Messages, metadata, status};
+use super::{Messages, Options, metadata, status};
+use crate::endpoint::Endpoint;
 use crate::identity::ClientIdentity;
-use crate::layer::{ReadyInner, identify};
+use crate::layer::{EventNotes, ReadyInner, identify};
 use crate::rejection::{ClientFault, Rejection};
-use crate::verifier::{Progress, Verifier, Waiting};
+use crate::verifier::{Progress, TokenRequest, Waiting};
 
 pin_project! {
     /// The response future of a [`GrpcAssertion`](super::GrpcAssertion).
@@ -48,8 +49,8 @@ pin_project! {
 
 /// A call, and the inner service that will get it.
 struct Call<S, B> {
-    verifier: Arc<Verifier>,
-    messages: Messages,
+    options: Arc<Options>,
+    notes: EventNotes,
     inner: ReadyInner<S>,
     parts: Parts,
     body: B,
@@ -60,10 +61,11 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn new(verifier: Arc<Verifier>, messages: Messages, inner: ReadyInner<S>, request: Request<B>) -> Self {
+    pub(super) fn new(options: Arc<Options>, inner: ReadyInner<S>, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
+        let notes = EventNotes::take(&options.verifier, options.correlate.as_ref(), &parts);
         let form = metadata::form(&parts.headers);
-        Self { state: State::Starting { call: Some(Call { verifier, messages, inner, parts, body, form }) } }
+        Self { state: State::Starting { call: Some(Call { options, notes, inner, parts, body, form }) } }
     }
 }
 
@@ -81,13 +83,13 @@ where
                 // The call is absent only while the state is being replaced.
                 StateProj::Starting { call } => {
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.verifier.start(&metadata::token_request(&call.form, &call.parts));
+                    let progress = call.options.verifier.start(&call.token_request());
                     call.advance(progress)
                 }
                 StateProj::Verifying { call, waiting } => {
                     let Poll::Ready(answer) = waiting.poll(cx) else { return Call::wait(call) };
                     let Some(call) = call.take() else { return Poll::Pending };
-                    let progress = call.verifier.resume(&metadata::token_request(&call.form, &call.parts), answer);
+                    let progress = call.options.verifier.resume(&call.token_request(), answer);
                     call.advance(progress)
                 }
                 StateProj::AwaitingInner { call } => {
@@ -119,10 +121,15 @@ impl<S: Clone, B> Call<S, B> {
 }
 
 impl<S, B> Call<S, B> {
+    /// The call as the verifier sees it.
+    fn token_request(&self) -> TokenRequest<'_> {
+        self.notes.on(metadata::token_request(&self.form, &self.parts))
+    }
+
     /// While the inner service was waited for, the assertion may have expired, or its client may
     /// have been deleted.
     fn decide_again<F>(self, identity: &ClientIdentity) -> State<S, F, B> {
-        let progress = self.verifier.decide_again(&metadata::token_request(&self.form, &self.parts), identity);
+        let progress = self.options.verifier.decide_again(&self.token_request(), identity);
         self.advance(progress)
     }
 
@@ -131,14 +138,14 @@ impl<S, B> Call<S, B> {
     where
         S: Service<Request<B>>,
     {
-        self.verifier.report_accepted(&identity);
+        self.options.verifier.report_passed(Some(&identity), || self.notes.info(Endpoint::Other));
         identify(&mut self.parts.extensions, Some(identity));
         metadata::mark_sensitive(&mut self.parts.headers);
         self.inner.call(Request::from_parts(self.parts, self.body))
     }
 
     fn advance<F>(self, progress: Progress) -> State<S, F, B> {
-        let messages = self.messages;
+        let messages = self.options.messages;
         match progress {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting: Box::new(waiting) },
             Progress::Done(Ok(Some(identity))) => State::AwaitingInner { call: Some((self, identity)) },

@@ -48,11 +48,13 @@ mod status;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::layer::{ReadyInner, inner_accessors};
+use crate::event::Correlation;
+use crate::layer::{Correlate, ReadyInner, inner_accessors};
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;
@@ -66,14 +68,22 @@ pub(crate) use status::response;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GrpcAssertionLayer {
+    options: Arc<Options>,
+}
+
+/// What all services of one layer share.
+#[derive(Clone, Debug)]
+struct Options {
     verifier: Arc<Verifier>,
     messages: Messages,
+    correlate: Option<Correlate>,
 }
 
 impl GrpcAssertionLayer {
     /// Creates a layer that guards every call of the service. Grant types are not checked.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        Self { verifier: verifier.into(), messages: Messages::Sent }
+        let options = Options { verifier: verifier.into(), messages: Messages::Sent, correlate: None };
+        Self { options: Arc::new(options) }
     }
 
     /// Answers refused calls with their status and no message, like
@@ -89,8 +99,19 @@ impl GrpcAssertionLayer {
     ///     GrpcAssertionLayer::new(verifier).opaque()
     /// }
     /// ```
-    pub fn opaque(mut self) -> Self {
-        self.messages = Messages::Withheld;
+    pub fn opaque(self) -> Self {
+        self.with(|options| options.messages = Messages::Withheld)
+    }
+
+    /// Sets how other logs know a call, like
+    /// [`ClientAssertionLayer::correlate`](crate::ClientAssertionLayer::correlate). Default: none,
+    /// at no cost.
+    pub fn correlate(self, find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
+        self.with(|options| options.correlate = Some(Correlate::new(find)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(&mut self.options));
         self
     }
 }
@@ -99,7 +120,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
     type Service = GrpcAssertion<S>;
 
     fn layer(&self, inner: S) -> GrpcAssertion<S> {
-        GrpcAssertion { inner, verifier: Arc::clone(&self.verifier), messages: self.messages }
+        GrpcAssertion { inner, options: Arc::clone(&self.options) }
     }
 }
 
@@ -111,8 +132,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
 #[must_use]
 pub struct GrpcAssertion<S> {
     inner: S,
-    verifier: Arc<Verifier>,
-    messages: Messages,
+    options: Arc<Options>,
 }
 
 impl<S> GrpcAssertion<S> {
@@ -134,6 +154,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = ReadyInner::take(&mut self.inner);
-        ResponseFuture::new(Arc::clone(&self.verifier), self.messages, inner, request)
+        ResponseFuture::new(Arc::clone(&self.options), inner, request)
     }
 }

@@ -16,6 +16,11 @@ use crate::timer::timer;
 /// How many frames without data one poll reads before it yields.
 const EMPTY_FRAMES: usize = 8;
 
+/// Checks how much of a body has come.
+pub(super) fn check_size(len: usize, limit: usize) -> Result<(), ClientFault> {
+    if len > limit { Err(ClientFault::BodyTooLarge) } else { Ok(()) }
+}
+
 /// A body that is being read into memory.
 #[derive(Default)]
 pub(super) struct Collector {
@@ -79,9 +84,7 @@ impl Collector {
             }
         };
         let held = self.first.len() + self.all.len();
-        if data.len() > limit.saturating_sub(held) {
-            return Err(ClientFault::BodyTooLarge);
-        }
+        check_size(data.len(), limit.saturating_sub(held))?;
         if held == 0 {
             self.first = data;
             return Ok(());

@@ -17,11 +17,13 @@ use tower_service::Service;
 use super::body::BufferedBody;
 use super::body_mode::{BodyMode, WrappedBodies};
 use super::collect::Collector;
+use super::correlate::EventNotes;
 use super::credentials::with_other_credentials;
 use super::headers::DeclaredHeaders;
 use super::options::LayerOptions;
 use super::ready_inner::ReadyInner;
 use super::{findings, forward, head, refusal};
+use crate::event::{RequestInfo, TimedStep};
 use crate::identity::ClientIdentity;
 use crate::rejection::Rejection;
 use crate::verifier::{PortAnswer, Progress, TokenRequest, Waiting};
@@ -72,6 +74,7 @@ struct GuardedRequest<S> {
     inner: ReadyInner<S>,
     parts: Parts,
     headers: DeclaredHeaders,
+    notes: EventNotes,
     /// Whether the body was at its end before anything was read from it.
     arrived_empty: bool,
 }
@@ -94,20 +97,14 @@ where
         let (parts, body) = request.into_parts();
         let headers = DeclaredHeaders::read(&parts.headers);
         let arrived_empty = body.is_end_stream();
-        let step = match head::check(&parts.method, &headers, options.body_limit) {
-            Ok(()) => Step::Reading { body, collector: Collector::default() },
-            Err(fault) => Step::refused_unread(fault.into(), &parts, &headers, &options),
+        let notes = EventNotes::take(&options.verifier, options.correlate.as_ref(), &parts);
+        let checked = head::check(&parts.method, &headers, options.body_limit);
+        let request = GuardedRequest { options, inner, parts, headers, notes, arrived_empty };
+        let step = match checked {
+            Ok(()) => request.read(body),
+            Err(fault) => request.refuse_unread(fault.into()),
         };
-        let request = Some(GuardedRequest { options, inner, parts, headers, arrived_empty });
-        Self { state: State::Guarded { request, step }, mode }
-    }
-}
-
-impl<B> Step<B> {
-    /// The refusal of a request whose form was not read.
-    fn refused_unread(rejection: Rejection, parts: &Parts, headers: &DeclaredHeaders, options: &LayerOptions) -> Self {
-        options.verifier.report_unread(&rejection, || findings::finding(&rejection, parts, headers, options));
-        Self::Refused { rejection }
+        Self { state: State::Guarded { request: Some(request), step }, mode }
     }
 }
 
@@ -180,11 +177,29 @@ impl<S: Clone> GuardedRequest<S> {
 }
 
 impl<S> GuardedRequest<S> {
+    fn read<B>(&self, body: B) -> Step<B> {
+        if let Some(stopwatch) = self.notes.stopwatch() {
+            stopwatch.enter(TimedStep::Body);
+        }
+        Step::Reading { body, collector: Collector::default() }
+    }
+
+    /// Refuses a request whose form was not read.
+    fn refuse_unread<B>(&self, rejection: Rejection) -> Step<B> {
+        let Self { options, parts, headers, .. } = self;
+        let finding = || findings::finding(&rejection, parts, headers, options);
+        options.verifier.report_unread(&rejection, || self.info(), finding);
+        Step::Refused { rejection }
+    }
+
     fn verify<B>(&self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,
-            Err(rejection) => return Step::refused_unread(rejection, &self.parts, &self.headers, &self.options),
+            Err(rejection) => return self.refuse_unread(rejection),
         };
+        if let Some(stopwatch) = self.notes.stopwatch() {
+            stopwatch.leave();
+        }
         let progress = self.options.verifier.start(&self.token_request(&body.data));
         self.advance(body, progress)
     }
@@ -209,7 +224,12 @@ impl<S> GuardedRequest<S> {
     fn token_request<'a>(&'a self, body: &'a [u8]) -> TokenRequest<'a> {
         let LayerOptions { endpoint, optional, .. } = *self.options;
         let request = TokenRequest::new(body).with_endpoint(endpoint).with_optional(optional);
-        with_other_credentials(request, &self.parts, &self.headers)
+        with_other_credentials(self.notes.on(request), &self.parts, &self.headers)
+    }
+
+    /// What events say about the request.
+    fn info(&self) -> RequestInfo<'_> {
+        self.notes.info(self.options.endpoint)
     }
 
     fn advance<B>(&self, body: BufferedBody, progress: Progress) -> Step<B> {
@@ -222,9 +242,7 @@ impl<S> GuardedRequest<S> {
 
     /// Prepares the head for the inner service, which is called next.
     fn forward(&mut self, body: &BufferedBody, identity: Option<ClientIdentity>) {
-        if let Some(identity) = &identity {
-            self.options.verifier.report_accepted(identity);
-        }
+        self.options.verifier.report_passed(identity.as_ref(), || self.info());
         forward::describe_buffered(&mut self.parts.headers, &self.headers, body.data.len());
         forward::identify(&mut self.parts.extensions, identity);
     }

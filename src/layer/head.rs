@@ -8,13 +8,22 @@ use crate::rejection::{ClientFault, Rejection, ServerFault};
 
 /// Checks everything that needs no body, in a fixed order: the first fault is the one reported.
 pub(super) fn check(method: &Method, headers: &DeclaredHeaders, body_limit: usize) -> Result<(), ClientFault> {
-    if method != Method::POST {
-        return Err(ClientFault::Method);
-    }
-    if headers.is_encoded {
-        return Err(ClientFault::ContentEncoding);
-    }
+    check_method(method)?;
+    check_encoding(headers)?;
     headers.check_form()?;
+    check_length(headers, body_limit)
+}
+
+pub(super) fn check_method(method: &Method) -> Result<(), ClientFault> {
+    if method == Method::POST { Ok(()) } else { Err(ClientFault::Method) }
+}
+
+pub(super) fn check_encoding(headers: &DeclaredHeaders) -> Result<(), ClientFault> {
+    if headers.is_encoded { Err(ClientFault::ContentEncoding) } else { Ok(()) }
+}
+
+/// Checks the declared length.
+pub(super) fn check_length(headers: &DeclaredHeaders, body_limit: usize) -> Result<(), ClientFault> {
     match headers.length() {
         Some(length) if length > body_limit as u64 => Err(ClientFault::BodyTooLarge),
         _ => Ok(()),

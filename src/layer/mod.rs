@@ -11,16 +11,18 @@
 //! 6. `ready_inner`: the inner service is called once it is ready again.
 //! 7. `refusal`: if a step refuses the request, the layer answers it.
 //!
-//! `future` drives the steps. `options` has what they share, and `body` and `body_mode` have the
-//! types of the bodies. The layer takes and returns requests and responses of `http`. The verifier
-//! sees only bytes and values. What [`grpc`](crate::grpc) and `extract` share with this room is
-//! re-exported here.
+//! `future` drives the steps. `explain` judges requests for operators. `options` has what they
+//! share, and `body` and `body_mode` have the types of the bodies. The layer takes and returns
+//! requests and responses of `http`. The verifier sees only bytes and values. What
+//! [`grpc`](crate::grpc) and `extract` share with this room is re-exported here.
 
 mod accessors;
 mod body;
 mod body_mode;
 mod collect;
+mod correlate;
 mod credentials;
+mod explain;
 mod findings;
 mod forward;
 mod future;
@@ -35,6 +37,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use tower_layer::Layer;
 
@@ -44,6 +47,7 @@ pub use future::ResponseFuture;
 pub use service::ClientAssertion;
 
 pub(crate) use accessors::inner_accessors;
+pub(crate) use correlate::{Correlate, EventNotes};
 pub(crate) use credentials::with_other_credentials;
 #[cfg(feature = "axum")]
 pub(crate) use forward::Anonymous;
@@ -53,6 +57,7 @@ pub(crate) use ready_inner::ReadyInner;
 
 use crate::config::ConfigError;
 use crate::endpoint::Endpoint;
+use crate::event::Correlation;
 use crate::render::{RenderRejection, ResponseCache};
 use crate::setting::{Setting, positive};
 use crate::verifier::Verifier;
@@ -347,6 +352,62 @@ impl<M> ClientAssertionLayer<M> {
     pub fn body_timeout(self, timeout: Duration) -> Result<Self, ConfigError> {
         positive(Setting::BodyTimeout, timeout)?;
         Ok(self.with(|options| options.body_timeout = timeout))
+    }
+
+    /// Sets how other logs know a request. The closure gets the head of each guarded request, and
+    /// the [events](crate::event) about the request have the name that it returns. Default: none,
+    /// at no cost.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use http::Request;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// use tower_client_assertion::event::{self, Correlation, Event};
+    /// use tower_client_assertion::{ClientAssertionLayer, Policy, Verifier};
+    /// # use http_body_util::Full;
+    /// # use tower_client_assertion::registry::FixedRegistry;
+    /// # use tower_client_assertion::replay::MemoryReplay;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # type Body = Full<bytes::Bytes>;
+    /// # let (registry, replay) = (FixedRegistry::new([])?, MemoryReplay::new(100)?);
+    /// # let handler = service_fn(|_: Request<tower_client_assertion::RequestBody<Body>>| async {
+    /// #     Ok::<_, std::convert::Infallible>(http::Response::new(Body::default()))
+    /// # });
+    /// let lines = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&lines);
+    /// let sink = event::sink(move |event| {
+    ///     if let Event::Refused(refused) = event {
+    ///         let id = refused.correlation().map(Correlation::as_str);
+    ///         let line = format!("{} id={}", refused.code(), id.unwrap_or("-"));
+    ///         log.lock().unwrap().push(line);
+    ///     }
+    /// });
+    /// let verifier = Verifier::builder(Policy::RFC7523, registry, replay)
+    ///     .issuer("https://as.example.com")
+    ///     .events(sink)
+    ///     .build()?;
+    /// let layer = ClientAssertionLayer::new(verifier).correlate(|head| {
+    ///     let id = head.headers.get("x-request-id")?.to_str().ok()?;
+    ///     Some(Correlation::new(id))
+    /// });
+    ///
+    /// let service = layer.layer(handler);
+    /// let request = |id| {
+    ///     let head = Request::get("/token").header("x-request-id", id);
+    ///     head.body(Body::default())
+    /// };
+    /// service.clone().oneshot(request("7f3a")?).await?;
+    /// service.oneshot(request("a b")?).await?;
+    /// let lines = lines.lock().unwrap();
+    /// assert_eq!(*lines, ["method id=7f3a", r"method id=a\u{20}b"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn correlate(self, find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
+        self.with(|options| options.correlate = Some(Correlate::new(find)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut LayerOptions)) -> Self {

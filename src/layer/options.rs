@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::correlate::Correlate;
 use crate::endpoint::Endpoint;
 use crate::policy::Wording;
 use crate::render::{Redox, ResponseCache, Rfc6749};
@@ -20,6 +21,7 @@ pub(super) struct LayerOptions {
     pub(super) optional: bool,
     pub(super) body_limit: usize,
     pub(super) body_timeout: Duration,
+    pub(super) correlate: Option<Correlate>,
 }
 
 impl LayerOptions {
@@ -37,6 +39,7 @@ impl LayerOptions {
             optional: false,
             body_limit: 64 * 1024,
             body_timeout: Duration::from_secs(10),
+            correlate: None,
         }
     }
 
@@ -55,6 +58,7 @@ impl fmt::Debug for LayerOptions {
             .field("optional", &self.optional)
             .field("body_limit", &self.body_limit)
             .field("body_timeout", &self.body_timeout)
+            .field("correlate", &self.correlate)
             .finish_non_exhaustive()
     }
 }

@@ -33,6 +33,11 @@ impl ResponseCache {
         }
     }
 
+    /// Returns what to do about a rejection of this kind, in the words of the renderer.
+    pub(crate) fn advice(&self, kind: &RejectionKind) -> &'static str {
+        self.renderer.advice(kind)
+    }
+
     fn render(&self, rejection: &Rejection) -> Response<Bytes> {
         let mut response = self.renderer.render(rejection);
         let length = HeaderValue::from(response.body().len());

@@ -33,6 +33,7 @@ pub use tiered::TieredReplay;
 
 use self::key::OwnedKey;
 use crate::clock::UnixTime;
+use crate::jose::base64url;
 use crate::port::{Answer, Awaited, PortError};
 
 /// The verdict of a store on an assertion.
@@ -113,6 +114,13 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
     fn about(&self) -> Vec<StoreFact> {
         Vec::new()
     }
+
+    /// Says how an operator finds out whether `key` was spent, where [`seen`](Self::seen) cannot
+    /// tell. [Explanations](crate::explain) show it, so it must not contain the
+    /// [id](ReplayKey::id). Default: it names the [digest](ReplayKey::digest) in base64url.
+    fn how_to_look(&self, key: ReplayKey<'_>) -> String {
+        format!("the store is not asked; look for the digest {}", base64url::encode(&key.digest()))
+    }
 }
 
 impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
@@ -130,6 +138,10 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 
     fn about(&self) -> Vec<StoreFact> {
         (**self).about()
+    }
+
+    fn how_to_look(&self, key: ReplayKey<'_>) -> String {
+        (**self).how_to_look(key)
     }
 }
 

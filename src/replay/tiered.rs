@@ -111,6 +111,10 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
     fn about(&self) -> Vec<StoreFact> {
         self.shared.about()
     }
+
+    fn how_to_look(&self, key: ReplayKey<'_>) -> String {
+        self.shared.how_to_look(key)
+    }
 }
 
 /// Both verdicts mean that the assertion is now spent. An error of the local store changes nothing.

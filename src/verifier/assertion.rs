@@ -15,10 +15,11 @@ use crate::jose::json::{self, JsonType, Value, Visit};
 use crate::jose::media_type::is_media_type;
 use crate::policy::Limits;
 use crate::rejection::{ClientFault, JsonFault, JsonPart};
+use crate::text::Excerpt;
 
 /// A member of the header or of the claims.
 #[derive(Debug, Default)]
-pub(super) enum Field<T> {
+pub(crate) enum Field<T> {
     #[default]
     Absent,
     WrongType(JsonType),
@@ -28,33 +29,33 @@ pub(super) enum Field<T> {
 /// The header parameters that the verifier reads (RFC 7515, section 4.1). It ignores `jwk`, `x5u`,
 /// `x5c` and the thumbprints, because a header must never choose or supply a key.
 #[derive(Debug, Default)]
-pub(super) struct Header<'a> {
-    pub(super) alg: Field<Cow<'a, str>>,
-    pub(super) kid: Field<Cow<'a, str>>,
-    pub(super) typ: Field<Cow<'a, str>>,
-    pub(super) jku: Field<Cow<'a, str>>,
+pub(crate) struct Header<'a> {
+    pub(crate) alg: Field<Cow<'a, str>>,
+    pub(crate) kid: Field<Cow<'a, str>>,
+    pub(crate) typ: Field<Cow<'a, str>>,
+    pub(crate) jku: Field<Cow<'a, str>>,
     /// `crit`, or `b64` of RFC 7797.
-    pub(super) has_extension: bool,
+    pub(crate) has_extension: bool,
     /// `enc`, or a `cty` of `JWT`.
     has_inner: bool,
 }
 
 /// The claims that the verifier reads (RFC 7519, section 4.1).
 #[derive(Debug, Default)]
-pub(super) struct Claims<'a> {
-    pub(super) iss: Field<Cow<'a, str>>,
-    pub(super) sub: Field<Cow<'a, str>>,
-    pub(super) jti: Field<Cow<'a, str>>,
-    pub(super) aud: Field<Audience<'a>>,
-    pub(super) iat: Field<NumericDate>,
-    pub(super) nbf: Field<NumericDate>,
-    pub(super) exp: Field<NumericDate>,
+pub(crate) struct Claims<'a> {
+    pub(crate) iss: Field<Cow<'a, str>>,
+    pub(crate) sub: Field<Cow<'a, str>>,
+    pub(crate) jti: Field<Cow<'a, str>>,
+    pub(crate) aud: Field<Audience<'a>>,
+    pub(crate) iat: Field<NumericDate>,
+    pub(crate) nbf: Field<NumericDate>,
+    pub(crate) exp: Field<NumericDate>,
     /// The text of all claims as signed, if there are others than these.
-    pub(super) with_others: Option<&'a str>,
+    pub(crate) with_others: Option<&'a str>,
 }
 
 #[derive(Debug)]
-pub(super) enum Audience<'a> {
+pub(crate) enum Audience<'a> {
     One(Cow<'a, str>),
     /// The array as written.
     Many(&'a str),
@@ -63,7 +64,7 @@ pub(super) enum Audience<'a> {
 /// Seconds since the epoch, with fractions (RFC 7519, section 2). Always finite. Whole seconds are
 /// exact up to 2^53.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(super) struct NumericDate(f64);
+pub(crate) struct NumericDate(f64);
 
 impl NumericDate {
     fn of(number: &str) -> Option<Self> {
@@ -75,52 +76,101 @@ impl NumericDate {
         number.parse().ok().filter(|secs: &f64| secs.is_finite()).map(Self)
     }
 
-    pub(super) fn as_secs(self) -> f64 {
+    pub(crate) fn as_secs(self) -> f64 {
         self.0
     }
 
     /// Returns the whole second that it lies in, clamped to the range of [`UnixTime`].
-    pub(super) fn floor(self) -> UnixTime {
+    pub(crate) fn floor(self) -> UnixTime {
         UnixTime::from_secs(self.0 as u64)
     }
 }
 
 /// A well-formed JWS in compact serialization. Nothing in it is proven or even plausible yet.
-pub(super) struct Assertion<'a> {
-    pub(super) header: Header<'a>,
-    pub(super) claims: Claims<'a>,
+pub(crate) struct Assertion<'a> {
+    pub(crate) header: Header<'a>,
+    pub(crate) claims: Claims<'a>,
     /// The signed octets (RFC 7515, section 5.2, step 8).
-    pub(super) signing_input: &'a [u8],
-    pub(super) signature: &'a [u8],
+    pub(crate) signing_input: &'a [u8],
+    pub(crate) signature: &'a [u8],
 }
 
 impl<'a> Assertion<'a> {
-    pub(super) fn read(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
-        let Parts { header, claims, signature, signing_input } = parts;
-        if header.len() > limits.header {
+    pub(crate) fn read(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
+        if parts.header.len() > limits.header {
             return Err(ClientFault::HeaderTooLong);
         }
-        let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
-        let unreadable = |part, bytes| move |_| not_json_object(part, bytes, limits);
-        assertion.header.read(header, limits).map_err(unreadable(JsonPart::Header, header))?;
-        assertion.claims.read(claims, limits).map_err(unreadable(JsonPart::Claims, claims))?;
+        let assertion = Self::read_members(parts, limits)?;
         if assertion.header.has_inner {
             return Err(ClientFault::Encrypted);
         }
         Ok(assertion)
     }
+
+    fn read_members(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
+        let Parts { header, claims, signature, signing_input } = parts;
+        let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
+        let unreadable = |part, bytes| move |_| not_json_object(part, bytes, limits);
+        assertion.header.read(header, limits).map_err(unreadable(JsonPart::Header, header))?;
+        assertion.claims.read(claims, limits).map_err(unreadable(JsonPart::Claims, claims))?;
+        Ok(assertion)
+    }
+}
+
+/// The outcome of every check of a text that should be a signed JWT, for explanations. A check is
+/// `None` if the text cannot be read that far.
+pub(crate) struct TextFaults {
+    pub(crate) size: Result<(), ClientFault>,
+    pub(crate) parts: Option<Result<(), ClientFault>>,
+    pub(crate) form: Option<Result<(), ClientFault>>,
+}
+
+impl<'a> Assertion<'a> {
+    /// Reads an assertion beyond the first fault, if it can be read.
+    pub(crate) fn read_on(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> (TextFaults, Option<Self>) {
+        /// As long as the longest body that a layer reads by default.
+        const LONGEST: usize = 64 * 1024;
+        let relaxed = limits.clone().with_assertion(LONGEST).with_header(LONGEST);
+        let too_long = text.len() > limits.assertion;
+        let size = |header: usize| match () {
+            () if too_long => Err(ClientFault::AssertionTooLong),
+            () if header > limits.header => Err(ClientFault::HeaderTooLong),
+            () => Ok(()),
+        };
+        let parts = match Parts::decode(text, buffer, &relaxed) {
+            Ok(parts) => parts,
+            Err(fault) => return (TextFaults::undecoded(size(0), fault), None),
+        };
+        let size = size(parts.header.len());
+        let (read, form) = match Self::read_members(parts, &relaxed) {
+            Ok(assertion) if assertion.header.has_inner => (Some(assertion), Err(ClientFault::Encrypted)),
+            Ok(assertion) => (Some(assertion), Ok(())),
+            Err(fault) => (None, Err(fault)),
+        };
+        (TextFaults { size, parts: Some(Ok(())), form: Some(form) }, read)
+    }
+}
+
+impl TextFaults {
+    fn undecoded(size: Result<(), ClientFault>, fault: ClientFault) -> Self {
+        match fault {
+            ClientFault::AssertionTooLong => Self { size, parts: None, form: None },
+            ClientFault::NotThreeParts => Self { size, parts: Some(Err(fault)), form: None },
+            fault => Self { size, parts: Some(Ok(())), form: Some(Err(fault)) },
+        }
+    }
 }
 
 /// The parts of a JWS, decoded but not read.
-pub(super) struct Parts<'a> {
-    header: &'a [u8],
-    claims: &'a [u8],
+pub(crate) struct Parts<'a> {
+    pub(crate) header: &'a [u8],
+    pub(crate) claims: &'a [u8],
     signature: &'a [u8],
     signing_input: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn decode(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
+    pub(crate) fn decode(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> Result<Self, ClientFault> {
         if text.len() > limits.assertion {
             return Err(ClientFault::AssertionTooLong);
         }
@@ -203,6 +253,24 @@ impl<'a> Claims<'a> {
     }
 }
 
+impl Claims<'_> {
+    /// Returns the names of the first claims that the verifier does not read, safe to print.
+    pub(crate) fn other_names(&self, limits: &Limits) -> Vec<String> {
+        const MOST: usize = 16;
+        let mut names = Vec::new();
+        let Some(text) = self.with_others else { return names };
+        let read = ["iss", "sub", "jti", "aud", "iat", "nbf", "exp"];
+        // The text was read before, so it is an object within the limits.
+        let _ = json::object(text, limits.json_depth, &mut |name, _| {
+            if !read.contains(&name) && names.len() < MOST {
+                names.push(Excerpt::new(name).to_string());
+            }
+            Visit::Ignored
+        });
+        names
+    }
+}
+
 impl<T> Field<T> {
     /// Keeps the first member with a name, and refuses a second one.
     fn keep(&mut self, found: Self) -> Visit {
@@ -216,7 +284,7 @@ impl<T> Field<T> {
 
 impl<'a> Field<Cow<'a, str>> {
     /// Returns the text. Only for members whose type has been checked.
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Is(text) => Some(text),
             Self::Absent | Self::WrongType(_) => None,

@@ -40,6 +40,7 @@ impl VerifierBuilder {
             replay,
             clock: Box::new(SystemClock),
             events: None,
+            timed: false,
             checks: None,
             admissions,
             tenant: Tenant::new(Arc::from("")),
@@ -378,6 +379,7 @@ impl VerifierBuilder {
         positive(Setting::PortTimeout, verifier.port_timeout)?;
         no_longer_than(Setting::PortTimeout, verifier.port_timeout, LONGEST_PORT_TIMEOUT)?;
         verifier.tenant = Tenant::new(tenant_name(tenant, &verifier.audiences)?);
+        verifier.timed = verifier.events.as_ref().is_some_and(|events| events.needs_times());
         if let Some(events) = verifier.events.as_deref() {
             registrations::warn(&verifier, &clients, events);
         }

@@ -15,14 +15,14 @@ use crate::policy::Presence;
 use crate::rejection::{Claim, ClaimFault, ClientFault};
 
 /// The first check that fails.
-pub(super) struct FirstFault {
-    pub(super) fault: ClientFault,
+pub(crate) struct FirstFault {
+    pub(crate) fault: ClientFault,
     /// How many checks passed before it.
-    pub(super) passed: usize,
+    pub(crate) passed: usize,
 }
 
 /// Checks `assertion`, which came with this `client_id` parameter, and returns its algorithm.
-pub(super) fn check(
+pub(crate) fn check(
     assertion: &Assertion<'_>,
     client_id: Option<&str>,
     rules: &Rules<'_>,
@@ -38,7 +38,7 @@ pub(super) fn check(
 }
 
 /// Returns every fault of the claims, in the order of the checks.
-pub(super) fn claim_faults(assertion: &Assertion<'_>, client_id: Option<&str>, rules: &Rules<'_>) -> Vec<ClientFault> {
+pub(crate) fn claim_faults(assertion: &Assertion<'_>, client_id: Option<&str>, rules: &Rules<'_>) -> Vec<ClientFault> {
     let mut faults = Vec::new();
     let Ok(()) = check_claims(assertion, client_id, rules, |outcome| {
         faults.extend(outcome.err());

@@ -12,7 +12,7 @@ use crate::jose::json::{self, JsonType};
 use crate::rejection::{Claim, ClaimFault, ClientFault};
 
 /// Returns the finding about a claim, which came with this `client_id` parameter.
-pub(super) fn claim_finding<'a>(
+pub(crate) fn claim_finding<'a>(
     fault: ClientFault,
     assertion: &'a Assertion<'a>,
     parameter: Option<&'a str>,
@@ -32,7 +32,7 @@ pub(super) fn claim_finding<'a>(
 
 /// Returns the finding about the header or the signature, if there is more to say than the fault
 /// says.
-pub(super) fn header_finding<'a>(
+pub(crate) fn header_finding<'a>(
     fault: &ClientFault,
     assertion: &'a Assertion<'a>,
     rules: &Rules<'_>,
@@ -169,6 +169,6 @@ fn shown(text: &str) -> Received<'_> {
     Received::Text(Excerpt::new(text))
 }
 
-pub(super) fn excerpt<'a>(field: &'a Field<Cow<'_, str>>) -> Option<Excerpt<'a>> {
+pub(crate) fn excerpt<'a>(field: &'a Field<Cow<'_, str>>) -> Option<Excerpt<'a>> {
     field.text().map(Excerpt::new)
 }

@@ -19,7 +19,7 @@ use crate::text::is_utf8;
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A form with an assertion of the right type and no other credentials.
-pub(super) struct TokenForm<'a> {
+pub(crate) struct TokenForm<'a> {
     assertion: Cow<'a, [u8]>,
     client_id: Option<Cow<'a, str>>,
     grant_type: Option<Cow<'a, [u8]>>,
@@ -32,7 +32,7 @@ impl<'a> TokenForm<'a> {
     ///
     /// A grant type is refused here if no policy permits it. Whether the client's own policy does
     /// is [checked](Self::check_grant_type) once the client is known.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         request: &TokenRequest<'a>,
         policies: &[Policy],
         limits: &Limits,
@@ -65,32 +65,28 @@ impl<'a> TokenForm<'a> {
         }
         check_grant_type_by_any(policies, request.endpoint, grant_type.as_deref())?;
         check_mechanisms(request, asserted, fields.has_secret)?;
-        match assertion_type.as_deref() {
-            Some(given) if given == JWT_BEARER.as_bytes() => {}
-            Some(_) => return Err(ClientFault::UnsupportedAssertionType),
-            None => return Err(ClientFault::MissingAssertionType),
-        }
+        check_assertion_type(assertion_type.as_deref())?;
         let assertion = assertion.ok_or(ClientFault::MissingAssertion)?;
         Ok(Some(Self { assertion, client_id, grant_type, endpoint: request.endpoint }))
     }
 
     /// Returns the `client_assertion` parameter.
-    pub(super) fn assertion(&self) -> &[u8] {
+    pub(crate) fn assertion(&self) -> &[u8] {
         &self.assertion
     }
 
     /// Returns the `client_id` parameter.
-    pub(super) fn client_id(&self) -> Option<&str> {
+    pub(crate) fn client_id(&self) -> Option<&str> {
         self.client_id.as_deref()
     }
 
     /// Checks the grant type by the policy of the client.
-    pub(super) fn check_grant_type(&self, policy: &Policy) -> Result<(), ClientFault> {
+    pub(crate) fn check_grant_type(&self, policy: &Policy) -> Result<(), ClientFault> {
         check_grant_type(policy, self.endpoint, self.grant_type.as_deref())
     }
 
     /// Reads the assertion, decoded into `buffer`.
-    pub(super) fn read_assertion<'b>(
+    pub(crate) fn read_assertion<'b>(
         &'b self,
         buffer: &'b mut DecodeBuffer,
         limits: &Limits,
@@ -110,13 +106,25 @@ fn text_first(assertion: &[u8], fault: ClientFault) -> ClientFault {
 
 /// Decodes the `client_assertion_type`. Nearly all clients escape its colons and nothing else. That
 /// spelling is recognised without being copied.
-fn decode_assertion_type(value: Raw<'_>) -> Result<Cow<'_, [u8]>, ClientFault> {
+pub(super) fn decode_assertion_type(value: Raw<'_>) -> Result<Cow<'_, [u8]>, ClientFault> {
     const USUAL: &[u8] = b"urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
     if value.bytes == USUAL { Ok(Cow::Borrowed(JWT_BEARER.as_bytes())) } else { value.decode() }
 }
 
+pub(super) fn check_assertion_type(given: Option<&[u8]>) -> Result<(), ClientFault> {
+    match given {
+        Some(given) if given == JWT_BEARER.as_bytes() => Ok(()),
+        Some(_) => Err(ClientFault::UnsupportedAssertionType),
+        None => Err(ClientFault::MissingAssertionType),
+    }
+}
+
 /// Returns the fault under the first policy if no policy permits the grant type.
-fn check_grant_type_by_any(policies: &[Policy], endpoint: Endpoint, given: Option<&[u8]>) -> Result<(), ClientFault> {
+pub(super) fn check_grant_type_by_any(
+    policies: &[Policy],
+    endpoint: Endpoint,
+    given: Option<&[u8]>,
+) -> Result<(), ClientFault> {
     let mut outcomes = policies.iter().map(|policy| check_grant_type(policy, endpoint, given));
     match outcomes.clone().any(|outcome| outcome.is_ok()) {
         true => Ok(()),
@@ -126,7 +134,7 @@ fn check_grant_type_by_any(policies: &[Policy], endpoint: Endpoint, given: Optio
 
 /// Only the token endpoint has a grant type. A policy that permits any grant type leaves a missing
 /// one to the handler as well.
-fn check_grant_type(policy: &Policy, endpoint: Endpoint, given: Option<&[u8]>) -> Result<(), ClientFault> {
+pub(super) fn check_grant_type(policy: &Policy, endpoint: Endpoint, given: Option<&[u8]>) -> Result<(), ClientFault> {
     match given {
         _ if endpoint != Endpoint::Token => Ok(()),
         None if policy.grant_types.is_some() => Err(ClientFault::MissingGrantType),
@@ -136,7 +144,11 @@ fn check_grant_type(policy: &Policy, endpoint: Endpoint, given: Option<&[u8]>) -
 }
 
 /// An assertion must be the only mechanism (RFC 6749, section 2.3; RFC 7521, section 4.2.1).
-fn check_mechanisms(request: &TokenRequest<'_>, asserted: bool, has_secret: bool) -> Result<(), ClientFault> {
+pub(super) fn check_mechanisms(
+    request: &TokenRequest<'_>,
+    asserted: bool,
+    has_secret: bool,
+) -> Result<(), ClientFault> {
     let others = request.authorization.is_some() || request.attestation || has_secret;
     match (asserted, others) {
         (true, false) => Ok(()),
@@ -148,7 +160,7 @@ fn check_mechanisms(request: &TokenRequest<'_>, asserted: bool, has_secret: bool
 /// Credentials belong in the body, because URIs end up in logs (RFC 6749, section 2.3.1). The same
 /// section keeps `client_id` out of the URI. Next to an assertion it could name another client.
 /// A request that is let through without an assertion may have one there.
-fn refuse_query_credentials(query: &[u8], asserted: bool, limits: &Limits) -> Result<(), ClientFault> {
+pub(super) fn refuse_query_credentials(query: &[u8], asserted: bool, limits: &Limits) -> Result<(), ClientFault> {
     let mut left = limits.parameters;
     for (name, _) in Pairs::of(query) {
         left = left.checked_sub(1).ok_or(ClientFault::TooManyParameters)?;
@@ -166,19 +178,19 @@ fn refuse_query_credentials(query: &[u8], asserted: bool, limits: &Limits) -> Re
 /// The parameters that the verifier reads, still escaped. One without a value counts as omitted
 /// (RFC 6749, section 3.2), but still as an occurrence.
 #[derive(Default)]
-struct Fields<'a> {
-    grant_type: Option<Raw<'a>>,
-    assertion_type: Option<Raw<'a>>,
-    assertion: Option<Raw<'a>>,
-    client_id: Option<Raw<'a>>,
-    has_secret: bool,
+pub(super) struct Fields<'a> {
+    pub(super) grant_type: Option<Raw<'a>>,
+    pub(super) assertion_type: Option<Raw<'a>>,
+    pub(super) assertion: Option<Raw<'a>>,
+    pub(super) client_id: Option<Raw<'a>>,
+    pub(super) has_secret: bool,
     /// A bit for each [`Parameter`] seen so far.
     seen: u32,
     repeated: Option<Parameter>,
 }
 
 impl<'a> Fields<'a> {
-    fn collect(body: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
+    pub(super) fn collect(body: &'a [u8], limits: &Limits) -> Result<Self, ClientFault> {
         let (mut fields, mut left) = (Self::default(), limits.parameters);
         for (name, value) in Pairs::of(body) {
             left = left.checked_sub(1).ok_or(ClientFault::TooManyParameters)?;
@@ -228,7 +240,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn refuse_repeats(&self) -> Result<(), ClientFault> {
+    pub(super) fn refuse_repeats(&self) -> Result<(), ClientFault> {
         self.repeated.map_or(Ok(()), |parameter| Err(ClientFault::RepeatedParameter(parameter)))
     }
 }

@@ -6,11 +6,12 @@ use super::form::JWT_BEARER;
 use super::request::TokenRequest;
 use super::urlencoded::{Pairs, Raw};
 use crate::event::{Excerpt, Finding, Received};
+use crate::identity::ClientId;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{ClientFault, Parameter};
 
 /// Returns the finding about the form of `request`.
-pub(super) fn form_finding(
+pub(crate) fn form_finding(
     fault: &ClientFault,
     request: &TokenRequest<'_>,
     policies: &[Policy],
@@ -35,6 +36,15 @@ pub(super) fn form_finding(
         _ => return None,
     };
     Some(Finding::new(fault.clone(), expected, received))
+}
+
+/// Returns the parameter `client_id`, if there is one and it could be the id of a client.
+pub(super) fn client_id<'a>(request: &TokenRequest<'a>, limits: &Limits) -> Option<Cow<'a, str>> {
+    let mut all = values(request.body, Parameter::ClientId);
+    let (Some(value), None) = (all.next(), all.next()) else { return None };
+    let id = value.decode_text().ok()?;
+    let is_id = id.len() <= limits.client_id && ClientId::is_valid(&id) && !Excerpt::new(&id).is_withheld();
+    is_id.then_some(id)
 }
 
 fn values(form: &[u8], wanted: Parameter) -> impl Iterator<Item = Raw<'_>> {

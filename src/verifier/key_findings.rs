@@ -16,7 +16,7 @@ const MOST_NAMED: usize = 8;
 type Words = (String, String);
 
 /// Returns the finding about an assertion with this header, as judged by `evidence`.
-pub(super) fn key_finding(
+pub(crate) fn key_finding(
     fault: &ClientFault,
     evidence: &Evidence,
     header: &Header<'_>,

@@ -11,31 +11,34 @@
 //! or a renderer.
 
 mod admissions;
-mod assertion;
+pub(crate) mod assertion;
 mod builder;
-mod checks;
+pub(crate) mod checks;
 mod configured;
 mod deadline;
-mod findings;
-mod form;
-mod form_findings;
-mod key_findings;
+pub(crate) mod dry;
+pub(crate) mod findings;
+pub(crate) mod form;
+pub(crate) mod form_faults;
+pub(crate) mod form_findings;
+pub(crate) mod key_findings;
 mod metadata;
+mod mode;
 pub mod overload;
 mod progress;
-mod refusal;
+pub(crate) mod refusal;
 mod registrations;
 mod report;
-mod request;
+pub(crate) mod request;
 mod resume;
-mod rules;
+pub(crate) mod rules;
 mod shares;
-mod signature;
+pub(crate) mod signature;
 mod signature_hint;
-mod stages;
+pub(crate) mod stages;
 mod steps;
-mod text_findings;
-mod times;
+pub(crate) mod text_findings;
+pub(crate) mod times;
 mod unanswered;
 mod undecodable;
 mod unreadable;
@@ -46,7 +49,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use crate::clock::{Clock, UnixTime};
-use crate::event::EventSink;
+use crate::event::{EventSink, Stopwatch};
 use crate::identity::ClientIdentity;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::{Client, ClientRegistry};
@@ -58,6 +61,7 @@ use refusal::PolicyIndex;
 
 pub(crate) use configured::Configured;
 pub(crate) use progress::{Outcome, PortAnswer, Progress, Waiting};
+pub(crate) use steps::no_keys;
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
 pub use form::JWT_BEARER;
@@ -97,6 +101,8 @@ pub struct Verifier {
     replay: Box<dyn ReplayStore>,
     clock: Box<dyn Clock>,
     events: Option<Box<dyn EventSink>>,
+    /// Whether the sink needs times.
+    timed: bool,
     checks: Option<SignatureChecks>,
     admissions: Admissions,
     tenant: Tenant,
@@ -148,7 +154,7 @@ impl Verifier {
     /// The [`Rejection`] has the first fault.
     pub async fn verify(&self, request: &TokenRequest<'_>) -> Result<ClientIdentity, Rejection> {
         // The steps never return `None` for a request that needs an assertion.
-        self.drive(&request.clone().with_optional(false))
+        self.drive(request.clone().with_optional(false))
             .await?
             .ok_or_else(|| ClientFault::NoAuthentication(None).into())
     }
@@ -160,16 +166,18 @@ impl Verifier {
     ///
     /// The same as [`verify`](Self::verify).
     pub async fn verify_optional(&self, request: &TokenRequest<'_>) -> Result<Option<ClientIdentity>, Rejection> {
-        self.drive(&request.clone().with_optional(true)).await
+        self.drive(request.clone().with_optional(true)).await
     }
 
-    async fn drive(&self, request: &TokenRequest<'_>) -> Outcome {
+    async fn drive(&self, request: TokenRequest<'_>) -> Outcome {
+        let stopwatch = self.stopwatch();
+        let request = &request.with_stopwatch(stopwatch.as_ref());
         let mut progress = self.start(request);
         loop {
             match progress {
                 Progress::Done(outcome) => {
-                    if let Ok(Some(identity)) = &outcome {
-                        self.report_accepted(identity);
+                    if let Ok(identity) = &outcome {
+                        self.report_passed(identity.as_ref(), || request.info());
                     }
                     return outcome;
                 }
@@ -179,6 +187,16 @@ impl Verifier {
                 }
             }
         }
+    }
+
+    /// Returns whether a sink needs times.
+    pub(crate) fn needs_times(&self) -> bool {
+        self.timed
+    }
+
+    /// Returns a running stopwatch, if a sink needs times.
+    pub(crate) fn stopwatch(&self) -> Option<Stopwatch> {
+        self.timed.then(Stopwatch::start)
     }
 
     pub(crate) fn first_policy(&self) -> &Policy {

@@ -8,7 +8,7 @@ use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 
 /// The position of a policy in its verifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PolicyIndex(pub(super) u8);
+pub(crate) struct PolicyIndex(pub(super) u8);
 
 /// A rejection, and the policy that was applied to the request.
 #[derive(Clone)]
@@ -22,10 +22,10 @@ pub(super) struct Refusal {
 
 /// The client and the keys by which an assertion was judged.
 #[derive(Clone)]
-pub(super) struct Evidence {
-    pub(super) client: Arc<Client>,
+pub(crate) struct Evidence {
+    pub(crate) client: Arc<Client>,
     /// The keys that were fetched, if the client publishes them at a URL.
-    pub(super) keys: Option<Arc<KeySet>>,
+    pub(crate) keys: Option<Arc<KeySet>>,
 }
 
 impl Refusal {

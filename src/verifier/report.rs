@@ -6,23 +6,24 @@ use super::assertion::{Assertion, Field};
 use super::checks::claim_faults;
 use super::findings::{claim_finding, excerpt, header_finding};
 use super::form::TokenForm;
-use super::form_findings::form_finding;
+use super::form_findings::{self, form_finding};
 use super::key_findings::key_finding;
 use super::progress::{Journey, Progress, Stop, Waiting};
 use super::refusal::Refusal;
 use super::request::TokenRequest;
 use super::text_findings::text_finding;
 use crate::clock::UnixTime;
-use crate::event::{Event, EventSink, Finding, Refused};
+use crate::event::{Accepted, Event, EventSink, Excerpt, Finding, LetPass, Refused, RequestInfo};
 use crate::identity::ClientIdentity;
 use crate::identity::claims::SingleUse;
 use crate::jose::base64url::DecodeBuffer;
+use crate::jose::digest::sha256;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::AssertionId;
 
 impl Verifier {
-    /// Turns the end of the steps into progress, and reports a refusal. The caller reports an
-    /// identity, since a handler may have to be waited for first.
+    /// Turns the end of the steps into progress, and reports a refusal. The caller reports every
+    /// other outcome, since a handler may have to be waited for first.
     pub(super) fn finish(
         &self,
         request: &TokenRequest<'_>,
@@ -41,11 +42,18 @@ impl Verifier {
         }
     }
 
-    /// Reports that a request was accepted, once nothing is left that could refuse it.
-    pub(crate) fn report_accepted(&self, identity: &ClientIdentity) {
-        if let Some(events) = &self.events {
-            events.record(&Event::Accepted(identity));
-        }
+    /// Reports that a request goes on to its handler, once nothing is left that could refuse it.
+    pub(crate) fn report_passed<'a>(
+        &self,
+        identity: Option<&'a ClientIdentity>,
+        request: impl FnOnce() -> RequestInfo<'a>,
+    ) {
+        let Some(events) = &self.events else { return };
+        let request = request();
+        events.record(&match identity {
+            Some(identity) => Event::Accepted(Accepted { identity, request }),
+            None => Event::LetPass(LetPass { request }),
+        });
     }
 
     fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {
@@ -60,17 +68,23 @@ impl Verifier {
 
     /// Returns whether a replay is the fault of the server: an outer layer has spent this same
     /// assertion a moment ago.
-    fn is_mounted_twice(&self, request: &TokenRequest<'_>, rejection: &Rejection) -> bool {
+    pub(super) fn is_mounted_twice(&self, request: &TokenRequest<'_>, rejection: &Rejection) -> bool {
         let replayed = *rejection.kind() == RejectionKind::Client(ClientFault::Replayed);
         let Some(earlier) = request.earlier.filter(|_| replayed) else { return false };
         self.read_again(request, |_, assertion| is_proof_of(assertion, earlier)).unwrap_or(false)
     }
 
     /// Reports a refusal that was decided before there was a form to read.
-    pub(crate) fn report_unread<'a>(&self, rejection: &Rejection, finding: impl FnOnce() -> Option<Finding<'a>>) {
-        if let Some(events) = &self.events {
-            record_unread(&**events, rejection, finding());
-        }
+    pub(crate) fn report_unread<'a>(
+        &self,
+        rejection: &Rejection,
+        request: impl FnOnce() -> RequestInfo<'a>,
+        finding: impl FnOnce() -> Option<Finding<'a>>,
+    ) {
+        let Some(events) = &self.events else { return };
+        let finding = finding();
+        let refused = Refused::new(rejection, self.first_policy().name(), request());
+        events.record(&Event::Refused(Refused { findings: finding.as_slice(), ..refused }));
     }
 
     fn report_refusal(
@@ -81,20 +95,37 @@ impl Verifier {
         refusal: &Refusal,
     ) {
         let rejection = &refusal.rejection;
+        let refused = Refused::new(rejection, self.policy(refusal.policy).name(), request.info());
+        let parameter = form_findings::client_id(request, &self.limits);
+        let claimed_client = parameter.as_deref().map(Excerpt::new);
         let mut buffer = DecodeBuffer::default();
         let form = TokenForm::parse(request, &self.policies, &self.limits).ok().flatten();
-        let of_form = |fault| form_finding(fault, request, &self.policies, &self.limits);
-        let Some(form) = form else {
-            return record_unread(events, rejection, client_fault(rejection).and_then(of_form));
+        let assertion = form.as_ref().and_then(|form| form.read_assertion(&mut buffer, &self.limits).ok());
+        let (Some(form), Some(assertion)) = (&form, &assertion) else {
+            let finding = self.unreadable(request, form.as_ref(), rejection);
+            let findings = finding.as_slice();
+            return events.record(&Event::Refused(Refused { claimed_client, findings, ..refused }));
         };
-        let Ok(assertion) = form.read_assertion(&mut buffer, &self.limits) else {
-            let of_text = |fault| text_finding(fault, form.assertion(), &self.limits).or_else(|| of_form(fault));
-            return record_unread(events, rejection, client_fault(rejection).and_then(of_text));
-        };
-        let findings = self.findings(&form, &assertion, request, now, refusal);
-        let claimed_client = excerpt(&assertion.claims.iss);
-        let key_id = excerpt(&assertion.header.kid);
-        events.record(&Event::Refused(Refused { rejection, claimed_client, key_id, findings: &findings }));
+        let findings = self.findings(form, assertion, request, now, refusal);
+        events.record(&Event::Refused(Refused {
+            claimed_client: excerpt(&assertion.claims.iss).or(claimed_client),
+            key_id: excerpt(&assertion.header.kid),
+            jti_hash: replayed_jti(rejection, assertion).map(|jti| sha256(jti.as_bytes())),
+            findings: &findings,
+            ..refused
+        }));
+    }
+
+    /// Returns the finding about a request in which no assertion can be read.
+    fn unreadable(
+        &self,
+        request: &TokenRequest<'_>,
+        form: Option<&TokenForm<'_>>,
+        rejection: &Rejection,
+    ) -> Option<Finding<'static>> {
+        let fault = client_fault(rejection)?;
+        let of_text = form.and_then(|form| text_finding(fault, form.assertion(), &self.limits));
+        of_text.or_else(|| form_finding(fault, request, &self.policies, &self.limits))
     }
 
     fn findings<'a>(
@@ -135,8 +166,13 @@ impl Verifier {
     }
 }
 
-fn record_unread(events: &dyn EventSink, rejection: &Rejection, finding: Option<Finding<'_>>) {
-    events.record(&Event::Refused(Refused::unread(rejection, finding.as_slice())));
+/// Returns the `jti` of an assertion that was used before.
+fn replayed_jti<'a>(rejection: &Rejection, assertion: &'a Assertion<'_>) -> Option<&'a str> {
+    let is_replay = matches!(
+        rejection.kind(),
+        RejectionKind::Client(ClientFault::Replayed) | RejectionKind::Server(ServerFault::MountedTwice)
+    );
+    assertion.claims.jti.text().filter(|_| is_replay)
 }
 
 fn client_fault(rejection: &Rejection) -> Option<&ClientFault> {

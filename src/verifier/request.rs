@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::endpoint::Endpoint;
+use crate::event::{Correlation, RequestInfo, Stopwatch, TimedStep};
 use crate::identity::ClientIdentity;
 use crate::rejection::AuthScheme;
 
@@ -24,21 +25,33 @@ use crate::rejection::AuthScheme;
 #[derive(Clone)]
 #[must_use]
 pub struct TokenRequest<'a> {
-    pub(super) body: &'a [u8],
-    pub(super) query: &'a [u8],
-    pub(super) authorization: Option<AuthScheme>,
+    pub(crate) body: &'a [u8],
+    pub(crate) query: &'a [u8],
+    pub(crate) authorization: Option<AuthScheme>,
     pub(super) attestation: bool,
-    pub(super) endpoint: Endpoint,
-    pub(super) optional: bool,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) optional: bool,
     /// Who an outer layer says the client is. It is not trusted; it only explains a replay.
     pub(super) earlier: Option<&'a ClientIdentity>,
+    pub(super) correlation: Option<&'a Correlation>,
+    /// Only if a sink needs times.
+    pub(super) stopwatch: Option<&'a Stopwatch>,
 }
 
 impl<'a> TokenRequest<'a> {
     /// Creates a request with this form as its body and no other credentials.
     pub fn new(body: &'a [u8]) -> Self {
-        let endpoint = Endpoint::default();
-        Self { body, query: b"", authorization: None, attestation: false, endpoint, optional: false, earlier: None }
+        Self {
+            body,
+            query: b"",
+            authorization: None,
+            attestation: false,
+            endpoint: Endpoint::default(),
+            optional: false,
+            earlier: None,
+            correlation: None,
+            stopwatch: None,
+        }
     }
 
     /// Sets the endpoint that the request is for. Default: [`Endpoint::Token`].
@@ -70,6 +83,13 @@ impl<'a> TokenRequest<'a> {
         self
     }
 
+    /// Sets the name by which other logs know the request. The [events](crate::event) about it have
+    /// the name, and nothing else depends on it. Default: none.
+    pub fn with_correlation(mut self, correlation: &'a Correlation) -> Self {
+        self.correlation = Some(correlation);
+        self
+    }
+
     /// Returns the endpoint that the request is for.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
@@ -83,6 +103,28 @@ impl<'a> TokenRequest<'a> {
     /// Sets the identity that an outer layer left in the request.
     pub(crate) fn with_earlier(self, earlier: Option<&'a ClientIdentity>) -> Self {
         Self { earlier, ..self }
+    }
+
+    /// Sets what times the steps.
+    pub(crate) fn with_stopwatch(self, stopwatch: Option<&'a Stopwatch>) -> Self {
+        Self { stopwatch, ..self }
+    }
+
+    /// Returns what events say about the request.
+    pub(crate) fn info(&self) -> RequestInfo<'a> {
+        RequestInfo::new(self.endpoint, self.correlation, self.stopwatch)
+    }
+
+    pub(super) fn enter(&self, step: TimedStep) {
+        if let Some(stopwatch) = self.stopwatch {
+            stopwatch.enter(step);
+        }
+    }
+
+    pub(super) fn leave(&self) {
+        if let Some(stopwatch) = self.stopwatch {
+            stopwatch.leave();
+        }
     }
 
     /// Sets which other mechanisms the headers use.

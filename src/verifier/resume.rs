@@ -31,6 +31,7 @@ use crate::replay::AdmitResult;
 impl Verifier {
     /// Goes on with the answer of a port.
     pub(crate) fn resume(&self, request: &TokenRequest<'_>, answer: PortAnswer) -> Progress {
+        request.leave();
         let PortAnswer { reply, journey } = answer;
         match reply {
             Reply::Client(found) => self.run(request, PortAnswers { client: Some(found), keys: None }, journey),

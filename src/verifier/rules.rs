@@ -16,15 +16,15 @@ use crate::text::has_control;
 
 /// The rules that apply to an assertion.
 #[derive(Clone, Copy)]
-pub(super) struct Rules<'v> {
-    pub(super) policy: &'v Policy,
-    pub(super) limits: &'v Limits,
-    pub(super) audiences: &'v Audiences,
-    pub(super) now: UnixTime,
+pub(crate) struct Rules<'v> {
+    pub(crate) policy: &'v Policy,
+    pub(crate) limits: &'v Limits,
+    pub(crate) audiences: &'v Audiences,
+    pub(crate) now: UnixTime,
 }
 
 /// A member that the policy requires must be there, and one that is there must have the right type.
-pub(super) fn check_presence<T>(field: &Field<T>, presence: Presence) -> Result<(), ClaimFault> {
+pub(crate) fn check_presence<T>(field: &Field<T>, presence: Presence) -> Result<(), ClaimFault> {
     match field {
         Field::Absent if presence == Presence::Required => Err(ClaimFault::Missing),
         Field::Absent | Field::Is(_) => Ok(()),
@@ -43,7 +43,7 @@ fn required<'c>(field: &'c Field<Cow<'_, str>>) -> Result<&'c str, ClaimFault> {
 
 impl<'v> Rules<'v> {
     /// Returns the algorithm of the header, if the policy allows it.
-    pub(super) fn allowed_algorithm(&self, header: &Header<'_>) -> Option<Algorithm> {
+    pub(crate) fn allowed_algorithm(&self, header: &Header<'_>) -> Option<Algorithm> {
         match &header.alg {
             Field::Is(alg) => Algorithm::from_name(alg).filter(|alg| self.policy.algorithms.contains(*alg)),
             Field::Absent | Field::WrongType(_) => None,
@@ -51,7 +51,7 @@ impl<'v> Rules<'v> {
     }
 
     /// A client that signs with a secret has no key to name.
-    pub(super) fn check_kid(&self, header: &Header<'_>, algorithm: Option<Algorithm>) -> Result<(), ClientFault> {
+    pub(crate) fn check_kid(&self, header: &Header<'_>, algorithm: Option<Algorithm>) -> Result<(), ClientFault> {
         let needed = self.policy.kid == Presence::Required && !algorithm.is_some_and(Algorithm::is_mac);
         match &header.kid {
             Field::Is(kid) if kid.is_empty() => Err(ClientFault::KidMissing),
@@ -65,7 +65,7 @@ impl<'v> Rules<'v> {
 
     /// A `jku` never supplies a key. If the policy looks at it, it must be the URL that the client
     /// registered (SMART App Launch 2.2, key retrieval).
-    pub(super) fn check_jku(&self, header: &Header<'_>, registered: Option<&str>) -> Result<(), ClientFault> {
+    pub(crate) fn check_jku(&self, header: &Header<'_>, registered: Option<&str>) -> Result<(), ClientFault> {
         let allowed = match &header.jku {
             _ if self.policy.jku == JkuRule::Ignored => true,
             Field::Absent => true,
@@ -76,7 +76,7 @@ impl<'v> Rules<'v> {
     }
 
     /// An explicit type of another kind of JWT is always refused (RFC 8725, section 3.11).
-    pub(super) fn check_typ(&self, header: &Header<'_>) -> Result<(), ClaimFault> {
+    pub(crate) fn check_typ(&self, header: &Header<'_>) -> Result<(), ClaimFault> {
         let accepted = |typ: &str| self.policy.accepted_typ.any(|expected| is_media_type(typ, expected));
         match &header.typ {
             Field::Is(typ) if accepted(typ) => Ok(()),
@@ -87,7 +87,7 @@ impl<'v> Rules<'v> {
 
     /// The issuer is the client (RFC 7523, section 3, items 1 and 2B), so it has the form of a
     /// client id.
-    pub(super) fn check_iss(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
+    pub(crate) fn check_iss(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         let iss = required(&claims.iss)?;
         match iss.len() <= self.limits.client_id {
             true if ClientId::is_valid(iss) => Ok(()),
@@ -97,7 +97,7 @@ impl<'v> Rules<'v> {
     }
 
     /// The subject is the client as well (RFC 7523, section 3, item 2B).
-    pub(super) fn check_sub(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
+    pub(crate) fn check_sub(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         let sub = required(&claims.sub)?;
         match &claims.iss {
             Field::Is(iss) if sub != iss => Err(ClaimFault::Unexpected),
@@ -106,7 +106,7 @@ impl<'v> Rules<'v> {
     }
 
     /// Where a `jti` may be absent, an empty one is still no identifier.
-    pub(super) fn check_jti(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
+    pub(crate) fn check_jti(&self, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         match required(&claims.jti) {
             Ok(jti) if jti.len() > self.limits.jti => Err(ClaimFault::TooLong),
             Ok(jti) if has_control(jti) => Err(ClaimFault::Malformed),
@@ -119,7 +119,7 @@ impl<'v> Rules<'v> {
     /// The audience must be this server (RFC 7523, section 3, item 3) and nothing else, because any
     /// other audience could replay the assertion here. Values are compared byte for byte (RFC 7519,
     /// section 2).
-    pub(super) fn check_aud(&self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), ClaimFault> {
+    pub(crate) fn check_aud(&self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), ClaimFault> {
         let rule = self.audience_rule(header);
         match &claims.aud {
             Field::Absent => Err(ClaimFault::Missing),
@@ -152,7 +152,7 @@ impl<'v> Rules<'v> {
     }
 
     /// An assertion with the `typ` that RFC 10070 defines is held to the audience rule of that RFC.
-    pub(super) fn audience_rule(&self, header: &Header<'_>) -> AudienceRule {
+    pub(crate) fn audience_rule(&self, header: &Header<'_>) -> AudienceRule {
         match (&header.typ, self.policy.audience) {
             (_, AudienceRule::IssuerString) => AudienceRule::IssuerString,
             (Field::Is(typ), _) if self.policy.strict_by_typ && is_media_type(typ, "client-authentication+jwt") => {
@@ -164,7 +164,7 @@ impl<'v> Rules<'v> {
 
     /// Returns whether `aud` is not the issuer as the sole value, under a policy or a profile that
     /// accepts the issuer.
-    pub(super) fn is_audience_lax(&self, claims: &Claims<'_>) -> bool {
+    pub(crate) fn is_audience_lax(&self, claims: &Claims<'_>) -> bool {
         let sole = |aud: &str| self.audiences.named(AudienceRule::SoleIssuer, aud).is_some();
         let rule = self.policy.audience;
         rule.knows_urls()
@@ -177,7 +177,7 @@ impl<'v> Rules<'v> {
     }
 
     /// Returns the first of our names in `aud`.
-    pub(super) fn first_audience(&self, header: &Header<'_>, claims: &Claims<'_>) -> Option<&'v Arc<str>> {
+    pub(crate) fn first_audience(&self, header: &Header<'_>, claims: &Claims<'_>) -> Option<&'v Arc<str>> {
         let named = |aud: &str| self.audiences.named(self.audience_rule(header), aud);
         match &claims.aud {
             Field::Is(Audience::One(aud)) => named(aud),

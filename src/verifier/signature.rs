@@ -32,15 +32,7 @@ impl<'a> SignedAssertion<'a> {
         proof: &Proof<'a>,
         running: RunningCheck,
     ) -> Result<Self, ClientFault> {
-        let (algorithm, input, signature) = (bound.algorithm, bound.signing_input(), bound.signature());
-        let key = match proof {
-            Proof::Keys(candidates) => match candidates.signer(input, signature) {
-                Some(key) => Some(key),
-                None => return Err(why_bad(algorithm, signature)),
-            },
-            Proof::Secret(secret) if secret.verifies(algorithm, input, signature) => None,
-            Proof::Secret(_) => return Err(why_bad(algorithm, signature)),
-        };
+        let key = signer(proof, bound.algorithm, bound.signing_input(), bound.signature())?;
         drop(running);
         Ok(Self { bound, client, key, replay_key })
     }
@@ -63,6 +55,12 @@ impl<'a> SignedAssertion<'a> {
         self.identity()
     }
 
+    /// Returns what the identity would be, for an [explanation](super::mode::Mode::Dry). It must reach no
+    /// handler: the assertion was not admitted.
+    pub(super) fn into_unadmitted_identity(self) -> ClientIdentity {
+        self.identity()
+    }
+
     /// Releases the bytes of the request while the replay store is waited for.
     pub(super) fn into_pending(self) -> PendingIdentity {
         PendingIdentity { client: Arc::clone(self.client), identity: self.identity() }
@@ -78,6 +76,23 @@ impl<'a> SignedAssertion<'a> {
             valid_until: self.bound.valid_until,
             claims: self.bound.claims(self.replay_key),
         }
+    }
+}
+
+/// Returns the key that verifies a signature, or `None` if a secret does.
+pub(crate) fn signer<'k>(
+    proof: &Proof<'k>,
+    algorithm: Algorithm,
+    input: &[u8],
+    signature: &[u8],
+) -> Result<Option<&'k VerificationKey>, ClientFault> {
+    match proof {
+        Proof::Keys(candidates) => match candidates.signer(input, signature) {
+            Some(key) => Ok(Some(key)),
+            None => Err(why_bad(algorithm, signature)),
+        },
+        Proof::Secret(secret) if secret.verifies(algorithm, input, signature) => Ok(None),
+        Proof::Secret(_) => Err(why_bad(algorithm, signature)),
     }
 }
 

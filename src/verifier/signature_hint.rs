@@ -4,12 +4,12 @@ use crate::event::Received;
 use crate::jose::algorithm::Algorithm;
 
 /// Returns the length of a signature in words, if it does not depend on the key.
-pub(super) fn expected_length(algorithm: Algorithm) -> Option<String> {
+pub(crate) fn expected_length(algorithm: Algorithm) -> Option<String> {
     algorithm.signature_len().map(|len| format!("{len} bytes for {algorithm}"))
 }
 
 /// Returns the length of a signature and what it looks like.
-pub(super) fn about_signature(signature: &[u8]) -> Received<'static> {
+pub(crate) fn about_signature(signature: &[u8]) -> Received<'static> {
     match looks_like(signature) {
         Some(encoding) => Received::described(format!("{} bytes that look like {encoding}", signature.len())),
         None => Received::Length(signature.len()),

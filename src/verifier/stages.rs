@@ -59,6 +59,11 @@ impl<'a> PlausibleAssertion<'a> {
             ))
     }
 
+    /// Returns the policy that accepts it.
+    pub(super) fn policy(&self) -> PolicyIndex {
+        self.policy
+    }
+
     /// Returns who the sender claims to be: printable ASCII of bounded length.
     pub(super) fn client_id(&self) -> &'a str {
         self.client_id
@@ -99,34 +104,16 @@ pub(super) struct BoundAssertion<'a> {
 
 impl<'a> BoundAssertion<'a> {
     /// Refuses an assertion that may have been used before `start`, when the replay store knew
-    /// nothing yet. Without an `iat`, this is one that could have been accepted before. Clocks
-    /// count whole seconds: what was issued in the second of `start` may have been accepted before
-    /// it.
+    /// nothing yet.
     pub(super) fn check_issued(&self, start: UnixTime) -> Result<(), Rejection> {
-        let refused = |fault| {
+        self.rules.check_issued(&self.assertion.claims, self.valid_until, start).map_err(|fault| {
             let cause = PortError::new("the assertion may be from before the time of refuse_issued_before");
-            Err(Rejection::because(ClientFault::Claim(Claim::Iat, fault), cause))
-        };
-        match date_of(&self.assertion.claims.iat) {
-            Some(iat) if iat.as_secs() < start.as_secs() as f64 + 1.0 => refused(ClaimFault::Past),
-            Some(_) => Ok(()),
-            None => match self.rules.policy.longest_life() {
-                Some(life) if self.valid_until > start + life => Ok(()),
-                _ => refused(ClaimFault::Missing),
-            },
-        }
+            Rejection::because(ClientFault::Claim(Claim::Iat, fault), cause)
+        })
     }
 
-    /// Returns what the replay store knows it by, or `None` if it may be used any number of times:
-    /// it has no `jti`, and [the policy](crate::policy::DangerousPolicy::reusable_without_jti)
-    /// allows that.
     pub(super) fn replay_key(&self, tenant: &'a Tenant) -> Option<ReplayKey<'a>> {
-        let id = match self.assertion.claims.jti.text() {
-            Some(jti) => AssertionId::Jti(jti),
-            None if self.rules.policy.reusable_without_jti => return None,
-            None => AssertionId::of_signing_input(self.assertion.signing_input),
-        };
-        Some(ReplayKey::of(tenant, self.client_id, id))
+        replay_key(self.assertion, self.client_id, &self.rules, tenant)
     }
 
     pub(super) fn kid(&self) -> Option<&'a str> {
@@ -162,4 +149,21 @@ impl<'a> BoundAssertion<'a> {
             with_others: with_others.map(Arc::from),
         }
     }
+}
+
+/// Returns what the replay store knows an assertion by, or `None` if it may be used any number of
+/// times: it has no `jti`, and [the policy](crate::policy::DangerousPolicy::reusable_without_jti)
+/// allows that.
+pub(crate) fn replay_key<'a>(
+    assertion: &'a Assertion<'a>,
+    client_id: &'a str,
+    rules: &Rules<'_>,
+    tenant: &'a Tenant,
+) -> Option<ReplayKey<'a>> {
+    let id = match assertion.claims.jti.text() {
+        Some(jti) => AssertionId::Jti(jti),
+        None if rules.policy.reusable_without_jti => return None,
+        None => AssertionId::of_signing_input(assertion.signing_input),
+    };
+    Some(ReplayKey::of(tenant, client_id, id))
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::Verifier;
 use super::deadline::Deadline;
 use super::form::TokenForm;
+use super::mode::Mode;
 use super::overload::RunningCheck;
 use super::progress::{Journey, PendingRefusal, PortAnswers, Progress, Question, Stop};
 use super::refusal::{PolicyIndex, Refusal};
@@ -19,6 +20,7 @@ use super::rules::Rules;
 use super::signature::{Admitted, SignedAssertion};
 use super::stages::{BoundAssertion, PlausibleAssertion};
 use crate::clock::UnixTime;
+use crate::event::TimedStep;
 use crate::identity::ClientIdentity;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::KeySet;
@@ -28,6 +30,14 @@ use crate::port::{Answer, PortError};
 use crate::registry::{Client, FindResult};
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::ReplayKey;
+
+/// What one decision on a request is made with.
+#[derive(Clone, Copy)]
+struct Decision<'a> {
+    request: &'a TokenRequest<'a>,
+    mode: Mode,
+    now: UnixTime,
+}
 
 #[expect(clippy::result_large_err, reason = "an identity is as large, and both are moved once")]
 impl Verifier {
@@ -40,15 +50,16 @@ impl Verifier {
     /// Runs the steps with what ports have answered.
     pub(super) fn run(&self, request: &TokenRequest<'_>, answers: PortAnswers, journey: Journey) -> Progress {
         let now = self.clock.now();
-        let end = self.steps(request, answers, journey.admitted, now);
+        let mode = journey.admitted.map_or(Mode::First, Mode::Again);
+        let end = self.steps(request, answers, mode, now);
         self.finish(request, now, end, journey)
     }
 
-    fn steps(
+    pub(super) fn steps(
         &self,
         request: &TokenRequest<'_>,
         answers: PortAnswers,
-        admitted: Option<Admitted>,
+        mode: Mode,
         now: Option<UnixTime>,
     ) -> Result<ClientIdentity, Stop> {
         // Form.
@@ -60,10 +71,12 @@ impl Verifier {
         let now = now.ok_or(ServerFault::Clock)?;
         let plausible = PlausibleAssertion::check(&assertion, form.client_id(), self.rules_of_all(now))?;
         // Registry.
+        request.enter(TimedStep::Registry);
         let client = self.find_client(&plausible, answers.client)?;
         let policy = self.policy_of(&client)?;
         form.check_grant_type(self.policy(policy)).map_err(|fault| Refusal::from(fault).under(policy))?;
-        let end = self.steps_for_client(plausible, &client, policy, answers.keys, admitted, now);
+        let decision = Decision { request, mode, now };
+        let end = self.steps_for_client(plausible, &client, policy, answers.keys, decision);
         end.map_err(|stop| stop.under(policy))
     }
 
@@ -73,9 +86,10 @@ impl Verifier {
         client: &Arc<Client>,
         policy: PolicyIndex,
         fetched: Option<KeysResult>,
-        admitted: Option<Admitted>,
-        now: UnixTime,
+        decision: Decision<'_>,
     ) -> Result<ClientIdentity, Stop> {
+        let Decision { request, now, .. } = decision;
+        request.leave();
         // Client.
         let bound = plausible
             .for_client(client, policy, self.rules(policy, now))
@@ -84,18 +98,23 @@ impl Verifier {
             bound.check_issued(start)?;
         }
         // Keys.
+        request.enter(TimedStep::Keys);
         let may_ask_for_newer = fetched.is_none();
-        let keys = self.keys_of(client, fetched, admitted, now)?;
+        let keys = self.keys_of(client, fetched, decision)?;
         // Replay look and signature.
-        let signed = self.check_signature(bound, client, keys.as_deref(), admitted).map_err(|rejection| {
+        let signed = self.check_signature(bound, client, keys.as_deref(), decision).map_err(|rejection| {
             let refusal = Refusal::from(rejection).under(policy).judged_by(client, keys.as_ref());
             match &keys {
-                Some(keys) if may_ask_for_newer => self.ask_for_newer_keys(refusal, client, keys, now),
+                Some(keys) if may_ask_for_newer => {
+                    request.enter(TimedStep::Keys);
+                    self.ask_for_newer_keys(refusal, client, keys, now)
+                }
                 _ => Stop::Refused(refusal),
             }
         })?;
         // Replay admission.
-        self.admit(signed, admitted, now)
+        request.enter(TimedStep::Replay);
+        self.admit(signed, decision)
     }
 
     fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<FindResult>) -> Result<Arc<Client>, Stop> {
@@ -113,7 +132,7 @@ impl Verifier {
 
     /// Returns the policy that the client is registered under. A name that no policy has is a fault
     /// of the server's configuration, not of the client.
-    pub(super) fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
+    pub(crate) fn policy_of(&self, client: &Client) -> Result<PolicyIndex, Rejection> {
         let Some(name) = client.policy() else { return Ok(PolicyIndex::default()) };
         let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, policy)| policy.name() == name);
         named.map(|(index, _)| index).ok_or_else(|| {
@@ -129,11 +148,10 @@ impl Verifier {
         &self,
         client: &Arc<Client>,
         fetched: Option<KeysResult>,
-        admitted: Option<Admitted>,
-        now: UnixTime,
+        Decision { mode, now, .. }: Decision<'_>,
     ) -> Result<Option<Arc<KeySet>>, Stop> {
         let Some(source) = client.key_source() else { return Ok(None) };
-        let keys = || if admitted.is_some() { source.keys_at_hand(now) } else { source.keys(now) };
+        let keys = || if mode.is_second() { source.keys_at_hand(now) } else { source.keys(now) };
         match fetched.map_or_else(keys, Answer::Ready) {
             Answer::Ready(keys) => Ok(Some(keys.map_err(no_keys)?)),
             Answer::Pending(future) => Err(Stop::Waiting(Question::Keys(Arc::clone(client), future))),
@@ -145,16 +163,19 @@ impl Verifier {
         bound: BoundAssertion<'a>,
         client: &'a Arc<Client>,
         fetched: Option<&'a KeySet>,
-        admitted: Option<Admitted>,
+        Decision { request, mode, now }: Decision<'_>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
-        let Rules { policy, now, .. } = bound.rules;
+        let Rules { policy, .. } = bound.rules;
         let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
         let replay_key = bound.replay_key(&self.tenant);
-        if admitted.is_none() {
+        if !mode.is_second() {
+            request.enter(TimedStep::Replay);
             self.refuse_spent(replay_key, now)?;
         }
-        // What is recorded as spent cannot be sent again, so a second check of it has no bound.
-        let bound_on_checks = self.checks.as_ref().filter(|_| admitted.is_none());
+        request.enter(TimedStep::Signature);
+        // What is recorded as spent cannot be sent again, so a second check of it has no bound. An
+        // explanation must not use up what requests need.
+        let bound_on_checks = self.checks.as_ref().filter(|_| mode.is_first());
         let running = RunningCheck::begin(bound_on_checks, client.id())?;
         Ok(SignedAssertion::verify(bound, replay_key, client, &proof, running)?)
     }
@@ -191,11 +212,12 @@ impl Verifier {
     fn admit(
         &self,
         signed: SignedAssertion<'_>,
-        admitted: Option<Admitted>,
-        now: UnixTime,
+        Decision { mode, now, .. }: Decision<'_>,
     ) -> Result<ClientIdentity, Stop> {
-        if let Some(admitted) = admitted {
-            return Ok(signed.into_identity(admitted));
+        match mode {
+            Mode::First => {}
+            Mode::Again(admitted) => return Ok(signed.into_identity(admitted)),
+            Mode::Dry => return Ok(signed.into_unadmitted_identity()),
         }
         let Some(key) = signed.replay_key() else { return Ok(signed.into_reusable_identity()) };
         let charge = self.admissions.charge(key, signed.valid_until(), now)?;
@@ -213,7 +235,7 @@ impl Verifier {
     }
 
     #[expect(clippy::indexing_slicing, reason = "an index is that of a policy, and no policy is ever removed")]
-    pub(super) fn policy(&self, index: PolicyIndex) -> &Policy {
+    pub(crate) fn policy(&self, index: PolicyIndex) -> &Policy {
         &self.policies[usize::from(index.0)]
     }
 
@@ -221,12 +243,12 @@ impl Verifier {
         Rules { policy: self.policy(policy), limits: &self.limits, audiences: &self.audiences, now }
     }
 
-    fn rules_of_all(&self, now: UnixTime) -> impl Iterator<Item = Rules<'_>> {
+    pub(super) fn rules_of_all(&self, now: UnixTime) -> impl Iterator<Item = Rules<'_>> {
         self.policies.iter().map(move |policy| Rules { policy, limits: &self.limits, audiences: &self.audiences, now })
     }
 }
 
-fn no_keys(unavailable: KeysUnavailable) -> Rejection {
+pub(crate) fn no_keys(unavailable: KeysUnavailable) -> Rejection {
     let cause = PortError::new(unavailable.error().clone());
     match unavailable.is_server_fault() {
         true => Rejection::unavailable(ServerFault::KeySetFetch, cause),

@@ -10,7 +10,7 @@ use crate::policy::Limits;
 use crate::rejection::{Base64UrlFault, ClientFault, JsonFault, JsonPart};
 
 /// Returns the finding about the `client_assertion` parameter with this value.
-pub(super) fn text_finding(fault: &ClientFault, text: &[u8], limits: &Limits) -> Option<Finding<'static>> {
+pub(crate) fn text_finding(fault: &ClientFault, text: &[u8], limits: &Limits) -> Option<Finding<'static>> {
     use ClientFault as F;
     let (expected, received): (Cow<'static, str>, _) = match fault {
         F::AssertionTooLong => (at_most(limits.assertion), Received::Length(text.len())),

@@ -5,16 +5,16 @@ use crate::rejection::{Base64UrlFault, JwtPart};
 
 /// The first fault of an assertion that does not decode.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Undecodable {
-    pub(super) part: JwtPart,
-    pub(super) fault: Base64UrlFault,
+pub(crate) struct Undecodable {
+    pub(crate) part: JwtPart,
+    pub(crate) fault: Base64UrlFault,
     /// The offset of the byte in the assertion as sent, counted from zero.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 /// Returns the first fault of the parts, which were separated by periods. Returns `None` if all of
 /// them decode.
-pub(super) fn find(parts: [&[u8]; 3]) -> Option<Undecodable> {
+pub(crate) fn find(parts: [&[u8]; 3]) -> Option<Undecodable> {
     let mut start = 0;
     for (part, text) in [JwtPart::Header, JwtPart::Claims, JwtPart::Signature].into_iter().zip(parts) {
         if let Some((at, fault)) = find_in(text) {

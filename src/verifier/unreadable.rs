@@ -9,12 +9,12 @@ use crate::rejection::JsonFault;
 
 /// The first fault of a text that is not one JSON object.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable<'a> {
-    pub(super) fault: JsonFault,
+pub(crate) struct Unreadable<'a> {
+    pub(crate) fault: JsonFault,
     /// The offset of the byte in the decoded text, counted from zero.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// The name of the member that is repeated.
-    pub(super) name: Option<Cow<'a, str>>,
+    pub(crate) name: Option<Cow<'a, str>>,
 }
 
 impl Unreadable<'_> {
@@ -25,7 +25,7 @@ impl Unreadable<'_> {
 
 /// Returns the first fault of `bytes`, which may be nested `depth` levels deep. Returns `None` if
 /// they are one object.
-pub(super) fn find(bytes: &[u8], depth: usize) -> Option<Unreadable<'_>> {
+pub(crate) fn find(bytes: &[u8], depth: usize) -> Option<Unreadable<'_>> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Some(Unreadable::new(JsonFault::ByteOrderMark, 0));
     }
@@ -40,7 +40,7 @@ pub(super) fn find(bytes: &[u8], depth: usize) -> Option<Unreadable<'_>> {
 
 /// Whether the bytes look like UTF-16 or UTF-32: a byte order mark of two bytes, or a brace next
 /// to a zero byte.
-pub(super) fn is_wide(bytes: &[u8]) -> bool {
+pub(crate) fn is_wide(bytes: &[u8]) -> bool {
     matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{', 0, ..] | [0, b'{', ..] | [0, 0, ..])
 }
 

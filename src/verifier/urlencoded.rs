@@ -10,14 +10,14 @@ use crate::text::is_utf8;
 
 /// The pairs of a form, split at each ampersand and then at the first equals sign, as in the WHATWG
 /// URL standard. A semicolon is data.
-pub(super) struct Pairs<'a> {
+pub(crate) struct Pairs<'a> {
     form: &'a [u8],
     /// Where the next pair begins, if there is one.
     next: Option<usize>,
 }
 
 impl<'a> Pairs<'a> {
-    pub(super) fn of(form: &'a [u8]) -> Self {
+    pub(crate) fn of(form: &'a [u8]) -> Self {
         Self { form, next: (!form.is_empty()).then_some(0) }
     }
 }
@@ -40,8 +40,8 @@ impl<'a> Iterator for Pairs<'a> {
 
 /// A name or a value as it is written in a form.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Raw<'a> {
-    pub(super) bytes: &'a [u8],
+pub(crate) struct Raw<'a> {
+    pub(crate) bytes: &'a [u8],
     /// Whether it must be unescaped to be read. A name too long to be a [`Parameter`] is not
     /// marked.
     escaped: bool,
@@ -86,7 +86,7 @@ impl<'a> Raw<'a> {
 
     /// Returns the parameter with this name. A name that cannot be unescaped belongs to no
     /// parameter.
-    pub(super) fn parameter(self) -> Option<Parameter> {
+    pub(crate) fn parameter(self) -> Option<Parameter> {
         if self.escaped { self.escaped_parameter() } else { Parameter::from_name(self.bytes) }
     }
 
@@ -97,13 +97,13 @@ impl<'a> Raw<'a> {
 
     /// Decodes a value that must be text (RFC 6749, appendix B). Unlike a browser, this refuses
     /// `%zz` and invalid UTF-8.
-    pub(super) fn decode(self) -> Result<Cow<'a, [u8]>, ClientFault> {
+    pub(crate) fn decode(self) -> Result<Cow<'a, [u8]>, ClientFault> {
         let bytes = self.unescape()?;
         is_utf8(&bytes).then_some(bytes).ok_or(ClientFault::FormMalformed)
     }
 
     /// Does the same and returns a string.
-    pub(super) fn decode_text(self) -> Result<Cow<'a, str>, ClientFault> {
+    pub(crate) fn decode_text(self) -> Result<Cow<'a, str>, ClientFault> {
         let text = match self.unescape()? {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).ok(),
             Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).ok(),
@@ -112,7 +112,7 @@ impl<'a> Raw<'a> {
     }
 
     /// Decodes a value without a look at whether it is text.
-    pub(super) fn unescape(self) -> Result<Cow<'a, [u8]>, ClientFault> {
+    pub(crate) fn unescape(self) -> Result<Cow<'a, [u8]>, ClientFault> {
         match self.escaped {
             false => Ok(Cow::Borrowed(self.bytes)),
             true => unescape(self.bytes).map(Cow::Owned).ok_or(ClientFault::FormMalformed),

@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::keys::SkipReason;
 use tower_client_assertion::policy::{Algorithm, Policy};
 use tower_client_assertion::registry::Client;
@@ -95,13 +95,13 @@ const NASTY: [&str; 8] = [
 fn e26_e53_e54_sent_values_are_escaped_and_never_echoed() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
-    let events = move |event: &Event<'_>| {
+    let events = event::sink(move |event| {
         if let Event::Refused(refused) = event {
             let findings = refused.findings().iter().map(|finding| format!("{finding} {finding:?}"));
             let who = format!("{:?} {:?} {event:?}", refused.claimed_client(), refused.key_id());
             log.lock().unwrap().extend(findings.chain([who]));
         }
-    };
+    });
     let verifier = strict().builder().events(events).build().unwrap();
     let layer = ClientAssertionLayer::new(verifier).preserve_body_types();
     for nasty in NASTY.into_iter().chain(["line\r\nbreak", "\u{1b}[31mred"]) {

@@ -53,11 +53,13 @@ pub(crate) const WORD_WALLS: &[Wall] = &[
 const MAP: &[(&str, &[&str])] = &[
     // HTTP in front of a verifier.
     ("extract", &["identity", "layer", "rejection", "render"]),
-    ("grpc", &["endpoint", "identity", "layer", "rejection", "render", "verifier"]),
-    ("layer", &["config", "endpoint", "event", "identity", "policy", "rejection", "render", "setting", "text",
-        "timer", "verifier"]),
-    ("render", &["jose", "policy", "rejection", "setting"]),
+    ("grpc", &["endpoint", "event", "identity", "layer", "rejection", "render", "verifier"]),
+    ("layer", &["clock", "config", "endpoint", "event", "explain", "identity", "policy", "rejection", "render", "setting",
+        "text", "timer", "verifier"]),
+    ("render", &["rejection", "setting"]),
     // The steps, and what they judge by.
+    ("explain", &["clock", "endpoint", "event", "identity", "jose", "policy", "port", "registry", "rejection", "replay",
+        "text", "verifier"]),
     ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
         "port", "registry", "rejection", "replay", "setting", "text", "timer"]),
     ("posture", &["clock", "jose", "jwks", "loosening", "policy", "registry", "replay", "text", "verifier"]),
@@ -68,7 +70,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "policy", "port", "rejection", "setting",
         "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
-    ("event", &["identity", "jwks", "rejection", "text"]),
+    ("event", &["endpoint", "identity", "jose", "jwks", "lock", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),

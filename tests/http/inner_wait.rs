@@ -14,7 +14,7 @@ use http_body_util::Full;
 use serde_json::json;
 use tower::{Layer, Service};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
@@ -113,14 +113,14 @@ impl World {
         let once = Policy::REDOX.dangerous().optional_jti();
         let reusable = once.clone().dangerous().reusable_without_jti().with_name("reusable");
         let builder = builder.client_policy(once.with_name("once")).client_policy(reusable);
-        let builder = builder.client_policy(strict).events(move |event: &Event<'_>| {
+        let builder = builder.client_policy(strict).events(event::sink(move |event| {
             recorded.lock().unwrap().push(match event {
                 Event::Accepted(_) => "accepted",
                 Event::Refused(refused) if refused.rejection().is_proven() => "refused",
                 Event::Refused(_) => "refused, in doubt",
                 _ => return,
             });
-        });
+        }));
         let published = Arc::new(Mutex::new(Bytes::new()));
         let served = Arc::clone(&published);
         let fetch = move |_: JwksRequest| {

@@ -16,7 +16,6 @@ mod links;
 mod malformed;
 mod mounting;
 mod optional;
-mod page;
 mod reasons;
 mod redox;
 mod render;

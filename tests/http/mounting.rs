@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::policy::AudienceRule;
 use tower_client_assertion::port::Awaited;
@@ -55,13 +55,13 @@ fn a_layer_mounted_twice_is_reported_as_misconfiguration() {
     for builder in [fixture().builder(), fixture().replay(blind).builder()] {
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&events);
-        let verifier = builder.events(move |event: &Event<'_>| {
+        let verifier = builder.events(event::sink(move |event| {
             let event = match event {
                 Event::Refused(refused) => refused.rejection().to_string(),
                 _ => "accepted".to_owned(),
             };
             sink.lock().unwrap().push(event);
-        });
+        }));
         let layer = ClientAssertionLayer::new(verifier.build().unwrap());
         let response = send([&layer, &layer.clone()], post(form(&Jwt::new().signed())));
         assert_eq!((response.status(), kind(&response)), (StatusCode::INTERNAL_SERVER_ERROR, Some(TWICE)));

@@ -11,10 +11,10 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use tower::{Layer, Service, service_fn};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::rejection::ClientFault;
 use tower_client_assertion::render::Rfc6749;
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, TokenRequest};
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Endpoint, TokenRequest};
 
 /// What the handler saw, if it was called: whether there was an identity, and the body.
 type Seen = Option<(bool, Bytes)>;
@@ -179,17 +179,31 @@ fn attempts_to_hide_an_assertion_are_refused() {
 }
 
 #[test]
-fn anonymous_requests_cause_no_event() {
-    let events = Arc::new(Mutex::new(0));
-    let count = Arc::clone(&events);
-    let sink = move |_: &Event<'_>| *count.lock().unwrap() += 1;
+fn every_outcome_behind_an_optional_layer_is_one_event() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let sink = event::sink(move |event| {
+        log.lock().unwrap().push(match event {
+            Event::Accepted(event) => ("accepted", event.endpoint()),
+            Event::Refused(event) => (event.code(), event.endpoint()),
+            Event::LetPass(event) => ("let pass", event.endpoint()),
+            other => panic!("{other:?}"),
+        });
+    });
     let verifier = fixture().builder().events(sink).build().unwrap();
-    let optional = |body: &str| now_or_never(verifier.verify_optional(&TokenRequest::new(body.as_bytes())));
-    assert_eq!(optional("grant_type=x").unwrap(), None);
-    assert_eq!(*events.lock().unwrap(), 0);
-    assert!(optional(&form(&Jwt::new().signed())).unwrap().is_some());
-    assert!(optional("client_assertion=x").is_err());
-    assert_eq!(*events.lock().unwrap(), 2);
+    let optional = |body: &str, endpoint| {
+        let request = TokenRequest::new(body.as_bytes()).with_endpoint(endpoint);
+        now_or_never(verifier.verify_optional(&request))
+    };
+    assert_eq!(optional("grant_type=x", Endpoint::Token).unwrap(), None);
+    assert!(optional(&form(&Jwt::new().signed()), Endpoint::Revocation).unwrap().is_some());
+    assert!(optional("client_assertion=x", Endpoint::Introspection).is_err());
+    let expected = [
+        ("let pass", Endpoint::Token),
+        ("accepted", Endpoint::Revocation),
+        ("assertion_type_missing", Endpoint::Introspection),
+    ];
+    assert_eq!(*events.lock().unwrap(), expected);
 }
 
 /// The same requests, if an assertion is required.

@@ -14,7 +14,7 @@ use http_body::{Body, Frame};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{Layer, Service, service_fn};
-use tower_client_assertion::event::{Event, EventSink};
+use tower_client_assertion::event::{self, Event, EventSink};
 use tower_client_assertion::rejection::{AuthScheme, ClientFault, RejectionKind};
 use tower_client_assertion::render::Rfc6749;
 use tower_client_assertion::{ClientAssertionLayer, RequestBody};
@@ -31,13 +31,13 @@ struct Reports(Arc<Mutex<Vec<Vec<String>>>>);
 impl Reports {
     fn sink(&self) -> impl EventSink {
         let Self(reports) = self.clone();
-        move |event: &Event<'_>| {
+        event::sink(move |event| {
             if let Event::Refused(refused) = event {
                 let findings = refused.findings().iter().map(ToString::to_string);
                 let report = [refused.rejection().to_string()].into_iter().chain(findings);
                 reports.lock().unwrap().push(report.collect());
             }
-        }
+        })
     }
 
     fn layer(&self) -> ClientAssertionLayer {

@@ -14,7 +14,7 @@ use http::Response;
 use http_body_util::Full;
 use serde_json::json;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::{Event, EventSink};
+use tower_client_assertion::event::{self, Event, EventSink};
 use tower_client_assertion::jwks::{
     AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult,
     Prefetched, UrlError,
@@ -900,11 +900,11 @@ fn urls_are_validated_at_registration() {
 async fn the_query_of_a_url_is_not_printed() {
     let (script, printed) = (Script::default(), Arc::new(Mutex::new(String::new())));
     let log = Arc::clone(&printed);
-    let cache = script.builder().events(move |event: &Event<'_>| {
+    let cache = script.builder().events(event::sink(move |event| {
         let Event::KeySet(news) = event else { return };
         write!(log.lock().unwrap(), "{event:?} {news:?} {news} {}", news.url_without_query()).unwrap();
         assert!(news.url().ends_with("?token=secret"), "but it can be had");
-    });
+    }));
     let cache = cache.build().unwrap();
     let url = JwksUrl::parse("https://clinic.example/keys?token=secret").unwrap();
     script.then(status(500));
@@ -1111,9 +1111,9 @@ fn hosts_and_ranges_can_be_allowed() {
 async fn fetchers_and_sinks_can_be_shared() {
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);
-    let sink: Arc<dyn EventSink> = Arc::new(move |_: &Event<'_>| {
+    let sink: Arc<dyn EventSink> = Arc::new(event::sink(move |_| {
         counter.fetch_add(1, Ordering::Relaxed);
-    });
+    }));
     let fetch: Arc<dyn JwksFetch> = Arc::new(|_: JwksRequest| async { Ok::<_, Infallible>(key_set(&["a"])) });
     for _ in 0..2 {
         let cache = KeySetCache::builder(Arc::clone(&fetch)).events(Arc::clone(&sink)).build().unwrap();

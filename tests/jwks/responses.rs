@@ -9,7 +9,7 @@ use http::header::HeaderName;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::{Event, KeySetNews};
+use tower_client_assertion::event::{self, Event, KeySetNews};
 use tower_client_assertion::jwks::{FetchError, JwksFetch, JwksRequest, KeySetCache};
 use tower_client_assertion::port::BoxFuture;
 
@@ -269,13 +269,13 @@ async fn key_25_a_retry_after_lengthens_the_pause_up_to_its_limit() {
         let announced = Arc::new(Mutex::new(None));
         let log = Arc::clone(&announced);
         let reply = response(status, &[("retry-after", value.as_bytes())], "not a key set");
-        let cache = KeySetCache::builder(ByHand(reply)).events(move |event: &Event<'_>| {
+        let cache = KeySetCache::builder(ByHand(reply)).events(event::sink(move |event| {
             if let Event::KeySet(event) = event
                 && let KeySetNews::Failed { retry_in, .. } = event.news()
             {
                 *log.lock().unwrap() = Some(retry_in.as_secs());
             }
-        });
+        }));
         let source = source(&cache.build().unwrap(), "clinic-7");
         assert!(source.keys(at(0)).get().await.is_err());
         let pause = announced.lock().unwrap().unwrap();

@@ -10,7 +10,7 @@ use http_body_util::Full;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::jwks::{
     FetchError, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder, KeySource, KeysResult,
 };
@@ -75,11 +75,11 @@ impl Script {
                 }
             }
         };
-        KeySetCache::builder(fetch).events(move |event: &Event<'_>| {
+        KeySetCache::builder(fetch).events(event::sink(move |event| {
             if let Event::KeySet(event) = event {
                 log.0.lock().unwrap().events.push(format!("{}: {event}", event.client_id()));
             }
-        })
+        }))
     }
 
     pub(crate) fn cache(&self) -> KeySetCache {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_test::task;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache, KeySource};
 
 use crate::common::NOW;
@@ -385,14 +385,14 @@ async fn an_event_names_every_client_that_it_concerns() {
     let named = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&named);
     let fetch = |_: JwksRequest| async { Ok::<_, Infallible>(key_set(&["a"])) };
-    let cache = KeySetCache::builder(fetch).events(move |event: &Event<'_>| {
+    let cache = KeySetCache::builder(fetch).events(event::sink(move |event| {
         if let Event::KeySet(event) = event {
             let mut clients: Vec<_> = event.clients().map(ToOwned::to_owned).collect();
             assert_eq!(event.clients().len(), clients.len());
             clients.sort();
             log.lock().unwrap().push((event.client_id().to_owned(), clients));
         }
-    });
+    }));
     let cache = cache.build().unwrap();
     let _elsewhere = source(&cache, "elsewhere");
     let (one, two) = (of_vendor(&cache, "one"), of_vendor(&cache, "two"));

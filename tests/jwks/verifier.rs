@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::jwks::{
     AddressGuard, FetchError, HyperFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder,
 };
@@ -398,15 +398,15 @@ async fn accepted_requests_and_fetches_are_events() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = |events: &Arc<Mutex<Vec<String>>>| {
         let events = Arc::clone(events);
-        move |event: &Event<'_>| {
+        event::sink(move |event| {
             let text = match event {
-                Event::Accepted(identity) => format!("accepted {}", identity.client_id()),
+                Event::Accepted(event) => format!("accepted {}", event.identity().client_id()),
                 Event::Refused(refused) => format!("refused: {}", refused.rejection()),
                 Event::KeySet(event) => format!("{} at {}: {event}", event.client_id(), event.url()),
                 _ => "another".to_owned(),
             };
             events.lock().unwrap().push(text);
-        }
+        })
     };
     let cache = cache_builder().events(sink(&events)).build().unwrap();
     let registry = FixedRegistry::new([client(CLIENT, &server.url(), &cache)]).unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::{self, ISSUER, Jwt, SIGNER, fixture, fresh_jti};
 use serde_json::{Value, json};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::policy::{AudienceRule, Limits, Policy};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault};
 use tower_client_assertion::{ClientIdentity, Verifier};
@@ -194,11 +194,11 @@ fn audiences_beyond_the_sole_issuer_are_lax() {
     for policy in [Policy::OIDC, Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls)] {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
-        let events = move |event: &Event<'_>| {
-            if let Event::Accepted(identity) = event {
-                log.lock().unwrap().push(identity.has_lax_audience());
+        let events = event::sink(move |event| {
+            if let Event::Accepted(event) = event {
+                log.lock().unwrap().push(event.identity().has_lax_audience());
             }
-        };
+        });
         let verifier = fixture().policy(policy).at_issuer_and_url().builder().events(events).build().unwrap();
         for (aud, lax) in &cases {
             let identity = outcome(&verifier, &Jwt::new().claim("aud", aud.clone())).unwrap();
@@ -233,11 +233,11 @@ fn audiences_beyond_the_sole_issuer_are_lax() {
 fn findings_name_the_audience_rule_in_force() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
-    let events = move |event: &Event<'_>| {
+    let events = event::sink(move |event| {
         if let Event::Refused(refused) = event {
             log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
         }
-    };
+    });
     let verifier = fixture().policy(Policy::OIDC).at_issuer_and_url().builder().events(events).build().unwrap();
     for typ in ["JWT", "client-authentication+jwt"] {
         outcome(&verifier, &Jwt::new().header("typ", typ).claim("aud", json!([URL, "x"]))).unwrap_err();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::common::attempt::{Attempt, answer};
 use crate::common::{AUDIENCE, ISSUER, Jwt, NOW, SIGNER, Signer, TempFile, fixture, form, key_set, verify};
 use serde_json::{Value, json};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, AudienceRule, Policy};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult, FixedRegistry};
@@ -194,11 +194,11 @@ fn a_refusal_follows_the_policy_that_was_met_furthest() {
 fn findings_are_those_of_the_refusing_policy() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
-    let events = move |event: &Event<'_>| {
+    let events = event::sink(move |event| {
         if let Event::Refused(refused) = event {
             log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
         }
-    };
+    });
     let registry = FixedRegistry::new(clients()).unwrap();
     let verifier = builder_of(registry, [STRICT, LEGACY, SECRET]).events(events).build().unwrap();
     let wrong = |client| jwt(client).claim("aud", AUDIENCE).without_claim("jti").claim("exp", NOW + 331);
@@ -230,11 +230,11 @@ fn findings_are_those_of_the_refusing_policy() {
 fn findings_are_those_of_the_clients_policy() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
-    let events = move |event: &Event<'_>| {
+    let events = event::sink(move |event| {
         if let Event::Refused(refused) = event {
             log.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
         }
-    };
+    });
     let registry = FixedRegistry::new([clients().remove(0).with_policy("strict")]).unwrap();
     let policies = [LEGACY, SECRET, STRICT.with_name("strict")];
     let verifier = builder_of(registry, policies).events(events).build().unwrap();

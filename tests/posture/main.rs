@@ -9,7 +9,7 @@ mod loosenings;
 mod policies;
 
 use tower_client_assertion::clock::{ManualClock, UnixTime};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event;
 use tower_client_assertion::overload::SignatureChecks;
 use tower_client_assertion::posture::{Baseline, Posture, PostureFinding, Standing, Subject};
 use tower_client_assertion::registry::{Client, FixedRegistry};
@@ -27,7 +27,7 @@ fn sound(policy: Policy, clients: impl IntoIterator<Item = Client>) -> VerifierB
     let builder = Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap())
         .issuer(ISSUER)
         .clock(ManualClock::at(UnixTime::from_secs(NOW)))
-        .events(|_: &Event<'_>| {})
+        .events(event::sink(|_| {}))
         .signature_checks(SignatureChecks::new(4).unwrap())
         .refuse_issued_before(UnixTime::from_secs(NOW));
     if knows_urls { builder.audience(AUDIENCE) } else { builder }

@@ -9,7 +9,7 @@ use crate::common::redis::{Count, Redis, admit, admit_all, free_port, patient, s
 use crate::common::{Jwt, NOW, Signer, TempDir, client, fixture, form, key_set};
 use tower_client_assertion::TokenRequest;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{RejectionKind, ServerFault};
@@ -366,10 +366,10 @@ async fn a_user_with_minimal_rights_is_enough() {
     assert_eq!(redis.ask("ACL SETUSER reader on >hush ~tca:* +get +info").await, "OK");
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&warnings);
-    let sink = move |event: &Event<'_>| {
+    let sink = event::sink(move |event| {
         let Event::Warning(warning) = event else { panic!("{event:?}") };
         heard.lock().unwrap().push(warning.to_string());
-    };
+    });
     let store = patient(RedisReplay::standalone(url("writer"))).events(sink).connect().await.unwrap();
     assert_eq!(admit(&store, "1").await.unwrap(), Admission::Fresh);
     let warnings = warnings.lock().unwrap().clone();
@@ -396,7 +396,7 @@ async fn an_evicting_server_causes_a_warning() {
         assert_eq!(redis.ask(&format!("CONFIG SET maxmemory-policy {policy}")).await, "OK");
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&warnings);
-        let sink = move |event: &Event<'_>| heard.lock().unwrap().push(format!("{event:?}"));
+        let sink = event::sink(move |event| heard.lock().unwrap().push(format!("{event:?}")));
         redis.builder().events(sink).connect().await.unwrap();
         let warnings = warnings.lock().unwrap();
         assert_eq!(warnings.len(), expected, "{policy}: {warnings:?}");

@@ -7,7 +7,7 @@ use crate::common::{self, CLIENT, Jwt, NOW, SIGNER, Signer, TempFile, fixture, k
 use serde_json::{Value, json};
 use tower_client_assertion::Policy;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::registry::{Client, ClientReader, FileRegistry};
 use tower_client_assertion::rejection::ClientFault;
@@ -98,11 +98,11 @@ fn what_is_reported_is_refused_and_the_rest_works() {
 fn warnings(clients: Vec<Client>, policy: Policy, limits: Limits) -> Vec<String> {
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&told);
-    let events = move |event: &Event<'_>| {
+    let events = event::sink(move |event| {
         if let Event::Warning(warning) = event {
             sink.lock().unwrap().push(warning.to_string());
         }
-    };
+    });
     fixture().policy(policy).clients(clients).builder().limits(limits).events(events).build().unwrap();
     let mut told = std::mem::take(&mut *told.lock().unwrap());
     told.sort();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use crate::common::{NOW, now_or_never};
 use proptest::prelude::*;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::replay::{
     Admission, AdmitResult, AsyncReplayStore, MemoryReplay, ReplayConfigError, ReplayKey, ReplayStore,
@@ -581,11 +581,11 @@ fn accepts_for(store: &MemoryReplay, lifetime: u64, now: u64) -> bool {
 fn e40_a_clock_that_was_ahead_costs_one_lifetime() {
     let warnings = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&warnings);
-    let store = MemoryReplay::new(500).unwrap().events(move |event: &Event<'_>| {
+    let store = MemoryReplay::new(500).unwrap().events(event::sink(move |event| {
         if let Event::Warning(warning) = event {
             log.lock().unwrap().push(warning.to_string());
         }
-    });
+    }));
     // An hour with a right clock, an hour with one that is a day ahead, each at full capacity.
     for start in [NOW, NOW + DAY] {
         for second in 0..3_600 {
@@ -615,10 +615,10 @@ fn e40_a_clock_that_was_ahead_costs_one_lifetime() {
 fn e40_a_clock_set_right_warns_once_a_minute() {
     let warnings = Arc::new(AtomicUsize::new(0));
     let log = Arc::clone(&warnings);
-    let count = move |event: &Event<'_>| {
+    let count = event::sink(move |event| {
         assert!(matches!(event, Event::Warning(_)));
         log.fetch_add(1, Ordering::SeqCst);
-    };
+    });
     let store = MemoryReplay::new(100).unwrap().events(count);
     for second in 0..1_000 {
         assert!(accepts(&store, NOW + second * 10));

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
@@ -305,12 +305,12 @@ async fn unproven_assertions_use_up_no_share() {
 fn a_used_up_share_is_answered_429_and_reported() {
     let events = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&events);
-    let builder = fixture().replay(Own::new(1)).builder().events(move |event: &Event<'_>| {
+    let builder = fixture().replay(Own::new(1)).builder().events(event::sink(move |event| {
         if let Event::Refused(refused) = event {
             let client = refused.claimed_client().unwrap().to_string();
             log.lock().unwrap().push((client, refused.rejection().to_string()));
         }
-    });
+    }));
     let verifier = builder.build().unwrap();
     verify(&verifier, &form(&Jwt::new().signed())).unwrap();
     let handler = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {

@@ -100,7 +100,10 @@ fn accepted_events_name_policy_and_lax_audience() {
     });
     let lines = lines.0.lock().unwrap();
     for (line, lax) in lines.iter().zip(["lax_audience=true", "lax_audience=false"]) {
-        assert!(line.contains("policy=\"oidc\"") && line.contains(lax) && line.contains("algorithm=ES384"), "{line}");
+        assert!(
+            line.contains("policy=\"oidc\"") && line.contains(lax) && line.contains("algorithm=\"ES384\""),
+            "{line}"
+        );
     }
     assert_eq!(lines.len(), 2);
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tower_client_assertion::event::{Event, EventSink};
+use tower_client_assertion::event::{self, Event, EventSink};
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::registry::Client;
@@ -26,11 +26,11 @@ struct Lines(Arc<Mutex<Vec<String>>>);
 impl Lines {
     fn sink(&self) -> impl EventSink {
         let Self(lines) = self.clone();
-        move |event: &Event<'_>| {
+        event::sink(move |event| {
             if let Event::Refused(refused) = event {
                 lines.lock().unwrap().extend(refused.findings().iter().map(ToString::to_string));
             }
-        }
+        })
     }
 
     fn take(&self) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::common::{
 };
 use tokio::sync::Semaphore;
 use tower_client_assertion::clock::{ManualClock, UnixTime};
-use tower_client_assertion::event::Event;
+use tower_client_assertion::event::{self, Event};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::{
@@ -368,15 +368,15 @@ fn junk_reaches_no_port_and_the_insert_comes_last() {
 fn findings_list_every_failed_claim() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
-    let sink = move |event: &Event<'_>| match event {
-        Event::Accepted(identity) => log.lock().unwrap().push(format!("accepted {}", identity.client_id())),
+    let sink = event::sink(move |event| match event {
+        Event::Accepted(event) => log.lock().unwrap().push(format!("accepted {}", event.identity().client_id())),
         Event::Refused(refused) => {
             let mut log = log.lock().unwrap();
             log.push(format!("refused {:?}: {}", refused.claimed_client(), refused.rejection()));
             log.extend(refused.findings().iter().map(ToString::to_string));
         }
         other => panic!("{other:?}"),
-    };
+    });
     let verifier = fixture().builder().events(sink).build().unwrap();
     let evil = format!("x\u{1b}[31m\n\"{}", "y".repeat(100));
     let jwt = Jwt::new().claim("sub", evil).claim("jti", 5).claim("aud", "https://other").claim("exp", NOW - 10);

@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Result<Captured, String> {
         return Ok(form(whole, "a form body"));
     }
     if is_assertion(whole) {
-        return Ok(Captured::new(What::Assertion(bytes(whole)), "a JWT"));
+        return Ok(Captured::new(What::Assertion(whole.to_owned()), "a JWT"));
     }
     let mut lines = text::numbered(text).filter(|(_, line)| line.contains("client_assertion=") && is_form(line));
     match (lines.next(), lines.next()) {

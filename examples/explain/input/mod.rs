@@ -2,6 +2,7 @@
 //!
 //! Errors are one line. They never repeat a part of the input, which is as good as a password.
 
+pub(crate) mod claims;
 mod curl;
 mod form;
 mod har;
@@ -37,7 +38,7 @@ pub(crate) enum What {
     /// A body without a head.
     Form(Bytes),
     /// A JWT without a form.
-    Assertion(Bytes),
+    Assertion(String),
 }
 
 impl From<Request<Bytes>> for What {
@@ -78,7 +79,7 @@ impl Captured {
         match &self.what {
             What::Request(request) => form::assertion(request.body()),
             What::Form(body) => form::assertion(body),
-            What::Assertion(jwt) => Some(Cow::Borrowed(jwt)),
+            What::Assertion(jwt) => Some(Cow::Borrowed(jwt.as_bytes())),
         }
     }
 }

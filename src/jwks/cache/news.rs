@@ -13,9 +13,7 @@ use crate::jwks::fetch::{FetchError, JwksUrl};
 /// Every [`EventSink`](crate::event::EventSink) is an observer and receives the news as
 /// [`Event::KeySet`](crate::event::Event::KeySet), so there is seldom a reason to implement this
 /// trait. It must return quickly: requests may be waiting for the keys.
-#[diagnostic::on_unimplemented(
-    note = "a closure is one if it writes out the type of its parameter: `|event: &Event<'_>| {{ .. }}`"
-)]
+#[diagnostic::on_unimplemented(note = "a closure becomes one by `event::sink(|event| ..)`")]
 pub trait KeySetObserver: Send + Sync + 'static {
     /// Records `event`.
     fn observe(&self, event: KeySetEvent<'_>);

@@ -91,6 +91,20 @@ impl KeySource {
         }
     }
 
+    /// Returns what [`keys`](Self::keys) answers without a fetch, or `None` if only a fetch can
+    /// tell. This changes nothing: no fetch, no report, and the keys are kept no longer for it.
+    pub(crate) fn known(&self, now: UnixTime) -> Option<KeysResult> {
+        let usable = self.accepted().filter(|fetched| fetched.may_serve(now, self.cache.settings.stale_for));
+        if let Some(fetched) = usable {
+            return Some(Ok(Arc::clone(&fetched.keys)));
+        }
+        let control = lock(&self.document.control);
+        let waits = self.acceptable(&control).is_some() || !self.must_pause(&control, now);
+        let error = control.last_error.clone().filter(|_| !waits)?;
+        drop(control);
+        Some(Err(self.unavailable(error)))
+    }
+
     /// Returns keys that are newer than `seen`, for an assertion whose key is missing from `seen`
     /// or does not verify it. `None` if there are none, or if a fetch would come too soon after the
     /// last one.
@@ -267,8 +281,12 @@ impl KeySource {
         }
         let error = control.last_error.clone().unwrap_or(FetchError::Aborted);
         drop(control);
+        Err(self.unavailable(error))
+    }
+
+    fn unavailable(&self, error: FetchError) -> KeysUnavailable {
         let is_server_fault = error.is_server_fault() || error.is_silence() && self.cache.silent.is_cut_off();
-        Err(KeysUnavailable { error, is_server_fault })
+        KeysUnavailable { error, is_server_fault }
     }
 }
 

@@ -31,6 +31,11 @@ impl KeysUnavailable {
         matches!(self.error, FetchError::Superseded)
     }
 
+    /// Nothing is known about the keys, and they may not be fetched.
+    pub(crate) fn not_at_hand() -> Self {
+        Self { error: FetchError::Aborted, is_server_fault: true }
+    }
+
     pub(super) fn superseded() -> Self {
         Self { error: FetchError::Superseded, is_server_fault: true }
     }

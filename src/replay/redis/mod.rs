@@ -117,6 +117,11 @@ impl ReplayStore for RedisReplay {
     fn admissions_per_client(&self) -> usize {
         self.0.per_client
     }
+
+    fn how_to_look(&self, key: ReplayKey<'_>) -> String {
+        let names: Vec<String> = self.0.keys.of(key).collect();
+        format!("Redis is not asked; look for {}", names.join(" or "))
+    }
 }
 
 impl fmt::Debug for RedisReplay {

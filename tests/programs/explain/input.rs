@@ -7,7 +7,8 @@ use http::Request;
 use proptest::prelude::RngExt as _;
 use serde_json::json;
 
-use crate::explain_input::moment::{Moment, issued_at};
+use crate::explain_input::claims::{client_id, issued_at};
+use crate::explain_input::moment::Moment;
 use crate::explain_input::{Captured, What, read_bounded};
 
 pub(crate) const JWT: &str = "eyJhbGciOiJFUzM4NCJ9.eyJpYXQiOjE3MDAwMDAwMDB9.c2ln";
@@ -33,7 +34,7 @@ fn kind(captured: Captured) -> (&'static str, String) {
     match captured.what {
         What::Request(request) => ("request", text(request.body())),
         What::Form(body) => ("form", text(&body)),
-        What::Assertion(jwt) => ("jwt", text(&jwt)),
+        What::Assertion(jwt) => ("jwt", jwt),
     }
 }
 
@@ -257,7 +258,7 @@ fn times_have_four_spellings() {
 }
 
 #[test]
-fn issue_times_are_read_from_claims() {
+fn claims_are_read_from_assertions() {
     for (claims, expected) in [
         ("{\"iat\":1700000000}", Some(1_700_000_000)),
         ("{\"iat\":1700000000.9}", Some(1_700_000_000)),
@@ -272,8 +273,13 @@ fn issue_times_are_read_from_claims() {
         let jwt = format!("eyJ9.{}.x", URL_SAFE_NO_PAD.encode(claims));
         assert_eq!(issued_at(jwt.as_bytes()), expected, "{claims}");
     }
+    for (claims, expected) in [("{\"iss\":\"a\"}", Some("a")), ("{\"iss\":1}", None), ("{}", None), ("1", None)] {
+        let jwt = format!("eyJ9.{}.x", URL_SAFE_NO_PAD.encode(claims));
+        assert_eq!(client_id(jwt.as_bytes()).as_deref(), expected, "{claims}");
+    }
     for jwt in ["", "a", "a.b", ".", "..", "a.%.b"] {
         assert_eq!(issued_at(jwt.as_bytes()), None, "{jwt:?}");
+        assert_eq!(client_id(jwt.as_bytes()), None, "{jwt:?}");
     }
 }
 

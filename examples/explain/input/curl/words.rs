@@ -6,7 +6,7 @@ pub(super) struct Command {
     pub(super) words: Vec<Vec<u8>>,
     /// What a shell would have run or expanded, or would have left out.
     pub(super) notes: Vec<String>,
-    /// Whether something follows the command.
+    /// Whether another `curl` follows the command.
     pub(super) more: bool,
 }
 
@@ -31,7 +31,7 @@ struct Splitter<'a> {
 }
 
 impl Splitter<'_> {
-    /// Reads to the end of the command, and returns whether something follows it.
+    /// Reads to the end of the command, and returns whether another `curl` follows it.
     fn run(&mut self) -> Result<bool, String> {
         while let Some(byte) = self.next() {
             match byte {
@@ -58,8 +58,8 @@ impl Splitter<'_> {
         Ok(false)
     }
 
-    /// Returns whether something follows. An ampersand in a URL or a form is often meant to be a
-    /// part of it.
+    /// Returns whether another `curl` follows. An ampersand in a URL or a form is often meant to be
+    /// a part of it.
     fn ends_with(&mut self, byte: u8) -> bool {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let sticks = rest.first().is_some_and(|next| !next.is_ascii_whitespace() && *next != b'&');
@@ -67,7 +67,7 @@ impl Splitter<'_> {
             let line = self.line();
             self.note(format!("line {line}: an & without quotation marks ends the command for a shell"));
         }
-        !rest.trim_ascii().is_empty()
+        rest.split(u8::is_ascii_whitespace).any(|word| word == b"curl")
     }
 
     fn next(&mut self) -> Option<u8> {

@@ -1,0 +1,118 @@
+//! Explains why a token request was refused: everything that is wrong with it, not only the first
+//! fault, and what to do.
+//!
+//! ```sh
+//! cargo run --example explain -- --profile redox --clients clients.json \
+//!     --audience https://api.example.com/v2/auth/token request.txt
+//! ```
+//!
+//! The input is a `curl` line, a raw HTTP request, a HAR file, a form or a JWT, in a file or on
+//! standard input (`-`). It is never an argument, because other users can read those.
+//!
+//! The flags describe a server as `token_server` has them, and the verdict is its answer. Nothing
+//! is sent to it. No assertion is spent, and no key set is fetched unless `--fetch` asks for it.
+//!
+//! - `input/` recognizes and reads what was captured.
+//! - `judge.rs` is the part to copy: a layer with the rules of the server, and its explanation.
+//! - `fetch.rs` fetches a key set; `output.rs` prints.
+//! - `args.rs` reads the command line, with `../deployment`.
+
+mod args;
+#[path = "../deployment/mod.rs"]
+mod deployment;
+mod fetch;
+mod input;
+mod judge;
+mod output;
+
+use std::fs::File;
+use std::io;
+use std::process::ExitCode;
+
+use tower_client_assertion::clock::{Clock as _, SystemClock, UnixTime};
+use tower_client_assertion::explain::Explanation;
+
+use crate::args::{Args, Command, Input};
+use crate::deployment::clients;
+use crate::fetch::Fetch;
+use crate::input::moment::Moment;
+use crate::input::{Captured, claims, read_bounded};
+use crate::judge::Judge;
+
+/// `EX_USAGE` of `sysexits.h`: there is nothing to judge.
+const USAGE: u8 = 64;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    run().await.unwrap_or_else(|error| {
+        output::warn(&error);
+        ExitCode::from(USAGE)
+    })
+}
+
+async fn run() -> Result<ExitCode, String> {
+    match Command::parse(std::env::args_os().skip(1))? {
+        Command::Print(text) => {
+            output::print(&text);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Explain(args) => explain(&args).await,
+    }
+}
+
+async fn explain(args: &Args) -> Result<ExitCode, String> {
+    let captured = Captured::read(&read(&args.input)?, args.entry).map_err(|error| format!("INPUT: {error}"))?;
+    let at = moment(args, &captured)?;
+    let fetch = Fetch::new(args.fetch);
+    let judge = Judge::new(args, fetch.clone())?;
+    let fetched = match judge.registry().filter(|_| args.fetch) {
+        Some(registry) => Some(fetch.keys_of(registry, client_id(&captured).as_deref(), at).await),
+        None => None,
+    };
+    let explanation = judge.explain(&captured, at).await;
+    if let Some(registry) = judge.registry() {
+        clients::unusable(registry, &args.policy).iter().for_each(|line| output::warn(line));
+    }
+    show(args, &captured, fetched, &explanation)?;
+    Ok(ExitCode::from(output::exit_code(explanation.verdict())))
+}
+
+/// JSON is alone on stdout.
+fn show(args: &Args, captured: &Captured, fetched: Option<String>, explanation: &Explanation) -> Result<(), String> {
+    let fetched = fetched.map(|fetched| format!("fetched   {fetched}"));
+    if args.json {
+        let notes = captured.notes.iter().map(|note| format!("note      {note}"));
+        fetched.into_iter().chain(notes).for_each(|line| output::warn(&line));
+        output::print(&output::json(explanation)?);
+    } else {
+        let fetched = fetched.map(|line| line + "\n").unwrap_or_default();
+        output::print(&(fetched + &output::text(explanation, captured)));
+    }
+    Ok(())
+}
+
+fn read(input: &Input) -> Result<Vec<u8>, String> {
+    let (name, read) = match input {
+        Input::Stdin => ("standard input".to_owned(), read_bounded(io::stdin().lock())),
+        Input::File(path) => (format!("{path:?}"), File::open(path).and_then(read_bounded)),
+    };
+    let read = read.map_err(|error| format!("INPUT: {name}: {error}: expected a readable file, or -"))?;
+    read.map_err(|error| format!("INPUT: {error}"))
+}
+
+fn moment(args: &Args, captured: &Captured) -> Result<UnixTime, String> {
+    let sent_at = captured.sent_at.map(Moment::At);
+    match args.at.or(sent_at).unwrap_or(Moment::Now) {
+        Moment::At(secs) => Ok(UnixTime::from_secs(secs)),
+        Moment::Now => SystemClock.now().ok_or_else(|| "--at: now: the clock is before 1970".to_owned()),
+        Moment::Iat => {
+            let issued_at = captured.assertion().and_then(|assertion| claims::issued_at(&assertion));
+            let missing = || "--at: iat: expected an assertion whose iat is a number of seconds".to_owned();
+            issued_at.map(UnixTime::from_secs).ok_or_else(missing)
+        }
+    }
+}
+
+fn client_id(captured: &Captured) -> Option<String> {
+    captured.assertion().and_then(|assertion| claims::client_id(&assertion))
+}

@@ -1,0 +1,81 @@
+//! What the program prints.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use axum::http::Request;
+use time::OffsetDateTime;
+use tower_client_assertion::explain::{Explanation, Verdict};
+
+use crate::input::{Captured, What};
+
+/// Returns the explanation as text, and describes the input.
+pub(crate) fn text(explanation: &Explanation, captured: &Captured) -> String {
+    let mut text = format!("{explanation}\ninput     {}\n", about(captured));
+    for note in &captured.notes {
+        let _ = writeln!(text, "note      {note}");
+    }
+    if let Some(until) = explanation.acceptable().and_then(|window| rfc3339(window.end().as_secs())) {
+        let _ = writeln!(text, "secret    until {until} the input is as good as a password, unless it has been used");
+    }
+    text
+}
+
+/// Returns the explanation as one line of JSON.
+pub(crate) fn json(explanation: &Explanation) -> Result<String, String> {
+    let json = serde_json::to_string(explanation);
+    json.map(|json| json + "\n").map_err(|error| format!("the explanation cannot be written: {error}"))
+}
+
+/// 0: accepted, 1: refused by a fault of the client, 2: by one of the server, 3: not decided.
+pub(crate) fn exit_code(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Accepted { .. } => 0,
+        Verdict::Refused { .. } => 1,
+        Verdict::Unavailable { .. } => 2,
+        // The layer is not optional, and the enum is non-exhaustive.
+        _ => 3,
+    }
+}
+
+/// Prints to stdout. That it was closed is no error: its reader has seen enough.
+pub(crate) fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        warn(&format!("stdout: {error}"));
+    }
+}
+
+/// Prints a line to stderr. Unlike `eprintln!`, this does not panic when stderr is closed.
+pub(crate) fn warn(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn about(captured: &Captured) -> String {
+    let source = &captured.source;
+    match &captured.what {
+        What::Request(request) => format!("{source}: {}, {} bytes", start(request), request.body().len()),
+        What::Form(body) => format!("{source}, {} bytes", body.len()),
+        What::Assertion(jwt) => format!("{source}, {} bytes", jwt.len()),
+    }
+}
+
+/// The query may have credentials.
+fn start<T>(request: &Request<T>) -> String {
+    format!("{} {}", request.method(), request.uri().path())
+}
+
+fn rfc3339(secs: u64) -> Option<String> {
+    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(secs).ok()?).ok()?;
+    let (date, month) = (time.date(), u8::from(time.month()));
+    Some(format!(
+        "{:04}-{month:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    ))
+}

@@ -1,0 +1,325 @@
+//! An explanation in the making: all steps, and the decision of the verifier.
+
+use super::check::Check;
+use super::context::Context;
+use super::of_client::{self, ClientView};
+use super::of_form::{FormView, text_steps};
+use super::secrets::Secrets;
+use super::step::Step;
+use super::verdict::{Answer, Verdict};
+use super::{Explanation, hints, judge, of_claims, window};
+use crate::clock::UnixTime;
+use crate::endpoint::Endpoint;
+use crate::event::Excerpt;
+use crate::jose::base64url::DecodeBuffer;
+use crate::rejection::{Claim, ClientFault, Reason, Rejection, RejectionKind};
+use crate::verifier::assertion::{Assertion, TextFaults};
+use crate::verifier::dry::{Conclusion, Registered};
+use crate::verifier::form_faults::{FormFaults, secret_values};
+use crate::verifier::refusal::PolicyIndex;
+use crate::verifier::rules::Rules;
+use crate::verifier::{TokenRequest, Verifier};
+
+/// What of a request is there to be judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// All that a verifier reads.
+    Request,
+    /// The body, and neither a query nor other headers.
+    Form,
+    /// The value of `client_assertion`, in a form that was made around it.
+    Assertion,
+}
+
+/// The checks of the head and of the size of the body.
+pub(crate) struct Head<'a> {
+    pub(crate) steps: Vec<Step>,
+    /// Why the request is refused before its form is read.
+    pub(crate) refused: Option<Rejection>,
+    pub(crate) content_type: Option<&'a str>,
+    /// Values of headers that must not be shown.
+    pub(crate) secrets: Vec<&'a [u8]>,
+}
+
+impl Head<'_> {
+    const CHECKS: [Check; 5] =
+        [Check::Method, Check::ContentEncoding, Check::ContentType, Check::BodySize, Check::BodyComplete];
+
+    /// A head that is not known.
+    pub(crate) fn unknown(why: &'static str) -> Self {
+        let steps = Self::CHECKS.map(|check| Step::not_judged(check, why)).into();
+        Self { steps, refused: None, content_type: None, secrets: Vec::new() }
+    }
+}
+
+/// What is to be explained.
+pub(crate) struct Input<'a> {
+    pub(crate) request: TokenRequest<'a>,
+    pub(crate) head: Head<'a>,
+    pub(crate) given: Given,
+    /// The endpoint that the request came to.
+    pub(crate) endpoint: Endpoint,
+}
+
+/// An explanation without the answer to the client.
+pub(crate) struct Draft {
+    explanation: Explanation,
+    refused: Option<Rejection>,
+}
+
+impl Draft {
+    /// Judges `input` at `at`. Only the registry is waited for.
+    pub(crate) async fn of(verifier: &Verifier, input: Input<'_>, at: UnixTime) -> Self {
+        let form = FormFaults::of(&input.request, verifier.policies(), verifier.limits());
+        let mut buffer = DecodeBuffer::default();
+        let text = form.text.as_deref().filter(|_| form.is_text);
+        let read = text.map(|text| Assertion::read_on(text, &mut buffer, verifier.limits()));
+        let (faults, assertion) = match read {
+            Some((faults, assertion)) => (Some(faults), assertion),
+            None => (None, None),
+        };
+        let client_id = assertion.as_ref().and_then(|assertion| judge::named_client(verifier, assertion, at));
+        let known = match client_id {
+            Some(client_id) => verifier.registered(client_id, at).await,
+            None => Registered::default(),
+        };
+        let reading =
+            Reading { verifier, at, input: &input, form: &form, faults, assertion: assertion.as_ref(), client_id };
+        reading.judge(&known)
+    }
+
+    /// A request that the layer does not guard.
+    pub(crate) fn unguarded(verifier: &Verifier, endpoint: Endpoint, at: UnixTime) -> Explanation {
+        let why = "the layer does not guard this path";
+        Explanation {
+            at,
+            claimed_client: None,
+            policy: verifier.rules_of(PolicyIndex::default(), at).policy.name().into(),
+            endpoint,
+            acceptable: None,
+            verdict: Verdict::LetPass,
+            answer: None,
+            steps: Check::ALL.iter().map(|check| Step::not_judged(*check, why)).collect(),
+            hints: Vec::new(),
+            advice: Vec::new(),
+            unjudged: Vec::new(),
+        }
+    }
+
+    /// Returns why the request is refused, if it is.
+    pub(crate) fn refused(&self) -> Option<&Rejection> {
+        self.refused.as_ref()
+    }
+
+    /// Adds the answer that the client gets, and says what to do in the words of `advise`.
+    pub(crate) fn finish(self, answer: Option<Answer>, advise: impl Fn(&RejectionKind) -> &'static str) -> Explanation {
+        let mut explanation = self.explanation;
+        let faults = explanation.steps.iter().filter_map(|step| step.fault.as_ref());
+        let mut advice: Vec<&'static str> = Vec::new();
+        for advised in self.refused.iter().map(Rejection::kind).chain(faults).map(advise) {
+            if !advised.is_empty() && !advice.contains(&advised) {
+                advice.push(advised);
+            }
+        }
+        explanation.answer = answer;
+        explanation.advice = advice;
+        explanation
+    }
+}
+
+/// Everything that could be read of a request.
+struct Reading<'a> {
+    verifier: &'a Verifier,
+    at: UnixTime,
+    input: &'a Input<'a>,
+    form: &'a FormFaults<'a>,
+    faults: Option<TextFaults>,
+    assertion: Option<&'a Assertion<'a>>,
+    /// The claimed client, if its id is possible.
+    client_id: Option<&'a str>,
+}
+
+impl<'a> Reading<'a> {
+    fn judge(&self, known: &'a Registered) -> Draft {
+        let Self { verifier, at, input, form, .. } = *self;
+        let (decision, _) = verifier.decide_dry(&input.request, known, at);
+        let judging = judge::rules(self.assertion, form, known, verifier, at);
+        let mut steps = self.form_steps();
+        let view = self.view(known, &decision, judging.rules, judging.own);
+        steps.extend(self.assertion_steps(view.as_ref(), judging.rules));
+        steps.extend(input.head.steps.iter().cloned());
+        let steps = in_order(steps);
+        let refused = match (&input.head.refused, &decision) {
+            (Some(rejection), _) | (None, Conclusion::Refused(rejection)) => Some(rejection.clone()),
+            (None, _) => None,
+        };
+        let verdict = refused.as_ref().map_or_else(|| Verdict::of(&decision), Verdict::from);
+        let mut explanation = Explanation {
+            at,
+            claimed_client: self.assertion.and_then(|assertion| assertion.claims.iss.text()).map(name),
+            policy: judging.rules.policy.name().into(),
+            endpoint: input.endpoint,
+            acceptable: self
+                .assertion
+                .and_then(|assertion| window::acceptable(&assertion.claims, judging.rules, verifier.issued_from())),
+            verdict,
+            answer: None,
+            steps,
+            hints: Vec::new(),
+            advice: Vec::new(),
+            unjudged: self
+                .assertion
+                .map(|assertion| assertion.claims.other_names(verifier.limits()))
+                .unwrap_or_default(),
+        };
+        let failed: Vec<Reason> = explanation.steps.iter().filter_map(Step::reason).collect();
+        explanation.hints = hints::hints(&self.context(view.as_ref(), judging.rules, &failed));
+        self.hide_secrets(&mut explanation);
+        Draft { explanation, refused }
+    }
+
+    fn form_steps(&self) -> Vec<Step> {
+        let Self { verifier, input, form, .. } = *self;
+        let limits = verifier.limits();
+        let view = FormView { request: &input.request, form, policies: verifier.policies(), limits };
+        let text = self.form.text.as_deref().zip(self.faults.as_ref());
+        let missing = if form.is_asserted && form.assertion.is_ok() { Check::Form } else { Check::Assertion };
+        let mut steps = view.steps();
+        steps.extend(text_steps(text, missing, limits));
+        let unknown: (&[Check], _) = match input.given {
+            Given::Request => (&[], ""),
+            Given::Form => (&[Check::Query], "only the form was given"),
+            Given::Assertion => (&OF_FORM, "only the assertion was given"),
+        };
+        steps.retain(|step| !unknown.0.contains(&step.check()));
+        steps.extend(unknown.0.iter().map(|check| Step::not_judged(*check, unknown.1)));
+        steps
+    }
+
+    fn assertion_steps(&self, view: Option<&ClientView<'a>>, rules: Rules<'a>) -> Vec<Step> {
+        let Some(assertion) = self.assertion else {
+            let needs = match &self.faults {
+                Some(_) => Check::WellFormed,
+                None if self.form.assertion.is_ok() => Check::Form,
+                None => Check::Assertion,
+            };
+            return of_claims::unread(needs).into_iter().chain(of_client::unnamed(needs)).collect();
+        };
+        let client_id = self.form.client_id.as_deref();
+        let mut steps = of_claims::steps(assertion, client_id, &rules);
+        let of_client = view.map_or_else(|| of_client::unnamed(Check::Iss), |view| view.steps(&steps));
+        steps.extend(of_client);
+        if let Some(issued) = self.issued(view, rules) {
+            let replaced = |step: &&mut Step| step.check() == Check::Iat && step.reason().is_none();
+            if let Some(step) = steps.iter_mut().find(replaced) {
+                *step = issued;
+            }
+        }
+        let unreadable = |step: &&mut Step| step.check() == Check::ClientId && !self.form.is_client_id_readable;
+        if let Some(step) = steps.iter_mut().find(unreadable) {
+            *step = Step::not_reached(Check::ClientId, Check::Form);
+        }
+        if self.input.given == Given::Assertion {
+            for step in steps.iter_mut().filter(|step| OF_FORM_LATER.contains(&step.check())) {
+                *step = Step::not_judged(step.check(), "only the assertion was given");
+            }
+        }
+        steps
+    }
+
+    /// The fault of an assertion from before the time of `refuse_issued_before`, which is found
+    /// after its `jku`.
+    fn issued(&self, view: Option<&ClientView<'a>>, rules: Rules<'a>) -> Option<Step> {
+        let (assertion, start) = (self.assertion?, self.verifier.issued_from()?);
+        let rules = view.and_then(|view| view.own).unwrap_or(rules);
+        let fault = rules.check_issued(&assertion.claims, rules.valid_until(&assertion.claims), start).err()?;
+        let fault = ClientFault::Claim(Claim::Iat, fault);
+        let step = Step::failed(Check::Iat, fault.clone()).behind(Check::Jku, 1);
+        let step = of_claims::with_words(step, fault, assertion, None, &rules);
+        Some(step.expecting(format!("a time after {}, when single use began", start.as_secs())))
+    }
+
+    fn view(
+        &self,
+        known: &'a Registered,
+        decision: &'a Conclusion,
+        rules: Rules<'a>,
+        own: Option<Rules<'a>>,
+    ) -> Option<ClientView<'a>> {
+        let Self { verifier, at, input, form, .. } = *self;
+        let (assertion, client_id) = (self.assertion?, self.client_id?);
+        let request = &input.request;
+        Some(ClientView { verifier, at, request, form, assertion, client_id, known, decision, rules, own })
+    }
+
+    fn context<'c>(&'c self, view: Option<&ClientView<'c>>, rules: Rules<'c>, failed: &'c [Reason]) -> Context<'c> {
+        let request = &self.input.request;
+        Context {
+            verifier: self.verifier,
+            at: self.at,
+            endpoint: self.input.endpoint,
+            content_type: self.input.head.content_type,
+            body: request.body,
+            authorization: request.authorization,
+            parameter: self.form.text.clone(),
+            assertion: self.assertion,
+            rules: Some(rules),
+            client: view.and_then(|view| view.known.client()?.ok()),
+            keys: view.and_then(ClientView::keys),
+            failed,
+        }
+    }
+
+    fn hide_secrets(&self, explanation: &mut Explanation) {
+        let request = &self.input.request;
+        let values: Vec<_> = secret_values(request.body).chain(secret_values(request.query)).collect();
+        let mut secrets = Secrets::default();
+        values.iter().for_each(|value| secrets.add(value));
+        self.input.head.secrets.iter().for_each(|value| secrets.add(value));
+        if let Some(jti) = self.assertion.and_then(|assertion| assertion.claims.jti.text()) {
+            secrets.add(jti.as_bytes());
+        }
+        explanation.steps.iter_mut().for_each(|step| step.redact(|text| secrets.hide(text)));
+        explanation.hints.retain(|hint| !secrets.occur_in(&hint.to_string()));
+        explanation.unjudged.retain(|name| !secrets.occur_in(name));
+        explanation.claimed_client = explanation.claimed_client.take().filter(|name| !secrets.occur_in(name));
+    }
+}
+
+/// The checks of what surrounds a bare assertion.
+const OF_FORM: [Check; 7] = [
+    Check::Form,
+    Check::Parameters,
+    Check::Repeats,
+    Check::Query,
+    Check::GrantType,
+    Check::OneMechanism,
+    Check::AssertionType,
+];
+
+/// Those that come after the assertion was read.
+const OF_FORM_LATER: [Check; 2] = [Check::ClientId, Check::ClientGrantType];
+
+/// Sorts the steps. Each reason occurs once.
+fn in_order(mut steps: Vec<Step>) -> Vec<Step> {
+    steps.sort_by_key(Step::place);
+    let mut ordered: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let same = |earlier: &&Step| step.reason().is_some() && earlier.reason() == step.reason();
+        let step = match ordered.iter().find(same) {
+            Some(earlier) => Step::not_reached(step.check(), earlier.check()),
+            None => step,
+        };
+        ordered.push(step);
+    }
+    ordered
+}
+
+/// Returns the id as it is, if it is short and plain.
+fn name(id: &str) -> String {
+    let shown = Excerpt::new(id).to_string();
+    match shown.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(plain) if plain == id => id.to_owned(),
+        _ => shown,
+    }
+}

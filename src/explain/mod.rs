@@ -1,0 +1,201 @@
+//! Explanations of refusals, for operators: everything that is wrong with a request.
+//!
+//! A request goes in, with the time at which it is judged. An [`Explanation`] comes out: the
+//! [verdict](Explanation::verdict) that the verifier would have given, and every
+//! [step](Explanation::steps) that leads to it, also those behind the first fault. It
+//! displays as text, and serializes as JSON in the format `client-assertion-explanation/1`.
+//!
+//! This is for the operator alone. **Never make an explanation available to clients**: it says what
+//! no answer to a client may, for example whether a client is registered. It contains no assertion,
+//! signature, secret or `jti`: of a `jti`, it has the length and the first four bytes of the hash.
+//! What was sent is escaped and cut.
+//!
+//! An explanation leaves no trace. Nothing is spent, fetched, counted or reported. The registry is
+//! asked once, within the [port timeout](crate::VerifierBuilder::port_timeout). Keys at a URL are those that the cache
+//! has. An overload and the share of a client are not judged. The work is bounded: signatures are
+//! tried as often as for a request, once for the steps and once for the hints.
+//!
+//! ```
+//! use tower_client_assertion::clock::UnixTime;
+//! use tower_client_assertion::explain::Verdict;
+//! use tower_client_assertion::rejection::Reason;
+//! use tower_client_assertion::replay::MemoryReplay;
+//! use tower_client_assertion::{Policy, TokenRequest, Verifier};
+//! # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+//! # use serde_json::json;
+//! # use tower_client_assertion::JWT_BEARER;
+//! # use tower_client_assertion::registry::{Client, FixedRegistry};
+//! # use tower_client_assertion::secret::ClientSecret;
+//! # const SECRET: &str = "a secret of more than thirty-two bytes";
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
+//! # let clients = FixedRegistry::new([client])?;
+//! # let replay = MemoryReplay::new(100_000)?;
+//! # let form = |aud| {
+//! #     let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "aud": aud,
+//! #         "exp": 1_700_000_060});
+//! #     let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes()).unwrap());
+//! #     let jwt = encode(&header, &claims, &key).unwrap();
+//! #     format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}")
+//! # };
+//! let verifier = Verifier::builder(Policy::OIDC, clients, replay)
+//!     .issuer("https://as.example.com")
+//!     .build()?;
+//! let issued_at = UnixTime::from_secs(1_700_000_000);
+//!
+//! let right = form("https://as.example.com");
+//! let request = TokenRequest::new(right.as_bytes());
+//! let explanation = verifier.explain(&request, issued_at).await;
+//! assert!(matches!(explanation.verdict(), Verdict::Accepted { .. }));
+//!
+//! // Its audience has a slash at its end, and it is explained too late.
+//! let wrong = form("https://as.example.com/");
+//! let request = TokenRequest::new(wrong.as_bytes());
+//! let later = UnixTime::from_secs(1_700_001_000);
+//! let explanation = verifier.explain(&request, later).await;
+//! let reasons: Vec<_> =
+//!     explanation.steps().iter().filter_map(|step| step.reason()).collect();
+//! assert_eq!(reasons, [Reason::AudUnexpected, Reason::ExpPast]);
+//! assert_eq!(explanation.verdict().reason(), Some(Reason::AudUnexpected));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This room takes the verdict from the [verifier](crate::Verifier), and the words from its
+//! findings. The layer judges the head and makes the answer. It uses neither HTTP nor a renderer.
+
+mod check;
+mod context;
+mod draft;
+mod hint;
+mod hints;
+mod json;
+mod judge;
+mod of_claims;
+mod of_client;
+mod of_form;
+mod offline;
+mod part;
+mod secrets;
+mod step;
+mod text;
+mod verdict;
+mod window;
+
+use std::ops::RangeInclusive;
+
+pub use check::Check;
+pub(crate) use draft::{Draft, Given, Head, Input};
+pub use hint::Hint;
+pub use offline::{NoClients, NoReplay};
+pub use part::Part;
+pub(crate) use part::form_around;
+pub use step::{Outcome, Step};
+pub use verdict::{Answer, Verdict};
+
+use crate::clock::UnixTime;
+use crate::endpoint::Endpoint;
+use crate::verifier::{TokenRequest, Verifier};
+
+/// The name and the version of the formats. A later version of this crate may add members to the
+/// JSON without a new number.
+pub const FORMAT: &str = "client-assertion-explanation/1";
+
+/// Everything that is wrong with a request, for its operator. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    at: UnixTime,
+    claimed_client: Option<String>,
+    policy: Box<str>,
+    endpoint: Endpoint,
+    acceptable: Option<RangeInclusive<UnixTime>>,
+    verdict: Verdict,
+    answer: Option<Answer>,
+    steps: Vec<Step>,
+    hints: Vec<Hint>,
+    advice: Vec<&'static str>,
+    unjudged: Vec<String>,
+}
+
+impl Explanation {
+    /// Returns what the server decides about the request.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Returns the answer that the client reads, if the request is refused and a layer explains it.
+    pub fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// Returns every check, in the order of [`Check::ALL`]. A check that failed stands where the
+    /// verifier finds its fault, which may be later: so the first that failed has the reason of the
+    /// verdict. Each reason occurs once.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Returns what the request looks like to an experienced eye.
+    pub fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
+    /// Returns when the dates of the assertion are accepted, in whole seconds and with the skews.
+    /// Both ends are included. Everything else about the assertion may be wrong. `None` if there is
+    /// no such second, or no assertion that can be read. An end of 0 or [`u64::MAX`] seconds means
+    /// that there is no bound.
+    pub fn acceptable(&self) -> Option<RangeInclusive<UnixTime>> {
+        self.acceptable.clone()
+    }
+
+    /// Returns what to do, without repeats: first about the reason of the verdict, then about the
+    /// other faults. A layer has the words of its renderer, a verifier those of
+    /// [`Reason::advice`](crate::rejection::Reason::advice).
+    pub fn advice(&self) -> impl Iterator<Item = &'static str> {
+        self.advice.iter().copied()
+    }
+
+    /// Returns the time at which the request was judged.
+    pub fn at(&self) -> UnixTime {
+        self.at
+    }
+
+    /// Returns the `iss` of the assertion: who the sender claims to be. One that is long or not
+    /// plain is escaped, cut and in quotation marks.
+    pub fn claimed_client(&self) -> Option<&str> {
+        self.claimed_client.as_deref()
+    }
+
+    /// Returns the name of the policy by which the claims were judged: that of the client, unless
+    /// the request is refused by another one before.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Returns the endpoint that the request came to.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// Returns the names of claims that no check reads, escaped and cut. At most 16.
+    pub fn unjudged_claims(&self) -> &[String] {
+        &self.unjudged
+    }
+}
+
+impl Verifier {
+    /// Explains what [`verify`](Self::verify) would decide about `request` at `at`, and what else
+    /// is wrong with it. This leaves no trace. It is for the operator alone: see
+    /// [`explain`](crate::explain).
+    ///
+    /// There is no head to judge, and no answer. The
+    /// [layer's](crate::ClientAssertionLayer::explain) explanation has both.
+    pub async fn explain(&self, request: &TokenRequest<'_>, at: UnixTime) -> Explanation {
+        let request = request.clone().with_optional(false);
+        let (head, endpoint) = (Head::unknown("a layer judges the head"), request.endpoint());
+        let input = Input { request, head, given: Given::Request, endpoint };
+        Draft::of(self, input, at).await.finish(None, |kind| kind.reason().advice())
+    }
+}

@@ -1,0 +1,215 @@
+//! What the program prints about requests that it can judge.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tower_client_assertion::JWT_BEARER;
+use tower_client_assertion::clock::{Clock, SystemClock};
+
+use super::{Output, explain, jwt_at, rules};
+use crate::common::{NOW, Signer, TempFile, example, form};
+use crate::server::{AUDIENCE, ClientFile, ISSUER, soon};
+
+const TIME: &str = "2023-11-14T22:13:20Z";
+
+/// A client file with one client, and its key.
+fn clinic() -> (Signer, ClientFile) {
+    let signer = Signer::es384("key-1");
+    let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
+    (signer, clients)
+}
+
+fn with_clients<'a>(clients: &'a ClientFile, more: &[&'a str]) -> Vec<&'a str> {
+    [rules("redox"), vec!["--clients", clients.path().to_str().unwrap()], more.to_vec()].concat()
+}
+
+fn curl(assertion: &str) -> String {
+    format!(
+        "$ curl -i {AUDIENCE} \\\n  -d grant_type=client_credentials \\\n  -d client_assertion_type={JWT_BEARER} \\\n  \
+         --data-urlencode 'client_assertion={assertion}'\n"
+    )
+}
+
+fn raw(form: &str) -> String {
+    format!(
+        "POST /v2/auth/token HTTP/1.1\r\nHost: auth.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        form.len()
+    )
+}
+
+fn har(form: &str, time: &str) -> String {
+    let headers = [json!({"name": "Content-Type", "value": "application/x-www-form-urlencoded"})];
+    let request = json!({"method": "POST", "url": AUDIENCE, "headers": headers, "postData": {"text": form}});
+    json!({"log": {"entries": [{"startedDateTime": time, "request": request}]}}).to_string()
+}
+
+/// The checks that were not judged, except that of the replay store.
+fn unjudged(output: &Output) -> Vec<String> {
+    let json = output.json();
+    let steps = json["steps"].as_array().unwrap().iter();
+    let unjudged = steps.filter(|step| step["outcome"] == "not_judged" && step["check"] != "unspent");
+    unjudged.map(|step| step["check"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn each_kind_of_input_is_judged_from_stdin_and_a_file() {
+    let (signer, clients) = clinic();
+    let jwt = || jwt_at(&signer, "clinic-7", NOW).signed_by(&signer);
+    let head = ["method", "content_encoding", "content_type"];
+    let around = ["body_size", "form", "parameters", "grant_type", "assertion_type"];
+    // The input, what is said about it, and some checks that are and are not judged.
+    type Row<'a> = (&'a str, String, &'a str, &'a [&'a str], &'a [&'a str]);
+    let table: [Row<'_>; 5] = [
+        ("curl", curl(&jwt()), "a curl line, line 1: POST /v2/auth/token, ", &[], &[&head[..], &around[..]].concat()),
+        ("raw", raw(&form(&jwt())), "a raw request: POST /v2/auth/token, ", &[], &[&head[..], &around[..]].concat()),
+        ("har", har(&form(&jwt()), TIME), "a HAR file, entry 0: POST /v2/auth/token, ", &[], &head),
+        ("form", form(&jwt()) + "\n", "a form body, ", &head, &around),
+        ("jwt", jwt() + "\n", "a JWT, ", &[&head[..], &["form", "grant_type"]].concat(), &["kid", "aud", "signature"]),
+    ];
+    for (case, input, about, not_judged, judged) in &table {
+        let file = TempFile::new(input);
+        for place in ["-", file.path().to_str().unwrap()] {
+            let stdin = if place == "-" { input.as_bytes() } else { b"" };
+            let text = explain(&with_clients(&clients, &["--at", TIME, place]), stdin).await;
+            assert_eq!((text.code, &*text.stderr), (0, ""), "{case}: {text}");
+            assert!(text.stdout.contains(&format!("\ninput     {about}")), "{case}: {text}");
+            assert!(text.stdout.contains("\nverdict   accepted: "), "{case}: {text}");
+            let until = "\nsecret    until 2023-11-14T22:18:";
+            assert!(text.stdout.contains(until), "{case}: {text}");
+            let json = explain(&with_clients(&clients, &["--json", "--at", TIME, place]), stdin).await;
+            assert_eq!((json.code, &*json.stderr), (0, ""), "{case}: {json}");
+            assert_eq!(json.json()["verdict"]["client"], "clinic-7", "{case}: {json}");
+            assert_eq!((json.json()["at"].as_u64(), json.stdout.lines().count()), (Some(NOW), 1), "{case}");
+            let unjudged = unjudged(&json);
+            let is_unjudged = |check: &&&str| unjudged.contains(&(**check).to_owned());
+            assert!(not_judged.iter().all(|check| is_unjudged(&check)), "{case}: {json}");
+            assert!(!judged.iter().any(|check| is_unjudged(&check)), "{case}: {json}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_mistakes_of_a_doubly_wrong_request_are_shown() {
+    let (signer, clients) = clinic();
+    let jwt = jwt_at(&signer, "clinic-7", NOW - 453).claim("aud", format!("{AUDIENCE}/")).signed_by(&signer);
+    let text = explain(&with_clients(&clients, &["--at", TIME, "-"]), curl(&jwt).as_bytes()).await;
+    assert_eq!(text.code, 1, "{text}");
+    for expected in [
+        "FAIL  aud_unexpected ",
+        "FAIL  iat_past ",
+        "verdict   refused, aud_unexpected: 400 invalid_request \"Unexpected aud claim value\"",
+        "whose     the client's",
+    ] {
+        assert!(text.stdout.contains(expected), "{expected}: {text}");
+    }
+    let json = explain(&with_clients(&clients, &["--json", "--at", TIME, "-"]), curl(&jwt).as_bytes()).await;
+    assert_eq!(
+        (json.code, json.reasons()),
+        (1, ["aud_unexpected", "exp_past", "iat_past"].map(str::to_owned).to_vec())
+    );
+    let signature = json.json()["steps"].as_array().unwrap().iter().find(|step| step["check"] == "signature").cloned();
+    assert_eq!(signature.unwrap()["outcome"], "passed");
+}
+
+/// An assertion is judged at the time that it was sent, unless another one is asked for.
+#[tokio::test]
+async fn time_is_that_of_the_flag_or_the_har_file_or_now() {
+    let (signer, clients) = clinic();
+    let jwt = jwt_at(&signer, "clinic-7", NOW).signed_by(&signer);
+    let now = SystemClock.now().unwrap().as_secs();
+    let fresh = jwt_at(&signer, "clinic-7", now).signed_by(&signer);
+    let with_har = har(&form(&jwt), "2023-11-14T23:13:30.5+01:00");
+    type Row<'a> = (&'a str, &'a [&'a str], String, i32, Option<u64>);
+    let table: [Row<'_>; 11] = [
+        ("now", &[], jwt.clone(), 1, None),
+        ("fresh, now", &[], fresh.clone(), 0, None),
+        ("fresh, now by flag", &["--at", "now"], fresh, 0, None),
+        ("iat", &["--at", "iat"], jwt.clone(), 0, Some(NOW)),
+        ("iat of a form", &["--at", "iat"], form(&jwt), 0, Some(NOW)),
+        ("iat of a curl line", &["--at", "iat"], curl(&jwt), 0, Some(NOW)),
+        ("Unix seconds", &["--at", "1700000005"], jwt.clone(), 0, Some(NOW + 5)),
+        ("RFC 3339", &["--at", "2023-11-14t22:13:20z"], jwt.clone(), 0, Some(NOW)),
+        ("before", &["--at", "2023-11-14T22:13:00Z"], jwt, 1, Some(NOW - 20)),
+        ("HAR", &[], with_har.clone(), 0, Some(NOW + 10)),
+        ("HAR and a flag", &["--at", "2024-01-01T00:00:00Z"], with_har, 1, Some(1_704_067_200)),
+    ];
+    for (case, more, input, code, at) in table {
+        let output = explain(&with_clients(&clients, &[more, &["--json", "-"]].concat()), input.as_bytes()).await;
+        assert_eq!(output.code, code, "{case}: {output}");
+        match (at, output.json()["at"].as_u64()) {
+            (Some(at), found) => assert_eq!(found, Some(at), "{case}"),
+            (None, found) => assert!(found.unwrap() >= now, "{case}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_clients_only_the_rest_is_judged() {
+    let signer = Signer::es384("key-1");
+    let jwt = jwt_at(&signer, "clinic-7", NOW);
+    let table = [
+        ("right", jwt.clone(), 3, "not_decided"),
+        ("wrong audience", jwt.clone().claim("aud", "x"), 1, "refused"),
+        ("no kid", jwt.without_header("kid"), 1, "refused"),
+    ];
+    for (case, jwt, code, outcome) in table {
+        let input = form(&jwt.signed_by(&signer));
+        let output = explain(&[rules("redox"), vec!["--at", "iat", "--json", "-"]].concat(), input.as_bytes()).await;
+        assert_eq!((output.code, &output.json()["verdict"]["outcome"]), (code, &json!(outcome)), "{case}: {output}");
+        let unjudged = unjudged(&output);
+        assert!(["client", "key", "signature"].iter().all(|check| unjudged.contains(&(*check).to_owned())), "{output}");
+    }
+}
+
+/// An issuer is not needed where only URLs are accepted.
+#[tokio::test]
+async fn profiles_have_their_own_audiences() {
+    let (signer, clients) = clinic();
+    let path = clients.path().to_str().unwrap();
+    for (profile, flags, audience, code) in [
+        ("redox", &["--audience", AUDIENCE][..], AUDIENCE, 0),
+        ("redox", &["--audience", AUDIENCE, "--issuer", ISSUER], ISSUER, 1),
+        ("redox", &["--audience", ISSUER, "--audience", AUDIENCE], AUDIENCE, 0),
+        ("smart", &["--audience", AUDIENCE], AUDIENCE, 0),
+        ("rfc7523", &["--issuer", ISSUER], ISSUER, 0),
+        ("rfc7523", &["--issuer", ISSUER], AUDIENCE, 1),
+        ("rfc7523", &["--issuer", ISSUER, "--audience", AUDIENCE], AUDIENCE, 0),
+        ("oidc", &["--issuer", ISSUER, "--audience", AUDIENCE], AUDIENCE, 0),
+        ("oidc", &["--issuer", "http://127.0.0.1:8080"], "http://127.0.0.1:8080", 0),
+    ] {
+        let jwt = jwt_at(&signer, "clinic-7", NOW).claim("aud", audience).signed_by(&signer);
+        let common = ["--profile", profile, "--clients", path, "--at", "iat", "-"];
+        let output = explain(&[&common[..], flags].concat(), form(&jwt).as_bytes()).await;
+        assert_eq!(output.code, code, "{profile} {flags:?}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn notes_say_what_was_not_followed() {
+    let (signer, clients) = clinic();
+    let jwt = jwt_at(&signer, "clinic-7", NOW).signed_by(&signer);
+    let input = curl(&jwt).replace(" -i ", " -i -d scope=$(scope) ");
+    let note = "note      line 1: $(..) is not run: it stands for itself\n";
+    let text = explain(&with_clients(&clients, &["--at", "iat", "-"]), input.as_bytes()).await;
+    assert!(text.code == 0 && text.stdout.contains(note) && text.stderr.is_empty(), "{text}");
+    let json = explain(&with_clients(&clients, &["--at", "iat", "--json", "-"]), input.as_bytes()).await;
+    assert_eq!((json.code, &*json.stderr), (0, note));
+    assert_ne!(json.json(), Value::Null);
+}
+
+#[tokio::test]
+async fn a_reader_that_closes_stdout_causes_no_panic() {
+    let (signer, clients) = clinic();
+    let input = TempFile::new(jwt_at(&signer, "clinic-7", NOW).signed_by(&signer));
+    let path = input.path().to_str().unwrap();
+    for flags in [&["--json", path][..], &[path], &["--help"]] {
+        let mut command = Command::new(example("explain"));
+        command.args(with_clients(&clients, &["--at", "iat"])).args(flags).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = soon("the end of the program", child.wait_with_output()).await.unwrap();
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+    }
+}
