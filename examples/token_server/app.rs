@@ -8,15 +8,17 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_client_assertion::registry::ClientRegistry;
-use tower_client_assertion::render::{Redox, Rfc6749};
+use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749, Troubleshooting};
 use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, TieredReplay};
-use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, SettingError, Verifier};
 
 use crate::deployment::{about, profile};
 use crate::log::events;
 use crate::{request_id, token};
 
 pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
+
+pub(crate) const ERRORS_PATH: &str = "/errors";
 
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
 
@@ -25,9 +27,19 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
-    pub(crate) error_uri: Option<String>,
+    pub(crate) links: Links,
     pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) replay: Arc<dyn ReplayStore>,
+}
+
+/// The `error_uri` of refusals.
+#[derive(Debug)]
+pub(crate) enum Links {
+    None,
+    /// The same for all.
+    One(String),
+    /// A page, with a fragment for each topic.
+    Pages(String),
 }
 
 /// The replay store to use.
@@ -62,13 +74,16 @@ pub(crate) struct Shared {
 pub(crate) fn router(settings: Settings) -> Result<Router, String> {
     let verifier = verifier(&settings)?;
     let metadata = metadata(&settings.issuer, verifier.metadata())?;
-    let layer = with_error_uri(ClientAssertionLayer::new(verifier), &settings)?;
+    let vocabulary = vocabulary(&settings).map_err(|error| about(settings.links.flag(), &error))?;
+    let page = Troubleshooting::of(&vocabulary, std::slice::from_ref(&settings.policy)).service();
+    let layer = ClientAssertionLayer::new(verifier).render(vocabulary);
     let shared = Arc::new(Shared { registry: settings.registry, metadata });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.
         .route(TOKEN_PATH, post(token::issue_token).layer(layer))
         .route(METADATA_PATH, get(show_metadata))
+        .route_service(ERRORS_PATH, page)
         // Outside of everything that answers, also of the answers to unknown paths.
         .layer(middleware::from_fn(request_id::serve))
         .with_state(shared))
@@ -80,14 +95,23 @@ fn verifier(settings: &Settings) -> Result<Verifier, String> {
     profile::verifier(builder, Some(&settings.issuer), &settings.audiences)
 }
 
-/// Adds the error URI to the renderer of the profile, which is the layer's default.
-fn with_error_uri(layer: ClientAssertionLayer, settings: &Settings) -> Result<ClientAssertionLayer, String> {
-    let Some(uri) = &settings.error_uri else { return Ok(layer) };
-    let layer = match settings.policy.name() {
-        "redox" => Redox::default().error_uri(uri).map(|renderer| layer.render(renderer)),
-        _ => Rfc6749::default().error_uri(uri).map(|renderer| layer.render(renderer)),
-    };
-    layer.map_err(|error| about("--error-uri", &error))
+/// The vocabulary of the profile, which would be the layer's default, with links.
+fn vocabulary(settings: &Settings) -> Result<Arc<dyn RenderRejection>, SettingError> {
+    let (redox, rfc6749) = (Redox::default(), Rfc6749::default());
+    Ok(match (settings.policy.name(), &settings.links) {
+        ("redox", Links::None) => Arc::new(redox),
+        ("redox", Links::One(uri)) => Arc::new(redox.error_uri(uri)?),
+        ("redox", Links::Pages(base)) => Arc::new(redox.error_pages(base)?),
+        (_, Links::None) => Arc::new(rfc6749),
+        (_, Links::One(uri)) => Arc::new(rfc6749.error_uri(uri)?),
+        (_, Links::Pages(base)) => Arc::new(rfc6749.error_pages(base)?),
+    })
+}
+
+impl Links {
+    fn flag(&self) -> &'static str {
+        if let Self::Pages(_) = self { "--error-pages" } else { "--error-uri" }
+    }
 }
 
 /// RFC 8414, section 2.

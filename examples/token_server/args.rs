@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tower_client_assertion::Policy;
 
-use crate::app::Replay;
+use crate::app::{Links, Replay};
 use crate::deployment::flags::{Given, unknown};
 use crate::deployment::profile::{is_issuer, profiled};
 use crate::flags::{self, FLAGS};
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     pub(crate) audiences: Vec<String>,
     pub(crate) policy: Policy,
     pub(crate) replay: Replay,
-    pub(crate) error_uri: Option<String>,
+    pub(crate) links: Links,
     pub(crate) allow_http_jwks: bool,
 }
 
@@ -68,7 +68,7 @@ impl Args {
             policy,
             replay: replay(given.optional("--replay")?)?,
             audiences,
-            error_uri: given.optional("--error-uri")?,
+            links: links(given.optional("--error-uri")?, given.optional("--error-pages")?)?,
             allow_http_jwks: given.has("--allow-http-jwks"),
         })
     }
@@ -81,6 +81,15 @@ fn listen(value: Option<String>) -> Result<SocketAddr, String> {
 
 fn issuer(value: String) -> Result<String, String> {
     if is_issuer(&value) { Ok(value) } else { Err(FLAGS.invalid("--issuer", &value)) }
+}
+
+fn links(uri: Option<String>, pages: Option<String>) -> Result<Links, String> {
+    match (uri, pages) {
+        (None, None) => Ok(Links::None),
+        (Some(uri), None) => Ok(Links::One(uri)),
+        (None, Some(base)) => Ok(Links::Pages(base)),
+        (Some(_), Some(_)) => Err("--error-pages: expected without --error-uri, which sets the same link".to_owned()),
+    }
 }
 
 fn replay(value: Option<String>) -> Result<Replay, String> {

@@ -7,7 +7,7 @@ use crate::deployment::{ALLOW_HTTP_JWKS, AUDIENCE, CLIENTS, ISSUER, PROFILES};
 
 pub(crate) const FLAGS: Flags = Flags(&ROWS);
 
-const ROWS: [Flag; 10] = [
+const ROWS: [Flag; 11] = [
     valued("--clients", "FILE", CLIENTS, "required"),
     valued("--issuer", "URL", ISSUER, "required"),
     valued("--audience", "URL", AUDIENCE, "may be repeated; required by redox and smart"),
@@ -15,6 +15,7 @@ const ROWS: [Flag; 10] = [
     valued("--listen", "IP:PORT", "an address to listen on, such as 127.0.0.1:8080", "by default any on loopback"),
     valued("--replay", "STORE", "memory or redis://HOST:PORT", "by default memory"),
     valued("--error-uri", "URL", "the URL of a page that explains refusals", "sent with each"),
+    valued("--error-pages", "URL", "the URL of a page like /errors", "sent with each, and with its section"),
     switch("--allow-http-jwks", None, ALLOW_HTTP_JWKS),
     HELP,
     VERSION,
@@ -27,6 +28,7 @@ pub(crate) fn usage() -> String {
          --clients FILE --issuer URL [FLAG]...   your own clients\n\n",
     );
     usage += &FLAGS.usage();
-    let _ = write!(usage, "\nClients ask for tokens at POST {}.\n", crate::app::TOKEN_PATH);
+    let (tokens, errors) = (crate::app::TOKEN_PATH, crate::app::ERRORS_PATH);
+    let _ = write!(usage, "\nClients ask for tokens at POST {tokens}. GET {errors} explains every refusal.\n");
     usage
 }

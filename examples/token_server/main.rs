@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Clients ask for tokens at `POST /v2/auth/token`. Metadata (RFC 8414) is at
-//! `/.well-known/oauth-authorization-server`.
+//! `/.well-known/oauth-authorization-server`. `GET /errors` explains every refusal, and with
+//! `--error-pages` each refusal links to its section there.
 //!
 //! All flags: `cargo run --example token_server -- --help`.
 //!
@@ -57,7 +58,7 @@ use tower_client_assertion::jwks::KeySetCache;
 use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
-use crate::app::{Replay, Settings};
+use crate::app::{Links, Replay, Settings};
 use crate::args::{Args, Command};
 use crate::deployment::{about, clients};
 use crate::log::log;
@@ -101,7 +102,7 @@ async fn serve_file(args: Args) -> Result<Server> {
         policy: args.policy,
         issuer: args.issuer,
         audiences: args.audiences,
-        error_uri: args.error_uri,
+        links: args.links,
         registry: Arc::new(registry),
         replay: args.replay.open().await?,
     };
@@ -125,7 +126,7 @@ async fn serve_demo() -> Result<Server> {
     let registry: Arc<dyn ClientRegistry> = Arc::new(demo::register(&client)?);
     let replay = Replay::Memory.open().await?;
     let settings =
-        Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], error_uri: None, registry, replay };
+        Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], links: Links::None, registry, replay };
     let server = Server::start(listener, app::router(settings)?)?;
     demo::show(&client, address).await?;
     Ok(server)

@@ -5,6 +5,7 @@
 //! | Which rules hold? | [`profiles`] |
 //! | Why is it this way? | [`decisions`] |
 //! | What does this error mean, and what fixes it? | [`errors`] |
+//! | The same for the client's engineers, to be published | [`troubleshooting`], [`troubleshooting_redox`] |
 //! | Which layers go outside, which inside, and which requests hold a permit? | [`layers`] |
 //! | Clients publish keys at a URL: what happens, and what is fetched when? | [`key_sets`] |
 //! | Several nodes share a replay store: what is guaranteed, and how is it operated? | [`fleet`] |
@@ -17,6 +18,19 @@ pub mod decisions {}
 
 #[doc = include_str!("errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("troubleshooting.md")]
+///
+/// This is [`Troubleshooting::markdown`](crate::render::Troubleshooting::markdown) for
+/// [`Rfc6749`](crate::render::Rfc6749) and all profiles but `REDOX`. A page for other policies can
+/// be served next to the token endpoint.
+pub mod troubleshooting {}
+
+#[doc = include_str!("troubleshooting_redox.md")]
+///
+/// This is [`Troubleshooting::markdown`](crate::render::Troubleshooting::markdown) for
+/// [`Redox`](crate::render::Redox) and its profile.
+pub mod troubleshooting_redox {}
 
 #[doc = include_str!("layers.md")]
 pub mod layers {}
@@ -32,7 +46,8 @@ pub mod fleet {}
 mod tests {
     //! Keeps the tables of the errors page equal to what clients are sent. Their last column is
     //! written by hand. The others are generated; to rewrite them, run
-    //! `MANUAL=write cargo test --all-features --lib manual`.
+    //! `MANUAL=write cargo test --all-features --lib manual`. All of the troubleshooting pages is
+    //! generated.
 
     use std::collections::BTreeMap;
     use std::{env, fs};
@@ -40,10 +55,22 @@ mod tests {
     use http::Response;
 
     use crate::grpc;
+    use crate::policy::Policy;
     use crate::rejection::{ClientFault as F, Rejection, RejectionKind, ServerFault as S};
-    use crate::render::{Opaque, Redox, RenderRejection, Rfc6749};
+    use crate::render::{Opaque, Redox, RenderRejection, Rfc6749, Troubleshooting};
 
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/errors.md");
+    fn path(page: &str) -> String {
+        format!("{}/src/manual/{page}.md", env!("CARGO_MANIFEST_DIR"))
+    }
+
+    /// Compares a page with what it should be, or rewrites it.
+    fn assert_current(page: &str, expected: &str) {
+        if env::var_os("MANUAL").is_some_and(|value| value == "write") {
+            fs::write(path(page), expected).unwrap();
+        }
+        let current = fs::read_to_string(path(page)).unwrap_or_default();
+        assert!(current == expected, "{page}.md is out of date: run this test with MANUAL=write");
+    }
 
     /// What a client reads about a fault.
     #[derive(Clone, Debug, PartialEq)]
@@ -183,7 +210,7 @@ mod tests {
 
     #[test]
     fn errors_page_shows_what_is_sent() {
-        let page = fs::read_to_string(PAGE).unwrap();
+        let page = fs::read_to_string(path("errors")).unwrap();
         let rows = rows();
         let updated: Vec<_> = page
             .lines()
@@ -197,10 +224,15 @@ mod tests {
         assert!(missing.is_empty(), "the page has no row for {missing:#?}");
         let listed = updated.lines().filter(|line| line.starts_with("| [`")).count();
         assert_eq!(listed, rows.len(), "a row of the page belongs to no fault");
-        if env::var_os("MANUAL").is_some_and(|value| value == "write") {
-            fs::write(PAGE, updated).unwrap();
-        } else {
-            assert!(page == updated, "the page is out of date: run this test with MANUAL=write");
-        }
+        assert_current("errors", &updated);
+    }
+
+    #[test]
+    fn troubleshooting_pages_show_what_is_sent() {
+        let standard = [Policy::SMART_BACKEND_SERVICES, Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
+        let standard = Troubleshooting::of(&Rfc6749::default(), &standard);
+        assert_current("troubleshooting", &standard.markdown());
+        let redox = Troubleshooting::of(&Redox::default(), &[Policy::REDOX]);
+        assert_current("troubleshooting_redox", &redox.markdown());
     }
 }

@@ -166,7 +166,10 @@ fn alg_pinned(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     let (policy, _) = known.client.policy().map_or_else(first, named)?;
     let mut several = known.algorithms(policy.algorithms()).filter(|algorithms| algorithms.iter().count() > 1);
     Some(match several.next() {
-        Some(algorithms) => Verdict::weaker(format!("not set, and one key is for {algorithms}")),
+        Some(algorithms) => {
+            let what = if known.client.secret().is_some() { "its secret" } else { "one key" };
+            Verdict::weaker(format!("not set, and {what} is for {algorithms}"))
+        }
         None => unless_unfetched(known, "one for each key"),
     })
 }
@@ -186,14 +189,13 @@ fn problems(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
 
 fn secret_expires(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-    const DAY: u64 = 24 * 60 * 60;
     let expiry = known.client.secret()?.expires_at();
     Some(match (expiry, context.now) {
         (None, _) => Verdict::weaker("never"),
         (Some(_), None) => Verdict::not_judged("the clock has no time"),
         (Some(expiry), Some(now)) if expiry <= now => Verdict::weaker("expired"),
         (Some(expiry), Some(now)) if expiry - now < SOON => {
-            Verdict::weaker(format!("in {} days", (expiry - now).as_secs() / DAY))
+            Verdict::weaker(format!("in {} s", (expiry - now).as_secs()))
         }
         (Some(_), Some(_)) => Verdict::meets("later than in 30 days"),
     })

@@ -15,7 +15,7 @@ use crate::verifier::Configured;
 rules! {
     HTTPS = "K01" key_set_https, "AddressGuard":
         asks { fapi2 "key sets over TLS alone" = "FAPI 2.0 Security Profile, section 5.4.2",
-            rfc7523 "key sets over TLS alone" = "RFC 7591, section 5" },
+            rfc7523 "key sets over TLS alone" = "OpenID Connect Registration, section 2" },
         risk Loosening::AllowHttp.risk(),
         advice "ask the clients to publish their keys at an https URL, then allow no plain http.";
     GUARD = "K02" key_set_guard, "AddressGuard":
@@ -28,7 +28,7 @@ rules! {
         advice "shorten stale_for to the longest outage of a client's server that clients must not notice.";
     SMART = "K04" key_set_smart, "KeySetCacheBuilder::smart":
         asks { both "no key set longer than its server declares, for SMART policies" =
-            "SMART App Launch 2.2, section 4.1.6" },
+            "SMART App Launch 2.2, key retrieval" },
         risk "a key that its client has removed stays valid for longer than the client declared.",
         advice "call KeySetCacheBuilder::smart for the cache of these clients.";
 }

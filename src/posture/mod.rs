@@ -89,7 +89,9 @@ impl Verifier {
         self.judged(*baseline, Some(clients.into_iter().collect()))
     }
 
-    fn judged(&self, baseline: Baseline, clients: Option<Vec<&Client>>) -> Posture {
+    fn judged(&self, baseline: Baseline, mut clients: Option<Vec<&Client>>) -> Posture {
+        // A registry has no particular order, and a report has always the same.
+        clients.iter_mut().for_each(|clients| clients.sort_by_key(|client| client.id()));
         let configured = self.configured();
         let mut posture = Posture::new(baseline);
         server::judge(&mut posture, &configured, clients.as_ref().map(Vec::len));

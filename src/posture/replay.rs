@@ -8,11 +8,11 @@ use crate::text::Excerpt;
 use crate::verifier::Configured;
 
 rules! {
-    SHARED = "R01" replay_shared, "replay store":
+    SHARED = "R01" replay_shared, "store":
         asks { both "one store for all nodes" = "this crate, manual::fleet" },
         risk "each node accepts an assertion once.",
         advice "with more than one node, use RedisReplay or another store that the nodes share.";
-    DURABLE = "R02" replay_durable, "replay store":
+    DURABLE = "R02" replay_durable, "persistence":
         asks { both "no loss by a restart" = "this crate, manual::fleet" },
         risk "an assertion that was accepted before a restart is accepted once more after it.",
         advice "call refuse_issued_before with the time of the start, or use a store that persists.";
@@ -20,7 +20,7 @@ rules! {
         asks { both "noeviction" = "this crate, manual::fleet" },
         risk "when memory is short, entries are dropped and their assertions accepted again.",
         advice "set maxmemory-policy to noeviction, and maxmemory to a size for all entries.";
-    TLS = "R04" replay_tls, "replay store":
+    TLS = "R04" replay_tls, "connection":
         asks { both "an encrypted connection" = "this crate, manual::fleet" },
         risk "an attacker on the path can answer that a spent assertion is fresh, and read the password.",
         advice "use a rediss:// URL.";
@@ -58,8 +58,8 @@ fn shared(in_process: bool, is_shared: bool) -> Verdict {
 fn durable(refuses_older: bool, facts: &[StoreFact]) -> Verdict {
     let is_lost = facts.iter().any(|fact| matches!(fact, StoreFact::NotDurable | StoreFact::OneProcess));
     match (is_lost, refuses_older) {
-        (true, true) => Verdict::meets("emptied by a restart; refuse_issued_before is set"),
-        (true, false) => Verdict::weaker("may be emptied by a restart"),
+        (true, true) => Verdict::meets("a restart empties it, and refuse_issued_before is set"),
+        (true, false) => Verdict::weaker("a restart may empty it"),
         (false, _) if facts.contains(&StoreFact::Durable) => Verdict::meets("persists"),
         (false, _) => Verdict::not_judged(UNKNOWN),
     }
@@ -80,8 +80,8 @@ fn eviction(facts: &[StoreFact]) -> Verdict {
 fn tls(facts: &[StoreFact]) -> Verdict {
     let has = |fact| facts.contains(&fact);
     match (has(StoreFact::Unencrypted), has(StoreFact::Local), has(StoreFact::Encrypted)) {
-        (true, ..) => Verdict::weaker("the connection is not encrypted"),
-        (_, true, _) => Verdict::meets("the connection stays on this machine"),
+        (true, ..) => Verdict::weaker("not encrypted"),
+        (_, true, _) => Verdict::meets("on this machine"),
         (.., true) => Verdict::meets("encrypted"),
         _ => Verdict::not_judged(UNKNOWN),
     }

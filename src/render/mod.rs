@@ -7,6 +7,9 @@
 //! There are three renderers. [`Rfc6749`] is the default, [`Redox`] is the default of that profile,
 //! and [`Opaque`] gives no reasons. A closure is a renderer too.
 //!
+//! [`Troubleshooting`] is the page to which responses can [link](Rfc6749::error_pages): every text,
+//! what is wrong and what to do, made from a renderer and the policies in force.
+//!
 //! ```
 //! use http::{Response, StatusCode};
 //! use tower_client_assertion::Rejection;
@@ -42,6 +45,7 @@
 
 mod link;
 mod opaque;
+mod page;
 mod redox;
 mod redox_rows;
 mod response;
@@ -56,6 +60,7 @@ use http::Response;
 use crate::rejection::{Rejection, RejectionKind};
 
 pub use opaque::Opaque;
+pub use page::{PageBody, Troubleshooting, TroubleshootingPage};
 pub use redox::Redox;
 pub(crate) use response_cache::ResponseCache;
 pub use rfc6749::Rfc6749;
@@ -115,6 +120,8 @@ pub trait RenderRejection: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct VendorRow<'a> {
+    /// Its place in the table.
+    pub number: usize,
     /// The text of the responses, or a pattern for several texts.
     pub description: &'a str,
     /// What the vendor says about them. It may be empty.
@@ -122,9 +129,9 @@ pub struct VendorRow<'a> {
 }
 
 impl<'a> VendorRow<'a> {
-    /// Returns the row with this description and these notes.
-    pub const fn new(description: &'a str, notes: &'a str) -> Self {
-        Self { description, notes }
+    /// Returns the row at this place, with this description and these notes.
+    pub const fn new(number: usize, description: &'a str, notes: &'a str) -> Self {
+        Self { number, description, notes }
     }
 }
 

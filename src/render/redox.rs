@@ -165,7 +165,7 @@ impl RenderRejection for Redox {
         } else {
             row.description
         };
-        Some(VendorRow { description, notes: row.notes })
+        Some(VendorRow { number: row.number, description, notes: row.notes })
     }
 }
 

@@ -5,6 +5,8 @@
 /// A row of the table.
 #[derive(Debug)]
 pub(super) struct Row {
+    /// Its place in the table.
+    pub(super) number: usize,
     /// The first cell. It may stand for several texts.
     pub(super) description: &'static str,
     /// The second cell: what to do. Two rows have none.
@@ -24,6 +26,7 @@ impl Row {
 #[rustfmt::skip]
 pub(super) const ROWS: [Row; 12] = [
     Row {
+        number: 1,
         description: "\"\"",
         notes: "If you receive a blank error_description, confirm that all the parameter values (e.g., aud, alg, jti) are correct. Review the expected values if you need a refresher.",
         texts: &[
@@ -31,6 +34,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 2,
         description: "x-www-form-urlencoded content-type required",
         notes: "The content-type header needs to be application/x-www-form-urlencoded when POSTing to the /v2/auth/token endpoint.",
         texts: &[
@@ -38,6 +42,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 3,
         description: "Missing grant_type parameter or The grant_type parameter should equal 'client_credentials'",
         notes: "The request body needs a key of grant_type set to client_credentials per the OAuth 2.0 specification.",
         texts: &[
@@ -46,6 +51,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 4,
         description: "Missing client assertion type or Invalid client assertion type",
         notes: "The request body needs the client_assertion_type parameter populated with urn:ietf:params:oauth:client-assertion-type:jwt-bearer. Learn about rfc7523.",
         texts: &[
@@ -54,6 +60,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 5,
         description: "Missing client assertion",
         notes: "The request body needs the parameter client_assertion with the value of your signed assertion.",
         texts: &[
@@ -61,6 +68,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 6,
         description: "JWT header kid property is required",
         notes: "We require that a kid property be sent in the header of your signed assertion. This allows you to use multiple public keys or do key rotations. Many libraries support this functionality out of the box.",
         texts: &[
@@ -69,6 +77,7 @@ pub(super) const ROWS: [Row; 12] = [
     },
     KEY_NOT_FOUND,
     Row {
+        number: 8,
         description: "Unexpected X claim value",
         notes: "There are a few claim values or header values that could be missing or not formatted correctly. This could be any of these values \"iss\" \"sub\" \"jti\" \"aud\" \"typ\"",
         texts: &[
@@ -80,6 +89,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 9,
         description: "\"X\" claim timestamp check failed",
         notes: "The timestamp for any of these claim values might fail and return this type of error: \"iat\" \"nbf\" \"exp\" \"iat\"",
         texts: &[
@@ -88,6 +98,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 10,
         description: "\"iat\" claim timestamp check failed",
         notes: "It's possible that the iat timestamp failed. An additional message may categorize the issue: (it should be in the past) (too far in the past) Redox expects the iat parameter value to be within the past 5 minutes. We allow a clock skew of 10 seconds, so if you keep receiving this error, you may want to check that your system clock is working as expected.",
         texts: &[
@@ -97,6 +108,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 11,
         description: "JWTs must have three components",
         notes: "",
         texts: &[
@@ -104,6 +116,7 @@ pub(super) const ROWS: [Row; 12] = [
         ],
     },
     Row {
+        number: 12,
         description: "JWT is malformed",
         notes: "",
         texts: &[
@@ -114,6 +127,7 @@ pub(super) const ROWS: [Row; 12] = [
 
 /// The row whose text ends with a name that the server can set.
 pub(super) const KEY_NOT_FOUND: Row = Row {
+    number: 7,
     description: "Public key not found, check client_id, kid and Redox dashboard settings",
     notes: "Something is wrong with the configuration for your API key. You may see this error if any of these steps fail: (a) Pull the client_id out of the signed JWT iss property; (b) look up the corresponding public keys from the JWKS URL or dashboard; and (c) use the kid property from the JWT header to find the right public key to verify with. If this error appears, you may have the wrong client_id in your assertion or you may have forgotten to click the Save Changes button when setting public keys in the dashboard.",
     texts: &["Public key not found, check client_id, kid and Redox dashboard settings"],

@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod key_server;
 #[cfg(all(unix, feature = "redis"))]
 pub mod redis;
+pub mod schema;
 pub mod vectors;
 
 use std::path::{Path, PathBuf};

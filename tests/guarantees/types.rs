@@ -25,7 +25,9 @@ use tower_client_assertion::overload::{SignatureCheck, SignatureChecks};
 use tower_client_assertion::policy::{Limits, Policy};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry};
-use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
+use tower_client_assertion::render::{
+    Opaque, PageBody, Redox, RenderRejection, Rfc6749, Troubleshooting, TroubleshootingPage,
+};
 use tower_client_assertion::replay::{MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{
@@ -69,6 +71,9 @@ fn public_types_are_send_and_sync() {
     shared::<GrpcAssertionLayer>();
     shared::<GrpcAssertion<()>>();
     shared::<BufferedBody>();
+    shared::<PageBody>();
+    shared::<Troubleshooting>();
+    shared::<TroubleshootingPage>();
     shared::<RequestBody<Full<Bytes>>>();
     shared::<ResponseBody<Full<Bytes>>>();
     shared::<Verifier>();

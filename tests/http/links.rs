@@ -128,7 +128,8 @@ fn redox_advises_with_the_notes_of_the_page() {
             seen.entry(row).or_default().insert(text);
         }
     }
-    let rows = page().into_iter().map(|(description, notes)| VendorRow::new(description, notes)).collect();
+    let rows = (1..).zip(page()).map(|(number, (description, notes))| VendorRow::new(number, description, notes));
+    let rows = rows.collect();
     assert_eq!(seen.keys().copied().collect::<BTreeSet<_>>(), rows, "each row, word for word");
     for (row, texts) in seen {
         for text in texts {

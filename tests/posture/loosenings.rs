@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use tower_client_assertion::jwks::{AddressGuard, JwksRequest, JwksUrl, KeySetCache};
+use tower_client_assertion::Policy;
+use tower_client_assertion::jwks::AddressGuard;
 use tower_client_assertion::policy::AudienceRule;
 use tower_client_assertion::posture::{Baseline, Loosening, Posture, Standing};
-use tower_client_assertion::registry::Client;
-use tower_client_assertion::{Policy, Verifier};
 
-use crate::{posture, sound};
+use crate::{key_set_cache, posture, published, sound};
 
 const FAPI2: &Baseline = &Baseline::FAPI2;
 
@@ -56,15 +55,9 @@ fn loosened(loosening: Loosening) -> (Posture, &'static str) {
 }
 
 fn with_guard(guard: AddressGuard) -> Posture {
-    verifier_with_guard(guard).posture(FAPI2)
-}
-
-fn verifier_with_guard(guard: AddressGuard) -> Verifier {
-    let fetch = |_: JwksRequest| async { Err::<http::Response<http_body_util::Full<bytes::Bytes>>, _>("unused") };
-    let cache = KeySetCache::builder(fetch).guard(guard).build().unwrap();
-    let url = JwksUrl::parse("https://clinic.example/keys").unwrap();
-    let client = Client::with_key_set_url("clinic-7", &url, &cache).unwrap();
-    sound(Policy::FAPI2, [client]).build().unwrap()
+    let cache = key_set_cache(&[]).guard(guard).build().unwrap();
+    let client = published("clinic-7", &cache);
+    sound(Policy::FAPI2, [client]).build().unwrap().posture(FAPI2)
 }
 
 #[test]

@@ -5,11 +5,23 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clients;
+mod formats;
+mod key_sets;
 mod loosenings;
 mod policies;
+mod replay;
+mod server;
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use serde_json::{Value, json};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::event;
+use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder};
 use tower_client_assertion::overload::SignatureChecks;
 use tower_client_assertion::posture::{Baseline, Posture, PostureFinding, Standing, Subject};
 use tower_client_assertion::registry::{Client, FixedRegistry};
@@ -31,6 +43,22 @@ fn sound(policy: Policy, clients: impl IntoIterator<Item = Client>) -> VerifierB
         .signature_checks(SignatureChecks::new(4).unwrap())
         .refuse_issued_before(UnixTime::from_secs(NOW));
     if knows_urls { builder.audience(AUDIENCE) } else { builder }
+}
+
+/// A cache whose server has these keys.
+fn key_set_cache(jwks: &[Value]) -> KeySetCacheBuilder {
+    let document = Bytes::from(json!({ "keys": jwks }).to_string());
+    let fetch = move |_: JwksRequest| {
+        let response = Response::new(Full::new(document.clone()));
+        async { Ok::<_, Infallible>(response) }
+    };
+    KeySetCache::builder(fetch)
+}
+
+/// A client that publishes its keys at a URL.
+fn published(id: &str, cache: &KeySetCache) -> Client {
+    let url = JwksUrl::parse("https://clinic.example/keys?token=hush-hush-hush-hush").unwrap();
+    Client::with_key_set_url(id, &url, cache).unwrap()
 }
 
 fn posture(policy: Policy, baseline: &Baseline) -> Posture {

@@ -261,6 +261,41 @@ async fn error_uri_is_in_every_refusal() {
     assert_eq!(server.post("").await.json()["error_uri"], uri);
 }
 
+/// Each refusal leads to its section of the page, in each vocabulary.
+#[tokio::test]
+async fn error_pages_explain_every_refusal() {
+    let base = "https://auth.example.com/errors";
+    let clients = ClientFile::new(&json!([]));
+    let key = Signer::es384("key-1");
+    for profile in ["redox", "smart", "rfc7523", "fapi2", "oidc"] {
+        let arguments = [clients.arguments_for(profile), vec!["--error-pages".to_owned(), base.to_owned()]].concat();
+        let server = Server::start(&arguments).await;
+        let get = |accept: &str| format!("GET /errors HTTP/1.1\r\nHost: a\r\nAccept: {accept}");
+        let page = server.send(&get("text/html"), "").await;
+        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{profile}");
+        assert!(page.header("etag").is_some() && page.header("x-request-id").is_some(), "{profile}");
+        let repeated = "grant_type=client_credentials&scope=a&scope=b";
+        for form in ["", "grant_type=x", repeated, &form(&key, "stranger", ""), &form(&key, "stranger", "&client_id=a")]
+        {
+            let refused = server.post(form).await.json();
+            let topic = refused["error_uri"].as_str().and_then(|uri| uri.strip_prefix(base)?.strip_prefix('#'));
+            let topic = topic.unwrap_or_else(|| panic!("{profile}: {refused}"));
+            let section = page.body.split(&format!("<section id=\"{topic}\"")).nth(1);
+            let section = section.unwrap_or_else(|| panic!("{profile}: no section {topic}"));
+            assert!(section.contains(refused["error_description"].as_str().unwrap()), "{profile}: {topic}");
+        }
+        let markdown = server.send(&get("text/markdown"), "").await;
+        assert_eq!(markdown.header("content-type"), Some("text/markdown; charset=utf-8"));
+        let is_vendors = markdown.body.contains("| \"\" | If you receive a blank error_description");
+        assert_eq!(is_vendors, profile == "redox", "{profile}");
+        let head = server.send("HEAD /errors HTTP/1.1\r\nHost: a", "").await;
+        let length = page.body.len().to_string();
+        assert_eq!((head.status, head.header("content-length"), &*head.body), (200, Some(&*length), ""), "{profile}");
+        let refused = server.send("DELETE /errors HTTP/1.1\r\nHost: a", "").await;
+        assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, HEAD")), "{profile}");
+    }
+}
+
 #[tokio::test]
 async fn requests_in_flight_finish_before_shutdown() {
     let signer = Signer::es384("key-1");
@@ -324,7 +359,8 @@ async fn the_usage_names_every_flag() {
     let output = soon("the usage", command(&["--help".to_owned()]).output()).await.unwrap();
     let usage = String::from_utf8(output.stdout).unwrap();
     let named: Vec<_> = usage.split_whitespace().filter(|word| word.starts_with("--")).collect();
-    let valued = ["--clients", "--issuer", "--audience", "--profile", "--listen", "--replay", "--error-uri"];
+    let valued =
+        ["--clients", "--issuer", "--audience", "--profile", "--listen", "--replay", "--error-uri", "--error-pages"];
     let switches = ["--allow-http-jwks", "--help", "--version"];
     for flag in valued.iter().chain(&switches) {
         assert!(named.contains(flag), "{flag}");
@@ -377,6 +413,8 @@ async fn invalid_command_lines_are_refused_by_flag() {
         (with(&["--replay", "redis://a b"]), "redis url: it does not parse"),
         (with(&["--replay", "disk"]), "--replay"),
         (with(&["--error-uri", "https://a.example/\"quoted\""]), "--error-uri"),
+        (with(&["--error-pages", "https://a.example/#a"]), "error_pages: "),
+        (with(&["--error-pages", "/errors", "--error-uri", "/errors"]), "--error-pages: expected without --error-uri"),
         (with(&["--allow-http-jwks", "yes"]), "yes: unknown flag"),
         (vec!["--allow-http-jwks".into()], "--audience: missing"),
     ];

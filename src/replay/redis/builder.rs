@@ -9,9 +9,9 @@ use super::connection::Bounds;
 use super::insert::Replicas;
 use super::key::{Prefix, StoreKeys};
 use super::link::Link;
-use super::{Shared, connect};
+use super::{Shared, connect, facts};
 use crate::event::EventSink;
-use crate::replay::ReplayConfigError;
+use crate::replay::{ReplayConfigError, StoreFact};
 use crate::setting::{Setting, SettingError, at_most, no_longer_than, no_shorter_than, positive};
 
 /// Configures a [`RedisReplay`].
@@ -199,8 +199,24 @@ impl RedisReplayBuilder {
             check.report(&**events);
         }
         let link = Link::new(target, &answering, self.bounds).map_err(|error| connect::refused(&error))?;
+        let facts = self.facts(&check)?;
         let Self { clock_margin, replicas, per_client, .. } = self;
-        Ok(RedisReplay(std::sync::Arc::new(Shared { link, keys, clock_margin, replicas, per_client })))
+        Ok(RedisReplay(std::sync::Arc::new(Shared { link, keys, clock_margin, replicas, per_client, facts })))
+    }
+
+    /// Returns what is known about the servers, each fact once.
+    fn facts(&self, check: &Check) -> Result<Vec<StoreFact>, ReplayConfigError> {
+        let confirmed = self.replicas.map_or(0, |replicas| replicas.count as usize);
+        let connections = connect::nodes(&self.endpoint, self.bounds)?;
+        let connections = connections.iter().map(facts::of_connection);
+        let reported = check.infos().flat_map(|info| facts::of_server(info, confirmed));
+        let mut facts = vec![StoreFact::Shared];
+        for fact in connections.chain(reported) {
+            if !facts.contains(&fact) {
+                facts.push(fact);
+            }
+        }
+        Ok(facts)
     }
 
     fn keys(&self) -> Result<StoreKeys, ReplayConfigError> {

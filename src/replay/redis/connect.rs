@@ -50,7 +50,7 @@ pub(super) async fn answering(endpoint: &Endpoint, bounds: Bounds) -> Result<Tar
     target_of(endpoint, nodes, bounds)
 }
 
-fn nodes(endpoint: &Endpoint, bounds: Bounds) -> Result<Vec<ConnectionInfo>, ReplayConfigError> {
+pub(super) fn nodes(endpoint: &Endpoint, bounds: Bounds) -> Result<Vec<ConnectionInfo>, ReplayConfigError> {
     endpoint.urls.iter().map(|url| node(url, bounds)).collect()
 }
 
@@ -170,9 +170,10 @@ fn cluster(
     builder.build().map(Box::new).map(Target::Cluster).map_err(|error| refused(&error))
 }
 
-/// The configuration that the server reported when the store connected.
+/// The configuration that the servers reported when the store connected.
 pub(super) struct Check {
-    policies: Vec<Option<String>>,
+    /// The answer of each to `INFO`, or `None` without the permission.
+    infos: Vec<Option<String>>,
 }
 
 impl Check {
@@ -186,25 +187,29 @@ impl Check {
             }
         };
         match tokio::time::timeout(limit, asked).await {
-            Ok(Ok(infos)) => Self::read(target, &infos),
+            Ok(Ok(infos)) => Self::read(target, infos),
             Ok(Err(error)) => Err(refused(&error)),
             Err(_) => Err(problem_of_url(NO_ANSWER)),
         }
     }
 
-    fn read(target: &Target, infos: &[Option<String>]) -> Result<Self, ReplayConfigError> {
+    fn read(target: &Target, infos: Vec<Option<String>>) -> Result<Self, ReplayConfigError> {
         let standalone = matches!(target, Target::Standalone(..));
         if standalone && infos.iter().flatten().any(|info| field(info, "cluster_enabled") == Some("1")) {
             return Err(problem_of_url("the server is a node of a cluster; use RedisReplay::cluster"));
         }
-        let policy = |info: &Option<String>| Some(field(info.as_deref()?, "maxmemory_policy")?.to_owned());
-        Ok(Self { policies: infos.iter().map(policy).collect() })
+        Ok(Self { infos })
+    }
+
+    /// Returns the answers that the servers gave.
+    pub(super) fn infos(&self) -> impl Iterator<Item = &str> {
+        self.infos.iter().flatten().map(String::as_str)
     }
 
     pub(super) fn report(&self, events: &dyn EventSink) {
         let mut told = Vec::new();
-        for policy in &self.policies {
-            let warning = match policy.as_deref() {
+        for info in &self.infos {
+            let warning = match info.as_deref().and_then(|info| field(info, "maxmemory_policy")) {
                 Some("noeviction") => continue,
                 Some(policy) => format!(
                     "maxmemory-policy is {policy}: when memory is short, entries are evicted and their assertions \
@@ -246,7 +251,7 @@ async fn ask_cluster(client: &ClusterClient) -> RedisResult<Vec<Option<String>>>
 }
 
 /// Returns the value of a line `name:value` of an `INFO` answer.
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
 

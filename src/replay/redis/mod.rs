@@ -6,6 +6,7 @@
 mod builder;
 mod connect;
 mod connection;
+mod facts;
 mod insert;
 mod key;
 mod link;
@@ -20,7 +21,7 @@ pub use builder::RedisReplayBuilder;
 use self::insert::{Insert, Replicas};
 use self::key::StoreKeys;
 use self::link::Link;
-use super::{AdmitResult, ReplayKey, ReplayStore};
+use super::{AdmitResult, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
 use crate::port::{Answer, PortError};
 
@@ -61,6 +62,7 @@ struct Shared {
     clock_margin: Duration,
     replicas: Option<Replicas>,
     per_client: usize,
+    facts: Vec<StoreFact>,
 }
 
 impl RedisReplay {
@@ -122,17 +124,23 @@ impl ReplayStore for RedisReplay {
         let names: Vec<String> = self.0.keys.of(key).collect();
         format!("Redis is not asked; look for {}", names.join(" or "))
     }
+
+    /// Returns what the URLs say, and what the servers reported when the store connected.
+    fn about(&self) -> Vec<StoreFact> {
+        self.0.facts.clone()
+    }
 }
 
 impl fmt::Debug for RedisReplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shared { link, keys, clock_margin, replicas, per_client } = &*self.0;
+        let Shared { link, keys, clock_margin, replicas, per_client, facts } = &*self.0;
         f.debug_struct("RedisReplay")
             .field("link", link)
             .field("keys", keys)
             .field("clock_margin", clock_margin)
             .field("replicas", replicas)
             .field("per_client", per_client)
+            .field("facts", facts)
             .finish()
     }
 }
