@@ -2,6 +2,7 @@
 //! its signature, the expected and the received value.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::assertion::{Assertion, Audience, Claims, Field, Header, NumericDate};
 use super::rules::Rules;
@@ -112,13 +113,22 @@ fn received<'a>(
             Audience::Many(array) if fault == ClaimFault::TooLong => {
                 Received::described(format!("{} values", json::elements(array).count()))
             }
-            Audience::Many(array) => shown(array),
+            Audience::Many(array) => Received::described(shown_array(array)),
         }),
         Claim::Typ => field(&header.typ, |text| shown(text)),
-        Claim::Iat => date(&claims.iat, rules),
-        Claim::Nbf => date(&claims.nbf, rules),
-        Claim::Exp => date(&claims.exp, rules),
+        Claim::Iat => date(&claims.iat, claim, fault, rules),
+        Claim::Nbf => date(&claims.nbf, claim, fault, rules),
+        Claim::Exp => date(&claims.exp, claim, fault, rules),
     }
+}
+
+/// Shows each string of an array, which has as many as the limits allow.
+fn shown_array(array: &str) -> String {
+    let values = json::elements(array).map(|element| match element {
+        Some(text) => Excerpt::new(&text).to_string(),
+        None => "another type".to_owned(),
+    });
+    format!("[{}]", values.collect::<Vec<_>>().join(", "))
 }
 
 fn field<'a, T>(field: &'a Field<T>, show: impl FnOnce(&'a T) -> Received<'a>) -> Received<'a> {
@@ -129,17 +139,36 @@ fn field<'a, T>(field: &'a Field<T>, show: impl FnOnce(&'a T) -> Received<'a>) -
     }
 }
 
-fn date<'a>(claim: &'a Field<NumericDate>, rules: &Rules<'_>) -> Received<'a> {
-    if let Field::WrongType(JsonType::Number) = claim {
+fn date<'a>(value: &'a Field<NumericDate>, claim: Claim, fault: ClaimFault, rules: &Rules<'_>) -> Received<'a> {
+    if let Field::WrongType(JsonType::Number) = value {
         return Received::described("a number that is too large");
     }
-    field(claim, |date| {
+    field(value, |date| {
         let date = date.as_secs();
-        match wrong_unit(date, rules.now.as_secs() as f64) {
-            Some(unit) => Received::described(format!("{date}, which looks like {unit}")),
-            None => Received::described(date.to_string()),
-        }
+        let unit = wrong_unit(date, rules.now.as_secs() as f64);
+        Received::described(match (unit, missed_by(date, claim, fault, rules)) {
+            (Some(unit), _) => format!("{date}, which looks like {unit}"),
+            (None, Some(missed)) => format!("{date}, {missed}"),
+            (None, None) => date.to_string(),
+        })
     })
+}
+
+/// Returns by how many seconds a date is outside of what is accepted.
+fn missed_by(date: f64, claim: Claim, fault: ClaimFault, rules: &Rules<'_>) -> Option<String> {
+    let Rules { policy, now, .. } = *rules;
+    let ahead = |limit: Duration| date - (now + limit).as_secs() as f64;
+    let (past, future) = (policy.expiry_skew, policy.future_skew);
+    let missed = match (claim, fault) {
+        // The moment of `exp` itself is too late.
+        (Claim::Exp, ClaimFault::Past) => ((now - past).as_secs() as f64 - date).floor() + 1.0,
+        (Claim::Exp, ClaimFault::Future) => ahead(policy.max_lifetime?.saturating_add(future)).ceil(),
+        (Claim::Iat, ClaimFault::Past) => ((now - policy.max_age?.saturating_add(past)).as_secs() as f64 - date).ceil(),
+        (_, ClaimFault::Future) => ahead(future).ceil(),
+        _ => return None,
+    };
+    let direction = if fault == ClaimFault::Past { "too old" } else { "too far ahead" };
+    (missed >= 1.0).then(|| format!("{missed} s {direction}"))
 }
 
 /// Returns what the number seems to count, if that is not seconds since 1970. Clients take their

@@ -242,7 +242,7 @@ fn findings_name_the_audience_rule_in_force() {
     for typ in ["JWT", "client-authentication+jwt"] {
         outcome(&verifier, &Jwt::new().header("typ", typ).claim("aud", json!([URL, "x"]))).unwrap_err();
     }
-    let received = format!(r#"received "[\"{URL}\",\"x\"]""#);
+    let received = format!(r#"received ["{URL}", "x"]"#);
     let expected = [
         format!("aud is not an accepted value: expected only {ISSUER} or {URL}, {received}"),
         format!("aud is not an accepted value: expected only {ISSUER}, as the sole value, {received}"),

@@ -210,13 +210,13 @@ fn findings_are_those_of_the_refusing_policy() {
         "jti is missing: expected 1 to 256 bytes without control characters, received nothing".to_owned(),
         format!("aud is not an accepted value: expected only {ISSUER}, as the sole value, {url}"),
         format!(
-            "exp is too far in the future: expected a time after {} and up to {}, received {}",
+            "exp is too far in the future: expected a time after {} and up to {}, received {}, 1 s too far ahead",
             NOW - 30,
             NOW + 330,
             NOW + 331
         ),
         format!(
-            "exp is too far in the future: expected a time after {} and up to {}, received {}",
+            "exp is too far in the future: expected a time after {} and up to {}, received {}, 1 s too far ahead",
             NOW - 30,
             NOW + 3630,
             NOW + 3631

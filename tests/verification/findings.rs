@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::common::{
     AUDIENCE, CLIENT, Fixture, Jwt, NOW, SIGNER, Signer, client_with, fixture, form, fresh_jti, key_set, now_or_never,
-    with,
+    outcome, with,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -477,6 +477,53 @@ fn the_header_is_reported_with_what_is_allowed() {
     }
 }
 
+/// By how much a claim of the profile `oidc` is ahead.
+fn ahead_by(value: f64, claim: &str) -> String {
+    let lifetime = if claim == "exp" { 3600.0 } else { 0.0 };
+    format!(", {} s too far ahead", value - (NOW as f64 + 30.0 + lifetime))
+}
+
+/// The second that is just accepted is not reported, and the next one is missed by one second.
+#[test]
+fn a_time_is_reported_with_the_seconds_by_which_it_misses() {
+    let at = |difference: f64| NOW as f64 + difference;
+    // The Redox profile has a skew of 10 s and an age of 5 minutes, and no lifetime. That of `oidc` is
+    // an hour, and its skew 30 s.
+    let cases: &[(&str, f64, &str)] = &[
+        ("iat", -310.0, ""),
+        ("iat", -310.5, "1 s too old"),
+        ("iat", -311.0, "1 s too old"),
+        ("iat", -311.5, "2 s too old"),
+        ("iat", -350.0, "40 s too old"),
+        ("iat", 10.0, ""),
+        ("iat", 10.5, "1 s too far ahead"),
+        ("iat", 11.0, "1 s too far ahead"),
+        ("iat", 50.0, "40 s too far ahead"),
+        ("nbf", 10.0, ""),
+        ("nbf", 11.0, "1 s too far ahead"),
+        ("exp", -9.5, ""),
+        ("exp", -10.0, "1 s too old"),
+        ("exp", -10.5, "1 s too old"),
+        ("exp", -11.0, "2 s too old"),
+        ("exp", -49.0, "40 s too old"),
+        ("exp", 3630.0, ""),
+        ("exp", 3630.5, "1 s too far ahead"),
+        ("exp", 3670.0, "40 s too far ahead"),
+    ];
+    for (claim, difference, missed) in cases {
+        let policy = if *difference > 1000.0 { Policy::OIDC } else { Policy::REDOX };
+        let fixture = || fixture().policy(policy.clone()).at_issuer_and_url();
+        let jwt = Jwt::new().claim(claim, at(*difference)).signed();
+        match missed.is_empty() {
+            true => assert_eq!(outcome(&fixture().build(), &jwt).err(), None, "{claim} {difference}"),
+            false => {
+                let found = reported(fixture(), &jwt).join("; ");
+                assert!(found.ends_with(&format!(", received {}, {missed}", at(*difference))), "{claim}: {found}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_wrong_type_or_unit_of_time_is_recognised() {
     let now = NOW as f64;
@@ -492,8 +539,8 @@ fn a_wrong_type_or_unit_of_time_is_recognised() {
         (now * 1e3 + 5e4, ", which looks like milliseconds"),
         (now * 1e6 + 5e7, ", which looks like microseconds"),
         (now * 1e9 + 5e10, ", which looks like nanoseconds"),
-        (now * 30.0, ""),
-        (now + 100_000.0, ""),
+        (now * 30.0, ", "),
+        (now + 100_000.0, ", "),
     ];
     let policy = || fixture().policy(Policy::OIDC).at_issuer_and_url();
     for claim in ["iat", "nbf", "exp"] {
@@ -505,10 +552,12 @@ fn a_wrong_type_or_unit_of_time_is_recognised() {
         for (value, hint) in ahead {
             let found = reported(policy(), &Jwt::new().claim(claim, *value).signed()).join("; ");
             assert!(found.starts_with(&format!("{claim} is too far in the future: expected a time ")), "{found}");
+            let hint = if *hint == ", " { ahead_by(*value, claim) } else { (*hint).to_owned() };
             assert!(found.ends_with(&format!(", received {value}{hint}")), "{found}");
         }
     }
-    for (exp, hint) in [(300, ", which looks like a duration"), (0, ""), (NOW - 1000, "")] {
+    let old = |exp: u64| format!(", {} s too old", NOW - 30 - exp + 1);
+    for (exp, hint) in [(300, ", which looks like a duration".to_owned()), (0, old(0)), (NOW - 1000, old(NOW - 1000))] {
         let found = reported(policy(), &Jwt::new().claim("exp", exp).signed()).join("; ");
         assert!(found.ends_with(&format!(", received {exp}{hint}")), "{found}");
     }
