@@ -26,7 +26,10 @@ fn log_event(event: &Event<'_>) {
         Event::Accepted(accepted) => log(&format!("accepted {}", describe_accepted(accepted))),
         Event::Refused(refused) => log(&format!("refused {}", describe(refused))),
         Event::Warning(warning) => log(&format!("warning: {warning}")),
+        Event::LetPass(event) => log(&format!("let pass without an assertion, endpoint {}", event.endpoint().name())),
         Event::KeySet(event) => log(&describe_key_set(event)),
+        Event::Registry(event) => log(&format!("clients: {event}")),
+        Event::Replay(event) => log(&format!("replay store: {event}")),
         // The enum is non-exhaustive.
         _ => {}
     }

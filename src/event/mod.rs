@@ -50,6 +50,7 @@
 //! This module is a port and plain data. It makes no decisions: the verifier fills in the findings.
 
 mod finding;
+mod news;
 mod outcome;
 mod refused;
 mod request;
@@ -62,6 +63,7 @@ use std::fmt;
 
 pub use finding::Finding;
 pub(crate) use finding::Received;
+pub use news::{RegistryEvent, RegistryNews, ReplayEvent, ReplayNews};
 pub use outcome::{Accepted, LetPass};
 pub use refused::Refused;
 pub use request::Correlation;
@@ -92,6 +94,10 @@ pub enum Event<'a> {
     Warning(Warning<'a>),
     /// Something happened to the keys that a client publishes at a URL.
     KeySet(KeySetEvent<'a>),
+    /// The clients of a file were reloaded, or could not be.
+    Registry(RegistryEvent<'a>),
+    /// The replay store was slow, or failed.
+    Replay(ReplayEvent<'a>),
 }
 
 /// Something that an operator should look at. It displays as a sentence.

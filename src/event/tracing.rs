@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use ::tracing::{debug, error, field, info, warn};
 
-use super::{Accepted, Correlation, Event, EventSink, KeySetEvent, KeySetNews, LetPass, Refused};
+use super::{
+    Accepted, Correlation, Event, EventSink, KeySetEvent, KeySetNews, LetPass, Refused, RegistryEvent, RegistryNews,
+    ReplayEvent, ReplayNews,
+};
 use crate::jose::base64url;
 use crate::rejection::{RejectionKind, ServerFault};
 use crate::text::Excerpt;
@@ -15,9 +18,9 @@ use crate::text::Excerpt;
 /// | event | level |
 /// |---|---|
 /// | accepted, let pass, key set fetched | `debug` |
-/// | refused, the client's fault | `info` |
-/// | refused by overload or for a used-up share, [`Warning`](super::Warning), other news of key sets | `warn` |
-/// | refused, the server's fault | `error` |
+/// | refused, the client's fault; clients of a file reloaded | `info` |
+/// | refused by overload or for a used-up share, [`Warning`](super::Warning), other news of key sets, a slow replay store | `warn` |
+/// | refused, the server's fault; clients of a file not reloaded, a replay store that failed | `error` |
 ///
 /// Outcomes have these fields. A field that an outcome does not have is absent, and never empty.
 ///
@@ -37,6 +40,10 @@ use crate::text::Excerpt;
 /// | `endpoint` | all | the [name](crate::Endpoint::name) of the endpoint |
 /// | `correlation` | all | see [`correlate`](crate::ClientAssertionLayer::correlate) |
 /// | `total_us`, `body_us`, `registry_us`, `keys_us`, `signature_us`, `replay_us` | all | the [times](super::StepTimes) in microseconds, [if they are wanted](Self::with_times) |
+///
+/// News of key sets have `client`, `clients`, `url` and `cause`, those of a file `path`, `clients`,
+/// `problems`, `took_us` and `cause`, and those of a replay store `took_us`, `cause` and
+/// `correlation`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TracingEvents;
 
@@ -70,6 +77,8 @@ impl EventSink for TracingEvents {
             Event::LetPass(event) => let_pass(event),
             Event::Warning(warning) => warn!(target: TARGET, "{warning}"),
             Event::KeySet(event) => key_set(event),
+            Event::Registry(event) => registry(event),
+            Event::Replay(event) => replay(event),
         }
     }
 }
@@ -170,5 +179,30 @@ fn key_set(event: &KeySetEvent<'_>) {
             warn!(target: TARGET, client, clients, url, cause, "key set: {event}");
         }
         _ => warn!(target: TARGET, client, clients, url, "key set: {event}"),
+    }
+}
+
+fn registry(event: &RegistryEvent<'_>) {
+    let (path, took_us) = (event.path().display(), micros(Some(event.took())));
+    match event.news() {
+        RegistryNews::Reloaded { clients, problems } => {
+            info!(target: TARGET, %path, clients, problems, took_us, "registry: {event}");
+        }
+        RegistryNews::Failed(error) => {
+            let cause = error.source().map(field::display);
+            error!(target: TARGET, %path, took_us, cause, "registry: {event}");
+        }
+    }
+}
+
+fn replay(event: &ReplayEvent<'_>) {
+    let took_us = micros(Some(event.took()));
+    let correlation = event.correlation().map(Correlation::as_str);
+    match event.news() {
+        ReplayNews::Slow { .. } => warn!(target: TARGET, took_us, correlation, "replay store: {event}"),
+        ReplayNews::Failed(error) => {
+            let cause = error.source().map(field::display);
+            error!(target: TARGET, took_us, correlation, cause, "replay store: {event}");
+        }
     }
 }

@@ -101,6 +101,11 @@ impl Rejection {
         Self { kind: RejectionKind::Server(fault), ..self }
     }
 
+    /// Returns the error of the port, if one is the reason.
+    pub(crate) fn cause(&self) -> Option<&PortError> {
+        self.cause.as_ref()
+    }
+
     /// Returns what was wrong.
     pub fn kind(&self) -> &RejectionKind {
         &self.kind

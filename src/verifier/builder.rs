@@ -46,6 +46,7 @@ impl VerifierBuilder {
             tenant: Tenant::new(Arc::from("")),
             port_timeout: Duration::from_secs(5),
             issued_from: None,
+            slow_replay: Duration::from_millis(100),
         };
         Self { verifier, issuer_without_tls: false, tenant: None }
     }
@@ -335,6 +336,18 @@ impl VerifierBuilder {
     /// ```
     pub fn port_timeout(mut self, timeout: Duration) -> Self {
         self.verifier.port_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a request may wait for the replay store before the [events](Self::events)
+    /// report it as [slow](crate::event::ReplayNews::Slow). A store that fails is always reported.
+    /// Default: 100 ms, which is far more than a store in the same data center needs, and far less
+    /// than the [port timeout](Self::port_timeout). [`Duration::MAX`] reports no store as slow.
+    ///
+    /// Only waits are timed. A store that answers immediately, like one in memory, costs no reading
+    /// of a clock, and neither does a verifier without a sink.
+    pub fn slow_replay(mut self, threshold: Duration) -> Self {
+        self.verifier.slow_replay = threshold;
         self
     }
 

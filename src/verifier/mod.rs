@@ -108,6 +108,8 @@ pub struct Verifier {
     tenant: Tenant,
     port_timeout: Duration,
     issued_from: Option<UnixTime>,
+    /// After which wait the replay store is reported as slow.
+    slow_replay: Duration,
 }
 
 impl Verifier {

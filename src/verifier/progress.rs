@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::admissions::OpenCharge;
 use super::deadline::Deadline;
@@ -10,7 +13,7 @@ use super::signature::{Admitted, PendingIdentity};
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
 use crate::jwks::KeysResult;
-use crate::port::BoxFuture;
+use crate::port::{BoxFuture, PortError};
 use crate::registry::{Client, FindResult};
 use crate::rejection::{Rejection, ServerFault};
 use crate::replay::AdmitResult;
@@ -88,6 +91,8 @@ pub(super) struct Journey {
 /// A request that waits for a port.
 pub(crate) struct Waiting {
     question: Question,
+    /// When the replay store was asked, if that is reported.
+    asked: Option<Instant>,
     /// Absent once the port has answered.
     journey: Option<Journey>,
 }
@@ -95,6 +100,8 @@ pub(crate) struct Waiting {
 /// What a port has answered, with what the verification needs to go on.
 pub(crate) struct PortAnswer {
     pub(super) reply: Reply,
+    /// How long the replay store was waited for, if that is reported.
+    pub(super) replay_took: Option<Duration>,
     pub(super) journey: Journey,
 }
 
@@ -107,9 +114,22 @@ pub(super) enum Reply {
     Nothing(Refusal),
 }
 
+impl Reply {
+    /// Returns why the replay store, which was asked, has not answered.
+    pub(super) fn replay_error(&self) -> Option<&PortError> {
+        match self {
+            Self::Admission(_, _, admitted) => admitted.as_ref().err(),
+            Self::Nothing(refusal) => refusal.rejection.cause(),
+            Self::Client(_) | Self::Keys(..) | Self::NewerKeys(..) => None,
+        }
+    }
+}
+
 impl Waiting {
-    pub(super) fn new(question: Question, journey: Journey) -> Self {
-        Self { question, journey: Some(journey) }
+    /// The wait for the replay store is timed if it is `reported`.
+    pub(super) fn new(question: Question, journey: Journey, reported: bool) -> Self {
+        let asked = (reported && matches!(question, Question::Admission(..))).then(Instant::now);
+        Self { question, asked, journey: Some(journey) }
     }
 
     /// Must not be polled again after it was ready.
@@ -125,7 +145,7 @@ impl Waiting {
                 }
             },
         };
-        Poll::Ready(PortAnswer { reply, journey })
+        Poll::Ready(PortAnswer { reply, replay_took: self.asked.map(|asked| asked.elapsed()), journey })
     }
 }
 

@@ -7,6 +7,7 @@
 //! `resume`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Verifier;
 use super::deadline::Deadline;
@@ -212,7 +213,7 @@ impl Verifier {
     fn admit(
         &self,
         signed: SignedAssertion<'_>,
-        Decision { mode, now, .. }: Decision<'_>,
+        Decision { request, mode, now }: Decision<'_>,
     ) -> Result<ClientIdentity, Stop> {
         match mode {
             Mode::First => {}
@@ -224,6 +225,9 @@ impl Verifier {
         match self.replay.admit(key, signed.valid_until(), now) {
             Answer::Ready(admitted) => {
                 self.admissions.settle(charge, &admitted);
+                if let Err(error) = &admitted {
+                    self.report_replay(request, Duration::ZERO, Some(error));
+                }
                 Ok(signed.into_identity(Admitted::check(admitted)?))
             }
             Answer::Pending(future) => {

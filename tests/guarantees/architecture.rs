@@ -67,10 +67,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("identity", &["clock", "jose", "name", "text"]),
     ("jose", &["clock", "text"]),
     // The ports.
-    ("registry", &["clock", "conformance", "identity", "jose", "jwks", "lock", "policy", "port", "rejection", "setting",
+    ("registry", &["clock", "conformance", "event", "identity", "jose", "jwks", "lock", "policy", "port", "rejection", "setting",
         "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
-    ("event", &["endpoint", "identity", "jose", "jwks", "lock", "rejection", "text"]),
+    ("event", &["endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
     ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),

@@ -6,10 +6,11 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 
 use crate::common::{self, CLIENT, Jwt, SIGNER, Signer, TempFile, fixture, key_set, now_or_never, with};
 use serde_json::{Value, json};
+use tower_client_assertion::event::{self, Event, RegistryNews};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::{Answer, Awaited};
@@ -533,6 +534,34 @@ fn a_failed_reload_keeps_the_clients() {
     file.write("[]");
     registry.reload().unwrap();
     assert_eq!(outcome(&verifier, &SIGNER, CLIENT), Err(ClientFault::UnknownClient));
+}
+
+/// The first load is not: its error goes to the caller.
+#[test]
+fn each_reload_is_reported_with_its_counts() {
+    let file = File::of(&[good(), json!({"client_id": "odd"})]);
+    let news = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&news);
+    let path = file.path().to_owned();
+    let registry = file.load().unwrap().events(event::sink(move |event| {
+        let Event::Registry(event) = event else { panic!("{event:?}") };
+        assert_eq!(event.path(), path);
+        log.lock().unwrap().push(match event.news() {
+            RegistryNews::Reloaded { clients, problems, .. } => format!("{clients} {problems}"),
+            RegistryNews::Failed(error) => {
+                assert!(error.downcast_ref::<ClientFileError>().is_some(), "{error:?}");
+                error.to_string()
+            }
+            other => panic!("{other:?}"),
+        });
+        assert!(event.to_string().contains(&format!("{:?}", event.took())) || event.to_string().starts_with("kept"));
+    }));
+    registry.reload().unwrap();
+    file.write(json!([good()]).to_string());
+    registry.reload().unwrap();
+    file.write("{}");
+    let error = registry.reload().unwrap_err();
+    assert_eq!(*news.lock().unwrap(), ["2 1".to_owned(), "1 0".to_owned(), error.to_string()]);
 }
 
 #[test]

@@ -487,8 +487,8 @@ fn ahead_by(value: f64, claim: &str) -> String {
 #[test]
 fn a_time_is_reported_with_the_seconds_by_which_it_misses() {
     let at = |difference: f64| NOW as f64 + difference;
-    // The Redox profile has a skew of 10 s and an age of 5 minutes, and no lifetime. That of `oidc` is
-    // an hour, and its skew 30 s.
+    // The Redox profile has a skew of 10 s and an age of 5 minutes, and no lifetime. That of `oidc`
+    // is an hour, and its skew 30 s.
     let cases: &[(&str, f64, &str)] = &[
         ("iat", -310.0, ""),
         ("iat", -310.5, "1 s too old"),

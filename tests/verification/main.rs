@@ -18,5 +18,6 @@ mod restart;
 mod secret;
 mod signature;
 mod tenant;
+mod times;
 mod verifier;
 mod waits;

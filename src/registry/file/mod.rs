@@ -4,13 +4,16 @@ mod loaded;
 mod problem;
 mod worker;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
 use super::metadata::Reading;
 use super::{Client, ClientFileError, ClientReader, ClientRegistry, FindResult};
+use crate::event::{Event, EventSink, RegistryEvent, RegistryNews};
 use crate::jwks::{KeySetCache, KeySource};
 use crate::port::Answer;
 use loaded::{Loaded, unreadable};
@@ -67,10 +70,10 @@ pub use problem::ClientProblem;
 /// # std::fs::remove_file(path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct FileRegistry {
     shared: Arc<Shared>,
     worker: WorkerThread,
+    events: Option<Box<dyn EventSink>>,
 }
 
 /// What the registry shares with jobs on its thread.
@@ -112,9 +115,46 @@ impl FileRegistry {
         let (path, reading) = (path.as_ref(), reader.0);
         let worker = WorkerThread::start().map_err(|cause| unreadable(path, cause))?;
         let shared = Arc::new(Shared { path: path.to_owned(), reading, loaded: ArcSwap::default() });
-        let registry = Self { shared, worker };
+        let registry = Self { shared, worker, events: None };
         registry.reload()?;
         Ok(registry)
+    }
+
+    /// Reports each [reload](Self::reload) to `events`, with its time and the numbers of clients
+    /// and problems, and each one that fails. Default: reloads are not reported.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// use tower_client_assertion::event::{self, Event, RegistryNews};
+    /// use tower_client_assertion::registry::FileRegistry;
+    ///
+    /// # let file = "tower-client-assertion-doc-events.json";
+    /// # let path = std::env::temp_dir().join(file);
+    /// # std::fs::write(&path, "[]")?;
+    /// let lines = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&lines);
+    /// let registry = FileRegistry::load(&path)?.events(event::sink(move |event| {
+    ///     let Event::Registry(event) = event else { return };
+    ///     log.lock().unwrap().push(match event.news() {
+    ///         RegistryNews::Reloaded { clients, problems, .. } => {
+    ///             format!("{clients} clients, {problems} problems")
+    ///         }
+    ///         _ => "the old clients stay".to_owned(),
+    ///     });
+    /// }));
+    ///
+    /// std::fs::write(&path, r#"[{"client_id":"clinic-8"}]"#)?;
+    /// registry.reload()?;
+    /// std::fs::write(&path, "half a file")?;
+    /// assert!(registry.reload().is_err());
+    /// let lines = lines.lock().unwrap();
+    /// assert_eq!(*lines, ["1 clients, 1 problems", "the old clients stay"]);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn events(self, events: impl EventSink) -> Self {
+        Self { events: Some(Box::new(events)), ..self }
     }
 
     /// Reads the file again and replaces all clients in one step. Requests are served meanwhile.
@@ -129,6 +169,25 @@ impl FileRegistry {
     ///
     /// Fails like [`load`](Self::load). The clients then stay as they were.
     pub fn reload(&self) -> Result<(), ClientFileError> {
+        match self.events.as_deref() {
+            Some(events) => self.reload_and_report(events),
+            None => self.load_again().map(|_| ()),
+        }
+    }
+
+    fn reload_and_report(&self, events: &dyn EventSink) -> Result<(), ClientFileError> {
+        let start = Instant::now();
+        let reloaded = self.load_again();
+        let took = start.elapsed();
+        let news = match &reloaded {
+            Ok(Counts { clients, problems }) => RegistryNews::Reloaded { clients: *clients, problems: *problems },
+            Err(error) => RegistryNews::Failed(error),
+        };
+        events.record(&Event::Registry(RegistryEvent { path: &self.shared.path, news, took }));
+        reloaded.map(|_| ())
+    }
+
+    fn load_again(&self) -> Result<Counts, ClientFileError> {
         let shared = Arc::clone(&self.shared);
         self.worker.run(move || shared.reload()).map_err(|cause| unreadable(&self.shared.path, cause))?
     }
@@ -144,15 +203,22 @@ impl FileRegistry {
     }
 }
 
+/// What was loaded.
+struct Counts {
+    clients: usize,
+    problems: usize,
+}
+
 impl Shared {
-    fn reload(&self) -> Result<(), ClientFileError> {
+    fn reload(&self) -> Result<Counts, ClientFileError> {
         let old = self.loaded.load_full();
         let new = Arc::new(Loaded::read(&self.path, &self.reading, &old)?);
         self.loaded.store(Arc::clone(&new));
+        let counts = Counts { clients: new.clients().count(), problems: new.problems().len() };
         let sources = old.clients().filter_map(|client| client.key_source());
         sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);
         last(old).free();
-        Ok(())
+        Ok(counts)
     }
 }
 
@@ -164,6 +230,13 @@ fn last(mut old: Arc<Loaded>) -> Loaded {
             Err(shared) => old = shared,
         }
         std::thread::yield_now();
+    }
+}
+
+impl fmt::Debug for FileRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shared, worker, .. } = self;
+        f.debug_struct("FileRegistry").field("shared", shared).field("worker", worker).finish_non_exhaustive()
     }
 }
 
