@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{Messages, Options, metadata, status};
 use crate::endpoint::Endpoint;
 use crate::identity::ClientIdentity;
-use crate::layer::{EventNotes, ReadyInner, identify};
+use crate::layer::{EventNotes, ReadyInner, identify, identify_response};
 use crate::rejection::{ClientFault, Rejection};
 use crate::verifier::{Progress, TokenRequest, Waiting};
 
@@ -43,6 +43,8 @@ pin_project! {
         Verifying { call: Option<Call<S, B>>, waiting: Box<Waiting> },
         AwaitingInner { call: Option<(Call<S, B>, ClientIdentity)> },
         Calling { #[pin] future: F },
+        // The response gets the identity as well.
+        Identified { #[pin] future: F, identity: Option<ClientIdentity> },
         Refused { rejection: Rejection, messages: Messages },
     }
 }
@@ -99,10 +101,18 @@ where
                     let Some((call, identity)) = call.take() else { return Poll::Pending };
                     match !was_ready && call.inner.has_waited() {
                         true => call.decide_again(&identity),
+                        false if call.options.identify_responses => {
+                            State::Identified { identity: Some(identity.clone()), future: call.forward(identity) }
+                        }
                         false => State::Calling { future: call.forward(identity) },
                     }
                 }
                 StateProj::Calling { future } => return future.poll(cx),
+                StateProj::Identified { future, identity } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    identify_response(response.extensions_mut(), identity.take());
+                    return Poll::Ready(Ok(response));
+                }
                 StateProj::Refused { rejection, messages } => {
                     return Poll::Ready(Ok(status::response(rejection, *messages)));
                 }

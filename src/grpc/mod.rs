@@ -77,13 +77,20 @@ struct Options {
     verifier: Arc<Verifier>,
     messages: Messages,
     correlate: Option<Correlate>,
+    identify_responses: bool,
 }
 
 impl GrpcAssertionLayer {
     /// Creates a layer that guards every call of the service. Grant types are not checked.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        let options = Options { verifier: verifier.into(), messages: Messages::Sent, correlate: None };
-        Self { options: Arc::new(options) }
+        Self {
+            options: Arc::new(Options {
+                verifier: verifier.into(),
+                messages: Messages::Sent,
+                correlate: None,
+                identify_responses: false,
+            }),
+        }
     }
 
     /// Answers refused calls with their status and no message, like
@@ -108,6 +115,14 @@ impl GrpcAssertionLayer {
     /// at no cost.
     pub fn correlate(self, find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
         self.with(|options| options.correlate = Some(Correlate::new(find)))
+    }
+
+    /// Puts the [`ClientIdentity`](crate::ClientIdentity) also into the extensions of responses,
+    /// like [`ClientAssertionLayer::identify_responses`][1]. Default: only requests have it.
+    ///
+    /// [1]: crate::ClientAssertionLayer::identify_responses
+    pub fn identify_responses(self) -> Self {
+        self.with(|options| options.identify_responses = true)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {

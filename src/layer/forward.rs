@@ -24,6 +24,13 @@ pub(crate) fn identify(extensions: &mut Extensions, identity: Option<ClientIdent
     }
 }
 
+/// Tells the layers outside which client was proven, unless the handler has done so.
+pub(crate) fn identify_response(extensions: &mut Extensions, identity: Option<ClientIdentity>) {
+    if let Some(identity) = identity.filter(|_| extensions.get::<ClientIdentity>().is_none()) {
+        extensions.insert(identity);
+    }
+}
+
 /// Makes the headers describe a form of `len` bytes in memory. The content type gets its usual
 /// spelling, because parsers behind the layer may accept only that one. Otherwise a client could be
 /// authenticated, and its assertion spent, and then be refused because of a capital letter.

@@ -53,6 +53,8 @@ pin_project! {
         // The head is large, so it stays in place while the steps change.
         Guarded { request: Option<GuardedRequest<S>>, #[pin] step: Step<B> },
         Calling { #[pin] future: F },
+        // The response gets the identity as well.
+        Identified { #[pin] future: F, identity: Option<ClientIdentity> },
     }
 }
 
@@ -65,6 +67,16 @@ pin_project! {
         // The identity is absent for a request without an assertion.
         AwaitingInner { body: BufferedBody, identity: Option<ClientIdentity> },
         Refused { rejection: Rejection },
+    }
+}
+
+impl<S, F, B> State<S, F, B> {
+    /// Waits for the inner service, whose response gets the identity, if there is one.
+    fn calling(future: F, identity: Option<ClientIdentity>) -> Self {
+        match identity {
+            None => Self::Calling { future },
+            identity => Self::Identified { future, identity },
+        }
     }
 }
 
@@ -126,6 +138,11 @@ where
                     let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
                     return future.poll(cx).map_ok(|response| response.map(inner));
                 }
+                StateProj::Identified { future, identity } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    forward::identify_response(response.extensions_mut(), identity.take());
+                    return Poll::Ready(Ok(response.map(|body| <M as BodyMode<RB>>::inner(mode, body))));
+                }
             };
             // Absent only after completion.
             let Some(request) = guarded else { return Poll::Pending };
@@ -151,10 +168,12 @@ where
                             continue;
                         }
                     }
+                    let identified = identity.as_ref().filter(|_| request.options.identify_responses).cloned();
                     request.forward(body, identity.take());
                     let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
-                    state.set(State::Calling { future: inner.call(Request::from_parts(parts, body)) });
+                    let future = inner.call(Request::from_parts(parts, body));
+                    state.set(State::calling(future, identified));
                     continue;
                 }
                 StepProj::Refused { rejection } => {

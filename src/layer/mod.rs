@@ -51,7 +51,7 @@ pub(crate) use correlate::{Correlate, EventNotes};
 pub(crate) use credentials::with_other_credentials;
 #[cfg(feature = "axum")]
 pub(crate) use forward::Anonymous;
-pub(crate) use forward::identify;
+pub(crate) use forward::{identify, identify_response};
 pub(crate) use headers::DeclaredHeaders;
 pub(crate) use ready_inner::ReadyInner;
 
@@ -408,6 +408,18 @@ impl<M> ClientAssertionLayer<M> {
     /// ```
     pub fn correlate(self, find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
         self.with(|options| options.correlate = Some(Correlate::new(find)))
+    }
+
+    /// Puts the [`ClientIdentity`](crate::ClientIdentity) also into the extensions of the inner
+    /// service's response, so that layers outside can name the client in their logs. An identity
+    /// that the inner service has put there stays. Default: only requests have it.
+    ///
+    /// Refusals need no setting: they always carry their [`Rejection`](crate::Rejection). The
+    /// identity is left out by default because it would cost each accepted request three
+    /// allocations. See [the order of layers](crate::manual::layers#which-request-was-that) for a
+    /// `TraceLayer` that reads both.
+    pub fn identify_responses(self) -> Self {
+        self.with(|options| options.identify_responses = true)
     }
 
     fn with(mut self, change: impl FnOnce(&mut LayerOptions)) -> Self {

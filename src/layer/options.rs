@@ -22,6 +22,7 @@ pub(super) struct LayerOptions {
     pub(super) body_limit: usize,
     pub(super) body_timeout: Duration,
     pub(super) correlate: Option<Correlate>,
+    pub(super) identify_responses: bool,
 }
 
 impl LayerOptions {
@@ -40,6 +41,7 @@ impl LayerOptions {
             body_limit: 64 * 1024,
             body_timeout: Duration::from_secs(10),
             correlate: None,
+            identify_responses: false,
         }
     }
 
@@ -59,6 +61,7 @@ impl fmt::Debug for LayerOptions {
             .field("body_limit", &self.body_limit)
             .field("body_timeout", &self.body_timeout)
             .field("correlate", &self.correlate)
+            .field("identify_responses", &self.identify_responses)
             .finish_non_exhaustive()
     }
 }

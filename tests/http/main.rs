@@ -16,6 +16,7 @@ mod links;
 mod malformed;
 mod mounting;
 mod optional;
+mod outcomes;
 mod page;
 mod reasons;
 mod redox;

@@ -21,6 +21,7 @@ use tower_client_assertion::rejection::Reason;
 use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, ClientId, Rejection, RequestBody, VerifierBuilder};
 
+use super::outcomes::Outcomes;
 use crate::common::attempt::Attempt;
 use crate::common::vectors::VECTORS;
 use crate::common::{CLIENT, Fixture, clock, fixture, now_or_never, store};
@@ -34,10 +35,16 @@ async fn send<B>(builder: VerifierBuilder, request: Request<B>) -> &'static str
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
 {
+    let outcomes = Outcomes::default();
+    let builder = builder.events(outcomes.sink());
     let layer = ClientAssertionLayer::new(builder.build().unwrap()).body_timeout(Duration::from_secs(1)).unwrap();
     let handler =
         service_fn(|_: Request<RequestBody<B>>| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())) });
-    code(&layer.layer(handler).oneshot(request).await.unwrap())
+    let code = code(&layer.layer(handler).oneshot(request).await.unwrap());
+    let outcomes = outcomes.take();
+    let reported = if code.is_empty() { "accepted" } else { code };
+    assert!(outcomes.len() == 1 && outcomes[0].starts_with(&format!("{reported} by ")), "{code}: {outcomes:?}");
+    code
 }
 
 #[test]
