@@ -51,8 +51,8 @@ enum Credential {
     Url(KeySource),
     /// `client_secret_jwt`.
     Secret(ClientSecret),
-    /// The registration cannot be used.
-    Nothing,
+    /// The registration cannot be used, for this reason.
+    Nothing(Box<str>),
 }
 
 /// The keys or the secret that a signature is checked with.
@@ -98,8 +98,8 @@ impl Client {
     }
 
     /// Creates a client that is registered without a usable credential. It is always refused.
-    pub(super) fn unusable(id: ClientId) -> Self {
-        Self::with(id, Credential::Nothing)
+    pub(super) fn unusable(id: ClientId, why: &str) -> Self {
+        Self::with(id, Credential::Nothing(why.into()))
     }
 
     fn of(id: &str, credential: Credential) -> Result<Self, ClientError> {
@@ -112,7 +112,16 @@ impl Client {
     }
 
     pub(crate) fn is_usable(&self) -> bool {
-        !matches!(self.credential, Credential::Nothing)
+        self.problem().is_none()
+    }
+
+    /// Returns why the registration cannot be used: the member of the metadata, and what is wrong
+    /// with it.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Keys(_) | Credential::Url(_) | Credential::Secret(_) => None,
+            Credential::Nothing(why) => Some(why),
+        }
     }
 
     /// Refuses assertions of this client that are signed with another algorithm:
@@ -161,7 +170,7 @@ impl Client {
     pub fn keys(&self) -> Option<&KeySet> {
         match &self.credential {
             Credential::Keys(keys) => Some(keys),
-            Credential::Url(_) | Credential::Secret(_) | Credential::Nothing => None,
+            Credential::Url(_) | Credential::Secret(_) | Credential::Nothing(_) => None,
         }
     }
 
@@ -169,7 +178,7 @@ impl Client {
     pub fn key_source(&self) -> Option<&KeySource> {
         match &self.credential {
             Credential::Url(source) => Some(source),
-            Credential::Keys(_) | Credential::Secret(_) | Credential::Nothing => None,
+            Credential::Keys(_) | Credential::Secret(_) | Credential::Nothing(_) => None,
         }
     }
 
@@ -192,7 +201,7 @@ impl Client {
     pub(crate) fn secret(&self) -> Option<&ClientSecret> {
         match &self.credential {
             Credential::Secret(secret) => Some(secret),
-            Credential::Keys(_) | Credential::Url(_) | Credential::Nothing => None,
+            Credential::Keys(_) | Credential::Url(_) | Credential::Nothing(_) => None,
         }
     }
 
@@ -200,7 +209,7 @@ impl Client {
     pub(crate) fn has_expired(&self, now: UnixTime) -> bool {
         match &self.credential {
             Credential::Secret(secret) => secret.is_expired(now),
-            Credential::Keys(_) | Credential::Url(_) | Credential::Nothing => false,
+            Credential::Keys(_) | Credential::Url(_) | Credential::Nothing(_) => false,
         }
     }
 
@@ -218,7 +227,7 @@ impl Client {
                 return Err(ClientFault::MethodNotRegistered);
             }
             Credential::Secret(_) if !algorithm.is_mac() => return Err(ClientFault::MethodNotRegistered),
-            Credential::Keys(_) | Credential::Url(_) | Credential::Secret(_) | Credential::Nothing => {}
+            Credential::Keys(_) | Credential::Url(_) | Credential::Secret(_) | Credential::Nothing(_) => {}
         }
         match self.signing_alg {
             Some(registered) if registered != algorithm => Err(ClientFault::AlgorithmNotRegistered),
@@ -248,7 +257,7 @@ impl Client {
             Credential::Secret(secret) if secret.serves(algorithm) && !secret.is_expired(now) => {
                 Ok(Proof::Secret(secret))
             }
-            Credential::Secret(_) | Credential::Nothing => Err(ClientFault::NoKey),
+            Credential::Secret(_) | Credential::Nothing(_) => Err(ClientFault::NoKey),
         }
     }
 }
@@ -259,7 +268,7 @@ impl Credential {
             Self::Keys(keys) => keys.algorithms(),
             Self::Url(_) => AlgorithmSet::ASYMMETRIC,
             Self::Secret(secret) => secret.algorithms(),
-            Self::Nothing => AlgorithmSet::EMPTY,
+            Self::Nothing(_) => AlgorithmSet::EMPTY,
         }
     }
 }

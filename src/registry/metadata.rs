@@ -89,9 +89,10 @@ impl<'a> Metadata<'a> {
         Ok(under(policy, client))
     }
 
-    /// Returns a client that is always refused, under its own policy if that can be read.
-    pub(super) fn unusable(&self, id: &ClientId) -> Client {
-        under(self.policy().ok().flatten(), Client::unusable(id.clone()))
+    /// Returns a client that is always refused because of `fault`, under its own policy if that can
+    /// be read.
+    pub(super) fn unusable(&self, id: &ClientId, (member, why): &Fault) -> Client {
+        under(self.policy().ok().flatten(), Client::unusable(id.clone(), &format!("{member}: {why}")))
     }
 
     fn policy(&self) -> Result<Option<String>, Fault> {

@@ -96,8 +96,9 @@ impl Loaded {
         let entry = sha256(entry.get().as_bytes());
         let client = before.unchanged(id.as_str(), &entry).unwrap_or_else(|| {
             Arc::new(metadata.client(&id, reading).unwrap_or_else(|fault| {
+                let client = metadata.unusable(&id, &fault);
                 self.report(index, Some(id.to_string()), fault);
-                metadata.unusable(&id)
+                client
             }))
         });
         self.report_parts(index, &client, reading);
@@ -109,8 +110,8 @@ impl Loaded {
         let (client_id, entry) = (registered.client.id().clone(), registered.entry);
         if self.clients.insert(client_id.clone(), registered).is_some() {
             let why = "another client of the file has the same id; neither is used".to_owned();
+            let client = Arc::new(Client::unusable(client_id.clone(), &format!("client_id: {why}")));
             self.report(index, Some(client_id.to_string()), ("client_id", why));
-            let client = Arc::new(Client::unusable(client_id.clone()));
             self.clients.insert(client_id, Registered { client, entry });
         }
     }
