@@ -25,6 +25,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::hmac;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
@@ -102,11 +104,50 @@ impl ClientSecret {
         self.key(algorithm).is_some_and(|key| hmac::verify(key, input, tag).is_ok())
     }
 
+    /// Returns how a client must have decoded this secret to make `tag`, the HMAC of `input`, with
+    /// what it decoded. This explains a tag and accepts none.
+    pub(crate) fn verifies_decoded(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> Option<Decoding> {
+        let (_, hash) = hash(algorithm)?;
+        let verifies = |octets: Zeroizing<Vec<u8>>| hmac::verify(&hmac::Key::new(hash, &octets), input, tag).is_ok();
+        let text = self.secret.octets.trim_ascii();
+        let decoded = [(Decoding::Hex, from_hex(text)), (Decoding::Base64, from_base64(text))];
+        let mut decoded = decoded.into_iter().filter_map(|(decoding, octets)| Some((decoding, octets?)));
+        decoded.find_map(|(decoding, octets)| verifies(octets).then_some(decoding))
+    }
+
     fn key(&self, algorithm: Algorithm) -> Option<&hmac::Key> {
         let (index, hash) = hash(algorithm).filter(|_| self.serves(algorithm))?;
         let key = self.secret.keys.get(index)?;
         Some(key.get_or_init(|| Box::new(hmac::Key::new(hash, &self.secret.octets))))
     }
+}
+
+/// How a client decoded its secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decoding {
+    /// From base64 or base64url, padded or not.
+    Base64,
+    /// From hexadecimal digits.
+    Hex,
+}
+
+fn from_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let decode = |alphabet| GeneralPurpose::new(alphabet, LENIENT).decode(text).ok().map(Zeroizing::new);
+    decode(&alphabet::URL_SAFE).or_else(|| decode(&alphabet::STANDARD))
+}
+
+fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    // With room for all of it: a vector that grows leaves copies behind, which are not wiped.
+    let mut octets = Zeroizing::new(Vec::with_capacity(text.len()));
+    for pair in text.chunks(2) {
+        let [high, low] = *pair else { return None };
+        octets.push(u8::try_from(digit(high)? * 16 + digit(low)?).ok()?);
+    }
+    Some(octets)
 }
 
 /// Returns the index of an algorithm's key, and its hash. Asymmetric algorithms have none, so a
@@ -166,7 +207,7 @@ mod tests {
     use serde_json::Value;
     use zeroize::Zeroizing;
 
-    use super::{Algorithm, ClientSecret, Secret};
+    use super::{Algorithm, ClientSecret, Decoding, Secret, hmac};
 
     /// The example of RFC 7515, appendix A.1. Its key is not text, so `ClientSecret::new` cannot
     /// take it.
@@ -184,5 +225,33 @@ mod tests {
         assert!(!secret.verifies(Algorithm::HS256, input.as_bytes(), &tag[..31]));
         tag[31] ^= 1;
         assert!(!secret.verifies(Algorithm::HS256, input.as_bytes(), &tag));
+    }
+
+    /// The octets of the secrets are `0x00` to `0x1f`, or encode to the characters in which the
+    /// alphabets of base64 differ.
+    #[test]
+    fn tags_of_decoded_secrets_are_explained() {
+        let hex = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+        let cases = [
+            (hex, Some((Decoding::Hex, (0..32).collect()))),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", Some((Decoding::Base64, (0..32).collect()))),
+            ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", Some((Decoding::Base64, (0..32).collect()))),
+            ("--__--__--__--__--__--__--__--__", Some((Decoding::Base64, [0xFB, 0xEF, 0xFF].repeat(8)))),
+            ("++//++//++//++//++//++//++//++//", Some((Decoding::Base64, [0xFB, 0xEF, 0xFF].repeat(8)))),
+            ("++//++//++//++//++//++//++//++__", None),
+            ("not base64, and neither hexadecimal digits", None),
+        ];
+        for (text, expected) in cases {
+            let secret = ClientSecret::new(text).unwrap();
+            let explained = |key: &[u8]| {
+                let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"input");
+                secret.verifies_decoded(Algorithm::HS256, b"input", tag.as_ref())
+            };
+            let octets: Vec<u8> = expected.iter().flat_map(|(_, octets)| octets.clone()).collect();
+            assert_eq!(explained(&octets), expected.map(|(decoding, _)| decoding), "{text}");
+            assert_eq!(explained(text.as_bytes()), None, "{text} itself");
+            assert_eq!(explained(b"another"), None, "{text} and another key");
+            assert_eq!(secret.verifies_decoded(Algorithm::ES256, b"input", &octets), None, "{text}");
+        }
     }
 }

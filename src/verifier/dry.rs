@@ -91,6 +91,13 @@ impl Registered {
 }
 
 impl Verifier {
+    /// Returns whether a client has this id, as far as the registry knows without waiting. It must
+    /// be a possible id.
+    pub(crate) fn is_registered(&self, client_id: &str) -> bool {
+        let is_possible = ClientId::is_valid(client_id) && client_id.len() <= self.limits.client_id;
+        is_possible && matches!(self.registry.find(client_id), Answer::Ready(Ok(Some(_))))
+    }
+
     /// Asks the registry for a client, and waits no longer than a request would.
     pub(crate) async fn registered(&self, client_id: &str, at: UnixTime) -> Registered {
         let (found, unanswered) = match self.registry.find(client_id) {

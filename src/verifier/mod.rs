@@ -61,7 +61,9 @@ use refusal::PolicyIndex;
 
 pub(crate) use configured::Configured;
 pub(crate) use progress::{Outcome, PortAnswer, Progress, Waiting};
+pub(crate) use signature_hint::is_der;
 pub(crate) use steps::no_keys;
+pub(crate) use urlencoded::{Pairs, unescape};
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
 pub use form::JWT_BEARER;
@@ -137,7 +139,12 @@ impl Verifier {
     /// [lists](ClientRegistry::all). Call this for others, for example for
     /// [`FileRegistry::clients`](crate::registry::FileRegistry::clients) after a reload.
     pub fn problems_of(&self, client: &Client) -> Vec<String> {
-        registrations::problems(client, &self.policies, &self.limits, self.clock.now())
+        self.problems_at(client, self.clock.now())
+    }
+
+    /// Returns the same at another time than now.
+    pub(crate) fn problems_at(&self, client: &Client, at: Option<UnixTime>) -> Vec<String> {
+        registrations::problems(client, &self.policies, &self.limits, at)
     }
 
     /// Returns what an authorization server publishes about its client authentication, taken from

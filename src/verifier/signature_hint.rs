@@ -28,7 +28,7 @@ fn looks_like(signature: &[u8]) -> Option<&'static str> {
 
 /// Whether the bytes begin as the `SEQUENCE` of two `INTEGER`s that an ECDSA library outside of
 /// JOSE returns (RFC 3279, section 2.2.3), and have the length that it declares.
-fn is_der(signature: &[u8]) -> bool {
+pub(crate) fn is_der(signature: &[u8]) -> bool {
     match signature {
         [0x30, 0x81, len, 0x02, ..] => usize::from(*len) + 3 == signature.len(),
         [0x30, len, 0x02, ..] => usize::from(*len) + 2 == signature.len(),

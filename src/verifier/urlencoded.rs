@@ -122,7 +122,7 @@ impl<'a> Raw<'a> {
 
 /// Returns `None` if a percent sign is not followed by two hexadecimal digits.
 #[cold]
-fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
     let (mut text, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(mark) = stride::find(bytes, at, |bytes| bytes.is(b'%') | bytes.is(b'+')) {
         text.extend_from_slice(bytes.get(at..mark)?);

@@ -6,4 +6,5 @@
 mod common;
 
 mod agreement;
+mod hints;
 mod layer;

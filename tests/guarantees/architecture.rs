@@ -58,8 +58,8 @@ const MAP: &[(&str, &[&str])] = &[
         "text", "timer", "verifier"]),
     ("render", &["jose", "policy", "rejection", "setting"]),
     // The steps, and what they judge by.
-    ("explain", &["clock", "endpoint", "event", "identity", "jose", "policy", "port", "registry", "rejection", "replay",
-        "text", "verifier"]),
+    ("explain", &["clock", "endpoint", "event", "identity", "jose", "jwks", "policy", "port", "registry", "rejection",
+        "replay", "text", "verifier"]),
     ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
         "port", "registry", "rejection", "replay", "setting", "text", "timer"]),
     ("posture", &["clock", "jose", "jwks", "loosening", "policy", "registry", "replay", "text", "verifier"]),

@@ -1,0 +1,103 @@
+//! The search for the client that signed, among clients that the operator names.
+
+use std::sync::Arc;
+
+use super::signatures::{self, Signed};
+use crate::clock::UnixTime;
+use crate::explain::hint::Hint;
+use crate::explain::{Explanation, Part, Step};
+use crate::jose::algorithm::Algorithm;
+use crate::jose::base64url::DecodeBuffer;
+use crate::policy::Limits;
+use crate::registry::Client;
+use crate::rejection::{Parameter, Reason};
+use crate::verifier::Pairs;
+use crate::verifier::assertion::Assertion;
+
+impl Explanation {
+    /// Searches `clients` for the one whose key or secret made the signature of the assertion in
+    /// `part`, and adds the hint [`OtherClient`](Hint::OtherClient) if there is one.
+    ///
+    /// This helps where a client uses the id or the key of another, for example that of a test
+    /// environment. It does nothing unless the client is unknown, has no such key, or did not sign.
+    /// Keys with the `kid` of the assertion are tried first, and at most 64 in all. Keys at a URL
+    /// are not tried.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use tower_client_assertion::clock::UnixTime;
+    /// use tower_client_assertion::explain::{Hint, Part};
+    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    /// # use serde_json::json;
+    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::registry::{Client, FixedRegistry};
+    /// # use tower_client_assertion::replay::MemoryReplay;
+    /// # use tower_client_assertion::secret::ClientSecret;
+    /// # use tower_client_assertion::{Policy, TokenRequest, Verifier};
+    /// # const TEST: &str = "a secret of the test environment, long enough";
+    /// # const LIVE: &str = "a secret of the live environment, long enough";
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = |id, secret| -> Result<_, Box<dyn std::error::Error>> {
+    /// #     Ok(Client::with_secret(id, ClientSecret::new(secret)?)?)
+    /// # };
+    /// let clients = [client("clinic", LIVE)?, client("clinic-test", TEST)?];
+    /// # let registry = FixedRegistry::new(clients.clone())?;
+    /// # let verifier = Verifier::builder(Policy::OIDC, registry, MemoryReplay::new(100)?)
+    /// #     .issuer("https://as.example.com")
+    /// #     .build()?;
+    /// # let form = |secret: &str| {
+    /// #     let claims = json!({"iss": "clinic", "sub": "clinic", "jti": "a", "exp": 1_700_000_060,
+    /// #         "aud": "https://as.example.com"});
+    /// #     let key = EncodingKey::from_secret(secret.as_bytes()).unwrap();
+    /// #     let jwt = encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+    /// #     format!("grant_type=client_credentials&client_assertion_type={JWT_BEARER}&client_assertion={jwt}")
+    /// # };
+    /// let clients: Vec<_> = clients.into_iter().map(Arc::new).collect();
+    /// let at = UnixTime::from_secs(1_700_000_000);
+    ///
+    /// for (secret, found) in [(TEST, true), (LIVE, false)] {
+    ///     let body = form(secret);
+    ///     let request = TokenRequest::new(body.as_bytes());
+    ///     let explanation = verifier.explain(&request, at).await;
+    ///     let part = Part::Form(body.as_bytes());
+    ///     let explanation = explanation.search_clients(part, &clients);
+    ///     let is_found = |hint: &Hint| hint.name() == "other_client";
+    ///     assert_eq!(explanation.hints().iter().any(is_found), found);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn search_clients(mut self, part: Part<'_>, clients: &[Arc<Client>]) -> Self {
+        const REASONS: [Reason; 4] =
+            [Reason::UnknownClient, Reason::NoKey, Reason::MethodNotRegistered, Reason::BadSignature];
+        let is_unsigned = self.steps.iter().filter_map(Step::reason).any(|reason| REASONS.contains(&reason));
+        let found = is_unsigned.then(|| assertion_of(part)).flatten();
+        self.hints.extend(found.and_then(|text| signer_of(&text, clients, self.at)));
+        self
+    }
+}
+
+/// Returns the value of `client_assertion`.
+fn assertion_of(part: Part<'_>) -> Option<Vec<u8>> {
+    match part {
+        Part::Assertion(text) => Some(text.as_bytes().to_vec()),
+        Part::Form(form) => {
+            let (_, value) = Pairs::of(form).find(|(name, _)| name.parameter() == Some(Parameter::ClientAssertion))?;
+            value.unescape().ok().map(Into::into)
+        }
+    }
+}
+
+fn signer_of(text: &[u8], clients: &[Arc<Client>], at: UnixTime) -> Option<Hint> {
+    let mut buffer = DecodeBuffer::default();
+    let (_, assertion) = Assertion::read_on(text, &mut buffer, &Limits::default());
+    let Assertion { header, claims, signing_input, signature, .. } = assertion?;
+    let algorithm = Algorithm::from_name(header.alg.text()?)?;
+    let signed = Signed { kid: header.kid.text(), algorithm, input: signing_input, signature };
+    let claimed = claims.iss.text();
+    let others: Vec<_> = clients.iter().filter(|client| Some(client.id().as_str()) != claimed).collect();
+    signatures::other_client(&signed, &others, at)
+}
