@@ -71,8 +71,7 @@ pub(crate) struct Shared {
 }
 
 /// Builds the whole server.
-pub(crate) fn router(settings: Settings) -> Result<Router, String> {
-    let verifier = verifier(&settings)?;
+pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, String> {
     let metadata = metadata(&settings.issuer, verifier.metadata())?;
     let vocabulary = vocabulary(&settings).map_err(|error| about(settings.links.flag(), &error))?;
     let page = Troubleshooting::of(&vocabulary, std::slice::from_ref(&settings.policy)).service();
@@ -89,7 +88,8 @@ pub(crate) fn router(settings: Settings) -> Result<Router, String> {
         .with_state(shared))
 }
 
-fn verifier(settings: &Settings) -> Result<Verifier, String> {
+/// Builds the verifier of the layer.
+pub(crate) fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let replay = Arc::clone(&settings.replay);
     let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(events());
     profile::verifier(builder, Some(&settings.issuer), &settings.audiences)

@@ -32,6 +32,7 @@
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
+//! - `posture.rs` tells at the start what is weaker than the specifications ask.
 //! - `../deployment` reads the profile and the clients.
 //! - `server.rs` listens and shuts down; `flags.rs` and `args.rs` read the command line.
 //! - `demo.rs` plays the client.
@@ -43,6 +44,7 @@ mod demo;
 mod deployment;
 mod flags;
 mod log;
+mod posture;
 mod request_id;
 mod server;
 #[path = "../support/mod.rs"]
@@ -98,17 +100,21 @@ async fn serve_file(args: Args) -> Result<Server> {
     clients::unusable(&registry, &args.policy).iter().for_each(|line| log(line));
     let (profile, issuer) = (args.policy.name(), &args.issuer);
     let welcome = format!("issuing tokens of {issuer} at {}, profile {profile}", app::TOKEN_PATH);
+    let registry = Arc::new(registry);
     let settings = Settings {
         policy: args.policy,
         issuer: args.issuer,
         audiences: args.audiences,
         links: args.links,
-        registry: Arc::new(registry),
+        registry: registry.clone(),
         replay: args.replay.open().await?,
     };
-    let app = app::router(settings)?;
+    let verifier = app::verifier(&settings)?;
+    let weaker = posture::weaker(&verifier, &registry);
+    let app = app::router(settings, verifier)?;
     let server = Server::start(server::listen(args.listen).await?, app)?;
     log(&welcome);
+    weaker.iter().for_each(|line| log(line));
     Ok(server)
 }
 
@@ -127,7 +133,8 @@ async fn serve_demo() -> Result<Server> {
     let replay = Replay::Memory.open().await?;
     let settings =
         Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], links: Links::None, registry, replay };
-    let server = Server::start(listener, app::router(settings)?)?;
+    let verifier = app::verifier(&settings)?;
+    let server = Server::start(listener, app::router(settings, verifier)?)?;
     demo::show(&client, address).await?;
     Ok(server)
 }

@@ -43,6 +43,33 @@ async fn demo_shows_an_accepted_and_a_refused_request() {
 }
 
 #[tokio::test]
+async fn what_is_weaker_is_told_at_the_start() {
+    let key = Signer::ed25519("EdDSA", "key-1").jwk();
+    let clients = ClientFile::new(&json!([
+        {"client_id": "clinic-7", "jwks": {"keys": [key]}},
+        {"client_id": "clinic-8", "jwks": {"keys": [key]}},
+    ]));
+    for (profile, expected, absent) in [
+        ("fapi2", ["C02", "R02", "O02"].as_slice(), ["P01", "P02", "P06"].as_slice()),
+        ("rfc7523", &["P01", "P13", "C02"], &["P04", "P06"]),
+    ] {
+        let mut server = Server::start(&clients.arguments_for(profile)).await;
+        server.stderr_line(|line| line.starts_with("WEAKER") && line.ends_with("The same holds for 1 more.")).await;
+        server.terminate().await;
+        server.stderr_line(|line| line.starts_with("stopping")).await;
+        let told = |rule: &str| server.seen.iter().any(|line| line.starts_with("WEAKER") && line.contains(rule));
+        for rule in expected {
+            assert!(told(rule), "{profile}: {rule} of {:?}", server.seen);
+        }
+        for rule in absent {
+            assert!(!told(rule), "{profile}: {rule} of {:?}", server.seen);
+        }
+        let secret = key["x"].as_str().unwrap();
+        assert!(!server.seen.iter().any(|line| line.contains(secret)), "{:?}", server.seen);
+    }
+}
+
+#[tokio::test]
 async fn client_files_are_served_and_unusable_clients_reported() {
     let signer = Signer::es384("key-1");
     let other = Signer::es256("key-2");
