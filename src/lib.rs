@@ -103,6 +103,7 @@
 //! | Which layers go outside, which inside? | [layers](manual::layers) |
 //! | Clients publish keys at a URL: what happens? | [key sets](manual::key_sets) |
 //! | Many nodes: what is promised, what to run? | [fleet](manual::fleet) |
+//! | How far is my configuration from FAPI 2.0? | [posture](manual::posture) |
 //!
 //! # How a request is verified
 //!
@@ -186,7 +187,7 @@
 //! [`endpoint`](ClientAssertionLayer::endpoint). Clients of several kinds can each have [a
 //! policy](VerifierBuilder::client_policy). [`Verifier::metadata`] returns the RFC 8414 metadata to
 //! publish. If you expect floods, use [`overload`] to bound how many signatures are checked
-//! concurrently.
+//! concurrently. [`Verifier::posture`] reports what is weaker about a configuration.
 //!
 //! # Features
 //!

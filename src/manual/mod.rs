@@ -9,6 +9,7 @@
 //! | Which layers go outside, which inside, and which requests hold a permit? | [`layers`] |
 //! | Clients publish keys at a URL: what happens, and what is fetched when? | [`key_sets`] |
 //! | Several nodes share a replay store: what is guaranteed, and how is it operated? | [`fleet`] |
+//! | How far is my configuration from FAPI 2.0, or from RFC 7523 with RFC 10070? | [`posture`] |
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}
@@ -40,6 +41,9 @@ pub mod key_sets {}
 
 #[doc = include_str!("fleet.md")]
 pub mod fleet {}
+
+#[doc = include_str!("posture.md")]
+pub mod posture {}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]

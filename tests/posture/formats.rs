@@ -9,7 +9,7 @@ use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::AddressGuard;
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{AudienceRule, Limits};
-use tower_client_assertion::posture::{self, Baseline, Posture, Standing};
+use tower_client_assertion::posture::{self, Baseline, Posture, Rule, Standing};
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::replay::MemoryReplay;
 use tower_client_assertion::secret::ClientSecret;
@@ -132,6 +132,26 @@ fn every_rule_has_its_own_id_and_a_source() {
     for id in expected.split_whitespace() {
         assert!(seen.contains(id), "{id} is missing");
     }
+}
+
+/// The table of the manual is written from the rules. To rewrite it, run this with GOLDEN=write.
+#[test]
+fn the_manual_lists_every_rule() {
+    let cell = |rule: &Rule, baseline: &Baseline| format!("{} ({})", rule.asks(baseline), rule.source(baseline));
+    let row = |rule: &Rule| {
+        let [fapi2, rfc7523] = [&BASELINES[0], &BASELINES[1]].map(|baseline| cell(rule, baseline));
+        let rfc7523 = if rfc7523 == fapi2 { "the same" } else { &rfc7523 };
+        format!("| {} `{}` | {fapi2} | {rfc7523} |\n", rule.id(), rule.name())
+    };
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/posture.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (text, _) = page.split_once("\n| P03 ").unwrap();
+    let expected = format!("{text}\n{}", posture::rules().map(row).collect::<String>());
+    if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
+        std::fs::write(path, &expected).unwrap();
+        return;
+    }
+    assert_eq!(page, expected);
 }
 
 #[test]
