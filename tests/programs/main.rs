@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(unix)]
+mod browser;
 #[cfg(all(unix, feature = "axum"))]
 mod examples;
 #[cfg(unix)]
