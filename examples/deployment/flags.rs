@@ -124,6 +124,17 @@ impl Given {
     }
 }
 
+/// Returns the text that `--help` or `--version` asks for. They count wherever they are, so that an
+/// error elsewhere does not hide the usage.
+pub(crate) fn asked_for(words: &[OsString], name: &str, usage: impl Fn() -> String) -> Option<String> {
+    let has = |flag: &Flag| words.iter().any(|word| word == flag.name || flag.short.is_some_and(|short| word == short));
+    match () {
+        () if has(&HELP) => Some(usage()),
+        () if has(&VERSION) => Some(format!("{name} {}\n", env!("CARGO_PKG_VERSION"))),
+        () => None,
+    }
+}
+
 /// Describes a word that is no flag.
 pub(crate) fn unknown(word: &str) -> String {
     match is_credential(word) {

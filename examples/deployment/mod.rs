@@ -1,4 +1,5 @@
-//! A server as flags describe it: profile, issuer, audiences and clients. `token_server` serves it,
+//! A server as flags describe it: profile, issuer, audiences, clients and
+//! links. `token_server` serves it,
 //! and `explain` judges requests as it would.
 
 // Each example uses a part of this.
@@ -6,6 +7,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod flags;
+pub(crate) mod links;
 pub(crate) mod profile;
 
 use std::error::Error;

@@ -8,10 +8,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_client_assertion::registry::ClientRegistry;
-use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749, Troubleshooting};
+use tower_client_assertion::render::Troubleshooting;
 use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, TieredReplay};
-use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, SettingError, Verifier};
+use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, Verifier};
 
+use crate::deployment::links::Links;
 use crate::deployment::{about, profile};
 use crate::log::events;
 use crate::{request_id, token};
@@ -30,16 +31,6 @@ pub(crate) struct Settings {
     pub(crate) links: Links,
     pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) replay: Arc<dyn ReplayStore>,
-}
-
-/// The `error_uri` of refusals.
-#[derive(Debug)]
-pub(crate) enum Links {
-    None,
-    /// The same for all.
-    One(String),
-    /// A page, with a fragment for each topic.
-    Pages(String),
 }
 
 /// The replay store to use.
@@ -73,7 +64,7 @@ pub(crate) struct Shared {
 /// Builds the whole server.
 pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, String> {
     let metadata = metadata(&settings.issuer, verifier.metadata())?;
-    let vocabulary = vocabulary(&settings).map_err(|error| about(settings.links.flag(), &error))?;
+    let vocabulary = settings.links.vocabulary(&settings.policy)?;
     let page = Troubleshooting::of(&vocabulary, std::slice::from_ref(&settings.policy)).service();
     let layer = ClientAssertionLayer::new(verifier).render(vocabulary);
     let shared = Arc::new(Shared { registry: settings.registry, metadata });
@@ -93,25 +84,6 @@ pub(crate) fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let replay = Arc::clone(&settings.replay);
     let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(events());
     profile::verifier(builder, Some(&settings.issuer), &settings.audiences)
-}
-
-/// The vocabulary of the profile, which would be the layer's default, with links.
-fn vocabulary(settings: &Settings) -> Result<Arc<dyn RenderRejection>, SettingError> {
-    let (redox, rfc6749) = (Redox::default(), Rfc6749::default());
-    Ok(match (settings.policy.name(), &settings.links) {
-        ("redox", Links::None) => Arc::new(redox),
-        ("redox", Links::One(uri)) => Arc::new(redox.error_uri(uri)?),
-        ("redox", Links::Pages(base)) => Arc::new(redox.error_pages(base)?),
-        (_, Links::None) => Arc::new(rfc6749),
-        (_, Links::One(uri)) => Arc::new(rfc6749.error_uri(uri)?),
-        (_, Links::Pages(base)) => Arc::new(rfc6749.error_pages(base)?),
-    })
-}
-
-impl Links {
-    fn flag(&self) -> &'static str {
-        if let Self::Pages(_) = self { "--error-pages" } else { "--error-uri" }
-    }
 }
 
 /// RFC 8414, section 2.

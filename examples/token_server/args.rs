@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use tower_client_assertion::Policy;
 
-use crate::app::{Links, Replay};
-use crate::deployment::flags::{Given, unknown};
+use crate::app::Replay;
+use crate::deployment::flags::{Given, asked_for, unknown};
+use crate::deployment::links::Links;
 use crate::deployment::profile::{is_issuer, profiled};
 use crate::flags::{self, FLAGS};
 
@@ -35,16 +36,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Parses the command line. `--help` and `--version` count wherever they are, so that an error
-    /// elsewhere does not hide the usage.
+    /// Parses the command line.
     pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let words: Vec<_> = words.collect();
-        let asked = |names: [&str; 2]| words.iter().any(|word| names.iter().any(|name| word == name));
-        if asked(["--help", "-h"]) {
-            return Ok(Self::Print(flags::usage()));
-        }
-        if asked(["--version", "-V"]) {
-            return Ok(Self::Print(format!("token_server {}\n", env!("CARGO_PKG_VERSION"))));
+        if let Some(text) = asked_for(&words, "token_server", flags::usage) {
+            return Ok(Self::Print(text));
         }
         let given = FLAGS.read(words.into_iter())?;
         if let Some(word) = given.words().first() {
@@ -68,7 +64,7 @@ impl Args {
             policy,
             replay: replay(given.optional("--replay")?)?,
             audiences,
-            links: links(given.optional("--error-uri")?, given.optional("--error-pages")?)?,
+            links: Links::of(&mut given)?,
             allow_http_jwks: given.has("--allow-http-jwks"),
         })
     }
@@ -81,15 +77,6 @@ fn listen(value: Option<String>) -> Result<SocketAddr, String> {
 
 fn issuer(value: String) -> Result<String, String> {
     if is_issuer(&value) { Ok(value) } else { Err(FLAGS.invalid("--issuer", &value)) }
-}
-
-fn links(uri: Option<String>, pages: Option<String>) -> Result<Links, String> {
-    match (uri, pages) {
-        (None, None) => Ok(Links::None),
-        (Some(uri), None) => Ok(Links::One(uri)),
-        (None, Some(base)) => Ok(Links::Pages(base)),
-        (Some(_), Some(_)) => Err("--error-pages: expected without --error-uri, which sets the same link".to_owned()),
-    }
 }
 
 fn replay(value: Option<String>) -> Result<Replay, String> {

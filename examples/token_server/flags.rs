@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::deployment::flags::{Flag, Flags, HELP, VERSION, switch, valued};
+use crate::deployment::links::Links;
 use crate::deployment::{ALLOW_HTTP_JWKS, AUDIENCE, CLIENTS, ISSUER, PROFILES};
 
 pub(crate) const FLAGS: Flags = Flags(&ROWS);
@@ -14,8 +15,8 @@ const ROWS: [Flag; 11] = [
     valued("--profile", "NAME", PROFILES, "by default redox"),
     valued("--listen", "IP:PORT", "an address to listen on, such as 127.0.0.1:8080", "by default any on loopback"),
     valued("--replay", "STORE", "memory or redis://HOST:PORT", "by default memory"),
-    valued("--error-uri", "URL", "the URL of a page that explains refusals", "sent with each"),
-    valued("--error-pages", "URL", "the URL of a page like /errors", "sent with each, and with its section"),
+    Links::URI,
+    Links::PAGES,
     switch("--allow-http-jwks", None, ALLOW_HTTP_JWKS),
     HELP,
     VERSION,

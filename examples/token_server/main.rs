@@ -60,8 +60,9 @@ use tower_client_assertion::jwks::KeySetCache;
 use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
 use tower_client_assertion::{ConfigError, Policy};
 
-use crate::app::{Links, Replay, Settings};
+use crate::app::{Replay, Settings};
 use crate::args::{Args, Command};
+use crate::deployment::links::Links;
 use crate::deployment::{about, clients};
 use crate::log::log;
 use crate::server::Server;
