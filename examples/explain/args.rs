@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use tower_client_assertion::Policy;
 
-use crate::deployment::flags::{Flag, Flags, Given, HELP, VERSION, is_credential, switch, valued};
+use crate::deployment::flags::{Flag, Flags, Given, HELP, VERSION, asked_for, is_credential, switch, valued};
+use crate::deployment::links::Links;
 use crate::deployment::profile::{is_issuer, profiled};
 use crate::deployment::{ALLOW_HTTP_JWKS, AUDIENCE, CLIENTS, ISSUER, PROFILES};
 use crate::input::moment::Moment;
 
 const FLAGS: Flags = Flags(&ROWS);
 
-const ROWS: [Flag; 11] = [
+const ROWS: [Flag; 14] = [
     valued("--profile", "NAME", PROFILES, "required"),
     valued("--issuer", "URL", ISSUER, "not needed by redox and smart"),
     valued("--audience", "URL", AUDIENCE, "may be repeated; required by redox and smart"),
@@ -20,7 +21,10 @@ const ROWS: [Flag; 11] = [
     valued("--at", "TIME", "an RFC 3339 time, Unix seconds, iat or now", "by default the HAR file's time, or now"),
     valued("--entry", "N", "the number of an entry in a HAR file, from 0", "by default the first that fits"),
     switch("--fetch", None, "fetches the client's key set once, if it has a jwks_uri"),
+    switch("--search-clients", None, "looks for another client of the file whose key fits"),
     switch("--json", None, "prints JSON"),
+    Links::URI,
+    Links::PAGES,
     switch("--allow-http-jwks", None, ALLOW_HTTP_JWKS),
     HELP,
     VERSION,
@@ -36,7 +40,9 @@ pub(crate) struct Args {
     pub(crate) at: Option<Moment>,
     pub(crate) entry: Option<usize>,
     pub(crate) fetch: bool,
+    pub(crate) search_clients: bool,
     pub(crate) json: bool,
+    pub(crate) links: Links,
     pub(crate) allow_http_jwks: bool,
     pub(crate) input: Input,
 }
@@ -57,16 +63,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Parses the command line. `--help` and `--version` count wherever they are, so that an error
-    /// elsewhere does not hide the usage.
+    /// Parses the command line.
     pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
         let words: Vec<_> = words.collect();
-        let asked = |names: [&str; 2]| words.iter().any(|word| names.iter().any(|name| word == name));
-        if asked(["--help", "-h"]) {
-            return Ok(Self::Print(usage()));
-        }
-        if asked(["--version", "-V"]) {
-            return Ok(Self::Print(format!("explain {}\n", env!("CARGO_PKG_VERSION"))));
+        if let Some(text) = asked_for(&words, "explain", usage) {
+            return Ok(Self::Print(text));
         }
         Args::of(FLAGS.read(words.into_iter())?).map(|args| Self::Explain(Box::new(args)))
     }
@@ -85,7 +86,9 @@ impl Args {
             at: parsed(&mut given, "--at", Moment::parse)?,
             entry: parsed(&mut given, "--entry", |value| value.parse().ok())?,
             fetch: given.has("--fetch"),
+            search_clients: given.has("--search-clients"),
             json: given.has("--json"),
+            links: Links::of(&mut given)?,
             allow_http_jwks: given.has("--allow-http-jwks"),
             input: input(given.words())?,
         };
@@ -93,6 +96,7 @@ impl Args {
             None if args.fetch => {
                 Err("--fetch: it fetches the keys of a registered client: expected --clients".to_owned())
             }
+            None if args.search_clients => Err("--search-clients: it searches a file: expected --clients".to_owned()),
             _ => Ok(args),
         }
     }

@@ -34,7 +34,8 @@ impl Judge {
         };
         let builder = Verifier::builder(args.policy.clone(), found, NoReplay);
         let verifier = profile::verifier(builder, args.issuer.as_deref(), &args.audiences)?;
-        Ok(Self { layer: ClientAssertionLayer::new(verifier), registry })
+        let layer = ClientAssertionLayer::new(verifier).render(args.links.vocabulary(&args.policy)?);
+        Ok(Self { layer, registry })
     }
 
     pub(crate) fn registry(&self) -> Option<&FileRegistry> {
@@ -44,9 +45,24 @@ impl Judge {
     pub(crate) async fn explain(&self, captured: &Captured, at: UnixTime) -> Explanation {
         match &captured.what {
             What::Request(request) => self.layer.explain(request, at).await,
-            What::Form(body) => self.layer.explain_part(Part::Form(body), at).await,
-            What::Assertion(jwt) => self.layer.explain_part(Part::Assertion(jwt), at).await,
+            What::Form(_) | What::Assertion(_) => self.layer.explain_part(part(captured), at).await,
         }
+    }
+
+    /// Adds the client of the file whose key made the signature.
+    pub(crate) fn search_clients(&self, explanation: Explanation, captured: &Captured) -> Explanation {
+        match &self.registry {
+            Some(registry) => explanation.search_clients(part(captured), &registry.clients()),
+            None => explanation,
+        }
+    }
+}
+
+fn part(captured: &Captured) -> Part<'_> {
+    match &captured.what {
+        What::Request(request) => Part::Form(request.body()),
+        What::Form(body) => Part::Form(body),
+        What::Assertion(jwt) => Part::Assertion(jwt),
     }
 }
 

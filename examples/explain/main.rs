@@ -45,7 +45,7 @@ const USAGE: u8 = 64;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     run().await.unwrap_or_else(|error| {
-        output::warn(&error);
+        output::warn(&(error + "\n"));
         ExitCode::from(USAGE)
     })
 }
@@ -70,8 +70,9 @@ async fn explain(args: &Args) -> Result<ExitCode, String> {
         None => None,
     };
     let explanation = judge.explain(&captured, at).await;
+    let explanation = if args.search_clients { judge.search_clients(explanation, &captured) } else { explanation };
     if let Some(registry) = judge.registry() {
-        clients::unusable(registry, &args.policy).iter().for_each(|line| output::warn(line));
+        clients::unusable(registry, &args.policy).iter().for_each(|line| output::warn(&format!("{line}\n")));
     }
     show(args, &captured, fetched, &explanation)?;
     Ok(ExitCode::from(output::exit_code(explanation.verdict())))
@@ -79,14 +80,14 @@ async fn explain(args: &Args) -> Result<ExitCode, String> {
 
 /// JSON is alone on stdout.
 fn show(args: &Args, captured: &Captured, fetched: Option<String>, explanation: &Explanation) -> Result<(), String> {
-    let fetched = fetched.map(|fetched| format!("fetched   {fetched}"));
+    let fetched = fetched.iter().map(|fetched| format!("fetched   {fetched}\n"));
+    let notes = captured.notes.iter().map(|note| format!("note      {note}\n"));
+    let notes: String = fetched.chain(notes).collect();
     if args.json {
-        let notes = captured.notes.iter().map(|note| format!("note      {note}"));
-        fetched.into_iter().chain(notes).for_each(|line| output::warn(&line));
+        output::warn(&notes);
         output::print(&output::json(explanation)?);
     } else {
-        let fetched = fetched.map(|line| line + "\n").unwrap_or_default();
-        output::print(&(fetched + &output::text(explanation, captured)));
+        output::print(&output::text(explanation, captured, &notes));
     }
     Ok(())
 }

@@ -9,12 +9,9 @@ use tower_client_assertion::explain::{Explanation, Verdict};
 
 use crate::input::{Captured, What};
 
-/// Returns the explanation as text, and describes the input.
-pub(crate) fn text(explanation: &Explanation, captured: &Captured) -> String {
-    let mut text = format!("{explanation}\ninput     {}\n", about(captured));
-    for note in &captured.notes {
-        let _ = writeln!(text, "note      {note}");
-    }
+/// Returns the explanation as text, with `notes` about the input.
+pub(crate) fn text(explanation: &Explanation, captured: &Captured, notes: &str) -> String {
+    let mut text = format!("{explanation}\ninput     {}\n{notes}", about(captured));
     if let Some(until) = explanation.acceptable().and_then(|window| rfc3339(window.end().as_secs())) {
         let _ = writeln!(text, "secret    until {until} the input is as good as a password, unless it has been used");
     }
@@ -44,13 +41,13 @@ pub(crate) fn print(text: &str) {
     if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        warn(&format!("stdout: {error}"));
+        warn(&format!("stdout: {error}\n"));
     }
 }
 
-/// Prints a line to stderr. Unlike `eprintln!`, this does not panic when stderr is closed.
-pub(crate) fn warn(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Prints to stderr. Unlike `eprint!`, this does not panic when stderr is closed.
+pub(crate) fn warn(lines: &str) {
+    let _ = io::stderr().write_all(lines.as_bytes());
 }
 
 fn about(captured: &Captured) -> String {

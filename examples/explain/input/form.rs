@@ -12,7 +12,8 @@ const NAMES: [&str; 5] = ["client_assertion", "client_assertion_type", "grant_ty
 pub(super) fn read(text: &str) -> Result<Captured, String> {
     // An editor ends the last line.
     let whole = text.trim_matches(['\r', '\n']);
-    if is_form(whole) && !whole.contains([' ', '\t']) {
+    let has_other_lines = whole.contains('\n') && whole.contains([' ', '\t']);
+    if is_form(whole) && !has_other_lines {
         return Ok(form(whole, "a form body"));
     }
     if is_assertion(whole) {

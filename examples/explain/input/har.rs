@@ -53,10 +53,9 @@ pub(super) fn read(input: &[u8], entry: Option<usize>) -> Result<Captured, Strin
     let har: Har = serde_json::from_slice(input).map_err(|error| broken(&error))?;
     let entries = har.log.entries;
     let count = entries.len();
-    let chosen = match entry {
-        Some(number) => entries.into_iter().enumerate().nth(number),
-        None => entries.into_iter().enumerate().find(|(_, entry)| entry.request.has_assertion()),
-    };
+    let first = |fits: fn(&Sent) -> bool| entries.iter().position(|entry| fits(&entry.request));
+    let number = entry.or_else(|| first(Sent::has_assertion)).or_else(|| first(Sent::names_assertion));
+    let chosen = number.and_then(|number| entries.into_iter().enumerate().nth(number));
     match (chosen, entry) {
         (Some((number, chosen)), _) => chosen.captured(number),
         (None, Some(number)) => Err(format!("--entry: {number}: expected less than {count}, the number of entries")),
@@ -91,6 +90,11 @@ impl Entry {
 impl Sent {
     fn has_assertion(&self) -> bool {
         self.method == "POST" && form::assertion(&self.body()).is_some()
+    }
+
+    /// Also a body that is no form, such as JSON.
+    fn names_assertion(&self) -> bool {
+        self.method == "POST" && String::from_utf8_lossy(&self.body()).contains("client_assertion")
     }
 
     /// Returns the headers. Those of HTTP/2 that begin with a colon stand for the request line.

@@ -191,9 +191,10 @@ async fn verdicts_are_the_answers_of_the_server() {
     for profile in ["redox", "smart", "fapi2", "rfc7523", "oidc"] {
         let clients = Clients::new(profile);
         let file = clients.file();
-        let server = Server::start(&file.arguments_for(profile)).await;
+        let links = ["--error-pages", "https://docs.example.com/errors"];
+        let server = Server::start(&[file.arguments_for(profile), links.map(str::to_owned).to_vec()].concat()).await;
         let path = file.path().to_str().unwrap();
-        let common = [super::rules(profile), vec!["--clients", path, "--json", "-"]].concat();
+        let common = [&super::rules(profile)[..], &links, &["--clients", path, "--json", "-"]].concat();
         for sent in [clients.heads(), clients.forms(), clients.assertions()].into_iter().flatten() {
             let case = format!("{profile}, {}", sent.name);
             let input = format!("{}\r\n\r\n{}", sent.head(), sent.body);

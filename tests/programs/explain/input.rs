@@ -56,6 +56,7 @@ fn input_is_recognized_by_its_looks() {
         ("form in UTF-16LE", utf16([0xFF, 0xFE], u16::to_le_bytes), "form", &form),
         ("form in UTF-16BE", utf16([0xFE, 0xFF], u16::to_be_bytes), "form", &form),
         ("form without an assertion", "grant_type=client_credentials".into(), "form", "grant_type=client_credentials"),
+        ("form with spaces", "scope=a b&client_id=c".into(), "form", "scope=a b&client_id=c"),
         ("wrapped form", "client_assertion=eyJ\nabc\n".into(), "form", "client_assertion=eyJ\nabc"),
         ("line of a log", format!("12:00 refused\n{form}\nend of log\n").into(), "form", &form),
         ("jwt", JWT.into(), "jwt", JWT),
@@ -207,6 +208,17 @@ fn har_files_yield_the_first_assertion_or_an_entry() {
     ] {
         let error = Captured::read(file.as_bytes(), number).unwrap_err();
         assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn har_files_yield_bodies_that_are_no_form_if_there_is_no_other() {
+    let (form, json) = (form(), json!({"client_assertion": JWT}).to_string());
+    for (bodies, expected) in [(vec!["a=b", &*json], &json), (vec![&*json, &*form], &form)] {
+        let entries: Vec<_> = bodies.iter().map(|body| entry("POST", body)).collect();
+        let captured = Captured::read(har(&entries).as_bytes(), None).unwrap();
+        assert_eq!(captured.source, "a HAR file, entry 1");
+        assert_eq!(String::from_utf8_lossy(request(captured, expected).body()), **expected);
     }
 }
 

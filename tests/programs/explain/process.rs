@@ -4,8 +4,10 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tower_client_assertion::JWT_BEARER;
-use tower_client_assertion::clock::{Clock, SystemClock};
+use tower_client_assertion::clock::{Clock, SystemClock, UnixTime};
+use tower_client_assertion::explain::{NoReplay, Part};
+use tower_client_assertion::registry::FileRegistry;
+use tower_client_assertion::{ClientAssertionLayer, JWT_BEARER, Policy, Verifier};
 
 use super::{Output, explain, jwt_at, rules};
 use crate::common::{NOW, Signer, TempFile, example, form};
@@ -87,6 +89,39 @@ async fn each_kind_of_input_is_judged_from_stdin_and_a_file() {
             assert!(not_judged.iter().all(|check| is_unjudged(&check)), "{case}: {json}");
             assert!(!judged.iter().any(|check| is_unjudged(&check)), "{case}: {json}");
         }
+    }
+}
+
+/// The text and the JSON are those of the library, with lines about the input behind the text.
+#[tokio::test]
+async fn explanations_are_those_of_the_library() {
+    let (signer, clients) = clinic();
+    let registry = FileRegistry::load(clients.path()).unwrap();
+    let verifier = Verifier::builder(Policy::REDOX, registry, NoReplay).audience(AUDIENCE).build().unwrap();
+    let layer = ClientAssertionLayer::new(verifier);
+    let at = UnixTime::from_secs(NOW);
+    for (case, jwt) in [
+        ("right", jwt_at(&signer, "clinic-7", NOW)),
+        ("wrong", jwt_at(&signer, "clinic-7", NOW - 453).claim("aud", "x").header("kid", "key-2")),
+        ("no date fits", jwt_at(&signer, "clinic-7", NOW).claim("exp", NOW - 5000)),
+    ] {
+        let jwt = jwt.signed_by(&signer);
+        let explanation = layer.explain_part(Part::Assertion(&jwt), at).await;
+        let json = explain(&with_clients(&clients, &["--at", TIME, "--json", "-"]), jwt.as_bytes()).await;
+        assert_eq!(json.stdout, serde_json::to_string(&explanation).unwrap() + "\n", "{case}");
+        let text = explain(&with_clients(&clients, &["--at", TIME, "-"]), jwt.as_bytes()).await;
+        let more = text.stdout.strip_prefix(&explanation.to_string()).unwrap_or_else(|| panic!("{case}: {text}"));
+        let about = format!("\ninput     a JWT, {} bytes\n", jwt.len());
+        let until = match case {
+            "right" => {
+                "secret    until 2023-11-14T22:18:29Z the input is as good as a password, unless it has been used\n"
+            }
+            "wrong" => {
+                "secret    until 2023-11-14T22:10:56Z the input is as good as a password, unless it has been used\n"
+            }
+            _ => "",
+        };
+        assert_eq!(more, about + until, "{case}");
     }
 }
 
@@ -183,6 +218,31 @@ async fn profiles_have_their_own_audiences() {
         let common = ["--profile", profile, "--clients", path, "--at", "iat", "-"];
         let output = explain(&[&common[..], flags].concat(), form(&jwt).as_bytes()).await;
         assert_eq!(output.code, code, "{profile} {flags:?}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn another_client_that_signed_is_found_if_asked() {
+    let (signer, other) = (Signer::es384("key-1"), Signer::es384("key-1"));
+    let clients = ClientFile::new(&json!([
+        {"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "clinic-8", "jwks": {"keys": [other.jwk()]}},
+    ]));
+    let jwt = || jwt_at(&other, "clinic-7", NOW).signed_by(&other);
+    for (kind, input) in [("jwt", jwt()), ("form", form(&jwt())), ("curl", curl(&jwt())), ("raw", raw(&form(&jwt())))] {
+        for search in [false, true] {
+            let flags = ["--at", "iat", "--json", "-", "--search-clients"];
+            let flags = &flags[..flags.len() - usize::from(!search)];
+            let output = explain(&with_clients(&clients, flags), input.as_bytes()).await;
+            assert_eq!((output.code, output.reasons()), (1, vec!["bad_signature".to_owned()]), "{kind}: {output}");
+            let json = output.json();
+            let found = json["hints"].as_array().unwrap().iter().find(|hint| hint["hint"] == "other_client");
+            assert_eq!(found.is_some(), search, "{kind}: {output}");
+            assert!(
+                found.is_none_or(|hint| hint["client_id"].as_str().unwrap().contains("clinic-8")),
+                "{kind}: {output}"
+            );
+        }
     }
 }
 

@@ -55,6 +55,10 @@ async fn invalid_command_lines_are_refused_by_flag() {
         ),
         (with(&["--audience", "not a URL", "-"]), "--audience: "),
         (with(&["--clients", "/nowhere/clients.json", "-"]), "--clients: "),
+        (with(&["--error-uri", "https://a.example/\"b\"", "-"]), "--error-uri: "),
+        (with(&["--error-pages", "https://a.example/#b", "-"]), "--error-pages: "),
+        (with(&["--error-uri", "a", "--error-pages", "b", "-"]), "--error-pages: expected without --error-uri"),
+        (with(&["--search-clients", "-"]), "--search-clients: it searches a file: expected --clients"),
         (with(&["--fetch", "-"]), "--fetch: it fetches the keys of a registered client: expected --clients"),
         (join(&redox, &["--clients", clients, "--clients", clients, "-"]), "--clients: given 2 times"),
     ];
