@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, Method, header};
 use form_urlencoded::byte_serialize;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Captured, form, moment, raw};
 
@@ -28,7 +28,7 @@ struct Entry {
 struct Sent {
     method: String,
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     headers: Vec<Pair>,
     post_data: Option<PostData>,
 }
@@ -38,15 +38,20 @@ struct Sent {
 struct PostData {
     mime_type: Option<String>,
     text: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     params: Vec<Pair>,
 }
 
 #[derive(Deserialize)]
 struct Pair {
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     value: String,
+}
+
+/// Some tools write `null` for what is absent.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 pub(super) fn read(input: &[u8], entry: Option<usize>) -> Result<Captured, String> {

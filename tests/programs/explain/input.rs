@@ -212,6 +212,24 @@ fn har_files_yield_the_first_assertion_or_an_entry() {
 }
 
 #[test]
+fn absent_members_of_har_files_may_be_null() {
+    let pair = json!({"name": "scope", "value": null});
+    let table = [
+        (json!({"method": "POST", "url": "https://a.example"}), ""),
+        (json!({"method": "POST", "url": "https://a.example", "headers": null, "postData": null}), ""),
+        (json!({"method": "POST", "url": "/", "postData": {"mimeType": null, "text": null, "params": null}}), ""),
+        (json!({"method": "POST", "url": "/", "postData": {"params": [pair]}}), "scope="),
+    ];
+    for (sent, body) in table {
+        let entry = json!({"startedDateTime": null, "request": sent});
+        let captured =
+            Captured::read(har(&[entry]).as_bytes(), Some(0)).unwrap_or_else(|error| panic!("{sent}: {error}"));
+        assert_eq!(captured.sent_at, None, "{sent}");
+        assert_eq!(request(captured, "null").body(), body.as_bytes(), "{sent}");
+    }
+}
+
+#[test]
 fn har_files_yield_bodies_that_are_no_form_if_there_is_no_other() {
     let (form, json) = (form(), json!({"client_assertion": JWT}).to_string());
     for (bodies, expected) in [(vec!["a=b", &*json], &json), (vec![&*json, &*form], &form)] {
