@@ -53,14 +53,14 @@ mod tests {
     //! `MANUAL=write cargo test --all-features --lib manual`. All of the troubleshooting pages is
     //! generated.
 
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::{env, fs};
 
     use http::Response;
 
     use crate::grpc;
     use crate::policy::Policy;
-    use crate::rejection::{ClientFault as F, Rejection, RejectionKind, ServerFault as S};
+    use crate::rejection::{ClientFault as F, Reason, Rejection, RejectionKind, ServerFault as S};
     use crate::render::{Opaque, Redox, RenderRejection, Rfc6749, Troubleshooting};
 
     fn path(page: &str) -> String {
@@ -167,9 +167,17 @@ mod tests {
         (format!("{family}::{variant}"), fields.to_owned())
     }
 
-    /// The cells of a row without the last, for all values of one variant that look alike.
+    /// All values of one variant that look alike.
+    struct Row {
+        key: String,
+        fields: Vec<String>,
+        cells: String,
+        reasons: Vec<Reason>,
+    }
+
+    /// The cells of each row without the last.
     fn rows() -> Vec<String> {
-        let mut rows: Vec<(String, Vec<String>, String)> = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for kind in RejectionKind::all() {
             let (path, fields) = name(&kind);
             let (key, field) = match &kind {
@@ -186,25 +194,34 @@ mod tests {
             if let RejectionKind::Client(F::RepeatedParameter(parameter)) = &kind {
                 cells = cells.replace(&format!("'{parameter}'"), "'..'");
             }
-            match rows.iter_mut().find(|(known, _, same)| (known, same) == (&key, &cells)) {
-                Some((_, fields, _)) => fields.push(field),
-                None => rows.push((key, vec![field], cells)),
+            match rows.iter_mut().find(|row| row.key == key && row.cells == cells) {
+                Some(row) => {
+                    row.fields.push(field);
+                    row.reasons.push(kind.reason());
+                }
+                None => rows.push(Row { key, fields: vec![field], cells, reasons: vec![kind.reason()] }),
             }
         }
-        let alone = |key: &str| rows.iter().filter(|(other, ..)| other == key).count() == 1;
-        rows.iter().map(|(key, fields, cells)| row(key, fields, alone(key), cells)).collect()
+        let alone = |key: &str| rows.iter().filter(|row| row.key == key).count() == 1;
+        rows.iter().map(|row| row.text(alone(&row.key))).collect()
     }
 
-    fn row(key: &str, fields: &[String], alone: bool, cells: &str) -> String {
-        let (path, claim) = key.split_once('(').map_or((key, None), |(path, claim)| (path, Some(claim)));
-        let variant = path.split("::").last().unwrap();
-        let fields = fields.iter().filter(|_| !alone).map(|field| field.replace("Some(", "").replace(')', ""));
-        let carried: Vec<_> = claim.map(str::to_owned).into_iter().chain(fields).collect();
-        let carried = match carried.join(", ") {
-            none if none.is_empty() => none,
-            some => format!(" *{some}*"),
-        };
-        format!("| [`{variant}`](crate::rejection::{path}){carried}{cells} | ")
+    impl Row {
+        fn text(&self, alone: bool) -> String {
+            let Self { key, fields, cells, reasons } = self;
+            let (path, claim) = key.split_once('(').map_or((&**key, None), |(path, claim)| (path, Some(claim)));
+            let variant = path.split("::").last().unwrap();
+            let fields = fields.iter().filter(|_| !alone).map(|field| field.replace("Some(", "").replace(')', ""));
+            let carried: Vec<_> = claim.map(str::to_owned).into_iter().chain(fields).collect();
+            let carried = match carried.join(", ") {
+                none if none.is_empty() => none,
+                some => format!(" *{some}*"),
+            };
+            let codes: BTreeSet<_> = reasons.iter().copied().collect();
+            let codes: Vec<_> = codes.iter().map(|reason| format!("`{reason}`")).collect();
+            let codes = codes.join(" or ");
+            format!("| [`{variant}`](crate::rejection::{path}){carried}<br>{codes}{cells} | ")
+        }
     }
 
     /// The first cell of a row.
