@@ -74,7 +74,11 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &Step) -> fmt::Result {
         Outcome::NotReached(_) => ("-", step.check().name()),
         Outcome::NotJudged => ("?", step.check().name()),
     };
-    write!(f, "  {mark:<4}  {name:<26}")?;
+    let has_more = step.outcome() != Outcome::Passed || step.received().is_some();
+    match has_more {
+        true => write!(f, "  {mark:<4}  {name:<26}")?,
+        false => write!(f, "  {mark:<4}  {name}")?,
+    }
     match step.outcome() {
         Outcome::Failed(_) => {
             if step.reason().is_some_and(|reason| !reason.code().starts_with(step.check().name())) {

@@ -8,3 +8,6 @@ mod common;
 mod agreement;
 mod hints;
 mod layer;
+mod mutations;
+mod random;
+mod servers;
