@@ -13,11 +13,12 @@ use crate::endpoint::Endpoint;
 use crate::event::Excerpt;
 use crate::jose::base64url::DecodeBuffer;
 use crate::rejection::{Claim, ClientFault, Reason, Rejection, RejectionKind};
-use crate::verifier::assertion::{Assertion, TextFaults};
+use crate::verifier::assertion::Assertion;
 use crate::verifier::dry::{Conclusion, Registered};
 use crate::verifier::form_faults::{FormFaults, secret_values};
 use crate::verifier::refusal::PolicyIndex;
 use crate::verifier::rules::Rules;
+use crate::verifier::text_faults::{Repaired, TextFaults};
 use crate::verifier::{TokenRequest, Verifier};
 
 /// What of a request is there to be judged.
@@ -71,9 +72,9 @@ impl Draft {
     /// Judges `input` at `at`. Only the registry is waited for.
     pub(crate) async fn of(verifier: &Verifier, input: Input<'_>, at: UnixTime) -> Self {
         let form = FormFaults::of(&input.request, verifier.policies(), verifier.limits());
-        let mut buffer = DecodeBuffer::default();
+        let (mut buffer, mut repaired) = (DecodeBuffer::default(), Repaired::default());
         let text = form.text.as_deref().filter(|_| form.is_text);
-        let read = text.map(|text| Assertion::read_on(text, &mut buffer, verifier.limits()));
+        let read = text.map(|text| Assertion::read_on(text, &mut buffer, &mut repaired, verifier.limits()));
         let (faults, assertion) = match read {
             Some((faults, assertion)) => (Some(faults), assertion),
             None => (None, None),

@@ -1,8 +1,11 @@
-//! Explanations as JSON. `schema.json` describes the format.
+//! Explanations as JSON, in the format that `schema.json` describes.
+
+use std::ops::RangeInclusive;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Explanation, FORMAT};
+use crate::clock::UnixTime;
 
 impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -24,7 +27,7 @@ impl Serialize for Explanation {
 }
 
 /// An end that no second lies beyond is left out.
-struct Window<'a>(&'a std::ops::RangeInclusive<crate::clock::UnixTime>);
+struct Window<'a>(&'a RangeInclusive<UnixTime>);
 
 impl Serialize for Window<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -105,6 +105,9 @@ use crate::verifier::{TokenRequest, Verifier};
 /// JSON without a new number.
 pub const FORMAT: &str = "client-assertion-explanation/1";
 
+/// The JSON Schema (draft 2020-12) of the JSON format.
+pub const SCHEMA: &str = include_str!("schema.json");
+
 /// Everything that is wrong with a request, for its operator. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Explanation {

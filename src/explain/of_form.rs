@@ -5,9 +5,9 @@ use super::step::Step;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{ClientFault, RejectionKind};
 use crate::verifier::TokenRequest;
-use crate::verifier::assertion::TextFaults;
 use crate::verifier::form_faults::FormFaults;
 use crate::verifier::form_findings::form_finding;
+use crate::verifier::text_faults::TextFaults;
 use crate::verifier::text_findings::text_finding;
 
 /// Where the words of a finding come from.

@@ -37,7 +37,7 @@ pub(crate) struct Header<'a> {
     /// `crit`, or `b64` of RFC 7797.
     pub(crate) has_extension: bool,
     /// `enc`, or a `cty` of `JWT`.
-    has_inner: bool,
+    pub(super) has_inner: bool,
 }
 
 /// The claims that the verifier reads (RFC 7519, section 4.1).
@@ -107,7 +107,7 @@ impl<'a> Assertion<'a> {
         Ok(assertion)
     }
 
-    fn read_members(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
+    pub(super) fn read_members(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
         let Parts { header, claims, signature, signing_input } = parts;
         let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
         let unreadable = |part, bytes| move |_| not_json_object(part, bytes, limits);
@@ -117,56 +117,12 @@ impl<'a> Assertion<'a> {
     }
 }
 
-/// The outcome of every check of a text that should be a signed JWT, for explanations. A check is
-/// `None` if the text cannot be read that far.
-pub(crate) struct TextFaults {
-    pub(crate) size: Result<(), ClientFault>,
-    pub(crate) parts: Option<Result<(), ClientFault>>,
-    pub(crate) form: Option<Result<(), ClientFault>>,
-}
-
-impl<'a> Assertion<'a> {
-    /// Reads an assertion beyond the first fault, if it can be read.
-    pub(crate) fn read_on(text: &'a [u8], buffer: &'a mut DecodeBuffer, limits: &Limits) -> (TextFaults, Option<Self>) {
-        /// As long as the longest body that a layer reads by default.
-        const LONGEST: usize = 64 * 1024;
-        let relaxed = limits.clone().with_assertion(LONGEST).with_header(LONGEST);
-        let too_long = text.len() > limits.assertion;
-        let size = |header: usize| match () {
-            () if too_long => Err(ClientFault::AssertionTooLong),
-            () if header > limits.header => Err(ClientFault::HeaderTooLong),
-            () => Ok(()),
-        };
-        let parts = match Parts::decode(text, buffer, &relaxed) {
-            Ok(parts) => parts,
-            Err(fault) => return (TextFaults::undecoded(size(0), fault), None),
-        };
-        let size = size(parts.header.len());
-        let (read, form) = match Self::read_members(parts, &relaxed) {
-            Ok(assertion) if assertion.header.has_inner => (Some(assertion), Err(ClientFault::Encrypted)),
-            Ok(assertion) => (Some(assertion), Ok(())),
-            Err(fault) => (None, Err(fault)),
-        };
-        (TextFaults { size, parts: Some(Ok(())), form: Some(form) }, read)
-    }
-}
-
-impl TextFaults {
-    fn undecoded(size: Result<(), ClientFault>, fault: ClientFault) -> Self {
-        match fault {
-            ClientFault::AssertionTooLong => Self { size, parts: None, form: None },
-            ClientFault::NotThreeParts => Self { size, parts: Some(Err(fault)), form: None },
-            fault => Self { size, parts: Some(Ok(())), form: Some(Err(fault)) },
-        }
-    }
-}
-
 /// The parts of a JWS, decoded but not read.
 pub(crate) struct Parts<'a> {
-    pub(crate) header: &'a [u8],
-    pub(crate) claims: &'a [u8],
-    signature: &'a [u8],
-    signing_input: &'a [u8],
+    pub(super) header: &'a [u8],
+    pub(super) claims: &'a [u8],
+    pub(super) signature: &'a [u8],
+    pub(super) signing_input: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
@@ -183,7 +139,7 @@ impl<'a> Parts<'a> {
 /// Returns the header, the claims, the signature, and the signed text, which is the first two with
 /// the period between them. There must be exactly two periods (RFC 7515, section 7.1). A third
 /// period is found when the signature is decoded, because it is not a base64url character.
-fn split(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
+pub(super) fn split(text: &[u8]) -> Option<([&[u8]; 3], &[u8])> {
     let (header, rest) = split_at_period(text)?;
     let (claims, signature) = split_at_period(rest)?;
     Some(([header, claims, signature], text.get(..header.len() + 1 + claims.len())?))

@@ -37,6 +37,7 @@ pub(crate) mod signature;
 mod signature_hint;
 pub(crate) mod stages;
 mod steps;
+pub(crate) mod text_faults;
 pub(crate) mod text_findings;
 pub(crate) mod times;
 mod unanswered;

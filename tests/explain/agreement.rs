@@ -6,6 +6,8 @@ use tower_client_assertion::explain::{Check, Explanation, Outcome, Step, Verdict
 
 use crate::common::vectors::VECTORS;
 use crate::layer::{AT, Found, explain, layer, said, send, whole};
+use crate::schema;
+use crate::secrets::check_hidden;
 
 /// What must hold for every explanation.
 pub(crate) fn check_shape(explanation: &Explanation, what: &str) {
@@ -37,6 +39,8 @@ pub(crate) fn check_shape(explanation: &Explanation, what: &str) {
 pub(crate) fn check(explanation: &Explanation, found: &Found, what: &str) {
     check_shape(explanation, what);
     assert_eq!(said(explanation).as_ref(), Some(found), "{what}\n{explanation}");
+    let json = serde_json::to_value(explanation).unwrap();
+    schema::check(&json, what);
 }
 
 #[test]
@@ -50,6 +54,8 @@ fn the_verdict_is_that_of_the_server_for_each_vector() {
             Found::Accepted(..) | Found::LetPass => "",
         };
         assert_eq!(code, vector.code, "{what}");
-        check(&explain(&layer(vector.server), &request, AT), &found, &what);
+        let explanation = explain(&layer(vector.server), &request, AT);
+        check(&explanation, &found, &what);
+        check_hidden(&explanation, &request, &what);
     }
 }

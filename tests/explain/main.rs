@@ -6,8 +6,15 @@
 mod common;
 
 mod agreement;
+mod goes_on;
+mod goldens;
 mod hints;
 mod layer;
 mod mutations;
+mod parts;
 mod random;
+mod schema;
+mod secrets;
 mod servers;
+mod traces;
+mod window;

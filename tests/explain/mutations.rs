@@ -7,6 +7,7 @@ use tower_client_assertion::clock::UnixTime;
 use crate::agreement::check;
 use crate::layer::{Found, explain, send};
 use crate::random::{Random, request};
+use crate::secrets::check_hidden;
 use crate::servers::all;
 
 /// `EXPLAIN_MUTATIONS=100000 cargo test --all-features --test explain mutations` judges more.
@@ -28,6 +29,9 @@ fn mutated_requests_get_the_verdict_of_the_server() {
         let found = send(&server.layer, &request);
         let what = || format!("number {number} at {:?} ({}), {second}: {request:?}", server.base, server.name);
         check(&explanation, &found, &what());
+        if number % 4 == 0 {
+            check_hidden(&explanation, &request, &what());
+        }
         let code = match found {
             Found::Accepted(..) => "accepted".to_owned(),
             Found::LetPass => "let_pass".to_owned(),

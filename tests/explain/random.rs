@@ -109,10 +109,12 @@ fn parameter(random: &mut Random, attempt: &mut Attempt) {
         "hush-hush-a-secret-value",
         "\u{e9}",
     ];
+    // A public value is no secret.
+    let values = if name == "client_secret" { &values[values.len() - 2..] } else { &values };
     match random.below(3) {
         0 => attempt.drop_parameter(name),
-        1 => attempt.parameter(name, random.pick(&values)),
-        _ => attempt.form.push((name, random.pick(&values).to_owned())),
+        1 => attempt.parameter(name, random.pick(values)),
+        _ => attempt.form.push((name, random.pick(values).to_owned())),
     }
 }
 

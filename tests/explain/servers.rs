@@ -97,7 +97,7 @@ fn several(clients: Vec<Client>) -> VerifierBuilder {
         .client_policy(posted)
 }
 
-/// All servers of the vectors, and others that differ from them in their layer or in their policies.
+/// All servers of the vectors, and others that differ from them in their layer or their policies.
 pub(crate) fn all() -> Vec<TestServer> {
     let mut servers: Vec<_> =
         SERVERS.iter().map(|base| server("of the vectors", *base, base.builder(Fresh), Ok)).collect();
@@ -134,8 +134,8 @@ pub(crate) fn all() -> Vec<TestServer> {
     servers.push(server("pinned", Server::Rfc7523, several(vec![pinned]), Ok));
     let other = Client::new("clinic-8", key_set(&[SIGNER.jwk()])).unwrap();
     servers.push(server("another client", Server::Redox, several(vec![other]), Ok));
-    let nobody = fixture().registry(FixedRegistry::new([]).unwrap()).replay(Fresh);
-    servers.push(server("nobody", Server::Redox, nobody.builder(), Ok));
+    let unknown = fixture().registry(FixedRegistry::new([]).unwrap()).replay(Fresh);
+    servers.push(server("unknown", Server::Redox, unknown.builder(), Ok));
     let _ = CLIENT;
     servers
 }

@@ -13,6 +13,7 @@ use crate::registry::Client;
 use crate::rejection::{Parameter, Reason};
 use crate::verifier::Pairs;
 use crate::verifier::assertion::Assertion;
+use crate::verifier::text_faults::Repaired;
 
 impl Explanation {
     /// Searches `clients` for the one whose key or secret made the signature of the assertion in
@@ -92,8 +93,8 @@ fn assertion_of(part: Part<'_>) -> Option<Vec<u8>> {
 }
 
 fn signer_of(text: &[u8], clients: &[Arc<Client>], at: UnixTime) -> Option<Hint> {
-    let mut buffer = DecodeBuffer::default();
-    let (_, assertion) = Assertion::read_on(text, &mut buffer, &Limits::default());
+    let (mut buffer, mut repaired) = (DecodeBuffer::default(), Repaired::default());
+    let (_, assertion) = Assertion::read_on(text, &mut buffer, &mut repaired, &Limits::default());
     let Assertion { header, claims, signing_input, signature, .. } = assertion?;
     let algorithm = Algorithm::from_name(header.alg.text()?)?;
     let signed = Signed { kid: header.kid.text(), algorithm, input: signing_input, signature };

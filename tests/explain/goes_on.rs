@@ -1,0 +1,97 @@
+//! A fault does not hide those behind it.
+
+use tower_client_assertion::explain::{Check, Outcome};
+
+use crate::common::attempt::{Attempt, Change};
+use crate::common::vectors::Server;
+use crate::common::{AUDIENCE, NOW};
+use crate::layer::{AT, explain, layer, whole};
+
+/// The change to a request for the Redox API, and the checks with their codes that fail then, in
+/// their order.
+type Row = (&'static str, Change, &'static [(Check, &'static str)]);
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    ("everything is right", |_| {}, &[]),
+    ("method, type and audience", |a| { a.method = "PUT"; a.headers.clear(); a.claim("aud", "x"); },
+        &[(Check::Method, "method"), (Check::ContentType, "content_type"), (Check::Aud, "aud_unexpected")]),
+    ("a charset", |a| { a.header("content-type", "application/x-www-form-urlencoded; charset=latin1"); a.drop_claim("iat"); },
+        &[(Check::ContentType, "charset"), (Check::Iat, "iat_missing")]),
+    ("body and declared length", |a| a.header("content-length", "99999999"),
+        &[(Check::BodySize, "body_too_large"), (Check::BodyComplete, "body_unreadable")]),
+    ("every claim", |a| { for name in ["iss", "sub", "jti", "aud", "iat"] { a.claim(name, 1.5); } a.claim("exp", "x"); a.claim("nbf", "x"); a.jose("typ", "x"); },
+        &[(Check::Iss, "iss_malformed"), (Check::Sub, "sub_malformed"), (Check::Jti, "jti_malformed"), (Check::Aud, "aud_malformed"),
+          (Check::Typ, "typ_unexpected"), (Check::Nbf, "nbf_malformed"), (Check::Exp, "exp_malformed"), (Check::Iat, "iat_past")]),
+    ("exp before the age of iat", |a| { a.claim("iat", NOW - 1_000); a.claim("exp", NOW - 700); },
+        &[(Check::Exp, "exp_past"), (Check::Iat, "iat_past")]),
+    ("a future iat without exp", |a| { a.claim("iat", NOW + 1_000); a.drop_claim("exp"); a.claim("nbf", NOW + 1_000); },
+        &[(Check::Iat, "iat_future"), (Check::Nbf, "nbf_future")]),
+    ("a future iat with exp", |a| { a.claim("iat", NOW + 1_000); a.claim("nbf", NOW + 1_000); },
+        &[(Check::Nbf, "nbf_future"), (Check::Iat, "iat_future")]),
+    ("header, claims and key", |a| { a.jose("kid", "key-9"); a.jose("crit", ["x"].as_slice()); a.claim("aud", format!("{AUDIENCE}/")); },
+        &[(Check::Crit, "critical_header"), (Check::Aud, "aud_unexpected"), (Check::Key, "no_key")]),
+    ("an unknown client and its dates", |a| { a.claim("iss", "unknown"); a.claim("sub", "unknown"); a.claim("exp", NOW - 20); },
+        &[(Check::Exp, "exp_past"), (Check::Client, "unknown_client")]),
+    ("repeats and a client id", |a| a.tail = "&scope=a&scope=b&client_id=clinic-8",
+        &[(Check::Repeats, "parameter_repeated"), (Check::ClientId, "client_id_mismatch")]),
+    ("padding and audience", |a| { a.claim("aud", "x"); a.mangle = |text| text.replacen('.', "=.", 1); },
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected"), (Check::Signature, "bad_signature")]),
+    ("a prefix and audience", |a| { a.claim("aud", "x"); a.mangle = |text| format!("Bearer {text}"); },
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
+    ("quotation marks and dates", |a| { a.claim("iat", NOW - 400); a.mangle = |text| format!("\"{text}\"\n"); },
+        &[(Check::WellFormed, "malformed"), (Check::Iat, "iat_past")]),
+    ("a long assertion", |a| { a.claim("x", "y".repeat(20_000)); a.claim("aud", "x"); },
+        &[(Check::AssertionSize, "assertion_too_long"), (Check::Aud, "aud_unexpected")]),
+    ("a nested assertion", |a| { a.jose("cty", "JWT"); a.claim("aud", "x"); },
+        &[(Check::WellFormed, "encrypted"), (Check::Aud, "aud_unexpected")]),
+    ("a long header", |a| { a.jose("x", "y".repeat(5_000)); a.claim("aud", "x"); },
+        &[(Check::AssertionSize, "header_too_long"), (Check::Aud, "aud_unexpected")]),
+];
+
+#[test]
+fn every_fault_is_found() {
+    for (what, change, expected) in TABLE {
+        let explanation = explain(&layer(Server::Redox), &whole(Attempt::with(*change).request()), AT);
+        let failed: Vec<_> =
+            explanation.steps().iter().filter_map(|step| Some((step.check(), step.reason()?.code()))).collect();
+        assert_eq!(failed, *expected, "{what}\n{explanation}");
+        assert_eq!(explanation.verdict().reason().map(|reason| reason.code()), expected.first().map(|(_, code)| *code));
+    }
+}
+
+/// The signature is checked although the claims failed, and the client is looked up.
+#[test]
+fn client_and_signature_are_judged_behind_failed_claims() {
+    let explanation = explain(&layer(Server::Redox), &whole(Attempt::with(|a| a.claim("aud", "x")).request()), AT);
+    let passed: Vec<_> =
+        explanation.steps().iter().filter(|s| s.outcome() == Outcome::Passed).map(|s| s.check()).collect();
+    for check in Check::ALL.iter().filter(|check| **check != Check::Aud) {
+        assert!(passed.contains(check), "{check}\n{explanation}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let needs = |change: Change, check: Check| {
+        let explanation = explain(&layer(Server::Redox), &whole(Attempt::with(change).request()), AT);
+        let step = explanation.steps().iter().find(|step| step.check() == check).unwrap().clone();
+        (step.outcome(), serde_json::to_value(&step).unwrap())
+    };
+    let table: [(Change, Check, Check); 9] = [
+        (|a| a.form.clear(), Check::AssertionType, Check::OneMechanism),
+        (|a| a.drop_parameter("client_assertion"), Check::Kid, Check::Assertion),
+        (|a| a.mangle = |_| "a.b".into(), Check::WellFormed, Check::ThreeParts),
+        (|a| a.mangle = |_| "a.b.!".into(), Check::Aud, Check::WellFormed),
+        (|a| a.drop_claim("iss"), Check::Client, Check::Iss),
+        (|a| a.claim("iss", "unknown"), Check::Signature, Check::Client),
+        (|a| a.jose("alg", "none"), Check::Key, Check::Alg),
+        (|a| a.jose("kid", "key-9"), Check::Signature, Check::Key),
+        (|a| a.claim("jti", 1), Check::Unspent, Check::Jti),
+    ];
+    for (change, check, missing) in table {
+        let (outcome, json) = needs(change, check);
+        assert_eq!(outcome, Outcome::NotReached(missing), "{check}");
+        assert_eq!(json["needs"], missing.name(), "{check}");
+    }
+}
