@@ -208,7 +208,7 @@ async fn verdicts_are_the_answers_of_the_server() {
 }
 
 /// Returns whether both accept.
-fn agree(explained: &Output, answer: &Answer, case: &str) -> bool {
+pub(super) fn agree(explained: &Output, answer: &Answer, case: &str) -> bool {
     let json = explained.json();
     let body = answer.json();
     // The handler refuses the scope. The layer let it in.

@@ -3,10 +3,11 @@
 use serde_json::json;
 use tower_client_assertion::clock::{Clock, SystemClock};
 
+use super::agreement::agree;
 use super::{explain, jwt_at, rules};
-use crate::common::Signer;
 use crate::common::key_server::{KeyServer, Reply};
-use crate::server::ClientFile;
+use crate::common::{Signer, form};
+use crate::server::{ClientFile, Server};
 
 #[tokio::test]
 async fn key_sets_are_fetched_once_and_only_if_asked() {
@@ -49,6 +50,40 @@ async fn key_sets_are_fetched_once_and_only_if_asked() {
             if json {
                 output.json();
             }
+        }
+    }
+}
+
+/// With the keys fetched, the verdict is what a server answers that fetches them now.
+#[tokio::test]
+async fn verdicts_with_fetched_keys_are_those_of_the_server() {
+    let (signer, other) = (Signer::es384("key-1"), Signer::es384("key-2"));
+    let redirect = b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n".to_vec();
+    let table = [
+        ("keys", Reply::keys(&[signer.jwk()]), true),
+        ("other keys", Reply::keys(&[other.jwk()]), false),
+        ("no keys", Reply::keys(&[]), false),
+        ("HTML", Reply::with_headers("content-type: text/html\r\n", b"<html>"), false),
+        ("404", Reply::status("404 Not Found"), false),
+        ("503", Reply::status("503 Service Unavailable"), false),
+        ("redirect", Reply::Bytes(redirect), false),
+        ("no response", Reply::Bytes(Vec::new()), false),
+    ];
+    for profile in ["redox", "oidc"] {
+        for (case, reply, is_accepted) in &table {
+            let keys = KeyServer::start(reply.clone()).await;
+            let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks_uri": keys.url()}]));
+            let server = [clients.arguments_for(profile), vec!["--allow-http-jwks".to_owned()]].concat();
+            let server = Server::start(&server).await;
+            let now = SystemClock.now().unwrap().as_secs();
+            let form = form(&jwt_at(&signer, "clinic-7", now).signed_by(&signer));
+            let head = server.token_request(form.len());
+            let path = clients.path().to_str().unwrap();
+            let more = ["--allow-http-jwks", "--fetch", "--json", "--clients", path, "-"];
+            let input = format!("{head}\r\n\r\n{form}");
+            let explained = explain(&[&rules(profile)[..], &more].concat(), input.as_bytes()).await;
+            let answer = server.send(&head, &form).await;
+            assert_eq!(agree(&explained, &answer, &format!("{profile}, {case}")), *is_accepted, "{case}: {explained}");
         }
     }
 }
