@@ -28,6 +28,9 @@ pub(super) fn request(
     headers: HeaderMap,
     body: Vec<u8>,
 ) -> Result<Request<Bytes>, String> {
+    if body.is_empty() && length(&headers).is_some_and(|length| length > 0) {
+        return Err("the head declares a body with Content-Length, and the input has none".to_owned());
+    }
     let target: Uri = target.parse().map_err(|_| "the target of the request is no URL and no path".to_owned())?;
     let path = target.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::new(Bytes::from(body));
@@ -80,10 +83,9 @@ fn body(headers: &HeaderMap, rest: &[u8], notes: &mut Vec<String>) -> Result<Vec
         }
         notes.push("Transfer-Encoding says chunked, but the body has no chunks: it is taken as it is".to_owned());
     }
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     // An editor ends the last line.
     let shown = rest.strip_suffix(b"\n").map_or(rest, |line| line.strip_suffix(b"\r").unwrap_or(line));
-    match length {
+    match length(headers) {
         Some(length) => Ok(rest.get(..length).unwrap_or(shown).to_vec()),
         None => {
             if !shown.is_empty() {
@@ -92,6 +94,10 @@ fn body(headers: &HeaderMap, rest: &[u8], notes: &mut Vec<String>) -> Result<Vec
             Ok(shown.to_vec())
         }
     }
+}
+
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Lines that end with CRLF or LF.

@@ -107,6 +107,7 @@ fn what_is_not_recognized_is_refused_by_one_line() {
         ("header on two lines", b"POST / HTTP/1.1\nA: b\n c\n\n".to_vec(), "line 3: expected NAME: VALUE"),
         ("header with a control", b"POST / HTTP/1.1\nA: b\x01\n\n".to_vec(), "line 2: the value of the header a"),
         ("target", b"POST a\x7F HTTP/1.1\n\n".to_vec(), "the target of the request is no URL"),
+        ("no body", b"POST / HTTP/1.1\nContent-Length: 1\n\n".to_vec(), "the head declares a body with"),
         ("chunks", b"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n5\nab".to_vec(), "the chunked body is damaged"),
         ("open quotation", b"curl 'https://a.example".to_vec(), "line 1: what a quotation mark"),
         ("no URL", b"curl -d a=b".to_vec(), "the curl line has no URL"),
