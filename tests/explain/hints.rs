@@ -240,13 +240,18 @@ fn mistaken_issuers_and_subjects_get_hints() {
         jwt("iss is a tool", &of("https://tool.example", CLIENT), json!([{"hint": "iss_sub_swapped"}])),
         jwt("sub is a user", &of(CLIENT, "user-1"), json!([{"hint": "sub_is_user"}])),
     ]);
+    let long = "x".repeat(513);
+    for sub in ["\u{e9}", "", &long] {
+        let strict = fixture().registry(Unlisted(Arc::new(client()))).build();
+        let body = form(&of("https://tool.example", sub).signed());
+        assert_eq!(hints(&strict, &body, NOW), json!([]), "the registry is not asked for {sub:?}");
+    }
     let two = || fixture().clients([client(), Client::new("lab-1", key_set(&[SIGNER.jwk()])).unwrap()]).build();
     check(vec![
         jwt("neither is registered", &of("https://tool.example", "user-1"), json!([])),
         jwt("an unknown client", &of("clinic-8", "clinic-8"), json!([])),
         jwt("no sub", &Jwt::new().without_claim("sub"), json!([])),
         jwt("no iss", &Jwt::new().without_claim("iss"), json!([])),
-        jwt("a sub that no client can have", &of("https://tool.example", "\u{e9}"), json!([])),
         case("both are registered", two(), form(&of(CLIENT, "lab-1").signed()), json!([])),
     ]);
 }
@@ -378,14 +383,17 @@ fn signatures_that_do_not_verify_get_hints() {
 fn at_most_eight_other_keys_are_tried() {
     let signer = Signer::es384("z");
     let strangers: Vec<_> = (0..9).map(|_| Signer::es384("key-1")).collect();
+    let named = Signer::es384("key-1");
     for (others, found) in [(7, true), (8, false), (9, false)] {
         let kids = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
         let mut jwks: Vec<_> =
             strangers.iter().zip(kids).take(others).map(|(key, kid)| with_member(&key.jwk(), "kid", kid)).collect();
         jwks.push(signer.jwk());
-        let verifier = fixture().keys(&jwks).build();
-        let hints = hints(&verifier, &form(&Jwt::new().signed_by(&signer)), NOW);
-        assert_eq!(hints != json!([]), found, "{others} keys before it: {hints}");
+        for named in [vec![], vec![named.jwk()]] {
+            let verifier = fixture().keys(&[named, jwks.clone()].concat()).build();
+            let hints = hints(&verifier, &form(&Jwt::new().signed_by(&signer)), NOW);
+            assert_eq!(hints != json!([]), found, "{others} keys before it: {hints}");
+        }
     }
 }
 
@@ -425,6 +433,12 @@ fn keys_that_cannot_be_used_get_hints() {
     check(vec![
         case("another kid", of(&[with_member(&weak, "kid", "key-3"), other.jwk()]), body.clone(), json!([])),
         case("not needed", of(&[with_member(&weak, "kid", "key-3"), SIGNER.jwk()]), body, json!([])),
+        case(
+            "without a kid, and not needed",
+            of(&[with_member(&weak, "kid", Value::Null), SIGNER.jwk()]),
+            form(&Jwt::new().claim("exp", NOW - 100).signed()),
+            json!([]),
+        ),
     ]);
 }
 
@@ -449,6 +463,13 @@ fn registrations_that_cannot_be_used_get_hints() {
         ),
         case("not registered", verifier(), of("clinic-8"), json!([])),
     ]);
+    let second = fixture().keys(&[SIGNER.jwk(), Signer::es256("key-2").jwk()]).build();
+    check(vec![case(
+        "a key that the policy does not allow",
+        second,
+        form(&Jwt::new().claim("exp", NOW - 100).signed()),
+        json!([]),
+    )]);
     let gone = Unlisted(Arc::new(client().with_policy("gone")));
     let problem = "client_assertion_policy: the verifier has no policy \"gone\"";
     check(vec![case("a policy that is gone", fixture().registry(gone).build(), of(CLIENT), refused(problem))]);
@@ -460,6 +481,7 @@ struct Unlisted(Arc<Client>);
 
 impl ClientRegistry for Unlisted {
     fn find(&self, client_id: &str) -> Answer<FindResult> {
+        assert!(!client_id.is_empty() && client_id.len() <= 512 && client_id.is_ascii(), "{client_id:?}");
         Answer::Ready(Ok((client_id == CLIENT).then(|| Arc::clone(&self.0))))
     }
 }
@@ -500,6 +522,10 @@ fn other_clients_are_named_if_they_are_searched() {
         let clients = [strangers(before), vec![of("clinic-test", &test)]].concat();
         assert_eq!(search(CLIENT, &test, &clients), expected, "{before} clients before it");
     }
+    let elsewhere = with_member(&Signer::es384("a").jwk(), "kid", "key-2");
+    let elsewhere = Arc::new(Client::new("elsewhere", key_set(&[elsewhere])).unwrap());
+    let clients = [vec![elsewhere; 64], vec![of("clinic-test", &test)]].concat();
+    assert_eq!(search(CLIENT, &test, &clients), found("clinic-test"), "keys of the same kid come first");
 }
 
 /// A cache that gets this response for every URL, and a verifier that knows [`CLIENT`] by it.
@@ -546,4 +572,12 @@ async fn key_sets_that_fail_or_are_stale_get_hints() {
     source.keys(now).get().await.unwrap();
     let late = late(until + 60);
     assert_eq!(hints(&verifier, &late, until + 60), json!([]), "stale, and the key is in it");
+}
+
+#[test]
+fn every_documented_hint_has_a_request() {
+    let rows = include_str!("../../src/explain/hints.md").lines().filter(|line| line.starts_with("| `"));
+    let names = rows.filter_map(|row| row.split('`').nth(1));
+    let without: Vec<_> = names.filter(|name| !include_str!("hints.rs").contains(&format!("\"{name}\""))).collect();
+    assert!(without.is_empty(), "{without:?}");
 }
