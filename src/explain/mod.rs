@@ -11,9 +11,13 @@
 //! What was sent is escaped and cut.
 //!
 //! An explanation leaves no trace. Nothing is spent, fetched, counted or reported. The registry is
-//! asked once, within the [port timeout](crate::VerifierBuilder::port_timeout). Keys at a URL are those that the cache
-//! has. An overload and the share of a client are not judged. The work is bounded: signatures are
-//! tried as often as for a request, once for the steps and once for the hints.
+//! asked once, within the [port timeout](crate::VerifierBuilder::port_timeout), and again for a
+//! `sub` that is not `iss`, without a wait. Keys at a URL are those that the cache has. An overload
+//! and the share of a client are not judged.
+//!
+//! The work is bounded. Signatures are tried as often as for a request, once for the verdict and
+//! once for the steps, and with at most eight other keys of the client for the [hints](Hint). A
+//! secret is tried in two encodings as well.
 //!
 //! ```
 //! use tower_client_assertion::clock::UnixTime;
