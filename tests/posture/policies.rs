@@ -93,6 +93,19 @@ fn each_rule_about_policies_is_met_and_not_met() {
     }
 }
 
+/// A loosening is compared with the profile that the policy is based on.
+#[test]
+fn every_profile_is_known_to_the_report() {
+    let profiles = [Policy::REDOX, Policy::SMART_BACKEND_SERVICES, Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
+    for profile in profiles {
+        let trials = profile.key_trials();
+        for (count, expected) in [(trials, Standing::Meets), (trials + 1, Standing::Weaker)] {
+            let judged = posture(profile.clone().dangerous().key_trials(count), FAPI2);
+            assert_eq!(standing(&judged, "P13"), Some(expected), "{count} trials of {profile:?}");
+        }
+    }
+}
+
 #[test]
 fn each_policy_is_judged_by_itself() {
     let verifier = crate::sound(Policy::FAPI2, []).client_policy(Policy::REDOX).audience(crate::AUDIENCE);
