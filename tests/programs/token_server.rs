@@ -195,7 +195,13 @@ async fn accepted_requests_and_the_metadata_have_a_request_id() {
     assert_eq!((answer.status, answer.header("x-request-id")), (400, Some("call-7")));
     let accepted = server.stderr_line(|line| line.starts_with("accepted clinic-7")).await;
     let refused = server.stderr_line(|line| line.starts_with("no token")).await;
-    assert!([accepted, refused].iter().all(|line| line.ends_with(" x-request-id=call-7")));
+    assert!([&accepted, &refused].iter().all(|line| line.ends_with(" x-request-id=call-7")));
+    let details = r#", private_key_jwt, ES384 with kid "key-1", policy redox, endpoint token x-request-id="#;
+    assert!(accepted.contains(details), "{accepted}");
+    server.send(&head, &form).await;
+    let replayed = server.stderr_line(|line| line.starts_with("refused")).await;
+    let details = r#"refused "clinic-7", kid "key-1" (unproven), code replayed, policy redox, endpoint token: "#;
+    assert!(replayed.starts_with(details) && replayed.ends_with(" x-request-id=call-7"), "{replayed}");
     for method in ["GET", "HEAD", "DELETE"] {
         let head = format!("{method} /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: a\r\nx-request-id: m");
         assert_eq!(server.send(&head, "").await.header("x-request-id"), Some("m"), "{method}");

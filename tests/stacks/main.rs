@@ -13,5 +13,6 @@ mod axum_routers;
 mod extract;
 mod hyper_servers;
 mod limits;
+mod logs;
 mod server;
 mod tonic_services;
