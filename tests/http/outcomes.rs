@@ -5,13 +5,14 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_client_assertion::event::{self, Correlation, Event, EventSink};
+use tower_client_assertion::event::{self, Correlation, Event, EventSink, StepTimes};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Endpoint, JWT_BEARER, Rejection, Verifier};
 
@@ -177,6 +178,59 @@ async fn each_call_has_one_outcome() {
     layer.layer(Busy::default()).oneshot(call("a.b.c")).await.unwrap();
     let expected = ["accepted by redox at other as call-7", "malformed by redox at other as call-7"];
     assert_eq!(outcomes.take(), expected);
+}
+
+/// A body that takes two seconds.
+struct Slow(Pin<Box<tokio::time::Sleep>>, Full<Bytes>);
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        std::task::ready!(self.0.as_mut().poll(cx));
+        Pin::new(&mut self.1).poll_frame(cx)
+    }
+}
+
+struct Times(Arc<Mutex<Vec<StepTimes>>>);
+
+impl EventSink for Times {
+    fn record(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(match event {
+            Event::Accepted(event) => event.times(),
+            Event::Refused(event) => event.times(),
+            Event::LetPass(event) => event.times(),
+            other => panic!("{other:?}"),
+        });
+    }
+
+    fn needs_times(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_has_the_time_of_the_body() {
+    let two = Some(Duration::from_secs(2));
+    let none = Some(Duration::ZERO);
+    let cases = [
+        ("POST", form(&Jwt::new().signed()), (two, two, none)),
+        ("POST", "token=x".to_owned(), (two, two, None)),
+        ("POST", "client_assertion=x".to_owned(), (two, two, None)),
+        ("GET", String::new(), (none, None, None)),
+    ];
+    for (method, body, expected) in cases {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let verifier = fixture().builder().events(Times(Arc::clone(&seen))).build().unwrap();
+        let layer = ClientAssertionLayer::new(verifier).endpoint(Endpoint::Revocation).optional();
+        let sleep = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
+        let request = request(method, &body, "").map(|body| Slow(sleep, body));
+        layer.layer(Busy::default()).oneshot(request).await.unwrap();
+        let seen = seen.lock().unwrap();
+        let found: Vec<_> = seen.iter().map(|times| (times.total(), times.body(), times.registry())).collect();
+        assert_eq!(found, [expected], "{method} {body}");
+    }
 }
 
 fn client_of<B>(response: &Response<B>) -> Option<&str> {
