@@ -172,7 +172,8 @@
 //! no permit. [The order of layers](manual::layers) has a picture and the reasons.
 //!
 //! Refusals are responses and not errors, so error handlers around the layer do not see them. For
-//! logging, each carries its [`Rejection`] in the response's extensions.
+//! logging, each carries its [`Rejection`] in the response's extensions. [Which request was
+//! that?](manual::layers#which-request-was-that) shows how the names of requests get into all logs.
 //!
 //! The inner service must be `Clone` (wrap it in a `Buffer` if it is not). It receives the body as
 //! a [`RequestBody<B>`](RequestBody), which axum's routes accept. Where a middleware insists on its

@@ -16,33 +16,56 @@
 //! in an [`Arc`](std::sync::Arc) and clone it:
 //!
 //! ```
-//! use std::sync::Arc;
+//! use std::sync::{Arc, Mutex};
 //!
 //! use tower_client_assertion::event::{self, Event, EventSink};
-//! # use tower_client_assertion::registry::FixedRegistry;
-//! # use tower_client_assertion::replay::MemoryReplay;
-//! # use tower_client_assertion::{Policy, TokenRequest, Verifier};
+//! use tower_client_assertion::replay::MemoryReplay;
+//! use tower_client_assertion::{Policy, TokenRequest, Verifier};
+//! # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+//! # use serde_json::json;
+//! # use tower_client_assertion::JWT_BEARER;
+//! # use tower_client_assertion::registry::{Client, FixedRegistry};
+//! # use tower_client_assertion::secret::ClientSecret;
+//! # const SECRET: &str = "a secret of more than thirty-two bytes";
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), tower_client_assertion::ConfigError> {
-//! let log: Arc<dyn EventSink> = Arc::new(event::sink(|event| match event {
-//!     Event::Accepted(accepted) => {
-//!         println!("accepted {}", accepted.identity().client_id());
-//!     }
-//!     Event::Refused(refused) => {
-//!         println!("refused: {}", refused.code());
-//!         # assert_eq!(refused.code(), "no_authentication");
-//!     }
-//!     _ => {}
-//! }));
-//! # let registry = FixedRegistry::new([])?;
-//! let replay = MemoryReplay::new(100_000)?.events(Arc::clone(&log));
-//! let verifier = Verifier::builder(Policy::RFC7523, registry, replay)
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
+//! # let clients = FixedRegistry::new([client])?;
+//! # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
+//! # let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "exp": exp,
+//! #     "aud": "https://as.example.com"});
+//! # let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
+//! # let jwt = encode(&header, &claims, &key)?;
+//! # let form = format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}");
+//! let lines = Arc::new(Mutex::new(Vec::new()));
+//! let log = Arc::clone(&lines);
+//! let sink = event::sink(move |event| {
+//!     let line = match event {
+//!         Event::Accepted(accepted) => {
+//!             let identity = accepted.identity();
+//!             format!("accepted {}", identity.client_id())
+//!         }
+//!         Event::Refused(refused) => {
+//!             format!("refused by {}: {}", refused.policy(), refused.code())
+//!         }
+//!         _ => return,
+//!     };
+//!     log.lock().unwrap().push(line);
+//! });
+//! let sink: Arc<dyn EventSink> = Arc::new(sink);
+//! let replay = MemoryReplay::new(100_000)?.events(Arc::clone(&sink));
+//! let verifier = Verifier::builder(Policy::OIDC, clients, replay)
 //!     .issuer("https://as.example.com")
-//!     .events(log)
+//!     .events(sink)
 //!     .build()?;
-//! # let request = TokenRequest::new(b"grant_type=client_credentials");
-//! # assert!(verifier.verify(&request).await.is_err());
+//!
+//! // The form has an assertion of the client "reports".
+//! let request = TokenRequest::new(form.as_bytes());
+//! assert!(verifier.verify(&request).await.is_ok());
+//! assert!(verifier.verify(&request).await.is_err());
+//! let lines = lines.lock().unwrap();
+//! assert_eq!(*lines, ["accepted reports", "refused by oidc: replayed"]);
 //! # Ok(())
 //! # }
 //! ```

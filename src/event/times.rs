@@ -98,6 +98,7 @@ impl Stopwatch {
     }
 
     /// Ends the step that is running, and starts `step`.
+    #[cold]
     pub(crate) fn enter(&self, step: TimedStep) {
         let now = Instant::now();
         let mut laps = lock(&self.laps);
@@ -106,6 +107,7 @@ impl Stopwatch {
     }
 
     /// Ends the step that is running, if any.
+    #[cold]
     pub(crate) fn leave(&self) {
         lock(&self.laps).end(Instant::now());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use crate::endpoint::Endpoint;
-use crate::event::{Correlation, RequestInfo, Stopwatch};
+use crate::event::{Correlation, RequestInfo, Stopwatch, TimedStep};
 use crate::verifier::{TokenRequest, Verifier};
 
 /// Finds the name of a request in its head.
@@ -47,11 +47,29 @@ impl EventNotes {
         }
     }
 
-    pub(crate) fn stopwatch(&self) -> Option<&Stopwatch> {
+    #[inline]
+    fn stopwatch(&self) -> Option<&Stopwatch> {
         self.0.as_ref()?.stopwatch.as_ref()
     }
 
+    /// Notes that the body is read from now on.
+    #[inline]
+    pub(crate) fn enter_body(&self) {
+        if let Some(stopwatch) = self.stopwatch() {
+            stopwatch.enter(TimedStep::Body);
+        }
+    }
+
+    /// Notes that the body was read.
+    #[inline]
+    pub(crate) fn leave_body(&self) {
+        if let Some(stopwatch) = self.stopwatch() {
+            stopwatch.leave();
+        }
+    }
+
     /// Adds the notes to the request as the verifier sees it.
+    #[inline]
     pub(crate) fn on<'a>(&'a self, request: TokenRequest<'a>) -> TokenRequest<'a> {
         let Some(notes) = &self.0 else { return request };
         let request = request.with_stopwatch(notes.stopwatch.as_ref());

@@ -23,7 +23,6 @@ use super::headers::DeclaredHeaders;
 use super::options::LayerOptions;
 use super::ready_inner::ReadyInner;
 use super::{findings, forward, head, refusal};
-use crate::event::{RequestInfo, TimedStep};
 use crate::identity::ClientIdentity;
 use crate::rejection::Rejection;
 use crate::verifier::{PortAnswer, Progress, TokenRequest, Waiting};
@@ -54,7 +53,7 @@ pin_project! {
         Guarded { request: Option<GuardedRequest<S>>, #[pin] step: Step<B> },
         Calling { #[pin] future: F },
         // The response gets the identity as well.
-        Identified { #[pin] future: F, identity: Option<ClientIdentity> },
+        Identified { #[pin] future: F, identity: Option<Box<ClientIdentity>> },
     }
 }
 
@@ -72,7 +71,7 @@ pin_project! {
 
 impl<S, F, B> State<S, F, B> {
     /// Waits for the inner service, whose response gets the identity, if there is one.
-    fn calling(future: F, identity: Option<ClientIdentity>) -> Self {
+    fn calling(future: F, identity: Option<Box<ClientIdentity>>) -> Self {
         match identity {
             None => Self::Calling { future },
             identity => Self::Identified { future, identity },
@@ -110,13 +109,30 @@ where
         let headers = DeclaredHeaders::read(&parts.headers);
         let arrived_empty = body.is_end_stream();
         let notes = EventNotes::take(&options.verifier, options.correlate.as_ref(), &parts);
-        let checked = head::check(&parts.method, &headers, options.body_limit);
-        let request = GuardedRequest { options, inner, parts, headers, notes, arrived_empty };
-        let step = match checked {
-            Ok(()) => request.read(body),
-            Err(fault) => request.refuse_unread(fault.into()),
+        let step = match head::check(&parts.method, &headers, options.body_limit) {
+            Ok(()) => {
+                notes.enter_body();
+                Step::Reading { body, collector: Collector::default() }
+            }
+            Err(fault) => Step::refused_unread(fault.into(), &parts, &headers, &options, &notes),
         };
-        Self { state: State::Guarded { request: Some(request), step }, mode }
+        let request = Some(GuardedRequest { options, inner, parts, headers, notes, arrived_empty });
+        Self { state: State::Guarded { request, step }, mode }
+    }
+}
+
+impl<B> Step<B> {
+    /// The refusal of a request whose form was not read.
+    fn refused_unread(
+        rejection: Rejection,
+        parts: &Parts,
+        headers: &DeclaredHeaders,
+        options: &LayerOptions,
+        notes: &EventNotes,
+    ) -> Self {
+        let finding = || findings::finding(&rejection, parts, headers, options);
+        options.verifier.report_unread(&rejection, || notes.info(options.endpoint), finding);
+        Self::Refused { rejection }
     }
 }
 
@@ -140,7 +156,7 @@ where
                 }
                 StateProj::Identified { future, identity } => {
                     let mut response = ready!(future.poll(cx))?;
-                    forward::identify_response(response.extensions_mut(), identity.take());
+                    forward::identify_response(response.extensions_mut(), identity.take().map(|it| *it));
                     return Poll::Ready(Ok(response.map(|body| <M as BodyMode<RB>>::inner(mode, body))));
                 }
             };
@@ -168,7 +184,7 @@ where
                             continue;
                         }
                     }
-                    let identified = identity.as_ref().filter(|_| request.options.identify_responses).cloned();
+                    let identified = request.identified(identity.as_ref());
                     request.forward(body, identity.take());
                     let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
@@ -196,29 +212,14 @@ impl<S: Clone> GuardedRequest<S> {
 }
 
 impl<S> GuardedRequest<S> {
-    fn read<B>(&self, body: B) -> Step<B> {
-        if let Some(stopwatch) = self.notes.stopwatch() {
-            stopwatch.enter(TimedStep::Body);
-        }
-        Step::Reading { body, collector: Collector::default() }
-    }
-
-    /// Refuses a request whose form was not read.
-    fn refuse_unread<B>(&self, rejection: Rejection) -> Step<B> {
-        let Self { options, parts, headers, .. } = self;
-        let finding = || findings::finding(&rejection, parts, headers, options);
-        options.verifier.report_unread(&rejection, || self.info(), finding);
-        Step::Refused { rejection }
-    }
-
     fn verify<B>(&self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,
-            Err(rejection) => return self.refuse_unread(rejection),
+            Err(rejection) => {
+                return Step::refused_unread(rejection, &self.parts, &self.headers, &self.options, &self.notes);
+            }
         };
-        if let Some(stopwatch) = self.notes.stopwatch() {
-            stopwatch.leave();
-        }
+        self.notes.leave_body();
         let progress = self.options.verifier.start(&self.token_request(&body.data));
         self.advance(body, progress)
     }
@@ -246,11 +247,6 @@ impl<S> GuardedRequest<S> {
         with_other_credentials(self.notes.on(request), &self.parts, &self.headers)
     }
 
-    /// What events say about the request.
-    fn info(&self) -> RequestInfo<'_> {
-        self.notes.info(self.options.endpoint)
-    }
-
     fn advance<B>(&self, body: BufferedBody, progress: Progress) -> Step<B> {
         match progress {
             Progress::Waiting(waiting) => Step::Verifying { body, waiting: Box::new(waiting) },
@@ -259,9 +255,16 @@ impl<S> GuardedRequest<S> {
         }
     }
 
+    /// Returns the identity for the response, if responses get one.
+    fn identified(&self, identity: Option<&ClientIdentity>) -> Option<Box<ClientIdentity>> {
+        let identity = identity.filter(|_| self.options.identify_responses)?;
+        Some(Box::new(identity.clone()))
+    }
+
     /// Prepares the head for the inner service, which is called next.
     fn forward(&mut self, body: &BufferedBody, identity: Option<ClientIdentity>) {
-        self.options.verifier.report_passed(identity.as_ref(), || self.info());
+        let info = || self.notes.info(self.options.endpoint);
+        self.options.verifier.report_passed(identity.as_ref(), info);
         forward::describe_buffered(&mut self.parts.headers, &self.headers, body.data.len());
         forward::identify(&mut self.parts.extensions, identity);
     }

@@ -115,12 +115,14 @@ impl<'a> TokenRequest<'a> {
         RequestInfo::new(self.endpoint, self.correlation, self.stopwatch)
     }
 
+    #[inline]
     pub(super) fn enter(&self, step: TimedStep) {
         if let Some(stopwatch) = self.stopwatch {
             stopwatch.enter(step);
         }
     }
 
+    #[inline]
     pub(super) fn leave(&self) {
         if let Some(stopwatch) = self.stopwatch {
             stopwatch.leave();
