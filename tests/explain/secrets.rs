@@ -31,12 +31,15 @@ pub(crate) fn check_hidden(explanation: &Explanation, request: &Request<Bytes>, 
 /// multiple of 8, which is searched first.
 fn has_run_of(shown: &str, secret: &[u8]) -> bool {
     let occurs = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| shown.contains(text));
+    let is_public = |run: &[u8]| PUBLIC.iter().any(|public| public.as_bytes().windows(16).any(|own| own == run));
+    let is_leak = |start: usize| secret.get(start..start + 16).is_some_and(|run| occurs(run) && !is_public(run));
     let mut blocks = secret.chunks_exact(8).enumerate().filter(|(_, block)| occurs(block)).map(|(at, _)| at * 8);
-    blocks.any(|at| (at.saturating_sub(8)..=at).any(|start| secret.get(start..start + 16).is_some_and(occurs)))
+    blocks.any(|at| (at.saturating_sub(8)..=at).any(is_leak))
 }
 
 /// Values that are public, although a mutation may send them as a secret.
-const PUBLIC: [&str; 5] = ["client_credentials", "urn:example:posted", JWT_BEARER, ISSUER, AUDIENCE];
+const PUBLIC: [&str; 6] =
+    ["client_credentials", "client_assertion_type", "urn:example:posted", JWT_BEARER, ISSUER, AUDIENCE];
 
 fn secrets(request: &Request<Bytes>) -> Vec<Vec<u8>> {
     let mut secrets: Vec<Vec<u8>> =
