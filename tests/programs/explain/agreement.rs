@@ -207,8 +207,8 @@ async fn verdicts_are_the_answers_of_the_server() {
     assert!(counts[0] > 250 && counts[1] > 40, "{counts:?}");
 }
 
-/// Each vector is refused for its reason. Left out are those of servers that no flags describe: with
-/// another limit for headers, and with a layer inside that took the body.
+/// Each vector is refused for its reason. Left out are those of servers that no flags describe:
+/// with another limit for headers, and with a layer inside that took the body.
 #[tokio::test]
 async fn vectors_are_refused_by_their_codes() {
     let issuer = ["--issuer", crate::common::ISSUER];
