@@ -82,4 +82,5 @@ fn clients_that_are_not_listed_can_be_passed() {
     let posture = verifier.posture_with(&Baseline::FAPI2, &clients);
     assert_eq!(standing(&posture, "O04"), Some(Standing::Meets));
     assert_eq!(standing(&posture, "C02"), Some(Standing::Weaker));
+    assert_eq!(posture, verifier.posture_with(&Baseline::FAPI2, clients.iter().rev()), "the order matters");
 }
