@@ -364,6 +364,11 @@ fn signatures_that_do_not_verify_get_hints() {
         case("of no client", two(), form(&Jwt::new().signed_by(&stranger)), json!([])),
         redox("short", form(&with_signature(&Jwt::new(), |_| vec![0x30; 70])), json!([])),
         redox(
+            "DER of an unknown client",
+            form(&with_signature(&Jwt::by(&SIGNER, "clinic-8"), |input| der(&SIGNER.signature(input)))),
+            json!([]),
+        ),
+        redox(
             "DER cut",
             form(&with_signature(&Jwt::new(), |input| der(&SIGNER.signature(input))[1..].into())),
             json!([]),
