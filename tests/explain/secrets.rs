@@ -38,8 +38,15 @@ fn has_run_of(shown: &str, secret: &[u8]) -> bool {
 }
 
 /// Values that are public, although a mutation may send them as a secret.
-const PUBLIC: [&str; 6] =
-    ["client_credentials", "client_assertion_type", "urn:example:posted", JWT_BEARER, ISSUER, AUDIENCE];
+const PUBLIC: [&str; 7] = [
+    "client_credentials",
+    "client_assertion_type",
+    "client-authentication+jwt",
+    "urn:example:posted",
+    JWT_BEARER,
+    ISSUER,
+    AUDIENCE,
+];
 
 fn secrets(request: &Request<Bytes>) -> Vec<Vec<u8>> {
     let mut secrets: Vec<Vec<u8>> =
