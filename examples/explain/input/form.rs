@@ -19,6 +19,9 @@ pub(super) fn read(text: &str) -> Result<Captured, String> {
     if is_assertion(whole) {
         return Ok(Captured::new(What::Assertion(whole.to_owned()), "a JWT"));
     }
+    if let Some(what) = looks_like(text) {
+        return Err(unrecognized(&format!("the input looks like {what}")));
+    }
     let mut lines = text::numbered(text).filter(|(_, line)| line.contains("client_assertion=") && is_form(line));
     match (lines.next(), lines.next()) {
         (Some((number, line)), None) => {
@@ -50,7 +53,33 @@ fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
+/// Names what is often captured, but not read.
+fn looks_like(text: &str) -> Option<&'static str> {
+    let is_request = |line: &str| line.split_whitespace().skip(1).any(|word| word.starts_with("HTTP/"));
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    let table = [
+        ("fetch(", "a call of fetch: copy it as cURL for bash"),
+        ("invoke-webrequest", "a command of PowerShell: copy it as cURL for bash"),
+        ("invoke-restmethod", "a command of PowerShell: copy it as cURL for bash"),
+        ("wget ", "a wget line"),
+        ("requests.post(", "a program"),
+        ("curl ", "a curl line, but something else is in front of curl"),
+        ("curl.exe ", "a curl line, but something else is in front of curl"),
+    ];
+    let found = table.iter().find(|(part, _)| lower.contains(part)).map(|(_, what)| *what);
+    match is_request(first) {
+        true => Some("a raw HTTP request, but its first line is not METHOD TARGET VERSION with single spaces"),
+        false => found,
+    }
+}
+
+/// The name of its first parameter is bare.
 fn is_form(text: &str) -> bool {
+    let first = text.trim_start().split('=').next().unwrap_or_default();
+    if first.chars().any(|char| char.is_whitespace() || char.is_control() || "\"'`{}()<>".contains(char)) {
+        return false;
+    }
     let mut names = text.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, _)| name.trim());
     names.any(|name| NAMES.contains(&name))
 }

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, heade
 
 use super::Captured;
 
+const MOST_HEADERS: usize = 100;
+
 pub(super) fn is_request(input: &[u8]) -> bool {
     start(input).is_some()
 }
@@ -48,6 +50,11 @@ pub(super) fn header(name: &[u8], value: &[u8], line: &str) -> Result<(HeaderNam
     Ok((name, value))
 }
 
+/// As hyper does.
+pub(super) fn too_many_headers() -> String {
+    format!("the request has more than {MOST_HEADERS} headers: servers refuse it without a look at its body")
+}
+
 struct Start {
     method: Method,
     target: String,
@@ -69,7 +76,7 @@ fn headers(lines: &mut Lines<'_>) -> Result<HeaderMap, String> {
         let colon = line.iter().position(|byte| *byte == b':');
         let (name, value) = colon.and_then(|at| line.split_at_checked(at)).unwrap_or((b"", b""));
         let (name, value) = header(name, value.get(1..).unwrap_or_default(), &place)?;
-        headers.try_append(name, value).map_err(|_| "the request has too many headers".to_owned())?;
+        headers.try_append(name, value).map_err(|_| too_many_headers())?;
     }
     Ok(headers)
 }

@@ -120,42 +120,124 @@ async fn first_request(listener: &TcpListener) -> Vec<u8> {
     }
 }
 
+/// Where the body is not known, there is nothing to judge.
 #[test]
-fn files_and_commands_in_lines_are_not_followed() {
+fn bodies_in_files_and_of_commands_are_not_guessed() {
     let marker = std::env::temp_dir().join(format!("explain-marker-{}", std::process::id()));
     let path = marker.display();
+    let table = [
+        ("-d @body.txt", "--data names a file, which is not followed: put its content into the line"),
+        ("--data-binary @-", "--data-binary names a file"),
+        ("--json @x", "--json names a file"),
+        ("--data-urlencode client_assertion@jwt", "--data-urlencode names a file"),
+        ("--data-urlencode @jwt", "--data-urlencode names a file"),
+        ("--url-query a@b", "--data-urlencode names a file"),
+        ("-T body.txt", "--upload-file names a file"),
+        (&*format!("\\\n -d \"a=$(touch {path})\""), "line 2: $(..) is not run: put into the line what it stands for"),
+        (&*format!("-d a=`touch {path}`"), "line 1: `..` is not run"),
+        ("-d a=$(cat (x))", "line 1: $(..) is not run"),
+        ("-d \"a=${JWT}\"", "line 1: ${..} is not replaced"),
+        ("-da=$JWT", "line 1: a variable is not replaced"),
+        ("--data-urlencode=a=$JWT", "line 1: a variable is not replaced"),
+        ("-X $METHOD", "line 1: a variable is not replaced"),
+    ];
+    for (arguments, expected) in table {
+        let error = Captured::read(format!("curl https://a.example {arguments}").as_bytes(), None).unwrap_err();
+        assert!(error.starts_with(expected), "{arguments}: {error}");
+    }
+    assert!(!marker.exists());
+}
+
+#[test]
+fn what_else_is_not_followed_in_a_line_is_noted() {
     // The arguments, the body, and a part of the note.
     let table = [
-        ("-d @body.txt", "@body.txt", "the file that --data names with @ is not read"),
-        ("--data-binary @-", "@-", "the file that --data-binary names"),
-        ("--json @x", "@x", "the file that --json names"),
-        ("--data-urlencode client_assertion@jwt", "client_assertion=%40jwt", "the file that --data-urlencode names"),
         ("-d a=b -H @headers", "a=b", "the file that --header names"),
         ("-K curlrc -d a=b", "a=b", "the file of --config"),
         ("-nd a=b", "a=b", "the file of --netrc"),
-        ("-T body.txt", "", "the file of --upload-file"),
-        (&*format!("-d \"a=$(touch {path})\""), &*format!("a=$(touch {path})"), "line 1: $(..) is not run"),
-        (&*format!("-d a=`touch {path}`"), &*format!("a=`touch {path}`"), "line 1: `..` is not run"),
-        ("-d a=$(cat (x))", "a=$(cat (x))", "$(..) is not run"),
-        ("-d \"a=${JWT}\"", "a=${JWT}", "${..} is not replaced"),
-        ("-d a=$JWT", "a=$JWT", "a variable is not replaced"),
+        ("-d a=b -H \"A: $B\"", "a=b", "line 1: a variable is not replaced: it stands for itself"),
+        ("-d a=b -u a:$(b)", "a=b", "line 1: $(..) is not run: it stands for itself"),
         ("-d a=b --next https://b.example -d c=d", "a=b", "only the request before --next is read"),
         ("https://b.example -d a=b", "a=b", "only the request to the first URL is read"),
         ("-d a=b; curl x -d c=d", "a=b", "only the first command is read"),
         ("-d a=b&c=d", "a=b", "line 1: an & without quotation marks ends the command"),
+        ("-d a=b --colour", "a=b", "the option --colour is not understood: it is read as one without a value"),
+        ("-d a=b --co", "a=b", "the option --co is not understood"),
+        ("-d a=b --eyJhbGciOiJFUzM4NCJ9", "a=b", "the option --.. is not understood"),
+        ("--data-u a=%", "a=%25", ""),
+        ("--user-a x --no-keepalive --no-buffer --compressed -d a=b", "a=b", ""),
+        ("-o \"$FILE\" -d a=b > $(date)", "a=b", ""),
         ("-d 'a=$JWT'", "a=$JWT", ""),
         ("-d a=5$", "a=5$", ""),
         ("--data-raw @x", "@x", ""),
+        ("-d 'a=^&^%`\u{A0}'", "a=^&^%`\u{A0}", ""),
     ];
     for (arguments, body, note) in table {
-        let captured = Captured::read(format!("curl https://a.example {arguments}").as_bytes(), None).unwrap();
+        let captured = Captured::read(format!("curl https://a.example {arguments}").as_bytes(), None)
+            .unwrap_or_else(|error| panic!("{arguments}: {error}"));
         match note {
             "" => assert_eq!(captured.notes, [""; 0], "{arguments}"),
             note => assert!(captured.notes.iter().any(|present| present.contains(note)), "{:?}", captured.notes),
         }
         assert_eq!(String::from_utf8_lossy(request(captured, arguments).body()), body, "{arguments}");
     }
-    assert!(!marker.exists());
+}
+
+/// Lines for other programs and shells, and lines that no shell runs as they look.
+#[test]
+fn other_lines_are_named() {
+    let form = "grant_type=client_credentials&client_assertion=eyJh.e30.x";
+    let no_curl = "the input looks like a curl line, but something else is in front of curl: expected a curl line";
+    let table = [
+        (format!("curl https://a.example ^\n -d '{form}'"), "the curl line is written for cmd.exe: copy it for bash"),
+        (format!("curl ^\"https://a.example^\" -d '{form}'"), "the curl line is written for cmd.exe"),
+        (format!("curl \"https://a.example\" -d {}", form.replace('&', "^&")), "the curl line is written for cmd.exe"),
+        (format!("curl \"https://a.example\" -d \"{form}^%^20\""), "the curl line is written for cmd.exe"),
+        (format!("curl https://a.example `\r\n -d '{form}'"), "the curl line is written for PowerShell: copy it"),
+        (format!("curl -Uri https://a.example -Body '{form}'"), "curl stands for Invoke-WebRequest of PowerShell"),
+        (format!("curl\u{A0}https://a.example -d '{form}'"), "line 1: a typographic space"),
+        (format!("curl https://a.example \\\n \u{2013}d '{form}'"), "line 2: a typographic space"),
+        (format!("curl https://a.example -d \u{2019}{form}\u{2019}"), "line 1: a typographic space"),
+        (format!("I ran curl https://a.example -d '{form}'"), no_curl),
+        (
+            format!("Invoke-WebRequest https://a.example -Body \"{form}\""),
+            "the input looks like a command of PowerShell",
+        ),
+        (format!("fetch(\"https://a.example\",{{\"body\":\"{form}\"}})"), "the input looks like a call of fetch"),
+        (
+            format!("fetch(\"https://a.example\", {{\n  \"body\": \"{form}\"\n}})"),
+            "the input looks like a call of fetch",
+        ),
+        (format!("wget --post-data={form} https://a.example"), "the input looks like a wget line"),
+        (format!("http POST https://a.example {form}"), "the input is not recognized"),
+        (format!("{{{form}}}"), "the input begins like JSON"),
+        (format!("\"{form}\""), "the input is not recognized"),
+        (format!("POST  /t  HTTP/1.1\r\nHost: a\r\n\r\n{form}"), "the input looks like a raw HTTP request, but its"),
+        (format!("POST /t HTTP/1.1 x\nHost: a\n\n{form}"), "the input looks like a raw HTTP request"),
+    ];
+    for (input, expected) in table {
+        let error = Captured::read(input.as_bytes(), None).expect_err(&input);
+        assert!(error.starts_with(expected), "{input}: {error}");
+        assert!(!error.contains("eyJ") && !error.contains('\n'), "{input}: {error}");
+    }
+}
+
+/// The time is that of one pass. What is more than any line has is refused.
+#[test]
+fn long_lines_are_read_in_one_pass() {
+    let line =
+        |piece: &str| format!("curl https://a.example -H 'A: '{} -d a=b", piece.repeat((900 << 10) / piece.len()));
+    for piece in ["''", "\"\"", "$A", "$'\\n'", "a\\\n", "`a`", "$(a)", "${a}"] {
+        let captured = Captured::read(line(piece).as_bytes(), None);
+        let notes = captured.unwrap_or_else(|error| panic!("{piece}: {error}")).notes;
+        assert!(notes.len() < 2, "{piece}: {notes:?}");
+    }
+    for piece in [" -d a", " x", " --x", " -K a"] {
+        let error = Captured::read(line(piece).as_bytes(), None).unwrap_err();
+        assert_eq!(error, "the curl line has more than 10000 words", "{piece}");
+    }
+    let headers: String = (0..101).map(|number| format!(" -H a{number}:b")).collect();
+    let _ = Captured::read(format!("curl https://a.example{headers}").as_bytes(), None);
 }
 
 #[test]
@@ -169,12 +251,28 @@ fn lines_have_prompts_comments_and_paths() {
         ("curl\thttps://a.example -d a=b", 1),
         ("curl https://user:pw@a.example/x -d a=b", 1),
         ("curl a.example -d a=b", 1),
+        ("user@host:~/x$ curl a.example -d a=b", 1),
+        ("[user@host x]$ curl a.example -d a=b", 1),
+        ("root@host:~# curl a.example -d a=b", 1),
+        ("# curl a.example -d a=b", 1),
+        ("# curl of today\ncurl a.example -d a=b", 2),
+        ("PS C:\\> curl.exe a.example -d a=b", 1),
+        ("C:\\Users\\a>curl a.example -d a=b", 1),
+        ("time curl a.example -d a=b", 1),
+        ("$ sudo -E curl a.example -d a=b", 1),
+        ("TOKEN=1 B=2 curl a.example -d a=b", 1),
+        ("cd /tmp && curl a.example -d a=b", 1),
+        ("RESP=$(curl a.example -d a=b)", 1),
+        ("RESP=\"$(curl a.example -d a=b | jq .)\"", 1),
+        ("echo \"$(curl a.example -d a=b)\"", 1),
+        ("```sh\ncurl a.example \\\n  -d a=b\n```\n", 2),
+        ("This is what we sent:\n\n> curl a.example -d a=b\n", 3),
     ] {
         let captured = Captured::read(input.as_bytes(), None).unwrap_or_else(|error| panic!("{input}: {error}"));
         assert_eq!(captured.source, format!("a curl line, line {number}"), "{input}");
         let request = request(captured, input);
         assert_eq!(&request.body()[..], b"a=b", "{input}");
-        assert_eq!(request.headers().contains_key("authorization"), input.contains('@'), "{input}");
+        assert_eq!(request.headers().contains_key("authorization"), input.contains("pw@"), "{input}");
     }
 }
 

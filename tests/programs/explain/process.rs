@@ -250,7 +250,7 @@ async fn another_client_that_signed_is_found_if_asked() {
 async fn notes_say_what_was_not_followed() {
     let (signer, clients) = clinic();
     let jwt = jwt_at(&signer, "clinic-7", NOW).signed_by(&signer);
-    let input = curl(&jwt).replace(" -i ", " -i -d scope=$(scope) ");
+    let input = curl(&jwt).replace(" -i ", " -i -H \"X-Id: $(uuidgen)\" ");
     let note = "note      line 1: $(..) is not run: it stands for itself\n";
     let text = explain(&with_clients(&clients, &["--at", "iat", "-"]), input.as_bytes()).await;
     assert!(text.code == 0 && text.stdout.contains(note) && text.stderr.is_empty(), "{text}");

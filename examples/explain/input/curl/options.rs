@@ -1,15 +1,18 @@
 //! The options of `curl`: which have a value, and which matter to a request.
 
-use std::iter::Peekable;
 use std::vec::IntoIter;
+
+use super::words::Word;
 
 /// An option with its value, or a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Argument {
-    Url(Vec<u8>),
+    Url(Word),
     /// The long name without hyphens, and the value.
-    Valued(&'static str, Vec<u8>),
+    Valued(&'static str, Word),
     Switch(&'static str),
+    /// What is no option of `curl`, as far as this is known.
+    Unknown(Vec<u8>),
 }
 
 /// The options with a value that matter: short and long name.
@@ -70,36 +73,74 @@ const OTHER_LONG: &[&str] = &[
     "trace", "trace-ascii", "trace-config", "unix-socket", "variable", "vlan-priority", "write-out",
 ];
 
+/// The other long options without a value. Each may have `no-` in front.
+#[rustfmt::skip]
+const OTHER_SWITCHES: &[&str] = &[
+    "append", "basic", "ca-native", "cert-status", "compressed", "compressed-ssh", "create-dirs", "crlf", "disable",
+    "disable-eprt", "disable-epsv", "disallow-username-in-url", "doh-cert-status", "doh-insecure", "dump-ca-embed",
+    "eprt", "epsv", "fail", "fail-early", "fail-with-body", "false-start", "follow", "form-escape", "ftp-create-dirs",
+    "ftp-pasv", "ftp-pret", "ftp-skip-pasv-ip", "ftp-ssl-ccc", "ftp-ssl-control", "globoff", "haproxy-protocol",
+    "help", "http0.9", "http1.0", "http1.1", "http2", "http2-prior-knowledge", "http3", "http3-only",
+    "ignore-content-length", "include", "insecure", "ipv4", "ipv6", "junk-session-cookies", "list-only", "location",
+    "location-trusted", "mail-rcpt-allowfails", "manual", "metalink", "mptcp", "netrc-optional", "alpn", "buffer",
+    "clobber", "keepalive", "npn", "progress-meter", "sessionid", "ntlm-wb", "out-null", "parallel",
+    "parallel-immediate", "path-as-is", "post301", "post302", "post303", "progress-bar", "proxy-anyauth", "proxy-basic",
+    "proxy-ca-native", "proxy-digest", "proxy-http2", "proxy-insecure", "proxy-negotiate", "proxy-ntlm",
+    "proxy-ssl-allow-beast", "proxy-ssl-auto-client-cert", "proxy-tlsv1", "proxytunnel", "raw", "remote-header-name",
+    "remote-name", "remote-name-all", "remote-time", "remove-on-error", "retry-all-errors", "retry-connrefused",
+    "sasl-ir", "show-error", "show-headers", "silent", "skip-existing", "socks5-basic", "socks5-gssapi",
+    "socks5-gssapi-nec", "ssl", "ssl-allow-beast", "ssl-auto-client-cert", "ssl-no-revoke", "ssl-reqd",
+    "ssl-revoke-best-effort", "ssl-sessions", "sslv2", "sslv3", "styled-output", "suppress-connect-headers",
+    "tcp-fastopen", "tcp-nodelay", "tftp-no-options", "tls-earlydata", "tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2",
+    "tlsv1.3", "tr-encoding", "trace-ids", "trace-time", "use-ascii", "verbose", "version", "xattr",
+];
+
 /// Reads the words behind `curl`.
-pub(super) fn read(words: Vec<Vec<u8>>) -> Result<Vec<Argument>, String> {
-    let mut words = words.into_iter().peekable();
+pub(super) fn read(words: impl Iterator<Item = Word>) -> Result<Vec<Argument>, String> {
+    let mut words = words.collect::<Vec<_>>().into_iter();
     let mut arguments = Vec::new();
-    while let Some(word) = words.next() {
-        match word.as_slice() {
-            [b'-', b'-', name @ ..] if !name.is_empty() => arguments.extend(long(name, &mut words)?),
-            [b'-', letters @ ..] if !letters.is_empty() => short(letters, &mut words, &mut arguments)?,
-            _ => arguments.push(Argument::Url(word)),
+    while let Some(Word { bytes, unread }) = words.next() {
+        match bytes.as_slice() {
+            [b'-', b'-', name @ ..] if !name.is_empty() => arguments.extend(long(name, unread, &mut words)?),
+            [b'-', letters @ ..] if !letters.is_empty() => short(letters, unread, &mut words, &mut arguments)?,
+            _ => arguments.push(Argument::Url(Word { bytes, unread })),
         }
     }
     Ok(arguments)
 }
 
-fn long(word: &[u8], words: &mut Peekable<IntoIter<Vec<u8>>>) -> Result<Option<Argument>, String> {
+fn long(word: &[u8], unread: Option<String>, words: &mut IntoIter<Word>) -> Result<Option<Argument>, String> {
     let mut halves = word.splitn(2, |byte| *byte == b'=');
     let (name, value) = (halves.next().unwrap_or_default(), halves.next().map(<[u8]>::to_vec));
-    let named = |known: &&str| known.as_bytes() == name;
-    let known = VALUED.iter().map(|(_, name)| *name).find(named);
-    if known.is_none() && !OTHER_LONG.iter().any(named) {
-        return Ok(SWITCHES.iter().map(|(_, name)| *name).find(named).map(Argument::Switch));
+    let Some(name) = resolved(name) else { return Ok(Some(Argument::Unknown(name.to_vec()))) };
+    let known = VALUED.iter().any(|(_, known)| *known == name);
+    if !known && !OTHER_LONG.contains(&name) {
+        return Ok(SWITCHES.iter().find(|(_, known)| *known == name).map(|_| Argument::Switch(name)));
     }
-    let value = value.or_else(|| words.next()).ok_or_else(|| no_value(known.unwrap_or("an option")))?;
-    Ok(known.map(|known| Argument::Valued(known, value)))
+    let value = value.map(|bytes| Word { bytes, unread }).or_else(|| words.next());
+    let value = value.ok_or_else(|| no_value(if known { name } else { "an option" }))?;
+    Ok(known.then_some(Argument::Valued(name, value)))
+}
+
+/// Returns the option with this name, or the only one that begins so.
+fn resolved(name: &[u8]) -> Option<&'static str> {
+    let name = std::str::from_utf8(name).ok()?;
+    let name = name.strip_prefix("no-").unwrap_or(name);
+    let all = || {
+        let (valued, switches) = (VALUED.iter(), SWITCHES.iter());
+        let others = OTHER_LONG.iter().chain(OTHER_SWITCHES).copied();
+        valued.map(|(_, known)| *known).chain(switches.map(|(_, known)| *known)).chain(others)
+    };
+    let mut beginning = all().filter(|known| known.starts_with(name));
+    let first = beginning.next().filter(|_| beginning.next().is_none());
+    all().find(|known| *known == name).or(first)
 }
 
 /// Reads letters behind one hyphen. The last may have a value, in the same word or the next.
 fn short(
     mut letters: &[u8],
-    words: &mut Peekable<IntoIter<Vec<u8>>>,
+    unread: Option<String>,
+    words: &mut IntoIter<Word>,
     arguments: &mut Vec<Argument>,
 ) -> Result<(), String> {
     while let [letter, rest @ ..] = letters {
@@ -108,7 +149,8 @@ fn short(
         let known = VALUED.iter().find(has_letter).map(|(_, name)| *name);
         if known.is_some() || OTHER_SHORT.contains(letter) {
             let attached = Some(rest.to_vec()).filter(|rest| !rest.is_empty());
-            let value = attached.or_else(|| words.next()).ok_or_else(|| no_value(known.unwrap_or("an option")))?;
+            let value = attached.map(|bytes| Word { bytes, unread }).or_else(|| words.next());
+            let value = value.ok_or_else(|| no_value(known.unwrap_or("an option")))?;
             arguments.extend(known.map(|known| Argument::Valued(known, value)));
             return Ok(());
         }

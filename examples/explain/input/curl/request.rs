@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::raw;
 use super::options::Argument;
+use super::words::Word;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const BOUNDARY: &str = "------------------------explain";
@@ -25,7 +26,6 @@ pub(super) struct Sent {
     bearer: Option<Vec<u8>>,
     in_query: bool,
     head: bool,
-    upload: bool,
     /// Whether the password is not sent at first.
     challenged: bool,
     ended: bool,
@@ -37,12 +37,27 @@ impl Sent {
         Self { notes, ..Self::default() }
     }
 
+    /// Without a part of the body, or the method, there is nothing to judge.
+    fn read(&mut self, name: &str, word: Word) -> Result<Vec<u8>, String> {
+        match word.unread {
+            Some(unread) if name.starts_with("data") || matches!(name, "json" | "request") => {
+                Err(format!("{unread}: put into the line what it stands for"))
+            }
+            Some(unread) => {
+                self.note(&format!("{unread}: it stands for itself"));
+                Ok(word.bytes)
+            }
+            None => Ok(word.bytes),
+        }
+    }
+
     pub(super) fn take(&mut self, argument: Argument) -> Result<(), String> {
         match argument {
             _ if self.ended => {}
-            Argument::Url(url) => self.set_url(url)?,
+            Argument::Url(url) => self.value("url", url)?,
             Argument::Switch(name) => self.switch(name),
             Argument::Valued(name, value) => self.value(name, value)?,
+            Argument::Unknown(name) => self.note(&unknown(&name)),
         }
         Ok(())
     }
@@ -60,7 +75,8 @@ impl Sent {
         }
     }
 
-    fn value(&mut self, name: &'static str, value: Vec<u8>) -> Result<(), String> {
+    fn value(&mut self, name: &'static str, value: Word) -> Result<(), String> {
+        let value = self.read(name, value)?;
         match name {
             "url" => self.set_url(value)?,
             "request" => self.method = Some(text(value, "the method")?),
@@ -68,25 +84,22 @@ impl Sent {
             "user" => self.user = Some(value),
             "oauth2-bearer" => self.bearer = Some(value),
             "data" | "data-ascii" | "data-binary" => {
-                self.is_file(name, &value);
+                is_content(name, &value)?;
                 self.add(value);
             }
             "data-raw" => self.add(value),
             "data-urlencode" => {
-                let value = self.escaped(&value);
+                let value = escaped(&value)?;
                 self.add(value);
             }
-            "url-query" => self.add_query(&value),
+            "url-query" => self.add_query(&value)?,
             "json" => {
-                self.is_file(name, &value);
+                is_content(name, &value)?;
                 self.is_json = true;
                 self.data.get_or_insert_default().extend(value);
             }
             "form" | "form-string" => self.parts.push(value),
-            "upload-file" => {
-                self.upload = true;
-                self.note("the file of --upload-file is not read");
-            }
+            "upload-file" => return Err(not_followed(name)),
             "config" => self.note("the file of --config is not read"),
             _ => {}
         }
@@ -101,13 +114,10 @@ impl Sent {
         Ok(())
     }
 
+    /// Says it once.
     fn note(&mut self, note: &str) {
-        self.notes.push(note.to_owned());
-    }
-
-    fn is_file(&mut self, name: &str, value: &[u8]) {
-        if value.starts_with(b"@") {
-            self.notes.push(format!("the file that --{name} names with @ is not read: the name stands for it"));
+        if !self.notes.iter().any(|other| other == note) {
+            self.notes.push(note.to_owned());
         }
     }
 
@@ -119,34 +129,16 @@ impl Sent {
         data.extend(more);
     }
 
-    /// Encodes `CONTENT`, `=CONTENT` or `NAME=CONTENT`. With `@` in place of `=`, the content is in
-    /// a file.
-    fn escaped(&mut self, value: &[u8]) -> Vec<u8> {
-        let separator = |wanted: u8| value.iter().position(|byte| *byte == wanted);
-        let Some(at) = separator(b'=').or_else(|| separator(b'@')) else { return percent_encoded(value) };
-        let (name, content) = value.split_at(at);
-        let content = match content {
-            [b'@', ..] => {
-                self.is_file("data-urlencode", content);
-                percent_encoded(content)
-            }
-            content => percent_encoded(content.get(1..).unwrap_or_default()),
-        };
-        match name {
-            [] => content,
-            name => [name, b"=", &content].concat(),
-        }
-    }
-
-    fn add_query(&mut self, value: &[u8]) {
+    fn add_query(&mut self, value: &[u8]) -> Result<(), String> {
         let value = match value.strip_prefix(b"+") {
             Some(encoded) => encoded.to_vec(),
-            None => self.escaped(value),
+            None => escaped(value)?,
         };
         if !self.query.is_empty() {
             self.query.push(b'&');
         }
         self.query.extend(value);
+        Ok(())
     }
 
     pub(super) fn request(mut self) -> Result<(Request<Bytes>, Vec<String>), String> {
@@ -157,7 +149,7 @@ impl Sent {
         if self.in_query {
             let more = data.take().unwrap_or_default();
             if !more.is_empty() {
-                self.add_query(&[b"+", more.as_slice()].concat());
+                self.add_query(&[b"+", more.as_slice()].concat())?;
             }
         }
         let url = with_query(&url, &text(std::mem::take(&mut self.query), "the query")?);
@@ -175,7 +167,6 @@ impl Sent {
         let method = match &self.method {
             Some(method) => method,
             None if self.head => "HEAD",
-            None if self.upload => "PUT",
             None if has_data || !self.parts.is_empty() => "POST",
             None => "GET",
         };
@@ -222,8 +213,8 @@ impl Sent {
                 headers.remove(&name);
             }
             if !header.is_empty() || value == b";" {
-                given.append(&name, header.clone());
-                headers.append(name, header);
+                given.try_append(&name, header.clone()).map_err(|_| raw::too_many_headers())?;
+                headers.try_append(name, header).map_err(|_| raw::too_many_headers())?;
             }
         }
         Ok(())
@@ -242,6 +233,36 @@ impl Sent {
         }
         body
     }
+}
+
+/// A file may have anything, so that there is nothing to judge.
+fn is_content(name: &str, value: &[u8]) -> Result<(), String> {
+    match value {
+        [b'@', ..] => Err(not_followed(name)),
+        _ => Ok(()),
+    }
+}
+
+fn not_followed(name: &str) -> String {
+    format!("--{name} names a file, which is not followed: put its content into the line")
+}
+
+/// An option that is long, or odd, may be something else.
+fn unknown(name: &[u8]) -> String {
+    let is_plain = name.len() < 16 && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'-');
+    let name = if is_plain { String::from_utf8_lossy(name) } else { "..".into() };
+    format!("the option --{name} is not understood: it is read as one without a value")
+}
+
+/// Encodes `CONTENT`, `=CONTENT` or `NAME=CONTENT`. With `@` in place of `=`, the content is in a
+/// file.
+fn escaped(value: &[u8]) -> Result<Vec<u8>, String> {
+    let separator = |wanted: u8| value.iter().position(|byte| *byte == wanted);
+    let Some(at) = separator(b'=').or_else(|| separator(b'@')) else { return Ok(percent_encoded(value)) };
+    let (name, content) = value.split_at(at);
+    is_content("data-urlencode", content)?;
+    let content = percent_encoded(content.get(1..).unwrap_or_default());
+    Ok(if name.is_empty() { content } else { [name, b"=", &content].concat() })
 }
 
 fn text(bytes: Vec<u8>, what: &str) -> Result<String, String> {

@@ -1,30 +1,50 @@
 //! Splits a command as a shell does (POSIX, and `$'..'` of bash). Nothing is run or expanded.
 
+/// The most words of a command.
+const MOST: usize = 10_000;
+
+const FOR_CMD: &str = "the curl line is written for cmd.exe: copy it for bash";
+const FOR_POWERSHELL: &str = "the curl line is written for PowerShell: copy it for bash";
+
+/// What word processors and web pages put in place of spaces, quotation marks and hyphens.
+const TYPOGRAPHIC: [char; 7] = ['\u{A0}', '\u{2018}', '\u{2019}', '\u{201C}', '\u{201D}', '\u{2013}', '\u{2014}'];
+
 /// The first command of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Command {
-    pub(super) words: Vec<Vec<u8>>,
-    /// What a shell would have run or expanded, or would have left out.
+    pub(super) words: Vec<Word>,
+    /// What a shell would have left out.
     pub(super) notes: Vec<String>,
     /// Whether another `curl` follows the command.
     pub(super) more: bool,
 }
 
-pub(super) fn split(text: &str) -> Result<Command, String> {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) bytes: Vec<u8>,
+    /// What a shell would have run or replaced in it, if anything.
+    pub(super) unread: Option<String>,
+}
+
+/// Splits a text that begins at the line with this number.
+pub(super) fn split(text: &str, line: usize) -> Result<Command, String> {
     // What was copied from a terminal of Windows ends its lines with CRLF.
     let text = text.replace("\r\n", "\n");
-    let mut splitter =
-        Splitter { text: text.as_bytes(), at: 0, word: None, words: Vec::new(), skip: false, notes: Vec::new() };
+    let mut splitter = Splitter { text: text.as_bytes(), line, ..Splitter::default() };
     let more = splitter.run()?;
     Ok(Command { words: splitter.words, notes: splitter.notes, more })
 }
 
+#[derive(Default)]
 struct Splitter<'a> {
     text: &'a [u8],
     at: usize,
+    line: usize,
     /// The word that has begun. A pair of quotation marks begins an empty one.
     word: Option<Vec<u8>>,
-    words: Vec<Vec<u8>>,
+    /// What is not read in it.
+    unread: Option<String>,
+    words: Vec<Word>,
     /// Whether the next word is the file of a redirection.
     skip: bool,
     notes: Vec<String>,
@@ -35,15 +55,17 @@ impl Splitter<'_> {
     fn run(&mut self) -> Result<bool, String> {
         while let Some(byte) = self.next() {
             match byte {
-                b' ' | b'\t' => self.end_word(),
+                b' ' | b'\t' => self.end_word()?,
                 b'\n' | b';' | b'|' | b'&' | b')' => {
-                    self.end_word();
+                    self.end_word()?;
                     if !self.words.is_empty() {
                         return Ok(self.ends_with(byte));
                     }
                 }
                 b'#' if self.word.is_none() => self.skip_line(),
-                b'<' | b'>' => self.redirect(),
+                b'<' | b'>' => self.redirect()?,
+                b'^' if self.peek().is_some_and(|byte| b"\"&%|<>^\n".contains(&byte)) => return Err(FOR_CMD.to_owned()),
+                b'`' if self.peek() == Some(b'\n') => return Err(FOR_POWERSHELL.to_owned()),
                 b'\'' => self.single()?,
                 b'"' => self.double()?,
                 b'\\' => self.escaped(),
@@ -51,10 +73,10 @@ impl Splitter<'_> {
                 b'$' if self.peek() == Some(b'"') => {}
                 b'$' => self.dollar()?,
                 b'`' => self.backtick()?,
-                other => self.push(other),
+                other => self.plain(other)?,
             }
         }
-        self.end_word();
+        self.end_word()?;
         Ok(false)
     }
 
@@ -64,8 +86,8 @@ impl Splitter<'_> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let sticks = rest.first().is_some_and(|next| !next.is_ascii_whitespace() && *next != b'&');
         if byte == b'&' && sticks {
-            let line = self.line();
-            self.note(format!("line {line}: an & without quotation marks ends the command for a shell"));
+            let line = self.line;
+            self.notes.push(format!("line {line}: an & without quotation marks ends the command for a shell"));
         }
         rest.split(u8::is_ascii_whitespace).any(|word| word == b"curl")
     }
@@ -73,6 +95,7 @@ impl Splitter<'_> {
     fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.at += 1;
+        self.line += usize::from(byte == b'\n');
         Some(byte)
     }
 
@@ -84,20 +107,31 @@ impl Splitter<'_> {
         self.word.get_or_insert_default().push(byte);
     }
 
-    fn end_word(&mut self) {
-        let Some(word) = self.word.take() else { return };
-        if !std::mem::take(&mut self.skip) {
-            self.words.push(word);
+    fn plain(&mut self, byte: u8) -> Result<(), String> {
+        let is_typographic = |mark: &char| {
+            let mut bytes = [0; 4];
+            let mark = mark.encode_utf8(&mut bytes).as_bytes();
+            self.text.get(self.at - 1..).is_some_and(|rest| rest.starts_with(mark))
+        };
+        if byte >= 0x80 && TYPOGRAPHIC.iter().any(is_typographic) {
+            let line = self.line;
+            return Err(format!(
+                "line {line}: a typographic space, quotation mark or dash: expected that of a keyboard"
+            ));
         }
+        self.push(byte);
+        Ok(())
     }
 
-    fn line(&self) -> usize {
-        1 + self.text.iter().take(self.at).filter(|byte| **byte == b'\n').count()
-    }
-
-    fn note(&mut self, note: String) {
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
+    fn end_word(&mut self) -> Result<(), String> {
+        let Some(bytes) = self.word.take() else { return Ok(()) };
+        let unread = self.unread.take();
+        if !std::mem::take(&mut self.skip) {
+            self.words.push(Word { bytes, unread });
+        }
+        match self.words.len() > MOST {
+            true => Err(format!("the curl line has more than {MOST} words")),
+            false => Ok(()),
         }
     }
 
@@ -108,16 +142,17 @@ impl Splitter<'_> {
     }
 
     /// Leaves out a redirection, such as `> file` and `2>&1`.
-    fn redirect(&mut self) {
+    fn redirect(&mut self) -> Result<(), String> {
         let is_number = |word: &Vec<u8>| word.iter().all(u8::is_ascii_digit);
         if self.word.as_ref().is_some_and(is_number) {
             self.word = None;
         }
-        self.end_word();
+        self.end_word()?;
         while self.peek().is_some_and(|byte| b"<>&|".contains(&byte)) {
             self.at += 1;
         }
         self.skip = true;
+        Ok(())
     }
 
     fn escaped(&mut self) {
@@ -129,7 +164,7 @@ impl Splitter<'_> {
     }
 
     fn single(&mut self) -> Result<(), String> {
-        let line = self.line();
+        let line = self.line;
         self.word.get_or_insert_default();
         loop {
             match self.next().ok_or_else(|| unclosed(line))? {
@@ -140,7 +175,7 @@ impl Splitter<'_> {
     }
 
     fn double(&mut self) -> Result<(), String> {
-        let line = self.line();
+        let line = self.line;
         self.word.get_or_insert_default();
         loop {
             match self.next().ok_or_else(|| unclosed(line))? {
@@ -148,6 +183,7 @@ impl Splitter<'_> {
                 b'\\' => self.escaped_in_double(),
                 b'$' => self.dollar()?,
                 b'`' => self.backtick()?,
+                b'^' if self.peek().is_some_and(|byte| b"&%\n".contains(&byte)) => return Err(FOR_CMD.to_owned()),
                 byte => self.push(byte),
             }
         }
@@ -162,19 +198,19 @@ impl Splitter<'_> {
 
     /// Copies `$(..)`, `${..}` and `$NAME` as they are.
     fn dollar(&mut self) -> Result<(), String> {
-        let line = self.line();
+        let line = self.line;
         self.push(b'$');
         match self.peek() {
             Some(b'(') => {
-                self.note(format!("line {line}: $(..) is not run: it stands for itself"));
+                self.unread("$(..) is not run");
                 self.copy_to(b')', line)
             }
             Some(b'{') => {
-                self.note(format!("line {line}: ${{..}} is not replaced: it stands for itself"));
+                self.unread("${..} is not replaced");
                 self.copy_to(b'}', line)
             }
             Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => {
-                self.note(format!("line {line}: a variable is not replaced: its name stands for itself"));
+                self.unread("a variable is not replaced");
                 Ok(())
             }
             _ => Ok(()),
@@ -182,8 +218,8 @@ impl Splitter<'_> {
     }
 
     fn backtick(&mut self) -> Result<(), String> {
-        let line = self.line();
-        self.note(format!("line {line}: `..` is not run: it stands for itself"));
+        let line = self.line;
+        self.unread("`..` is not run");
         self.push(b'`');
         loop {
             let byte = self.next().ok_or_else(|| unclosed(line))?;
@@ -192,6 +228,11 @@ impl Splitter<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn unread(&mut self, what: &str) {
+        let line = self.line;
+        self.unread.get_or_insert_with(|| format!("line {line}: {what}"));
     }
 
     /// Copies to the parenthesis or brace that closes this one.
@@ -214,7 +255,7 @@ impl Splitter<'_> {
 
     /// Reads `$'..'`, whose escapes are those of C.
     fn ansi(&mut self) -> Result<(), String> {
-        let line = self.line();
+        let line = self.line;
         self.at += 1;
         self.word.get_or_insert_default();
         loop {
