@@ -54,6 +54,8 @@ settings! {
     AcceptTyp = "accept_typ",
     /// The algorithms of a policy.
     Algorithms = "algorithms",
+    /// The values of `aud` that a policy accepts.
+    AudienceRule = "audience rule",
     /// The skew for `exp` and the age of `iat`.
     ExpirySkew = "expiry_skew",
     /// The skew for `iat`, `nbf` and the maximum lifetime.

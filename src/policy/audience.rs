@@ -39,6 +39,12 @@ impl AudienceRule {
         matches!(self, Self::Urls | Self::IssuerOrUrls)
     }
 
+    /// Whether this rule accepts an audience that is worse than what `other` accepts: the issuer as
+    /// a member of an array, or one of the URLs. The rules are declared from the strictest.
+    pub(crate) const fn is_laxer_than(self, other: Self) -> bool {
+        self as u8 > other as u8
+    }
+
     /// Returns the required form of the value, as the end of a message.
     pub(crate) const fn form(self) -> &'static str {
         match self {

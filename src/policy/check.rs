@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::profiles::FOREIGN_TYPES;
 use super::{Policy, PolicyError, Presence};
 use crate::jose::media_type::is_media_type;
+use crate::loosening::Loosening;
 use crate::setting::{Setting, SettingError, no_longer_than, positive, whole_seconds};
 
 const LONGEST_SKEW: Duration = Duration::from_secs(300);
@@ -17,6 +18,7 @@ impl Policy {
         self.check_future_skew()?;
         self.check_lifetime()?;
         self.check_times_of_profile()?;
+        self.check_audience()?;
         self.check_algorithms()?;
         self.check_keys()?;
         self.check_types()?;
@@ -93,6 +95,16 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    fn check_audience(&self) -> Result<(), PolicyError> {
+        let of_profile = self.base().audience;
+        if !self.audience.is_laxer_than(of_profile) || self.loosened.contains(Loosening::Audience) {
+            return Ok(());
+        }
+        let (given, profile) = (self.audience, self.bounds.profile);
+        let why = format!("{profile} requires {of_profile:?}, but it is {given:?}; set that through dangerous()");
+        Err(self.outside_profile(Setting::AudienceRule, why))
     }
 
     fn check_algorithms(&self) -> Result<(), PolicyError> {

@@ -87,7 +87,8 @@ impl Policy {
     }
 
     /// Accepts in `aud` only the issuer identifier as the sole value, as a string or as an array of
-    /// one member (RFC 10070).
+    /// one member (RFC 10070). FAPI 2.0 permits no array, so policies based on it do not build with
+    /// this method.
     pub const fn require_sole_issuer(mut self) -> Self {
         self.audience = AudienceRule::SoleIssuer;
         self.loosened = self.loosened.without(Loosening::Audience);

@@ -42,6 +42,8 @@ fn contradictions_name_both_settings_and_the_fix() {
     let smart = || Policy::SMART_BACKEND_SERVICES;
     let nothing_ends = "an assertion would never expire; require exp and set max_lifetime, or require iat and set \
                         max_age";
+    let an_array = "audience rule: the policy fapi2 does not fit its profile: fapi2 requires IssuerString, but it is \
+        SoleIssuer; set that through dangerous()";
     let cases: Vec<(Policy, String)> = vec![
         (
             fapi2().allow_client_secret_jwt(),
@@ -215,6 +217,8 @@ fn contradictions_name_both_settings_and_the_fix() {
             Policy::REDOX.dangerous().optional_iat(),
             format!("optional_exp and max_age of the policy redox contradict each other: {nothing_ends}"),
         ),
+        (Policy::FAPI2.require_sole_issuer(), an_array.to_owned()),
+        (Policy::FAPI2.dangerous().audience(AudienceRule::Urls).require_sole_issuer(), an_array.to_owned()),
     ];
     for (policy, sentence) in cases {
         let outcome = builder(policy.clone()).build().unwrap_err();
