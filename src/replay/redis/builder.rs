@@ -208,7 +208,7 @@ impl RedisReplayBuilder {
     fn facts(&self, check: &Check) -> Result<Vec<StoreFact>, ReplayConfigError> {
         let confirmed = self.replicas.map_or(0, |replicas| replicas.count as usize);
         let connections = connect::nodes(&self.endpoint, self.bounds)?;
-        let connections = connections.iter().map(facts::of_connection);
+        let connections = facts::of_connections(&connections, self.endpoint.cluster);
         let reported = check.infos().flat_map(|info| facts::of_server(info, confirmed));
         let mut facts = vec![StoreFact::Shared];
         for fact in connections.chain(reported) {

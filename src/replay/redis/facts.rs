@@ -8,8 +8,14 @@ use redis::{ConnectionAddr, ConnectionInfo};
 use super::connect::field;
 use crate::replay::StoreFact;
 
+/// Returns how the connections are protected. The seeds of a cluster do not tell where its other
+/// nodes are, so its connections are never known to stay on this machine.
+pub(super) fn of_connections(nodes: &[ConnectionInfo], is_cluster: bool) -> impl Iterator<Item = StoreFact> {
+    nodes.iter().map(of_connection).filter(move |fact| !is_cluster || *fact != StoreFact::Local)
+}
+
 /// Returns how the connection to a server is protected.
-pub(super) fn of_connection(node: &ConnectionInfo) -> StoreFact {
+fn of_connection(node: &ConnectionInfo) -> StoreFact {
     match node.addr() {
         ConnectionAddr::TcpTls { .. } => StoreFact::Encrypted,
         ConnectionAddr::Unix(_) => StoreFact::Local,
@@ -42,7 +48,7 @@ pub(super) fn of_server(info: &str, confirmed: usize) -> Vec<StoreFact> {
 mod tests {
     use redis::IntoConnectionInfo as _;
 
-    use super::{StoreFact, of_connection, of_server};
+    use super::{StoreFact, of_connection, of_connections, of_server};
 
     #[test]
     fn connections_are_judged_by_their_address() {
@@ -58,6 +64,21 @@ mod tests {
             ("redis+unix:///run/redis.sock", StoreFact::Local),
         ] {
             assert_eq!(of_connection(&url.into_connection_info().unwrap()), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_not_on_this_machine_because_a_seed_is() {
+        use StoreFact::{Encrypted, Local, Unencrypted};
+        for (url, standalone, cluster) in [
+            ("redis://127.0.0.1:7000", vec![Local], vec![]),
+            ("redis://localhost", vec![Local], vec![]),
+            ("redis://10.0.0.1", vec![Unencrypted], vec![Unencrypted]),
+            ("rediss://127.0.0.1", vec![Encrypted], vec![Encrypted]),
+        ] {
+            let nodes = [url.into_connection_info().unwrap()];
+            assert_eq!(of_connections(&nodes, false).collect::<Vec<_>>(), standalone, "{url}");
+            assert_eq!(of_connections(&nodes, true).collect::<Vec<_>>(), cluster, "{url}");
         }
     }
 
