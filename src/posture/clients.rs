@@ -25,8 +25,10 @@ rules! {
         risk "each of these clients can authenticate as the others.",
         advice "have each of these clients generate its own key pair.";
     KEY_STRENGTH = "C03" key_strength, "keys":
-        asks { both "3072 bits or more for RSA" = "NIST SP 800-57 part 1, section 5.6.1" },
-        risk "keys of 2048 bits are permitted until 2030 only: they have the strength of 112 bits.",
+        asks { fapi2 "2048 bits or more for RSA" = "FAPI 2.0 Security Profile, section 5.4.1",
+            rfc7523 "2048 bits or more for RSA" = "RFC 7518, section 3.3" },
+        risk "keys under 3072 bits have a strength of less than 128 bits, which NIST SP 800-57 part 1 permits until \
+            2030 only.",
         advice "at its next rotation, have the client move to ES256, Ed25519 or RSA with 3072 bits.";
     PRIVATE_PUBLISHED = "C04" private_published, "keys":
         asks { both "public keys alone" = "OpenID Connect Registration, section 2; RFC 7517, section 9.2" },
@@ -42,7 +44,8 @@ rules! {
         risk "requests of this client, or those with one of its keys, are refused.",
         advice "correct the registration; FileRegistry::problems has the details for clients of a file.";
     SECRET_EXPIRES = "C07" secret_expires, "client_secret_expires_at":
-        asks { both "a secret that expires, and not within 30 days" = "RFC 7591, section 3.2.1" },
+        asks { both "no expiry within 30 days" =
+            "this crate, secret::ClientSecret; RFC 7591, section 3.2.1, permits secrets that never expire" },
         risk "a secret that leaked stays valid for ever if it does not expire. When it expires, the client is refused.",
         advice "register a new secret with an expiry, or public keys.";
 }
@@ -84,8 +87,8 @@ pub(super) fn judge(posture: &mut Posture, verifier: &Verifier, clients: &[&Clie
             let Some(verdict) = judge(&context, client) else { continue };
             judged += 1;
             match verdict.standing() {
-                Standing::Meets => met += 1,
-                Standing::Weaker | Standing::NotJudged | Standing::Stricter => {
+                Standing::Meets if !verdict.is_note() => met += 1,
+                Standing::Weaker | Standing::NotJudged | Standing::Stricter | Standing::Meets => {
                     posture.push(rule, Subject::Client(client.client.id().as_str().into()), verdict);
                 }
             }
@@ -140,7 +143,7 @@ fn key_strength(_: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     let sizes = known.keys().into_iter().flatten().map(|key| key.rsa_bits());
     let weakest = sizes.filter(|bits| (1..ENOUGH).contains(bits)).min();
     Some(match weakest {
-        Some(bits) => Verdict::weaker(format!("RSA with {bits} bits")),
+        Some(bits) => Verdict::note(format!("RSA with {bits} bits")),
         None => unless_unfetched(known, "strong"),
     })
 }
@@ -191,7 +194,7 @@ fn secret_expires(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
     let expiry = known.client.secret()?.expires_at();
     Some(match (expiry, context.now) {
-        (None, _) => Verdict::weaker("never"),
+        (None, _) => Verdict::note("never"),
         (Some(_), None) => Verdict::not_judged("the clock has no time"),
         (Some(expiry), Some(now)) if expiry <= now => Verdict::weaker("expired"),
         (Some(expiry), Some(now)) if expiry - now < SOON => {

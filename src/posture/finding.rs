@@ -123,7 +123,8 @@ impl PostureFinding {
         self.verdict.setting_of(self.rule)
     }
 
-    /// Returns the value of the setting, in words. It never holds a secret, key material or a URL.
+    /// Returns the value of the setting, in words. It never holds a secret, key material, or a URL
+    /// with user information or a query.
     pub fn value(&self) -> &str {
         &self.verdict.value
     }
@@ -138,22 +139,23 @@ impl PostureFinding {
         self.rule.source(&self.baseline)
     }
 
-    /// Returns the risk, unless the setting is what is asked or stricter. If something loosened the
-    /// setting, this is the sentence of its documentation.
+    /// Returns the risk if the setting is weaker or not judged, or if it is what is asked and this
+    /// crate advises more. If something loosened the setting, this is the sentence of its
+    /// documentation.
     pub fn risk(&self) -> Option<&'static str> {
         let risk = self.verdict.loosening.map_or(self.rule.risk, Loosening::risk);
         self.is_open().then_some(risk)
     }
 
-    /// Returns what to do, unless the setting is what is asked or stricter.
+    /// Returns what to do, wherever there is a [`risk`](Self::risk).
     pub fn advice(&self) -> Option<&'static str> {
-        self.is_open().then_some(self.rule.advice)
+        self.is_open().then_some(self.verdict.advice.unwrap_or(self.rule.advice))
     }
 
     fn is_open(&self) -> bool {
         match self.verdict.standing {
             Standing::Weaker | Standing::NotJudged => true,
-            Standing::Stricter | Standing::Meets => false,
+            Standing::Stricter | Standing::Meets => self.verdict.is_note,
         }
     }
 }
@@ -177,11 +179,15 @@ pub(super) struct Verdict {
     value: String,
     /// The setting that loosened it, which names the risk.
     loosening: Option<Loosening>,
+    /// What to do, if that is not the advice of the rule.
+    advice: Option<&'static str>,
+    /// Whether the risk and the advice are of interest although the baseline is met.
+    is_note: bool,
 }
 
 impl Verdict {
     pub(super) fn new(standing: Standing, value: impl Into<String>) -> Self {
-        Self { standing, value: value.into(), loosening: None }
+        Self { standing, value: value.into(), loosening: None, advice: None, is_note: false }
     }
 
     pub(super) fn meets(value: impl Into<String>) -> Self {
@@ -200,6 +206,15 @@ impl Verdict {
         Self::new(Standing::NotJudged, value)
     }
 
+    /// It is what the baseline asks, and this crate advises more.
+    pub(super) fn note(value: impl Into<String>) -> Self {
+        Self { is_note: true, ..Self::meets(value) }
+    }
+
+    pub(super) fn with_advice(self, advice: &'static str) -> Self {
+        Self { advice: Some(advice), ..self }
+    }
+
     /// Names the setting that loosened the rule.
     pub(super) fn by(self, loosening: Loosening) -> Self {
         Self { loosening: Some(loosening), ..self }
@@ -211,5 +226,9 @@ impl Verdict {
 
     pub(super) fn standing(&self) -> Standing {
         self.standing
+    }
+
+    pub(super) fn is_note(&self) -> bool {
+        self.is_note
     }
 }

@@ -45,10 +45,11 @@ rules! {
         asks { both "no typ but client-authentication+jwt and JWT" = "RFC 10070; RFC 8725, section 3.11" },
         risk Loosening::AcceptTyp.risk(),
         advice "ask the clients to send the typ client-authentication+jwt, then accept no other.";
-    LIFETIME = "P08" lifetime, "with_max_lifetime":
+    LIFETIME = "P08" lifetime, "with_max_lifetime or with_max_age":
         asks { both "at most one hour" = "RFC 7523, section 3, item 4; the hour is this crate's choice" },
         risk Loosening::MaxLifetime.risk(),
-        advice "ask the clients to sign shortly before each request, then call with_max_lifetime.";
+        advice "ask the clients to sign shortly before each request, then call with_max_lifetime, or with_max_age if \
+            only iat ends their assertions.";
     FUTURE_SKEW = "P09" future_skew, "with_future_skew":
         asks { fapi2 "10 s to 60 s" = "FAPI 2.0 Security Profile, section 5.3.2.1, item 13",
             rfc7523 "no more than a few minutes" = "RFC 7519, section 4.1.4" },
@@ -201,12 +202,15 @@ fn lifetime(policy: &Policy, _: Baseline) -> Verdict {
     let Some(longest) = by_expiry.into_iter().chain(by_age).min() else {
         return by_if_set(policy, Loosening::MaxLifetime, Verdict::weaker("no limit"));
     };
-    let by = if by_expiry == Some(longest) { "by exp" } else { "by iat" };
+    let (by, loosening) = match by_expiry == Some(longest) {
+        true => ("by exp", Loosening::MaxLifetime),
+        false => ("by iat", Loosening::MaxAge),
+    };
     let value = format!("{} {by}", seconds(longest));
     match longest.cmp(&HOUR) {
         Ordering::Less => Verdict::stricter(value),
         Ordering::Equal => Verdict::meets(value),
-        Ordering::Greater => by_if_set(policy, Loosening::MaxLifetime, Verdict::weaker(value)),
+        Ordering::Greater => by_if_set(policy, loosening, Verdict::weaker(value)),
     }
 }
 
@@ -221,13 +225,18 @@ fn seconds(time: Duration) -> String {
 
 fn future_skew(policy: &Policy, baseline: Baseline) -> Verdict {
     let skew = policy.future_skew();
-    let meets = !baseline.is_fapi2() || (LEAST_SKEW..=MINUTE).contains(&skew);
-    Verdict::new(if meets { Standing::Meets } else { Standing::Weaker }, seconds(skew))
+    match !baseline.is_fapi2() || (LEAST_SKEW..=MINUTE).contains(&skew) {
+        true => Verdict::meets(seconds(skew)),
+        false => by_if_set(policy, Loosening::FutureSkew, Verdict::weaker(seconds(skew))),
+    }
 }
 
 fn expiry_skew(policy: &Policy, _: Baseline) -> Verdict {
     let skew = policy.expiry_skew();
-    Verdict::new(if skew <= MINUTE { Standing::Meets } else { Standing::Weaker }, seconds(skew))
+    match skew <= MINUTE {
+        true => Verdict::meets(seconds(skew)),
+        false => by_if_set(policy, Loosening::ExpirySkew, Verdict::weaker(seconds(skew))),
+    }
 }
 
 fn key_named(policy: &Policy, _: Baseline) -> Verdict {
@@ -241,7 +250,10 @@ fn key_named(policy: &Policy, _: Baseline) -> Verdict {
 
 fn grant_types(policy: &Policy, _: Baseline) -> Verdict {
     let Some(names) = policy.grant_types() else {
-        return Verdict::not_judged("any; the handler decides");
+        return match policy.base().grant_types() {
+            Some(_) => Verdict::weaker("any, against the profile; the handler decides"),
+            None => Verdict::not_judged("any; the handler decides"),
+        };
     };
     let names: Vec<_> = names.collect();
     let value = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
@@ -266,16 +278,18 @@ fn loosened(policy: &Policy) -> impl Iterator<Item = Verdict> {
 /// what is not a setting of a policy.
 fn effect(policy: &Policy, loosening: Loosening) -> Option<(String, bool)> {
     let base = policy.base();
-    let optional = |claim: &str, required: bool| Some((format!("{claim} is optional"), !required));
+    let optional = |name: &str, is_required: fn(&Policy) -> bool| {
+        Some((format!("{name} is optional"), is_required(base) && !is_required(policy)))
+    };
     match loosening {
-        Loosening::Audience => Some((format!("{:?}", policy.audience()), policy.audience.knows_urls())),
+        Loosening::Audience => Some((format!("{:?}", policy.audience()), policy.audience.is_laxer_than(base.audience))),
         Loosening::AcceptTyp => Some(types(policy)),
-        Loosening::OptionalKid => optional("kid", policy.requires_kid()),
+        Loosening::OptionalKid => optional("kid", Policy::requires_kid),
         Loosening::KeyTrials => Some((policy.key_trials().to_string(), policy.key_trials() > base.key_trials())),
-        Loosening::OptionalJti => optional("jti", policy.requires_jti()),
-        Loosening::ReusableWithoutJti => optional("jti", !policy.is_reusable_without_jti()),
-        Loosening::OptionalIat => optional("iat", policy.requires_iat()),
-        Loosening::OptionalExp => optional("exp", policy.requires_exp()),
+        Loosening::OptionalJti => optional("jti", Policy::requires_jti),
+        Loosening::ReusableWithoutJti => optional("jti", |policy| !policy.is_reusable_without_jti()),
+        Loosening::OptionalIat => optional("iat", Policy::requires_iat),
+        Loosening::OptionalExp => optional("exp", Policy::requires_exp),
         Loosening::FutureSkew => Some(longer(Some(policy.future_skew()), base.bounds.future_skew)),
         Loosening::ExpirySkew => Some(longer(Some(policy.expiry_skew()), base.bounds.expiry_skew)),
         Loosening::MaxAge => Some(longer(policy.max_age(), base.max_age())),

@@ -55,13 +55,18 @@ fn shared(in_process: bool, is_shared: bool) -> Verdict {
     }
 }
 
+/// The time of `refuse_issued_before` is that of this process, and such a store restarts by itself.
+const PERSIST: &str = "enable appendonly on the store. refuse_issued_before does not help: it is set when this process \
+    starts, and the store may restart later.";
+
 fn durable(refuses_older: bool, facts: &[StoreFact]) -> Verdict {
-    let is_lost = facts.iter().any(|fact| matches!(fact, StoreFact::NotDurable | StoreFact::OneProcess));
-    match (is_lost, refuses_older) {
-        (true, true) => Verdict::meets("a restart empties it, and refuse_issued_before is set"),
-        (true, false) => Verdict::weaker("a restart may empty it"),
-        (false, _) if facts.contains(&StoreFact::Durable) => Verdict::meets("persists"),
-        (false, _) => Verdict::not_judged(UNKNOWN),
+    let has = |fact| facts.contains(&fact);
+    match (has(StoreFact::NotDurable), has(StoreFact::OneProcess), has(StoreFact::Durable)) {
+        (true, ..) => Verdict::weaker("a restart of the store may empty it").with_advice(PERSIST),
+        (_, true, _) if refuses_older => Verdict::meets("a restart empties it, and refuse_issued_before is set"),
+        (_, true, _) => Verdict::weaker("a restart empties it"),
+        (.., true) => Verdict::meets("persists"),
+        _ => Verdict::not_judged(UNKNOWN),
     }
 }
 

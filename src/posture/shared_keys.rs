@@ -50,9 +50,11 @@ impl<'k> Holders<'k> {
     pub(super) fn shared(&self, client: &Known<'_>) -> Option<String> {
         let id = client.client.id().as_str();
         credentials(client).find_map(|credential| {
-            let mut others = self.0.get(&credential)?.iter().filter(|holder| **holder != id);
-            let (first, more) = (others.next()?, others.count());
+            let holders = self.0.get(&credential)?;
+            // Not all of them: each of the clients that share a credential asks.
+            let first = holders.iter().find(|holder| **holder != id)?;
             let first = format!("{} is also that of {}", credential.describe(), Excerpt::new(first));
+            let more = holders.len().saturating_sub(2);
             Some(if more == 0 { first } else { format!("{first} and {more} more") })
         })
     }

@@ -83,6 +83,16 @@ fn nothing_loosened_is_no_finding() {
 fn a_loosening_within_the_profile_is_not_weaker() {
     let policies = [
         Policy::RFC7523.dangerous().audience(AudienceRule::SoleIssuer),
+        Policy::RFC7523.dangerous().audience(AudienceRule::IssuerString),
+        Policy::FAPI2.dangerous().audience(AudienceRule::IssuerString),
+        Policy::REDOX.dangerous().audience(AudienceRule::SoleIssuer),
+        Policy::REDOX.dangerous().audience(AudienceRule::Urls),
+        Policy::OIDC.dangerous().audience(AudienceRule::Urls),
+        Policy::OIDC.dangerous().audience(AudienceRule::IssuerOrUrls),
+        Policy::RFC7523.dangerous().optional_kid(),
+        Policy::RFC7523.dangerous().optional_jti(),
+        Policy::RFC7523.dangerous().optional_iat(),
+        Policy::REDOX.dangerous().optional_exp(),
         Policy::RFC7523.dangerous().accept_typ(&["jwt"]),
         Policy::RFC7523.dangerous().key_trials(4),
         Policy::RFC7523.dangerous().future_skew(secs(30)),
@@ -94,6 +104,23 @@ fn a_loosening_within_the_profile_is_not_weaker() {
         let posture = posture(policy, FAPI2);
         let standings: Vec<_> = crate::by(&posture, "P13").iter().map(|finding| finding.standing()).collect();
         assert_eq!(standings, [Standing::Meets], "{posture}");
+    }
+}
+
+#[test]
+fn each_audience_that_the_profile_refuses_is_weaker() {
+    use AudienceRule::{IssuerOrUrls, SoleIssuer, Urls};
+    let cases: [(Policy, &[AudienceRule]); 4] = [
+        (Policy::FAPI2, &[SoleIssuer, Urls, IssuerOrUrls]),
+        (Policy::RFC7523, &[Urls, IssuerOrUrls]),
+        (Policy::REDOX, &[IssuerOrUrls]),
+        (Policy::SMART_BACKEND_SERVICES, &[IssuerOrUrls]),
+    ];
+    for (profile, rules) in cases {
+        for rule in rules {
+            let posture = posture(profile.clone().dangerous().audience(*rule), FAPI2);
+            assert_eq!(crate::standing(&posture, "P13"), Some(Standing::Weaker), "{rule:?} of {}", profile.name());
+        }
     }
 }
 

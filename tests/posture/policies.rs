@@ -36,7 +36,7 @@ fn each_rule_about_policies_is_met_and_not_met() {
         ("P01", FAPI2, Policy::REDOX, Weaker),
         ("P01", FAPI2, Policy::OIDC.require_sole_issuer(), Meets),
         ("P02", FAPI2, Policy::FAPI2, Meets),
-        ("P02", FAPI2, Policy::FAPI2.require_sole_issuer(), Weaker),
+        ("P02", FAPI2, Policy::FAPI2.dangerous().audience(AudienceRule::SoleIssuer), Weaker),
         ("P02", RFC7523, Policy::FAPI2, Stricter),
         ("P02", RFC7523, Policy::RFC7523, Meets),
         ("P02", RFC7523, Policy::OIDC, Weaker),
@@ -79,6 +79,9 @@ fn each_rule_about_policies_is_met_and_not_met() {
         ("P11", FAPI2, Policy::REDOX.dangerous().optional_kid(), Weaker),
         ("P12", FAPI2, Policy::FAPI2, NotJudged),
         ("P12", FAPI2, Policy::SMART_BACKEND_SERVICES, Meets),
+        ("P12", FAPI2, Policy::SMART_BACKEND_SERVICES.allow_any_grant_type(), Weaker),
+        ("P12", RFC7523, Policy::REDOX.allow_any_grant_type(), Weaker),
+        ("P12", RFC7523, Policy::OIDC.allow_any_grant_type(), NotJudged),
         ("P12", FAPI2, Policy::FAPI2.with_grant_types(&["client_credentials", "password"]), Weaker),
     ];
     for (rule, baseline, policy, expected) in &cases {
@@ -90,6 +93,24 @@ fn each_rule_about_policies_is_met_and_not_met() {
         // The last is about the server, and the next to last has its own tests.
         let elsewhere = ["P03", "P13"].contains(&rule.id());
         assert!(elsewhere || has(Meets) && has(Weaker), "{} has no case of each kind", rule.id());
+    }
+}
+
+/// The rule about what was loosened names the setting, as P13 does.
+#[test]
+fn a_weaker_time_names_its_setting() {
+    let lax = |policy: Policy| policy.dangerous();
+    let long = Some(secs(3601));
+    let cases = [
+        ("P08", lax(Policy::REDOX).max_age(long), "dangerous().max_age", "3601 s by iat"),
+        ("P08", lax(Policy::RFC7523).max_lifetime(long), "dangerous().max_lifetime", "3601 s by exp"),
+        ("P09", lax(Policy::RFC7523).future_skew(secs(61)), "dangerous().future_skew", "61 s"),
+        ("P10", lax(Policy::RFC7523).expiry_skew(secs(61)), "dangerous().expiry_skew", "61 s"),
+    ];
+    for (rule, policy, setting, value) in cases {
+        let posture = posture(policy, FAPI2);
+        let found: Vec<_> = crate::by(&posture, rule).iter().map(|it| (it.setting(), it.value().to_owned())).collect();
+        assert_eq!(found, [(setting, value.to_owned())], "{rule}");
     }
 }
 

@@ -117,6 +117,20 @@ fn the_store_in_memory_holds_for_one_process() {
     assert_eq!(standings(&judged(Arc::new(memory()), true)), [UNKNOWN, MEETS, MEETS, None, None]);
 }
 
+/// The time of `refuse_issued_before` is set once, and the store may restart at any later time.
+#[test]
+fn a_start_of_this_process_does_not_make_a_store_durable() {
+    use StoreFact::{NotDurable, OneProcess, Shared};
+    for facts in [vec![Shared, NotDurable], vec![OneProcess, NotDurable]] {
+        let posture = judged(Telling(facts.clone()), true);
+        assert_eq!(standing(&posture, "R02"), WEAKER, "{facts:?}");
+        let advice = by(&posture, "R02")[0].advice().unwrap();
+        assert!(advice.starts_with("enable appendonly"), "{facts:?}: {advice}");
+    }
+    let posture = judged(Telling(vec![OneProcess]), false);
+    assert!(by(&posture, "R02")[0].advice().unwrap().starts_with("call refuse_issued_before"), "{posture}");
+}
+
 #[test]
 fn a_tiered_store_passes_on_what_the_shared_one_tells() {
     let tiered = |facts| TieredReplay::new(MemoryReplay::new(1000).unwrap(), Telling(facts));
@@ -141,7 +155,7 @@ async fn redis_is_judged_by_what_it_told_at_connect() {
 
     let evicting = Redis::with(&["--maxmemory-policy", "allkeys-lru"]).await;
     let posture = judged(evicting.store().await, true);
-    assert_eq!(standings(&posture), [MEETS, MEETS, WEAKER, MEETS, MEETS]);
+    assert_eq!(standings(&posture), [MEETS, WEAKER, WEAKER, MEETS, MEETS]);
     assert_eq!(by(&posture, "R03")[0].value(), "\"allkeys-lru\"");
 
     let _replica = Redis::with(&["--replicaof", "127.0.0.1", &plain.port.to_string()]).await;
