@@ -54,7 +54,9 @@ async fn what_is_weaker_is_told_at_the_start() {
         ("rfc7523", &["P01", "P13", "C02"], &["P04", "P06"]),
     ] {
         let mut server = Server::start(&clients.arguments_for(profile)).await;
-        server.stderr_line(|line| line.starts_with("WEAKER") && line.ends_with("The same holds for 1 more.")).await;
+        server
+            .stderr_line(|line| line.starts_with("WEAKER") && line.ends_with("By this rule also: \"clinic-8\"."))
+            .await;
         server.terminate().await;
         server.stderr_line(|line| line.starts_with("stopping")).await;
         let told = |rule: &str| server.seen.iter().any(|line| line.starts_with("WEAKER") && line.contains(rule));
