@@ -135,11 +135,12 @@ pub(crate) fn asked_for(words: &[OsString], name: &str, usage: impl Fn() -> Stri
     }
 }
 
-/// Describes a word that is no flag.
+/// Describes a word that is no flag. What is behind an equals sign may be a secret.
 pub(crate) fn unknown(word: &str) -> String {
+    let name = word.split('=').next().unwrap_or_default();
     match is_credential(word) {
         true => format!("{}: unknown flag; see --help", quoted(word)),
-        false => format!("{}: unknown flag; see --help", word.escape_debug()),
+        false => format!("{}: unknown flag; see --help", name.escape_debug()),
     }
 }
 

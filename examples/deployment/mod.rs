@@ -12,6 +12,9 @@ pub(crate) mod profile;
 
 use std::error::Error;
 
+/// Where the server answers token requests.
+pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
+
 // What the flags are for that both programs have.
 pub(crate) const CLIENTS: &str = "the path of a JSON array of RFC 7591 client metadata";
 pub(crate) const ISSUER: &str = "the http or https URL of this server, without query and fragment";

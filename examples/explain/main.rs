@@ -27,16 +27,18 @@ mod output;
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
+use axum::http::Uri;
 use tower_client_assertion::clock::{Clock as _, SystemClock, UnixTime};
 use tower_client_assertion::explain::Explanation;
 
 use crate::args::{Args, Command, Input};
-use crate::deployment::clients;
+use crate::deployment::{TOKEN_PATH, clients};
 use crate::fetch::Fetch;
 use crate::input::moment::Moment;
-use crate::input::{Captured, claims, read_bounded};
+use crate::input::{Captured, What, claims, read_bounded};
 use crate::judge::Judge;
 
 /// `EX_USAGE` of `sysexits.h`: there is nothing to judge.
@@ -81,7 +83,8 @@ async fn explain(args: &Args) -> Result<ExitCode, String> {
 /// JSON is alone on stdout.
 fn show(args: &Args, captured: &Captured, fetched: Option<String>, explanation: &Explanation) -> Result<(), String> {
     let fetched = fetched.iter().map(|fetched| format!("fetched   {fetched}\n"));
-    let notes = captured.notes.iter().map(|note| format!("note      {note}\n"));
+    let notes = elsewhere(args, captured).into_iter().chain(captured.notes.iter().cloned());
+    let notes = notes.map(|note| format!("note      {note}\n"));
     let notes: String = fetched.chain(notes).collect();
     if args.json {
         output::warn(&notes);
@@ -92,13 +95,32 @@ fn show(args: &Args, captured: &Captured, fetched: Option<String>, explanation: 
     Ok(())
 }
 
+/// Says that a request went to another path than that of the server. The layer does not see this.
+fn elsewhere(args: &Args, captured: &Captured) -> Option<String> {
+    let What::Request(request) = &captured.what else { return None };
+    let path = request.uri().path();
+    let is_known =
+        path == TOKEN_PATH || args.audiences.iter().any(|url| url.parse().is_ok_and(|url: Uri| url.path() == path));
+    // The URL of a curl line may be a variable.
+    let is_replaced = captured.notes.iter().any(|note| note.contains("is not replaced"));
+    let is_known = is_known || (path == "/" && is_replaced) || path.contains('$');
+    (!is_known).then(|| format!("the server answers at {TOKEN_PATH}; this request went to {}", output::path(request)))
+}
+
 fn read(input: &Input) -> Result<Vec<u8>, String> {
     let (name, read) = match input {
         Input::Stdin => ("standard input".to_owned(), read_bounded(io::stdin().lock())),
-        Input::File(path) => (format!("{path:?}"), File::open(path).and_then(read_bounded)),
+        Input::File(path) => (named(path), File::open(path).and_then(read_bounded)),
     };
     let read = read.map_err(|error| format!("INPUT: {name}: {error}: expected a readable file, or -"))?;
     read.map_err(|error| format!("INPUT: {error}"))
+}
+
+/// Someone may have given the input itself in place of the name of a file.
+fn named(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let may_be_secret = text.contains(['=', '&']) || (text.len() >= 16 && !text.contains(['/', '\\', '.']));
+    if may_be_secret { "(not repeated)".to_owned() } else { format!("{text:?}") }
 }
 
 fn moment(args: &Args, captured: &Captured) -> Result<UnixTime, String> {

@@ -59,9 +59,23 @@ fn about(captured: &Captured) -> String {
     }
 }
 
-/// The query may have credentials.
 fn start<T>(request: &Request<T>) -> String {
-    format!("{} {}", request.method(), request.uri().path())
+    format!("{} {}", shown(request.method().as_str(), "method"), path(request))
+}
+
+/// Returns the path of a request. The query may have credentials.
+pub(crate) fn path<T>(request: &Request<T>) -> String {
+    shown(request.uri().path(), "path")
+}
+
+/// Someone may have put a credential there, so only what is short and plain is shown.
+fn shown(text: &str, what: &str) -> String {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+    let is_short = text.len() <= 64 && text.split('/').all(|part| part.len() < 16);
+    match is_plain && is_short && !text.contains("eyJ") {
+        true => text.to_owned(),
+        false => format!("({what} of {} bytes)", text.len()),
+    }
 }
 
 fn rfc3339(secs: u64) -> Option<String> {

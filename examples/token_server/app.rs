@@ -17,7 +17,7 @@ use crate::deployment::{about, profile};
 use crate::log::events;
 use crate::{request_id, token};
 
-pub(crate) const TOKEN_PATH: &str = "/v2/auth/token";
+pub(crate) use crate::deployment::TOKEN_PATH;
 
 pub(crate) const ERRORS_PATH: &str = "/errors";
 

@@ -1,6 +1,8 @@
 //! A HAR file, as browsers and proxies export it (HTTP Archive 1.2).
 
 use axum::http::{HeaderMap, Method, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::byte_serialize;
 use serde::{Deserialize, Deserializer};
 
@@ -38,6 +40,7 @@ struct Sent {
 struct PostData {
     mime_type: Option<String>,
     text: Option<String>,
+    encoding: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     params: Vec<Pair>,
 }
@@ -83,23 +86,28 @@ impl Entry {
     fn captured(self, number: usize) -> Result<Captured, String> {
         let place = format!("entry {number}");
         let sent_at = self.started_date_time.as_deref().and_then(moment::rfc3339);
-        let body = self.request.body();
+        let body = self.request.body().ok_or_else(|| format!("{place}: postData.text is not base64"))?;
+        let mut notes = Vec::new();
+        if sent_at.is_none() {
+            notes.push(format!("{place}: startedDateTime is no RFC 3339 time: without --at, it is judged now"));
+        }
         let method = Method::from_bytes(self.request.method.as_bytes())
             .map_err(|_| format!("{place}: the method is not valid"))?;
-        let request = raw::request(method, &self.request.url, self.request.headers(&place)?, body)?;
+        let request = raw::request(method, &self.request.url, self.request.headers(&place)?, body, &mut notes)?;
         let source = format!("a HAR file, {place}");
-        Ok(Captured { what: request.into(), source, sent_at, notes: Vec::new() })
+        Ok(Captured { what: request.into(), source, sent_at, notes })
     }
 }
 
 impl Sent {
     fn has_assertion(&self) -> bool {
-        self.method == "POST" && form::assertion(&self.body()).is_some()
+        self.method == "POST" && self.body().is_some_and(|body| form::assertion(&body).is_some())
     }
 
     /// Also a body that is no form, such as JSON.
     fn names_assertion(&self) -> bool {
-        self.method == "POST" && String::from_utf8_lossy(&self.body()).contains("client_assertion")
+        self.method == "POST"
+            && self.body().is_some_and(|body| String::from_utf8_lossy(&body).contains("client_assertion"))
     }
 
     /// Returns the headers. Those of HTTP/2 that begin with a colon stand for the request line.
@@ -116,11 +124,13 @@ impl Sent {
         Ok(headers)
     }
 
-    fn body(&self) -> Vec<u8> {
-        match &self.post_data {
-            Some(PostData { text: Some(text), .. }) if !text.is_empty() => text.clone().into_bytes(),
-            Some(data) => encoded(&data.params).into_bytes(),
-            None => Vec::new(),
+    /// Returns the body, decoded, if it can be decoded.
+    fn body(&self) -> Option<Vec<u8>> {
+        let Some(data) = &self.post_data else { return Some(Vec::new()) };
+        match data.text.as_ref().filter(|text| !text.is_empty()) {
+            Some(text) if data.encoding.as_deref() == Some("base64") => STANDARD.decode(text.trim_ascii()).ok(),
+            Some(text) => Some(text.clone().into_bytes()),
+            None => Some(encoded(&data.params).into_bytes()),
         }
     }
 }

@@ -105,7 +105,11 @@ fn what_is_not_recognized_is_refused_by_one_line() {
         ("HAR of another type", b"{\"log\":{\"entries\":\"eyJ\"}}".to_vec(), "the input is JSON, but no HAR file"),
         ("no header", b"POST / HTTP/1.1\nHost\n\n".to_vec(), "line 2: expected NAME: VALUE, a header"),
         ("header on two lines", b"POST / HTTP/1.1\nA: b\n c\n\n".to_vec(), "line 3: expected NAME: VALUE"),
-        ("header with a control", b"POST / HTTP/1.1\nA: b\x01\n\n".to_vec(), "line 2: the value of the header a"),
+        (
+            "header with a control",
+            b"POST / HTTP/1.1\nA: b\x01\n\n".to_vec(),
+            "line 2: the value of the header has characters",
+        ),
         ("target", b"POST a\x7F HTTP/1.1\n\n".to_vec(), "the target of the request is no URL"),
         ("no body", b"POST / HTTP/1.1\nContent-Length: 1\n\n".to_vec(), "the head declares a body with"),
         ("chunks", b"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n5\nab".to_vec(), "the chunked body is damaged"),
@@ -127,16 +131,21 @@ fn raw_requests_are_read_as_servers_read_them() {
     let table: &[(&str, &str, &str, bool)] = &[
         ("Content-Length: 3\r\n", "a=b", "a=b", false),
         ("Content-Length: 3\r\n", "a=b\n", "a=b", false),
-        ("Content-Length: 3\r\n", "a=bc", "a=b", false),
-        ("Content-Length: 4\r\n", "a=b", "a=b", false),
-        ("Content-Length: 0\r\n", "a=b", "", false),
+        ("Content-Length: 3\r\n", "a=b\r\n", "a=b", false),
+        ("Content-Length: 3\r\n", "a=bc", "a=b", true),
+        ("Content-Length: 4\r\n", "a=b", "a=b", true),
+        ("Content-Length: 4\r\n", "a=b\n", "a=b\n", false),
+        ("Content-Length: 0\r\n", "a=b", "", true),
+        ("Content-Length: 3\r\nContent-Length: 3\r\n", "a=b", "a=b", false),
         ("content-length: 3\r\n", "a=b\r\n", "a=b", false),
-        ("Content-Length: x\r\n", "a=b", "a=b", true),
         ("", "a=b", "a=b", true),
         ("", "a=b\r\n", "a=b", true),
         ("", "", "", false),
         ("Transfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n", "a=b", false),
-        ("Transfer-Encoding: chunked\r\n", "2\na=\n1;x=y\nb\n0\n", "a=b", false),
+        ("Transfer-Encoding: chunked\r\n", "2\na=\n1;x=y\nb\n0\n", "a=b", true),
+        ("Transfer-Encoding: chunked\r\n", "3\r\na=b\n0\r\n\r\n", "a=b", true),
+        ("Transfer-Encoding: gzip, chunked\r\n", "3\r\na=b\r\n0\r\n\r\n", "a=b", false),
+        ("Content-Length: 9\r\nTransfer-Encoding: chunked\r\n", "3\r\na=b\r\n0\r\n\r\n", "a=b", false),
         ("Transfer-Encoding: Chunked\r\n", "A\r\n0123456789\r\n1\r\n!\r\n0\r\nT: x\r\n\r\n", "0123456789!", false),
         ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n", "", false),
         ("Transfer-Encoding: chunked\r\n", "grant_type=x", "grant_type=x", true),
@@ -166,6 +175,79 @@ fn raw_requests_are_read_as_servers_read_them() {
     assert_eq!(values, ["a", "b"]);
     let gzip = read(b"POST / HTTP/1.1\nContent-Encoding: gzip\nContent-Length: 4\n\n\x1F\x8B\x00\xFF").unwrap();
     assert_eq!(&request(gzip, "gzip").body()[..], b"\x1F\x8B\x00\xFF");
+}
+
+/// As `token_server` refuses them, with 400 or 431 and without a look at the body.
+#[test]
+fn heads_that_servers_refuse_are_not_judged() {
+    let many = |count: usize| (0..count).map(|number| format!("a{number}: b\r\n")).collect::<String>();
+    let long = |length: usize| format!("A: {}\r\n", "a".repeat(length));
+    let length = "Content-Length: 3\r\n";
+    let table = [
+        (
+            "HTTP/1.1",
+            "Content-Length: 3\r\nContent-Length: 4\r\n".to_owned(),
+            "the head has two different Content-Length",
+        ),
+        ("HTTP/1.1", "Content-Length: abc\r\n".to_owned(), "Content-Length is no number"),
+        ("HTTP/1.1", "Content-Length: +3\r\n".to_owned(), "Content-Length is no number"),
+        ("HTTP/1.1", "Content-Length: 3, 3\r\n".to_owned(), "Content-Length is no number"),
+        ("HTTP/1.1", "Content-Length:\r\n".to_owned(), "Content-Length is no number"),
+        ("HTTP/1.1", "Content-Length: 99999999999999999999\r\n".to_owned(), "Content-Length is no number"),
+        ("HTTP/1.1", "Transfer-Encoding: identity\r\n".to_owned(), "Transfer-Encoding does not end with chunked"),
+        ("HTTP/1.1", "Transfer-Encoding: chunked, gzip\r\n".to_owned(), "Transfer-Encoding does not end with"),
+        ("HTTP/1.5", length.to_owned(), "the request line has an unknown version of HTTP"),
+        ("HTTP/eyJ", length.to_owned(), "the request line has an unknown version of HTTP"),
+        ("HTTP/1.1", length.to_owned() + &many(100), "the head has more than 100 headers"),
+        ("HTTP/1.1", length.to_owned() + &long(420_000), "the head has more than 417792 bytes"),
+        ("HTTP/1.1", length.to_owned() + &many(99), ""),
+        ("HTTP/1.0", length.to_owned() + &long(410_000), ""),
+        ("HTTP/2", length.to_owned(), "the request line is not one of HTTP/1.1: it is judged as if it were"),
+        ("HTTP/2.0", length.to_owned(), "the request line is not one of HTTP/1.1"),
+    ];
+    for (version, head, expected) in table {
+        let case = &head[..head.len().min(60)];
+        match read(format!("POST /v2 {version}\r\n{head}\r\na=b").as_bytes()) {
+            Ok(captured) if expected.is_empty() => assert_eq!(captured.notes, [""; 0], "{case}"),
+            Ok(captured) => assert!(captured.notes[0].starts_with(expected), "{case}: {:?}", captured.notes),
+            Err(error) => assert!(!expected.is_empty() && error.starts_with(expected), "{case}: {error}"),
+        }
+    }
+    let error = read(b"POST / HTTP/1.1\nSecret-Of-The-Client: b\x01\n\n").unwrap_err();
+    assert!(!error.to_lowercase().contains("secret"), "{error}");
+    let headers = |count: usize| (0..count).map(|number| format!(" -H a{number}:b")).collect::<String>();
+    for (count, is_read) in [(99, true), (100, true), (101, false), (4_900, false)] {
+        let captured = read(format!("curl https://a.example{}", headers(count)).as_bytes());
+        assert_eq!(captured.is_ok(), is_read, "{count}");
+    }
+}
+
+#[test]
+fn what_is_odd_in_har_files_is_noted() {
+    let encoded = |text: &str| {
+        let mut entry = entry("POST", text);
+        entry["request"]["postData"]["encoding"] = json!("base64");
+        entry
+    };
+    let form = form();
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&form);
+    let captured = read(har(&[encoded("%"), encoded(&base64)]).as_bytes()).unwrap();
+    assert_eq!((&*captured.source, captured.notes.len()), ("a HAR file, entry 1", 0));
+    assert_eq!(request(captured, "base64").body(), form.as_bytes());
+    let error = Captured::read(har(&[encoded("%")]).as_bytes(), Some(0)).unwrap_err();
+    assert_eq!(error, "entry 0: postData.text is not base64");
+
+    for (time, noted) in [(json!("yesterday"), true), (json!(null), true), (json!("2023-11-14T22:13:20Z"), false)] {
+        let mut entry = entry("POST", &form);
+        entry["startedDateTime"] = time.clone();
+        let captured = read(har(&[entry]).as_bytes()).unwrap();
+        let expected = ["entry 0: startedDateTime is no RFC 3339 time: without --at, it is judged now"];
+        assert_eq!(captured.notes, &expected[..usize::from(noted)], "{time}");
+    }
+    let mut entry = entry("POST", "a=bc");
+    entry["request"]["headers"] = json!([{"name": "Content-Length", "value": "6"}]);
+    let captured = Captured::read(har(&[entry]).as_bytes(), Some(0)).unwrap();
+    assert!(captured.notes[0].starts_with("Content-Length says 6, but the body has 4 bytes"), "{:?}", captured.notes);
 }
 
 fn har(entries: &[serde_json::Value]) -> String {

@@ -259,6 +259,42 @@ async fn notes_say_what_was_not_followed() {
     assert_ne!(json.json(), Value::Null);
 }
 
+/// A path that is long or odd is not shown: a credential may be in it.
+#[tokio::test]
+async fn requests_to_another_path_are_noted() {
+    let (signer, clients) = clinic();
+    let jwt = jwt_at(&signer, "clinic-7", NOW).signed_by(&signer);
+    let note = |path: &str| format!("note      the server answers at /v2/auth/token; this request went to {path}\n");
+    let signature = &jwt[jwt.len() - 40..];
+    let table = [
+        ("/v2/auth/token", "/v2/auth/token", false),
+        ("/v2/auth/token?x=y", "/v2/auth/token", false),
+        ("/v2/auth/token/", "/v2/auth/token/", true),
+        ("/V2/auth/token", "/V2/auth/token", true),
+        ("/", "/", true),
+        (&*format!("/{jwt}"), &*format!("(path of {} bytes)", jwt.len() + 1), true),
+        (&*format!("/v2/{signature}"), "(path of 44 bytes)", true),
+        ("/eyJh", "(path of 5 bytes)", true),
+        ("/a%20b", "(path of 6 bytes)", true),
+    ];
+    for (target, shown, noted) in table {
+        let input = raw(&form(&jwt)).replace("/v2/auth/token", target);
+        let text = explain(&with_clients(&clients, &["--at", "iat", "-"]), input.as_bytes()).await;
+        assert_eq!(text.code, 0, "{target}: {text}");
+        assert!(text.stdout.contains(&format!("\ninput     a raw request: POST {shown}, ")), "{target}: {text}");
+        assert_eq!(text.stdout.contains(&note(shown)), noted, "{target}: {text}");
+        assert!(!text.stdout.contains("eyJ"), "{target}: {text}");
+    }
+    let arguments = ["--audience", "https://api.example.com/token", "--at", "iat", "-"];
+    let text = explain(&with_clients(&clients, &arguments), raw(&form(&jwt)).replace("/v2/auth", "").as_bytes()).await;
+    assert!(text.code == 0 && !text.stdout.contains("\nnote "), "{text}");
+    for (url, noted) in [("$URL", false), ("$HOST/oauth/token", true)] {
+        let input = curl(&jwt).replace(AUDIENCE, url);
+        let text = explain(&with_clients(&clients, &["--at", "iat", "-"]), input.as_bytes()).await;
+        assert_eq!(text.stdout.contains("this request went to"), noted, "{url}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn a_reader_that_closes_stdout_causes_no_panic() {
     let (signer, clients) = clinic();

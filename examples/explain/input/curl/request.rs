@@ -160,7 +160,8 @@ impl Sent {
         if !body.is_empty() || method == Method::POST {
             headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(body.len()));
         }
-        Ok((raw::request(method, &url, headers, body)?, self.notes))
+        let request = raw::request(method, &url, headers, body, &mut self.notes)?;
+        Ok((request, self.notes))
     }
 
     fn method(&self, has_data: bool) -> Result<Method, String> {
