@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749};
+use tower_client_assertion::render::{Redox, RenderRejection, Rfc6749, topic_id};
 use tower_client_assertion::{Policy, SettingError};
 
 use super::about;
@@ -42,6 +42,15 @@ impl Links {
             _ => self.rfc6749(),
         };
         vocabulary.map_err(|error| about(self.flag(), &error))
+    }
+
+    /// Returns the link of a refusal that does not come from the vocabulary.
+    pub(crate) fn about(&self, description: &str) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::One(uri) => Some(uri.clone()),
+            Self::Pages(base) => Some(format!("{base}#{}", topic_id(description))),
+        }
     }
 
     fn redox(&self) -> Result<Arc<dyn RenderRejection>, SettingError> {

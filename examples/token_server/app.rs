@@ -15,6 +15,7 @@ use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, V
 use crate::deployment::links::Links;
 use crate::deployment::{about, profile};
 use crate::log::events;
+use crate::token::TokenError;
 use crate::{request_id, token};
 
 pub(crate) use crate::deployment::TOKEN_PATH;
@@ -58,6 +59,7 @@ impl Replay {
 /// The state of the handlers.
 pub(crate) struct Shared {
     pub(crate) registry: Arc<dyn ClientRegistry>,
+    pub(crate) links: Links,
     metadata: Value,
 }
 
@@ -65,9 +67,9 @@ pub(crate) struct Shared {
 pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, String> {
     let metadata = metadata(&settings.issuer, verifier.metadata())?;
     let vocabulary = settings.links.vocabulary(&settings.policy)?;
-    let page = Troubleshooting::of(&vocabulary, std::slice::from_ref(&settings.policy)).service();
+    let page = TokenError::explained(Troubleshooting::of(&vocabulary, &verifier)).service();
     let layer = ClientAssertionLayer::new(verifier).render(vocabulary);
-    let shared = Arc::new(Shared { registry: settings.registry, metadata });
+    let shared = Arc::new(Shared { registry: settings.registry, links: settings.links, metadata });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use aws_lc_rs::error::Unspecified;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tower_client_assertion::registry::ClientRegistry;
+use tower_client_assertion::render::Troubleshooting;
 use tower_client_assertion::{ClientId, ClientIdentity};
 
 use crate::app::Shared;
+use crate::deployment::links::Links;
 use crate::log::log;
 
 #[derive(serde::Deserialize)]
@@ -36,12 +39,18 @@ pub(crate) async fn issue_token(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<ClientIdentity>,
     Form(form): Form<TokenForm>,
-) -> Result<Response, TokenError> {
+) -> Response {
+    match token(&shared, &identity, &form).await {
+        Ok(token) => (NO_STORE, Json(token)).into_response(),
+        Err(error) => error.refuse(&shared.links),
+    }
+}
+
+async fn token(shared: &Shared, identity: &ClientIdentity, form: &TokenForm) -> Result<Token, TokenError> {
     let registered = registered_scope(&*shared.registry, identity.client_id()).await?;
     let scope = granted(form.scope.as_deref().unwrap_or_default(), registered.as_deref())?;
     // A real server stores here what the token stands for.
-    let token = Token { access_token: random_text()?, token_type: "bearer", expires_in: 300, scope };
-    Ok((NO_STORE, Json(token)).into_response())
+    Ok(Token { access_token: random_text()?, token_type: "bearer", expires_in: 300, scope })
 }
 
 /// RFC 6749, section 5.1.
@@ -87,6 +96,7 @@ fn random_text() -> Result<String, Unspecified> {
 }
 
 /// The reason why an authenticated client gets no token.
+#[derive(Clone, Copy)]
 pub(crate) enum TokenError {
     MalformedScope,
     UnregisteredScope,
@@ -94,8 +104,17 @@ pub(crate) enum TokenError {
 }
 
 impl TokenError {
+    /// Adds the refusals of this handler to those of the layer.
+    pub(crate) fn explained(page: Troubleshooting) -> Troubleshooting {
+        let all = [Self::MalformedScope, Self::UnregisteredScope, Self::Unavailable];
+        all.into_iter().fold(page, |page, error| {
+            let (wrong, advice) = error.explanation();
+            page.with_response(&error.response(&Links::None), wrong, advice)
+        })
+    }
+
     /// Returns the status, the `error` and the `error_description` (RFC 6749, section 5.2).
-    fn answer(&self) -> (StatusCode, &'static str, &'static str) {
+    fn answer(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::MalformedScope => {
                 (StatusCode::BAD_REQUEST, "invalid_scope", "The requested scope has characters that are not allowed")
@@ -110,19 +129,50 @@ impl TokenError {
             ),
         }
     }
+
+    /// Returns what is wrong, and what to do.
+    fn explanation(self) -> (&'static str, &'static str) {
+        match self {
+            Self::MalformedScope => (
+                "the parameter scope has a quotation mark, a backslash, or a character that is not printable ASCII",
+                "Send scopes of printable ASCII, separated by single spaces (RFC 6749, section 3.3).",
+            ),
+            Self::UnregisteredScope => (
+                "the client has registered none of the scopes that it requests",
+                "Request scopes that the client has registered, or register them.",
+            ),
+            Self::Unavailable => (
+                "the scope of the client could not be read, or no random numbers are available",
+                "Check the client registry, and whether the client was removed.",
+            ),
+        }
+    }
+
+    /// Returns the response, with a link if there are links.
+    fn response(self, links: &Links) -> Response<Bytes> {
+        let (status, error, description) = self.answer();
+        let mut body = json!({ "error": error, "error_description": description });
+        if let (Some(members), Some(link)) = (body.as_object_mut(), links.about(description)) {
+            members.insert("error_uri".to_owned(), link.into());
+        }
+        let mut response = Response::new(body.to_string().into());
+        *response.status_mut() = status;
+        let json = (header::CONTENT_TYPE, "application/json");
+        let retry = matches!(self, Self::Unavailable).then_some((header::RETRY_AFTER, "5"));
+        for (name, value) in NO_STORE.into_iter().chain([json]).chain(retry) {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    fn refuse(self, links: &Links) -> Response {
+        log(&format!("no token: {}", self.answer().2));
+        self.response(links).map(Body::from)
+    }
 }
 
 impl From<Unspecified> for TokenError {
     fn from(_: Unspecified) -> Self {
         Self::Unavailable
-    }
-}
-
-impl IntoResponse for TokenError {
-    fn into_response(self) -> Response {
-        let (status, error, description) = self.answer();
-        log(&format!("no token: {description}"));
-        let retry = matches!(self, Self::Unavailable).then_some([(header::RETRY_AFTER, "5")]);
-        (status, NO_STORE, retry, Json(json!({ "error": error, "error_description": description }))).into_response()
     }
 }

@@ -23,8 +23,8 @@ pub mod errors {}
 #[doc = include_str!("troubleshooting.md")]
 ///
 /// This is [`Troubleshooting::markdown`](crate::render::Troubleshooting::markdown) for
-/// [`Rfc6749`](crate::render::Rfc6749) and all profiles but `REDOX`. A page for other policies can
-/// be served next to the token endpoint.
+/// [`Rfc6749`](crate::render::Rfc6749) and a verifier of all profiles but `REDOX`, without optional
+/// settings. The page of another verifier can be served next to the token endpoint.
 pub mod troubleshooting {}
 
 #[doc = include_str!("troubleshooting_redox.md")]
@@ -60,8 +60,11 @@ mod tests {
 
     use crate::grpc;
     use crate::policy::Policy;
+    use crate::registry::FixedRegistry;
     use crate::rejection::{ClientFault as F, Reason, Rejection, RejectionKind, ServerFault as S};
     use crate::render::{Opaque, Redox, RenderRejection, Rfc6749, Troubleshooting};
+    use crate::replay::MemoryReplay;
+    use crate::verifier::Verifier;
 
     fn path(page: &str) -> String {
         format!("{}/src/manual/{page}.md", env!("CARGO_MANIFEST_DIR"))
@@ -229,6 +232,17 @@ mod tests {
         row.split("<br>").next().unwrap_or_default()
     }
 
+    /// One reason covers all malformed assertions, so their advice is that of the fault. More may
+    /// follow it.
+    fn last_cell(row: &str, written: &str) -> String {
+        let malformed = RejectionKind::all().filter(|kind| kind.reason() == Reason::Malformed);
+        let advice = malformed.filter(|kind| row.contains(&cells(kind))).map(|kind| kind.advice()).next();
+        match advice {
+            Some(advice) if !written.starts_with(advice) => format!("{advice} |"),
+            _ => written.to_owned(),
+        }
+    }
+
     #[test]
     fn errors_page_shows_what_is_sent() {
         let page = fs::read_to_string(path("errors")).unwrap();
@@ -236,7 +250,7 @@ mod tests {
         let updated: Vec<_> = page
             .lines()
             .map(|line| match rows.iter().find(|row| label(row) == label(line)) {
-                Some(row) => format!("{row}{}", line.rsplit_once(" | ").unwrap().1),
+                Some(row) => format!("{row}{}", last_cell(row, line.rsplit_once(" | ").unwrap().1)),
                 None => line.to_owned(),
             })
             .collect();
@@ -250,10 +264,19 @@ mod tests {
 
     #[test]
     fn troubleshooting_pages_show_what_is_sent() {
-        let standard = [Policy::SMART_BACKEND_SERVICES, Policy::RFC7523, Policy::FAPI2, Policy::OIDC];
-        let standard = Troubleshooting::of(&Rfc6749::default(), &standard);
+        let standard = [Policy::SMART_BACKEND_SERVICES, Policy::FAPI2, Policy::OIDC];
+        let standard = Troubleshooting::of(&Rfc6749::default(), &verifier(Policy::RFC7523, standard));
         assert_current("troubleshooting", &standard.markdown());
-        let redox = Troubleshooting::of(&Redox::default(), &[Policy::REDOX]);
+        let redox = Troubleshooting::of(&Redox::default(), &verifier(Policy::REDOX, []));
         assert_current("troubleshooting_redox", &redox.markdown());
+    }
+
+    fn verifier(policy: Policy, others: impl IntoIterator<Item = Policy>) -> Verifier {
+        let (registry, replay) = (FixedRegistry::new([]).unwrap(), MemoryReplay::new(100).unwrap());
+        let builder = Verifier::builder(policy, registry, replay).audience("https://as.example.com/token");
+        // Only some of the other profiles accept an issuer.
+        let mut others = others.into_iter().peekable();
+        let builder = if others.peek().is_some() { builder.issuer("https://as.example.com") } else { builder };
+        others.fold(builder, |builder, policy| builder.client_policy(policy)).build().unwrap()
     }
 }

@@ -67,3 +67,33 @@ listed_enum! {
         TooDeep => "is nested too deeply",
     }
 }
+
+impl Base64UrlFault {
+    /// Returns what to do.
+    pub(super) const fn advice(self) -> &'static str {
+        match self {
+            Self::Padding => "Leave out the = at the end of each part.",
+            Self::StandardAlphabet => "Write - and _ instead of + and /: encode as base64url.",
+            Self::WhiteSpace => {
+                "Leave out spaces and line breaks, also at the end: curl --data-binary @file sends the line break that \
+                 ends the file. A + in a form is a space. Do not write Bearer in front."
+            }
+            Self::Character => "Send the JWT alone, without quotation marks.",
+            Self::Incomplete => "Send the whole part. It was cut, or not encoded correctly.",
+        }
+    }
+}
+
+impl JsonFault {
+    /// Returns what to do.
+    pub(super) const fn advice(self) -> &'static str {
+        match self {
+            Self::ByteOrderMark => "Encode the JSON without a byte order mark.",
+            Self::NotUtf8 => "Encode the JSON as UTF-8, not as UTF-16 or in another charset.",
+            Self::Syntax => "Sign JSON text, and only one object.",
+            Self::NotAnObject => "Sign a JSON object, not a string that contains one.",
+            Self::RepeatedMember => "Write each member once.",
+            Self::TooDeep => "Nest fewer levels.",
+        }
+    }
+}

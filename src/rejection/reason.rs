@@ -231,22 +231,23 @@ reasons! {
         "Sign with the private key that belongs to the registered key.";
     Replayed "replayed", Client, "RFC 7523, section 3, item 7",
         "Sign a new assertion with a new jti for each request and each retry.";
-    Clock "clock", Server, "RFC 6749, section 4.1.2.1",
+    Clock "clock", Server, "RFC 9110, section 15.6.4",
         "Check the clock that was passed to the verifier, or the system clock.";
-    Registry "registry", Server, "RFC 6749, section 4.1.2.1",
+    Registry "registry", Server, "RFC 9110, section 15.6.4",
         "Check the client registry. The source of the rejection has its error.";
-    KeySetFetch "key_set_fetch", Server, "RFC 6749, section 4.1.2.1",
+    KeySetFetch "key_set_fetch", Server, "RFC 9110, section 15.6.4",
         "Check the server's own network, and how many fetches it permits to run.";
-    ReplayStore "replay_store", Server, "RFC 6749, section 4.1.2.1",
+    ReplayStore "replay_store", Server, "RFC 9110, section 15.6.4",
         "Check the replay store: it is unreachable or full.";
     ClientQuota "client_quota", Client, "RFC 6585, section 4",
         "Send fewer requests, or let assertions expire sooner. The operator can raise the client's share.";
-    Timer "timer", Server, "RFC 6749, section 4.1.2.1",
+    Timer "timer", Server, "RFC 9110, section 15.6.4",
         "Run the layer in a Tokio runtime with its timer enabled.";
-    Overloaded "overloaded", Server, "RFC 6749, section 4.1.2.1",
+    Overloaded "overloaded", Server, "RFC 9110, section 15.6.4",
         "Expected in a flood; otherwise raise the bound of signature checks.";
-    ClientOverloaded "client_overloaded", Server, "RFC 6585, section 4",
-        "Expected in a flood for one client; otherwise raise the bound for one client.";
+    ClientOverloaded "client_overloaded", Client, "RFC 6585, section 4",
+        "Send fewer requests concurrently. If the client does not send many, others send in its name: tell the operator, \
+         who can also raise the bound for one client.";
     MountedTwice "mounted_twice", Server, "RFC 9110, section 15.6.1",
         "Mount one layer instead of two.";
     BodyConsumed "body_consumed", Server, "RFC 9110, section 15.6.1",

@@ -10,6 +10,30 @@ impl RejectionKind {
             Self::Server(fault) => fault.reason(),
         }
     }
+
+    /// Returns what to do: the [advice](Reason::advice) of the reason, or closer advice where the
+    /// reason covers faults that are fixed in different ways.
+    ///
+    /// ```
+    /// use tower_client_assertion::rejection::{
+    ///     Base64UrlFault, ClientFault, JwtPart, RejectionKind,
+    /// };
+    ///
+    /// let padded =
+    ///     ClientFault::NotBase64Url(JwtPart::Claims, Base64UrlFault::Padding);
+    /// let advice = "Leave out the = at the end of each part.";
+    /// assert_eq!(RejectionKind::Client(padded).advice(), advice);
+    ///
+    /// let replayed = RejectionKind::Client(ClientFault::Replayed);
+    /// assert_eq!(replayed.advice(), replayed.reason().advice());
+    /// ```
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Client(ClientFault::NotBase64Url(_, fault)) => fault.advice(),
+            Self::Client(ClientFault::NotJsonObject(_, fault)) => fault.advice(),
+            _ => self.reason().advice(),
+        }
+    }
 }
 
 impl ClientFault {

@@ -20,23 +20,18 @@ pub(super) enum ErrorLink {
 
 impl ErrorLink {
     pub(super) fn one(uri: &str) -> Result<Self, SettingError> {
-        match is_uri(uri) {
+        match is_reference(uri) {
             true => Ok(Self::One(uri.into())),
-            false => {
-                let expected =
-                    "a URI of printable ASCII without quotation marks and backslashes (RFC 6749, appendix A.9)";
-                Err(SettingError::InvalidText { setting: Setting::ErrorUri, value: uri.to_owned(), expected })
-            }
+            false => Err(refused(Setting::ErrorUri, uri, "a URI reference (RFC 6749, section 5.2; RFC 3986)")),
         }
     }
 
     pub(super) fn topics(base: &str) -> Result<Self, SettingError> {
-        match is_uri(base) && !base.contains('#') {
+        match is_reference(base) && !base.contains('#') {
             true => Ok(Self::Topics(base.into())),
             false => {
-                let expected = "a URI without a fragment, of printable ASCII without quotation marks and backslashes \
-                    (RFC 6749, appendix A.9)";
-                Err(SettingError::InvalidText { setting: Setting::ErrorPages, value: base.to_owned(), expected })
+                let expected = "a URI reference without a fragment (RFC 6749, section 5.2; RFC 3986)";
+                Err(refused(Setting::ErrorPages, base, expected))
             }
         }
     }
@@ -51,14 +46,37 @@ impl ErrorLink {
     }
 }
 
-/// RFC 6749, appendix A.9.
-fn is_uri(uri: &str) -> bool {
-    !uri.is_empty() && uri.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+fn refused(setting: Setting, value: &str, expected: &'static str) -> SettingError {
+    SettingError::InvalidText { setting, value: value.to_owned(), expected }
 }
 
-/// Returns the name of a topic: the words of its description in lower case, joined by hyphens. That
-/// of the empty description is `blank`.
-pub(super) fn topic_id(description: &str) -> String {
+/// Whether the characters are those of a URI reference (RFC 3986, appendix A). RFC 6749, appendix
+/// A.9, allows all of these.
+fn is_reference(uri: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    let is_escape = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let is_complete = uri.split('%').skip(1).all(is_escape) && uri.matches('#').count() <= 1;
+    !uri.is_empty() && uri.bytes().all(known) && is_complete
+}
+
+/// Returns the fragment of the links to a description: its words in lower case, joined by hyphens.
+/// That of an empty description is `blank`.
+///
+/// [`Rfc6749::error_pages`](super::Rfc6749::error_pages) makes its links with this. Other renderers,
+/// and handlers that refuse requests themselves, can link to the same page:
+///
+/// ```
+/// use tower_client_assertion::render::topic_id;
+///
+/// let text = "The client is not registered for the requested scope";
+/// let link = format!("/errors#{}", topic_id(text));
+/// assert_eq!(
+///     link,
+///     "/errors#the-client-is-not-registered-for-the-requested-scope",
+/// );
+/// assert_eq!(topic_id(""), "blank");
+/// ```
+pub fn topic_id(description: &str) -> String {
     let words = description.split(|character: char| !character.is_ascii_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
     if words.is_empty() { "blank".to_owned() } else { words.join("-") }

@@ -8,7 +8,7 @@
 //! and [`Opaque`] gives no reasons. A closure is a renderer too.
 //!
 //! [`Troubleshooting`] is the page to which responses can [link](Rfc6749::error_pages): every text,
-//! what is wrong and what to do, made from a renderer and the policies in force.
+//! what is wrong and what to do, made from a renderer and a verifier.
 //!
 //! ```
 //! use http::{Response, StatusCode};
@@ -59,6 +59,7 @@ use http::Response;
 
 use crate::rejection::{Rejection, RejectionKind};
 
+pub use link::topic_id;
 pub use opaque::Opaque;
 pub use page::{PageBody, Troubleshooting, TroubleshootingPage};
 pub use redox::Redox;
@@ -103,9 +104,9 @@ pub trait RenderRejection: Send + Sync + 'static {
     }
 
     /// Returns what to do about a rejection of this kind, in the words of this vocabulary. Default:
-    /// the [advice](crate::rejection::Reason::advice) of its reason.
+    /// its own [advice](RejectionKind::advice).
     fn advice(&self, kind: &RejectionKind) -> &'static str {
-        kind.reason().advice()
+        kind.advice()
     }
 
     /// Returns the row of the vendor's own documentation about a rejection of this kind, if the

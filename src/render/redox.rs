@@ -48,7 +48,7 @@ impl Redox {
     ///
     /// # Errors
     ///
-    /// Fails if the URI is empty or has a character outside those of RFC 6749, appendix A.9.
+    /// Fails if it is not a URI reference (RFC 6749, section 5.2; RFC 3986).
     pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
         self.link = ErrorLink::one(uri)?;
         Ok(self)
@@ -60,8 +60,7 @@ impl Redox {
     ///
     /// # Errors
     ///
-    /// Fails if the URI is empty, has a fragment, or has a character outside those of RFC 6749,
-    /// appendix A.9.
+    /// Fails if it is not a URI reference (RFC 6749, section 5.2; RFC 3986), or has a fragment.
     pub fn error_pages(mut self, base: &str) -> Result<Self, SettingError> {
         self.link = ErrorLink::topics(base)?;
         Ok(self)
@@ -151,7 +150,7 @@ impl RenderRejection for Redox {
     fn advice(&self, kind: &RejectionKind) -> &'static str {
         match self.row(kind) {
             Some((row, _)) if !row.notes.is_empty() => row.notes,
-            _ => kind.reason().advice(),
+            _ => kind.advice(),
         }
     }
 

@@ -26,7 +26,7 @@ impl Rfc6749 {
     ///
     /// # Errors
     ///
-    /// Fails if the URI is empty or has a character outside those of RFC 6749, appendix A.9.
+    /// Fails if it is not a URI reference (RFC 6749, section 5.2; RFC 3986).
     pub fn error_uri(mut self, uri: &str) -> Result<Self, SettingError> {
         self.link = ErrorLink::one(uri)?;
         Ok(self)
@@ -59,8 +59,7 @@ impl Rfc6749 {
     ///
     /// # Errors
     ///
-    /// Fails if the URI is empty, has a fragment, or has a character outside those of RFC 6749,
-    /// appendix A.9.
+    /// Fails if it is not a URI reference (RFC 6749, section 5.2; RFC 3986), or has a fragment.
     pub fn error_pages(mut self, base: &str) -> Result<Self, SettingError> {
         self.link = ErrorLink::topics(base)?;
         Ok(self)

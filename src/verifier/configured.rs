@@ -1,6 +1,7 @@
 //! A verifier's configuration, for a report about it.
 
 use super::Verifier;
+use super::overload::SignatureChecks;
 use crate::clock::UnixTime;
 use crate::policy::{Audiences, Limits, Policy};
 use crate::registry::ClientRegistry;
@@ -17,6 +18,9 @@ pub(crate) struct Configured<'v> {
     pub(crate) issued_from: Option<UnixTime>,
     pub(crate) reports_events: bool,
     pub(crate) bounds_checks: bool,
+    /// Whether a client can use up its own share of the checks before the total.
+    pub(crate) bounds_checks_per_client: bool,
+    pub(crate) admissions_per_client: usize,
     pub(crate) now: Option<UnixTime>,
 }
 
@@ -31,6 +35,8 @@ impl Verifier {
             issued_from: self.issued_from,
             reports_events: self.events.is_some(),
             bounds_checks: self.checks.is_some(),
+            bounds_checks_per_client: self.checks.as_ref().is_some_and(SignatureChecks::bounds_clients),
+            admissions_per_client: self.admissions.per_client(),
             now: self.clock.now(),
         }
     }

@@ -83,6 +83,11 @@ impl SignatureChecks {
         Ok(self)
     }
 
+    /// Whether a client may have fewer than all.
+    pub(super) fn bounds_clients(&self) -> bool {
+        self.most_per_client < self.most
+    }
+
     /// Begins a check for this client. It ends when the returned value is dropped. The verifier
     /// calls this itself. Call it for other signatures that should count as well, for example those
     /// of DPoP proofs.

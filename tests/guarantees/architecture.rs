@@ -56,7 +56,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("grpc", &["endpoint", "event", "identity", "layer", "rejection", "render", "verifier"]),
     ("layer", &["clock", "config", "endpoint", "event", "explain", "identity", "policy", "rejection", "render", "setting",
         "text", "timer", "verifier"]),
-    ("render", &["jose", "policy", "rejection", "setting"]),
+    ("render", &["jose", "policy", "rejection", "setting", "verifier"]),
     // The steps, and what they judge by.
     ("explain", &["clock", "endpoint", "event", "identity", "jose", "jwks", "policy", "port", "registry", "rejection",
         "replay", "text", "verifier"]),

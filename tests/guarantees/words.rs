@@ -32,10 +32,6 @@ const QUOTED: &[(&str, &str)] = &[
     ("CHANGELOG.md", "SignatureChecks::at_once"),
     // A wire text that stays as it is.
     ("src/manual/errors.md", "Too many requests of this client at once"),
-    ("src/manual/troubleshooting.md", "Too many requests of this client at once"),
-    ("src/manual/troubleshooting.md", "too-many-requests-of-this-client-at-once"),
-    ("src/manual/troubleshooting_redox.md", "Too many requests of this client at once"),
-    ("src/manual/troubleshooting_redox.md", "too-many-requests-of-this-client-at-once"),
     ("src/render/rfc6749.rs", "Too many requests of this client at once"),
 ];
 

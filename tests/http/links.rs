@@ -119,11 +119,8 @@ fn redox_advises_with_the_notes_of_the_page() {
         let row = redox.vendor_row(&kind);
         assert!(row.is_some() || text == standard, "{kind:?}: an own text is from the page");
         let notes = row.map(|row| row.notes).filter(|notes| !notes.is_empty());
-        assert_eq!(redox.advice(&kind), notes.unwrap_or(kind.reason().advice()), "{kind:?}");
-        assert_eq!(
-            (Rfc6749::default().advice(&kind), Rfc6749::default().vendor_row(&kind)),
-            (kind.reason().advice(), None)
-        );
+        assert_eq!(redox.advice(&kind), notes.unwrap_or(kind.advice()), "{kind:?}");
+        assert_eq!((Rfc6749::default().advice(&kind), Rfc6749::default().vendor_row(&kind)), (kind.advice(), None));
         if let Some(row) = row {
             seen.entry(row).or_default().insert(text);
         }

@@ -240,14 +240,38 @@ fn redox_uses_invalid_request_and_400_above_the_transport() {
 
 #[test]
 fn configured_texts_are_validated() {
-    for uri in ["", "https://a b", "https://\"", "https://\\", "https://\u{e9}", "https://\n"] {
+    const REFUSED: [&str; 19] = [
+        "",
+        "https://a b",
+        "https://\"",
+        "https://\\",
+        "https://\u{e9}",
+        "https://\n",
+        "<script>",
+        ">",
+        "a^",
+        "{",
+        "|",
+        "}",
+        "`",
+        "https://x/%zz",
+        "%",
+        "a%2",
+        "%2g",
+        "%%20",
+        "https://a/#b#c",
+    ];
+    for uri in REFUSED {
         assert!(Rfc6749::default().error_uri(uri).is_err(), "{uri:?}");
         assert!(Redox::default().error_uri(uri).is_err(), "{uri:?}");
     }
-    for base in ["", "https://a b", "https://\"", "https://\\", "https://\u{e9}", "https://a/#", "https://a/#b"] {
+    for base in REFUSED.into_iter().chain(["https://a/#", "https://a/#b"]) {
         for error in [Rfc6749::default().error_pages(base).err(), Redox::default().error_pages(base).err()] {
             assert!(error.unwrap().to_string().starts_with("error_pages: "), "{base:?}");
         }
+    }
+    for base in ["/errors", "errors?a=%20%Ff", "https://[::1]:8/a-b_~!$&'()*+,;=:@/?d", "%00"] {
+        assert!(Rfc6749::default().error_pages(base).is_ok() && Redox::default().error_uri(base).is_ok(), "{base:?}");
     }
     for name in ["", "a\"b", "a\\b", "\u{e9}", "a\tb"] {
         let error = Redox::default().settings_name(name).unwrap_err();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::common::Signer;
+use crate::common::{Signer, fresh_jti};
 use crate::server::{ClientFile, Server, form, soon};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -24,13 +24,40 @@ async fn links_of_refusals_lead_to_their_sections_in_a_browser() {
             let (page, topic) = refused["error_uri"].as_str().unwrap().split_once('#').unwrap();
             // Another query, so that each is loaded and none is only scrolled.
             let url = format!("http://{}{page}?{case}#{topic}", server.address);
-            for (width, height, scheme) in [(1280, 800, "light"), (320, 640, "dark")] {
+            for (width, height, scheme) in [(1280, 800, "light"), (360, 640, "dark")] {
                 browser.look(width, height, scheme).await;
                 browser.open(&url).await;
                 let text = refused["error_description"].as_str().unwrap();
                 browser.assert_shown(&format!("{profile}, {topic}, {width} wide, {scheme}"), topic, text).await;
             }
         }
+    }
+    browser.close().await;
+}
+
+/// A reader who follows a link on a small screen need not scroll to learn what to do.
+#[tokio::test]
+async fn each_topic_shows_its_advice_on_a_small_screen() {
+    let Some(mut browser) = Browser::start().await else { return };
+    let clients = ClientFile::new(&json!([]));
+    browser.look(360, 640, "light").await;
+    for profile in ["redox", "rfc7523"] {
+        let server = Server::start(&clients.arguments_for(profile)).await;
+        browser.open(&format!("http://{}/errors", server.address)).await;
+        // Following a link within the page scrolls as opening it does.
+        let script = "[...document.querySelectorAll('section')].map(section => {
+            location.hash = section.id;
+            const shown = selector => [...section.querySelectorAll(selector)]
+                .map(element => element.getBoundingClientRect())
+                .some(box => box.height > 0 && box.top >= 0 && box.top + Math.min(box.height, 40) <= innerHeight);
+            const parts = ['h2, h3', '.answer', '.advice, .vendor p'];
+            return [section.id, parts.filter(part => !shown(part))];
+        })";
+        let result = browser.evaluate(script).await;
+        let topics = result.as_array().unwrap();
+        assert!(topics.len() > 30, "{profile}: {result}");
+        let hidden: Vec<_> = topics.iter().filter(|topic| topic[1] != json!([])).collect();
+        assert!(hidden.is_empty(), "{profile}: {} of {}: {hidden:?}", hidden.len(), topics.len());
     }
     browser.close().await;
 }
@@ -57,7 +84,7 @@ impl Browser {
             eprintln!("skipped: no chromium in PATH");
             return None;
         };
-        let profile = std::env::temp_dir().join(format!("tower-client-assertion-browser-{}", std::process::id()));
+        let profile = std::env::temp_dir().join(format!("tower-client-assertion-browser-{}", fresh_jti()));
         // The browser reads commands from descriptor 3 and writes to 4.
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", "sh"])
@@ -105,6 +132,11 @@ impl Browser {
         serde_json::from_slice(&bytes).unwrap()
     }
 
+    async fn evaluate(&mut self, script: &str) -> Value {
+        let mut result = self.call("Runtime.evaluate", json!({"expression": script, "returnByValue": true})).await;
+        result["result"]["value"].take()
+    }
+
     async fn look(&mut self, width: u32, height: u32, scheme: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", size).await;
@@ -113,6 +145,7 @@ impl Browser {
     }
 
     async fn open(&mut self, url: &str) {
+        self.events.clear();
         self.call("Page.navigate", json!({"url": "about:blank"})).await;
         self.wait_for("Page.loadEventFired").await;
         self.events.clear();
@@ -133,17 +166,17 @@ impl Browser {
         let script = "(() => {
             const target = document.querySelector(':target');
             const box = target.getBoundingClientRect();
+            const bar = element => getComputedStyle(element).boxShadow;
             const color = element => getComputedStyle(element).backgroundColor;
             const other = [...document.querySelectorAll('main .card')].find(card => !card.contains(target));
             return {
                 id: target.id, text: target.textContent, top: box.top, height: innerHeight, width: innerWidth,
                 needed: document.documentElement.scrollWidth, scrolled: scrollY,
-                marked: color(target) !== color(other), dark: parseInt(color(document.body).slice('rgb('.length)) < 128,
+                marked: bar(target) !== bar(other), dark: parseInt(color(document.body).slice('rgb('.length)) < 128,
             };
         })()";
-        let result = self.call("Runtime.evaluate", json!({"expression": script, "returnByValue": true})).await;
-        let found = &result["result"]["value"];
-        assert_eq!(found["id"], topic, "{case}: {result}");
+        let found = &self.evaluate(script).await;
+        assert_eq!(found["id"], topic, "{case}: {found}");
         assert!(found["text"].as_str().unwrap().contains(text), "{case}: {found}");
         let (top, height) = (found["top"].as_f64().unwrap(), found["height"].as_f64().unwrap());
         assert!((0.0..height * 0.75).contains(&top), "{case}: the section is not in view: {found}");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use crate::common::attempt::Attempt;
 use crate::common::{Jwt, Signer, TempFile, example};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -66,6 +67,19 @@ impl Server {
             socket.read_to_string(&mut text).await.map(|_| text)
         };
         Answer::parse(&soon("a response", exchange).await.unwrap())
+    }
+
+    /// Sends the request as it is.
+    pub(crate) async fn attempt(&self, attempt: &Attempt) -> Answer {
+        let (request, body) = (attempt.request(), attempt.body());
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: {}", request.method(), request.uri(), self.address);
+        for (name, value) in request.headers() {
+            head += &format!("\r\n{name}: {}", value.to_str().unwrap());
+        }
+        if !request.headers().contains_key("content-length") {
+            head += &format!("\r\ncontent-length: {}", body.len());
+        }
+        self.send(&head, &body).await
     }
 
     pub(crate) async fn terminate(&self) {

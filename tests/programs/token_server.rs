@@ -3,12 +3,17 @@
 
 use std::process::Output;
 
-use crate::common::Signer;
+use std::collections::BTreeSet;
+
+use crate::common::attempt::Attempt;
 use crate::common::key_server::{KeyServer, Reply};
+use crate::common::vectors::VECTORS;
+use crate::common::{CLIENT, NOW, SIGNER, Signer};
 use crate::server::{AUDIENCE, Answer, ClientFile, FORM, ISSUER, Server, addressed, command, form, soon};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower_client_assertion::clock::{Clock, SystemClock};
 
 #[tokio::test]
 async fn demo_prints_a_curl_line_that_works_once() {
@@ -296,28 +301,63 @@ async fn error_uri_is_in_every_refusal() {
     assert_eq!(server.post("").await.json()["error_uri"], uri);
 }
 
-/// Each refusal leads to its section of the page, in each vocabulary.
+/// The same request, at the time of the server.
+fn now(mut attempt: Attempt) -> Attempt {
+    let passed = SystemClock.now().unwrap().as_secs() - NOW;
+    for name in ["iat", "nbf", "exp"] {
+        if let Some(date) = attempt.jwt.claims.get(name).and_then(Value::as_u64) {
+            attempt.claim(name, date + passed);
+        }
+    }
+    attempt
+}
+
+/// Each refusal leads to its section of the page, in each vocabulary: those of the shared requests,
+/// and those of the handler.
 #[tokio::test]
 async fn error_pages_explain_every_refusal() {
     let base = "https://auth.example.com/errors";
-    let clients = ClientFile::new(&json!([]));
-    let key = Signer::es384("key-1");
     for profile in ["redox", "smart", "rfc7523", "fapi2", "oidc"] {
+        let es256 = Signer::es256("key-256");
+        let clients = ClientFile::new(&json!([
+            {"client_id": CLIENT, "jwks": {"keys": [SIGNER.jwk()]}},
+            {"client_id": "scoped", "scope": "a", "jwks": {"keys": [SIGNER.jwk(), es256.jwk()]}},
+        ]));
         let arguments = [clients.arguments_for(profile), vec!["--error-pages".to_owned(), base.to_owned()]].concat();
         let server = Server::start(&arguments).await;
         let get = |accept: &str| format!("GET /errors HTTP/1.1\r\nHost: a\r\nAccept: {accept}");
         let page = server.send(&get("text/html"), "").await;
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{profile}");
         assert!(page.header("etag").is_some() && page.header("x-request-id").is_some(), "{profile}");
-        let repeated = "grant_type=client_credentials&scope=a&scope=b";
-        for form in ["", "grant_type=x", repeated, &form(&key, "stranger", ""), &form(&key, "stranger", "&client_id=a")]
-        {
-            let refused = server.post(form).await.json();
+        let explained = |refused: &Answer, case: &str| {
+            let (status, refused) = (refused.status, refused.json());
             let topic = refused["error_uri"].as_str().and_then(|uri| uri.strip_prefix(base)?.strip_prefix('#'));
-            let topic = topic.unwrap_or_else(|| panic!("{profile}: {refused}"));
+            let topic = topic.unwrap_or_else(|| panic!("{profile}, {case}: {refused}"));
             let section = page.body.split(&format!("<section id=\"{topic}\"")).nth(1);
-            let section = section.unwrap_or_else(|| panic!("{profile}: no section {topic}"));
-            assert!(section.contains(refused["error_description"].as_str().unwrap()), "{profile}: {topic}");
+            let section = section.unwrap_or_else(|| panic!("{profile}, {case}: no section {topic}"));
+            let section = section.split("</section>").next().unwrap();
+            let answer = format!("{status} <code>{}</code>", refused["error"].as_str().unwrap());
+            let text = refused["error_description"].as_str().unwrap();
+            assert!(section.contains(text) && section.contains(&answer), "{profile}, {case}: {section}");
+            text.to_owned()
+        };
+        let mut texts = BTreeSet::new();
+        // The layer inside of that one is not there to take the body.
+        for vector in VECTORS.iter().filter(|vector| vector.code != "body_consumed") {
+            let answer = server.attempt(&now(vector.attempt())).await;
+            if answer.status != 200 {
+                texts.insert(explained(&answer, vector.name));
+            }
+        }
+        assert!(texts.len() > 20, "{profile}: {texts:?}");
+        let (signer, audience) = match profile {
+            "redox" | "smart" => (&*SIGNER, AUDIENCE),
+            _ => (&es256, ISSUER),
+        };
+        for (scope, text) in [("zzz", "not registered for the requested scope"), ("a%22", "characters that are not")] {
+            let form = addressed(signer, "scoped", &json!(audience)) + &format!("&scope={scope}");
+            let text_sent = explained(&server.post(&form).await, scope);
+            assert!(text_sent.contains(text), "{profile}: {text_sent}");
         }
         let markdown = server.send(&get("text/markdown"), "").await;
         assert_eq!(markdown.header("content-type"), Some("text/markdown; charset=utf-8"));
@@ -449,6 +489,8 @@ async fn invalid_command_lines_are_refused_by_flag() {
         (with(&["--replay", "disk"]), "--replay"),
         (with(&["--error-uri", "https://a.example/\"quoted\""]), "--error-uri"),
         (with(&["--error-pages", "https://a.example/#a"]), "error_pages: "),
+        (with(&["--error-pages", "<script>"]), "error_pages: "),
+        (with(&["--error-uri", "https://x/%zz"]), "error_uri: "),
         (with(&["--error-pages", "/errors", "--error-uri", "/errors"]), "--error-pages: expected without --error-uri"),
         (with(&["--allow-http-jwks", "yes"]), "yes: unknown flag"),
         (vec!["--allow-http-jwks".into()], "--audience: missing"),

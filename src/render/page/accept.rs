@@ -40,7 +40,9 @@ impl<'a> Range<'a> {
         let range = parts.next().filter(|range| !range.is_empty())?;
         // Java's client sends `*` for `*/*`.
         let (main, sub) = if range == "*" { ("*", "*") } else { range.split_once('/')? };
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let mut parameters = parts.filter_map(|part| part.split_once('='));
+        // There should be no space around `=`. A sender that writes one means the weight still.
+        let weight = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("q")).map(|(_, value)| value.trim());
         let weight: f32 = weight.map_or(Some(1.0), |weight| weight.parse().ok())?;
         (0.0..=1.0).contains(&weight).then_some(Self { main, sub, weight })
     }
@@ -89,6 +91,8 @@ mod tests {
             (&["text/html;q=0, */*"], Some(Form::Markdown)),
             (&["text/html, text/html;q=0, text/markdown;q=0.5"], Some(Form::Html)),
             (&["text/html;Q=0.1,text/markdown ; Q=0.2"], Some(Form::Markdown)),
+            (&["text/markdown; q = 0.1, text/html;q=0.5"], Some(Form::Html)),
+            (&["text/markdown; Q =0.5, text/html;q= 0.1"], Some(Form::Markdown)),
             (&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], Some(Form::Html)),
             (&["text/html, image/gif, *; q=.2, */*; q=.2"], Some(Form::Html)),
             (&["*;q=0.1"], Some(Form::Html)),

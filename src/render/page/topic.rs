@@ -1,9 +1,13 @@
 //! The topics of a page, taken from the responses of a renderer.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use http::{Response, header};
 use serde_json::Value;
 
-use super::occurrence::can_occur;
-use crate::policy::Policy;
+use super::occurrence::Scope;
 use crate::rejection::{ClientFault, Party, Reason, Rejection, RejectionKind};
 use crate::render::link::topic_id;
 use crate::render::{RenderRejection, VendorRow};
@@ -54,27 +58,33 @@ pub(super) struct Answer {
     pub(super) retry: bool,
 }
 
-/// One reason that can be behind the text.
+/// What can be behind the text.
 #[derive(Debug)]
 pub(super) struct Cause {
-    pub(super) reason: Reason,
-    /// What is wrong. One sentence for each fault that the reason covers.
+    /// None if the application answers.
+    pub(super) reason: Option<Reason>,
+    /// Whether the advice is for the operator of the server.
+    pub(super) is_of_server: bool,
+    pub(super) remedies: Vec<Remedy>,
+}
+
+/// What is wrong, with one sentence for each fault, and what to do about it.
+#[derive(Debug)]
+pub(super) struct Remedy {
     pub(super) faults: Vec<String>,
-    pub(super) advice: &'static str,
+    pub(super) advice: Cow<'static, str>,
 }
 
 /// Returns the topics in the order of the checks.
-pub(super) fn topics(vocabulary: &dyn RenderRejection, policies: &[Policy]) -> Vec<Topic> {
-    let mut kinds: Vec<_> = RejectionKind::all().filter(|kind| can_occur(kind, policies)).collect();
+pub(super) fn topics(vocabulary: &dyn RenderRejection, scope: &Scope<'_>) -> Vec<Topic> {
+    let mut kinds: Vec<_> = RejectionKind::all().filter(|kind| scope.includes(kind)).collect();
     kinds.sort_by_key(RejectionKind::reason);
     let mut found: Vec<(Text, Vec<Answer>, Vec<RejectionKind>)> = Vec::new();
     for kind in kinds {
         let (text, answer) = answer(vocabulary, &kind);
         match found.iter_mut().find(|(known, ..)| *known == text) {
             Some((_, answers, kinds)) => {
-                if !answers.contains(&answer) {
-                    answers.push(answer);
-                }
+                add_unless_known(answers, answer);
                 kinds.push(kind);
             }
             None => found.push((text, vec![answer], vec![kind])),
@@ -88,12 +98,38 @@ pub(super) fn topics(vocabulary: &dyn RenderRejection, policies: &[Policy]) -> V
     topics
 }
 
+/// Adds a response that the application makes itself.
+pub(super) fn add_response(topics: &mut Vec<Topic>, response: &Response<Bytes>, remedy: Remedy) {
+    let (text, answer) = read(response);
+    let is_of_server = response.status().is_server_error();
+    let cause = Cause { reason: None, is_of_server, remedies: vec![remedy] };
+    match topics.iter_mut().find(|topic| topic.text == text) {
+        Some(topic) => {
+            add_unless_known(&mut topic.answers, answer);
+            topic.causes.push(cause);
+        }
+        None => {
+            let id = unused(text.id(), topics);
+            topics.push(Topic { id, text, answers: vec![answer], row: None, causes: vec![cause] });
+        }
+    }
+}
+
+fn add_unless_known(answers: &mut Vec<Answer>, answer: Answer) {
+    if !answers.contains(&answer) {
+        answers.push(answer);
+    }
+}
+
 fn answer(vocabulary: &dyn RenderRejection, kind: &RejectionKind) -> (Text, Answer) {
     let rejection = match kind.clone() {
         RejectionKind::Client(fault) => Rejection::from(fault),
         RejectionKind::Server(fault) => Rejection::from(fault),
     };
-    let response = vocabulary.render(&rejection);
+    read(&vocabulary.render(&rejection))
+}
+
+fn read(response: &Response<Bytes>) -> (Text, Answer) {
     let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let member = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let (status, error) = (response.status().as_u16(), member("error"));
@@ -102,7 +138,7 @@ fn answer(vocabulary: &dyn RenderRejection, kind: &RejectionKind) -> (Text, Answ
         (None, Some(error)) => Text::Error(error.clone()),
         (None, None) => Text::Status(status),
     };
-    (text, Answer { status, error, retry: response.headers().contains_key("retry-after") })
+    (text, Answer { status, error, retry: response.headers().contains_key(header::RETRY_AFTER) })
 }
 
 /// A renderer of the user's may have two texts with the same words.
@@ -110,6 +146,15 @@ fn unused(id: String, topics: &[Topic]) -> String {
     let free = |id: &String| topics.iter().all(|topic| topic.id != *id);
     let numbered = (2..).map(|number: u32| format!("{id}-{number}"));
     std::iter::once(id.clone()).chain(numbered).find(free).unwrap_or(id)
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Description(text) | Self::Error(text) => f.write_str(text),
+            Self::Status(status) => write!(f, "Status {status}"),
+        }
+    }
 }
 
 impl Text {
@@ -132,30 +177,51 @@ impl Topic {
         let row = kinds.iter().find_map(|kind| vocabulary.vendor_row(kind)).map(Row::from);
         let mut causes: Vec<Cause> = Vec::new();
         for kind in kinds {
-            let (reason, fault) = (kind.reason(), describe(kind, kinds));
-            match causes.iter_mut().find(|cause| cause.reason == reason) {
-                Some(cause) if cause.faults.contains(&fault) => {}
-                Some(cause) => cause.faults.push(fault),
-                None => {
-                    let advice = vocabulary.advice(kind);
-                    // The vendor's notes are shown once, not with each cause.
-                    let noted = row.as_ref().is_some_and(|row| row.notes == advice);
-                    let advice = if noted { reason.advice() } else { advice };
-                    causes.push(Cause { reason, faults: vec![fault], advice });
-                }
+            let advice = vocabulary.advice(kind);
+            // The vendor's notes are shown once, not with each cause.
+            let noted = row.as_ref().is_some_and(|row| row.notes == advice);
+            let advice = if noted { kind.advice() } else { advice };
+            let reason = kind.reason();
+            // Kinds of one reason follow one another.
+            if causes.last().is_none_or(|cause| cause.reason != Some(reason)) {
+                causes.push(Cause::new(reason));
             }
+            causes.iter_mut().last().into_iter().for_each(|cause| cause.add(describe(kind, kinds), advice));
         }
         Self { id, text, answers, row, causes }
     }
 
-    /// Whether the client is not at fault and can only try again.
-    pub(super) fn is_of_server(&self) -> bool {
-        self.causes.iter().all(|cause| cause.reason.party() == Party::Server)
+    /// The causes about which the client can do something, or what is between it and the server.
+    pub(super) fn of_client(&self) -> impl Iterator<Item = &Cause> {
+        self.causes.iter().filter(|cause| !cause.is_of_server)
     }
 
-    /// Whether the response says when to try again.
-    pub(super) fn has_retry_after(&self) -> bool {
-        self.answers.iter().all(|answer| answer.retry)
+    pub(super) fn of_server(&self) -> impl Iterator<Item = &Cause> {
+        self.causes.iter().filter(|cause| cause.is_of_server)
+    }
+
+    /// Whether nothing but the text tells it from the other.
+    fn is_like(&self, other: &Self) -> bool {
+        let advice = |topic: &Self| -> Vec<_> {
+            let all = topic.causes.iter().flat_map(|cause| cause.remedies.iter().map(|remedy| (cause.reason, remedy)));
+            all.map(|(reason, remedy)| (reason, remedy.advice.clone())).collect()
+        };
+        let quoted = self.row.is_some() || other.row.is_some();
+        !quoted && self.answers == other.answers && advice(self) == advice(other)
+    }
+}
+
+impl Cause {
+    fn new(reason: Reason) -> Self {
+        Self { reason: Some(reason), is_of_server: reason.party() == Party::Server, remedies: Vec::new() }
+    }
+
+    fn add(&mut self, fault: String, advice: &'static str) {
+        match self.remedies.iter_mut().find(|remedy| remedy.advice == advice) {
+            Some(remedy) if remedy.faults.contains(&fault) => {}
+            Some(remedy) => remedy.faults.push(fault),
+            None => self.remedies.push(Remedy { faults: vec![fault], advice: advice.into() }),
+        }
     }
 }
 
@@ -179,24 +245,32 @@ fn describe(kind: &RejectionKind, among: &[RejectionKind]) -> String {
     }
 }
 
-/// Returns the topics in groups: neighbours that differ in nothing but their text share one.
-pub(super) fn groups(topics: &[Topic]) -> impl Iterator<Item = &[Topic]> {
-    topics.chunk_by(|one, next| {
-        let reasons = |topic: &Topic| topic.causes.iter().map(|cause| cause.reason).collect::<Vec<_>>();
-        one.row.is_none() && next.row.is_none() && one.answers == next.answers && reasons(one) == reasons(next)
-    })
+/// Returns the topics in groups: neighbours that differ in nothing but some words of their texts
+/// share one.
+pub(super) fn groups(mut topics: &[Topic]) -> Vec<&[Topic]> {
+    let mut groups = Vec::new();
+    while let Some(first) = topics.first() {
+        let alike = topics.iter().take_while(|topic| first.is_like(topic)).count();
+        let joined = |count: &usize| topics.get(..*count).is_some_and(|group| pattern(group).is_some());
+        let (group, rest) = topics.split_at((2..=alike).take_while(joined).last().unwrap_or(1));
+        groups.push(group);
+        topics = rest;
+    }
+    groups
 }
 
-/// Returns the pattern of several texts: their common beginning and end, in whole words.
-pub(super) fn pattern(texts: &[&str]) -> String {
-    let Some((first, rest)) = texts.split_first() else { return String::new() };
-    let common = |words: &dyn Fn(&str) -> Vec<String>| {
+/// Returns the pattern of several texts: their common beginning and end, of at least three words
+/// together.
+pub(super) fn pattern(group: &[Topic]) -> Option<String> {
+    let texts: Vec<_> = group.iter().map(|topic| topic.text.to_string()).collect();
+    let (first, rest) = texts.split_first()?;
+    let common = |words: fn(&str) -> Vec<&str>| {
         let mine = words(first);
         let count = rest.iter().map(|text| mine.iter().zip(words(text)).take_while(|(a, b)| *a == b).count()).min();
         mine.into_iter().take(count.unwrap_or_default()).collect::<Vec<_>>()
     };
-    let start = common(&|text| text.split(' ').map(str::to_owned).collect());
-    let mut end = common(&|text| text.split(' ').rev().map(str::to_owned).collect());
+    let start = common(|text| text.split(' ').collect());
+    let mut end = common(|text| text.split(' ').rev().collect());
     end.reverse();
-    [start, vec!["\u{2026}".to_owned()], end].concat().join(" ")
+    (start.len() + end.len() >= 3).then(|| [start, vec!["\u{2026}"], end].concat().join(" "))
 }
