@@ -111,8 +111,8 @@ impl GrpcAssertionLayer {
     }
 
     /// Sets how other logs know a call, like
-    /// [`ClientAssertionLayer::correlate`](crate::ClientAssertionLayer::correlate). Default: none,
-    /// at no cost.
+    /// [`ClientAssertionLayer::correlate`](crate::ClientAssertionLayer::correlate), whose rules
+    /// hold here too. Default: none, at no cost.
     pub fn correlate(self, find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
         self.with(|options| options.correlate = Some(Correlate::new(find)))
     }

@@ -41,7 +41,7 @@ impl EventNotes {
     /// Takes notes of a request that arrives, if `verifier` reports events.
     #[inline]
     pub(crate) fn take(verifier: &Verifier, correlate: Option<&Correlate>, parts: &Parts) -> Self {
-        match verifier.needs_times() || correlate.is_some() {
+        match verifier.needs_times() || (correlate.is_some() && verifier.reports_events()) {
             true => Self(Some(Box::new(Notes::of(verifier, correlate, parts)))),
             false => Self(None),
         }

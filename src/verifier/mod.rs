@@ -199,6 +199,11 @@ impl Verifier {
         }
     }
 
+    /// Returns whether there is a sink.
+    pub(crate) fn reports_events(&self) -> bool {
+        self.events.is_some()
+    }
+
     /// Returns whether a sink needs times.
     pub(crate) fn needs_times(&self) -> bool {
         self.timed

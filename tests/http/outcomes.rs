@@ -167,6 +167,13 @@ async fn requests_for_other_paths_have_no_outcome() {
 }
 
 #[tokio::test]
+async fn no_name_is_looked_for_without_a_sink() {
+    let layer = ClientAssertionLayer::new(fixture().build()).correlate(|_| panic!("asked without a sink"));
+    let response = send(&layer, request("POST", &form(&Jwt::new().signed()), "a"), false).await;
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
 async fn each_call_has_one_outcome() {
     let call = |assertion: &str| {
         let call = Request::post("/package.Service/Method").header("client-assertion-type", JWT_BEARER);
@@ -231,6 +238,43 @@ async fn an_outcome_has_the_time_of_the_body() {
         let found: Vec<_> = seen.iter().map(|times| (times.total(), times.body(), times.registry())).collect();
         assert_eq!(found, [expected], "{method} {body}");
     }
+}
+
+/// A handler that is ready after three seconds, and so is each of its clones.
+struct Crowded(Pin<Box<tokio::time::Sleep>>);
+
+impl Clone for Crowded {
+    fn clone(&self) -> Self {
+        Self(Box::pin(tokio::time::sleep(Duration::from_secs(3))))
+    }
+}
+
+impl<B> Service<Request<B>> for Crowded {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        std::future::ready(Ok(Response::default()))
+    }
+}
+
+/// The body is late, so the handler is waited for after the request was accepted.
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_the_handler_is_in_the_total_alone() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let verifier = fixture().builder().events(Times(Arc::clone(&seen))).build().unwrap();
+    let layer = ClientAssertionLayer::new(verifier);
+    let request = request("POST", &form(&Jwt::new().signed()), "").map(|body| Late { late: true, body });
+    let handler = Crowded(Box::pin(tokio::time::sleep(Duration::ZERO)));
+    layer.layer(handler).oneshot(request).await.unwrap();
+    let times = seen.lock().unwrap()[0];
+    let (none, three) = (Some(Duration::ZERO), Some(Duration::from_secs(3)));
+    assert_eq!((times.total(), times.replay(), times.signature(), times.keys()), (three, none, none, none));
 }
 
 fn client_of<B>(response: &Response<B>) -> Option<&str> {

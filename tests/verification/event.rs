@@ -297,6 +297,8 @@ fn a_correlation_is_bounded_and_safe_to_print() {
         ("a b\r\n\u{7f}\u{e9}".to_owned(), r"a\u{20}b\u{d}\u{a}\u{7f}\u{e9}".to_owned()),
         ("\n".repeat(200), r"\u{a}".repeat(128)),
         (jwt.clone(), withheld(&jwt)),
+        (jwt[..40].to_owned(), withheld(&jwt[..40])),
+        (jwt[..39].to_owned(), jwt[..39].to_owned()),
         (format!("id={jwt}"), withheld(&format!("id={jwt}"))),
         (format!("{}{jwt}", &long[..100]), withheld(&format!("{}{jwt}", &long[..100]))),
     ];
