@@ -37,7 +37,11 @@ impl Verifier {
         journey: Journey,
     ) -> Progress {
         match end {
-            Ok(identity) => Progress::Done(Ok(Some(identity))),
+            Ok(identity) => {
+                // A wait for the handler is part of no step.
+                request.leave();
+                Progress::Done(Ok(Some(identity)))
+            }
             Err(Stop::Waiting(question)) => Progress::Waiting(Waiting::new(question, journey, self.events.is_some())),
             Err(Stop::Anonymous) => Progress::Done(Ok(None)),
             Err(Stop::Refused(refusal)) => {
