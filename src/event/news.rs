@@ -78,8 +78,7 @@ impl<'a> ReplayEvent<'a> {
         self.news
     }
 
-    /// Returns how long a request waited for the store. It is zero if the store answered
-    /// immediately.
+    /// Returns how long a request waited for the store.
     pub fn took(&self) -> Duration {
         self.took
     }
@@ -95,23 +94,33 @@ impl fmt::Display for ReplayEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let took = self.took;
         match self.news {
-            ReplayNews::Slow { threshold } => write!(f, "answered after {took:?}, which is later than {threshold:?}"),
+            ReplayNews::Slow { threshold, answered: true } => {
+                write!(f, "answered after {took:?}, which is later than {threshold:?}")
+            }
+            ReplayNews::Slow { threshold, answered: false } => {
+                write!(f, "no answer after {took:?}, when the request was dropped; {threshold:?} is slow")
+            }
             ReplayNews::Failed(error) => write!(f, "failed after {took:?}: {error}"),
         }
     }
 }
 
-/// What can happen to an insert into a replay store.
+/// What can happen to a question to a replay store: the look before the signature check, and the
+/// insert.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ReplayNews<'a> {
-    /// The store has answered, and a request has waited for longer than the threshold.
+    /// A request has waited for longer than the threshold.
     #[non_exhaustive]
     Slow {
         /// The [threshold](crate::VerifierBuilder::slow_replay).
         threshold: Duration,
+        /// Whether the store has answered. Otherwise, the request was dropped while it waited: the
+        /// client has hung up, or a timeout outside of the layer was shorter.
+        answered: bool,
     },
-    /// The store returned an error, or did not answer within the
-    /// [port timeout](crate::VerifierBuilder::port_timeout). The request is refused.
+    /// The store returned an error, or did not answer before the
+    /// [port timeout](crate::VerifierBuilder::port_timeout) was over, of which the registry and the
+    /// keys may have used up most. The request is refused.
     Failed(&'a PortError),
 }

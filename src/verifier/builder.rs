@@ -187,7 +187,7 @@ impl VerifierBuilder {
 
     /// Reports every outcome to `events`. Default: outcomes are not reported.
     pub fn events(mut self, events: impl EventSink) -> Self {
-        self.verifier.events = Some(Box::new(events));
+        self.verifier.events = Some(Arc::new(events));
         self
     }
 
@@ -344,8 +344,8 @@ impl VerifierBuilder {
     /// Default: 100 ms, which is far more than a store in the same data center needs, and far less
     /// than the [port timeout](Self::port_timeout). [`Duration::MAX`] reports no store as slow.
     ///
-    /// Only waits are timed. A store that answers immediately, like one in memory, costs no reading
-    /// of a clock, and neither does a verifier without a sink.
+    /// Stores that block are timed as well, so zero reports every question to a store. Without a
+    /// sink, no clock is read.
     pub fn slow_replay(mut self, threshold: Duration) -> Self {
         self.verifier.slow_replay = threshold;
         self

@@ -33,7 +33,7 @@ impl Deadline {
             },
         };
         ready!(timer.as_mut().poll(cx));
-        let cause = PortError::new(format!("no answer within {:?}", self.timeout));
+        let cause = PortError::new(format!("no answer within {:?}, which all ports share", self.timeout));
         Poll::Ready(Rejection::unavailable(port, cause))
     }
 }

@@ -28,6 +28,7 @@ pub mod overload;
 mod progress;
 pub(crate) mod refusal;
 mod registrations;
+mod replay_watch;
 mod report;
 pub(crate) mod request;
 mod resume;
@@ -47,6 +48,7 @@ mod urlencoded;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, UnixTime};
@@ -103,7 +105,7 @@ pub struct Verifier {
     registry: Box<dyn ClientRegistry>,
     replay: Box<dyn ReplayStore>,
     clock: Box<dyn Clock>,
-    events: Option<Box<dyn EventSink>>,
+    events: Option<Arc<dyn EventSink>>,
     /// Whether the sink needs times.
     timed: bool,
     checks: Option<SignatureChecks>,

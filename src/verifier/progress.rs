@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::admissions::OpenCharge;
 use super::deadline::Deadline;
 use super::refusal::Refusal;
+use super::replay_watch::ReplayWatch;
 use super::signature::{Admitted, PendingIdentity};
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
@@ -36,6 +34,7 @@ pub(super) struct PortAnswers {
 }
 
 /// Why the steps end without an identity.
+#[expect(clippy::large_enum_variant, reason = "a request that waits keeps its question, without an allocation")]
 pub(super) enum Stop {
     /// The request has no assertion and needs none.
     Anonymous,
@@ -69,7 +68,7 @@ pub(super) enum Question {
     Keys(Arc<Client>, BoxFuture<KeysResult>),
     /// Whether there are newer keys than those by which the request is about to be refused.
     NewerKeys(Box<PendingRefusal>, BoxFuture<Option<Arc<KeySet>>>),
-    Admission(Option<(PendingIdentity, OpenCharge)>, BoxFuture<AdmitResult>),
+    Admission(Option<(PendingIdentity, OpenCharge)>, BoxFuture<AdmitResult>, Option<Box<ReplayWatch>>),
 }
 
 /// A refusal that stands unless the client has newer keys.
@@ -91,8 +90,6 @@ pub(super) struct Journey {
 /// A request that waits for a port.
 pub(crate) struct Waiting {
     question: Question,
-    /// When the replay store was asked, if that is reported.
-    asked: Option<Instant>,
     /// Absent once the port has answered.
     journey: Option<Journey>,
 }
@@ -100,8 +97,6 @@ pub(crate) struct Waiting {
 /// What a port has answered, with what the verification needs to go on.
 pub(crate) struct PortAnswer {
     pub(super) reply: Reply,
-    /// How long the replay store was waited for, if that is reported.
-    pub(super) replay_took: Option<Duration>,
     pub(super) journey: Journey,
 }
 
@@ -114,22 +109,9 @@ pub(super) enum Reply {
     Nothing(Refusal),
 }
 
-impl Reply {
-    /// Returns why the replay store, which was asked, has not answered.
-    pub(super) fn replay_error(&self) -> Option<&PortError> {
-        match self {
-            Self::Admission(_, _, admitted) => admitted.as_ref().err(),
-            Self::Nothing(refusal) => refusal.rejection.cause(),
-            Self::Client(_) | Self::Keys(..) | Self::NewerKeys(..) => None,
-        }
-    }
-}
-
 impl Waiting {
-    /// The wait for the replay store is timed if it is `reported`.
-    pub(super) fn new(question: Question, journey: Journey, reported: bool) -> Self {
-        let asked = (reported && matches!(question, Question::Admission(..))).then(Instant::now);
-        Self { question, asked, journey: Some(journey) }
+    pub(super) fn new(question: Question, journey: Journey) -> Self {
+        Self { question, journey: Some(journey) }
     }
 
     /// Must not be polled again after it was ready.
@@ -145,7 +127,7 @@ impl Waiting {
                 }
             },
         };
-        Poll::Ready(PortAnswer { reply, replay_took: self.asked.map(|asked| asked.elapsed()), journey })
+        Poll::Ready(PortAnswer { reply, journey })
     }
 }
 
@@ -157,11 +139,14 @@ impl Question {
             Self::NewerKeys(refusal, future) => {
                 future.as_mut().poll(cx).map(|newer| Reply::NewerKeys(PendingRefusal::clone(refusal), newer))
             }
-            Self::Admission(pending, future) => {
+            Self::Admission(pending, future, watch) => {
                 // The identity leaves with the answer, and there is only one answer.
                 let Some((identity, charge)) = pending.take() else { return Poll::Pending };
                 match future.as_mut().poll(cx) {
-                    Poll::Ready(admitted) => Poll::Ready(Reply::Admission(identity, charge, admitted)),
+                    Poll::Ready(admitted) => {
+                        end(watch, admitted.as_ref().err());
+                        Poll::Ready(Reply::Admission(identity, charge, admitted))
+                    }
                     Poll::Pending => {
                         *pending = Some((identity, charge));
                         Poll::Pending
@@ -181,12 +166,21 @@ impl Question {
     }
 
     /// Returns the reply of a port that does not answer in time.
-    fn unanswered(&self, rejection: Rejection) -> Reply {
+    fn unanswered(&mut self, rejection: Rejection) -> Reply {
         match self {
             // The keys that the client is known to have do not verify the assertion.
             Self::NewerKeys(pending, _) => Reply::Nothing(pending.refusal.clone()),
-            Self::Admission(..) => Reply::Nothing(rejection.with_proven_sender().into()),
+            Self::Admission(_, _, watch) => {
+                end(watch, rejection.cause());
+                Reply::Nothing(rejection.with_proven_sender().into())
+            }
             Self::Client(_) | Self::Keys(..) => Reply::Nothing(rejection.into()),
         }
+    }
+}
+
+fn end(watch: &mut Option<Box<ReplayWatch>>, failure: Option<&PortError>) {
+    if let Some(watch) = watch.take() {
+        watch.end(failure);
     }
 }

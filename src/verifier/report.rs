@@ -1,8 +1,6 @@
 //! The end of a verification, and what the operator learns about it. For the report, a refused
 //! request is parsed again, so that accepted requests pay nothing for it.
 
-use std::time::Duration;
-
 use super::Verifier;
 use super::assertion::{Assertion, Field};
 use super::checks::claim_faults;
@@ -15,14 +13,11 @@ use super::refusal::Refusal;
 use super::request::TokenRequest;
 use super::text_findings::text_finding;
 use crate::clock::UnixTime;
-use crate::event::{
-    Accepted, Event, EventSink, Excerpt, Finding, LetPass, Refused, ReplayEvent, ReplayNews, RequestInfo,
-};
+use crate::event::{Accepted, Event, EventSink, Excerpt, Finding, LetPass, Refused, RequestInfo};
 use crate::identity::ClientIdentity;
 use crate::identity::claims::SingleUse;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::digest::sha256;
-use crate::port::PortError;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::AssertionId;
 
@@ -42,7 +37,7 @@ impl Verifier {
                 request.leave();
                 Progress::Done(Ok(Some(identity)))
             }
-            Err(Stop::Waiting(question)) => Progress::Waiting(Waiting::new(question, journey, self.events.is_some())),
+            Err(Stop::Waiting(question)) => Progress::Waiting(Waiting::new(question, journey)),
             Err(Stop::Anonymous) => Progress::Done(Ok(None)),
             Err(Stop::Refused(refusal)) => {
                 let refusal = if journey.admitted.is_some() { refusal.after_admission() } else { refusal };
@@ -63,18 +58,6 @@ impl Verifier {
             Some(identity) => Event::Accepted(Accepted { identity, request }),
             None => Event::LetPass(LetPass { request }),
         });
-    }
-
-    /// Reports a replay store that has returned an error, or has answered late.
-    pub(super) fn report_replay(&self, request: &TokenRequest<'_>, took: Duration, failure: Option<&PortError>) {
-        let Some(events) = &self.events else { return };
-        let threshold = self.slow_replay;
-        let news = match failure {
-            Some(error) => ReplayNews::Failed(error),
-            None if took > threshold => ReplayNews::Slow { threshold },
-            None => return,
-        };
-        events.record(&Event::Replay(ReplayEvent { news, took, correlation: request.correlation }));
     }
 
     fn refuse(&self, request: &TokenRequest<'_>, now: Option<UnixTime>, mut refusal: Refusal) -> Rejection {

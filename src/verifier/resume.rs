@@ -32,10 +32,7 @@ impl Verifier {
     /// Goes on with the answer of a port.
     pub(crate) fn resume(&self, request: &TokenRequest<'_>, answer: PortAnswer) -> Progress {
         request.leave();
-        let PortAnswer { reply, replay_took, journey } = answer;
-        if let Some(took) = replay_took {
-            self.report_replay(request, took, reply.replay_error());
-        }
+        let PortAnswer { reply, journey } = answer;
         match reply {
             Reply::Client(found) => self.run(request, PortAnswers { client: Some(found), keys: None }, journey),
             Reply::Keys(client, keys) => self.resume_with_keys(request, &client, keys, journey),

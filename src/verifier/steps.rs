@@ -7,7 +7,6 @@
 //! `resume`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Verifier;
 use super::deadline::Deadline;
@@ -164,14 +163,15 @@ impl Verifier {
         bound: BoundAssertion<'a>,
         client: &'a Arc<Client>,
         fetched: Option<&'a KeySet>,
-        Decision { request, mode, now }: Decision<'_>,
+        decision: Decision<'_>,
     ) -> Result<SignedAssertion<'a>, Rejection> {
+        let Decision { request, mode, now } = decision;
         let Rules { policy, .. } = bound.rules;
         let proof = client.proof_for(fetched, bound.kid(), bound.algorithm, policy.key_trials, now)?;
         let replay_key = bound.replay_key(&self.tenant);
         if !mode.is_second() {
             request.enter(TimedStep::Replay);
-            self.refuse_spent(replay_key, now)?;
+            self.refuse_spent(replay_key, decision)?;
         }
         request.enter(TimedStep::Signature);
         // What is recorded as spent cannot be sent again, so a second check of it has no bound. An
@@ -182,8 +182,16 @@ impl Verifier {
     }
 
     /// The look before the signature check, so that a replay does not cost one.
-    fn refuse_spent(&self, key: Option<ReplayKey<'_>>, now: UnixTime) -> Result<(), ClientFault> {
-        match key.and_then(|key| self.replay.seen(key, now)) {
+    fn refuse_spent(
+        &self,
+        key: Option<ReplayKey<'_>>,
+        Decision { request, mode, now }: Decision<'_>,
+    ) -> Result<(), ClientFault> {
+        // An explanation reports nothing.
+        let asked = if mode.is_first() { self.replay_asked() } else { None };
+        let seen = key.and_then(|key| self.replay.seen(key, now));
+        self.report_replay(request, asked, None);
+        match seen {
             Some(true) => Err(ClientFault::Replayed),
             Some(false) | None => Ok(()),
         }
@@ -222,18 +230,18 @@ impl Verifier {
         }
         let Some(key) = signed.replay_key() else { return Ok(signed.into_reusable_identity()) };
         let charge = self.admissions.charge(key, signed.valid_until(), now)?;
+        let asked = self.replay_asked();
         match self.replay.admit(key, signed.valid_until(), now) {
             Answer::Ready(admitted) => {
                 self.admissions.settle(charge, &admitted);
-                if let Err(error) = &admitted {
-                    self.report_replay(request, Duration::ZERO, Some(error));
-                }
+                self.report_replay(request, asked, admitted.as_ref().err());
                 Ok(signed.into_identity(Admitted::check(admitted)?))
             }
             Answer::Pending(future) => {
                 let charge = self.admissions.defer(charge);
                 let pending = signed.into_pending();
-                Err(Stop::Waiting(Question::Admission(Some((pending, charge)), future)))
+                let watch = self.watch_replay(request, asked);
+                Err(Stop::Waiting(Question::Admission(Some((pending, charge)), future, watch)))
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::common::{CLIENT, Jwt, NOW, SIGNER, fixture, form, now_or_never, store};
@@ -204,12 +205,22 @@ async fn times_are_taken_only_for_a_sink_that_needs_them() {
 
 /// What a sink is told about the store, as text, with the name of the request.
 async fn news(replay: impl ReplayStore, set: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> Vec<String> {
+    news_until(Duration::MAX, replay, set).await
+}
+
+/// The same, of a request that is dropped after this time.
+async fn news_until(
+    hangs_up: Duration,
+    replay: impl ReplayStore,
+    set: impl FnOnce(VerifierBuilder) -> VerifierBuilder,
+) -> Vec<String> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&lines);
     let sink = event::sink(move |event| {
         let Event::Replay(event) = event else { return };
         let news = match event.news() {
-            ReplayNews::Slow { threshold, .. } => format!("slow over {threshold:?}"),
+            ReplayNews::Slow { threshold, answered: true, .. } => format!("slow over {threshold:?}"),
+            ReplayNews::Slow { threshold, .. } => format!("no answer over {threshold:?}"),
             ReplayNews::Failed(error) => format!("failed: {error}"),
             other => panic!("{other:?}"),
         };
@@ -220,7 +231,8 @@ async fn news(replay: impl ReplayStore, set: impl FnOnce(VerifierBuilder) -> Ver
     let form = form(&Jwt::new().signed());
     let id = Correlation::new("call-7");
     let request = TokenRequest::new(form.as_bytes()).with_correlation(&id);
-    let _ = builder.build().unwrap().verify(&request).await;
+    let verifier = builder.build().unwrap();
+    let _ = tokio::time::timeout(hangs_up, verifier.verify(&request)).await;
     std::mem::take(&mut *lines.lock().unwrap())
 }
 
@@ -251,7 +263,7 @@ async fn a_replay_store_that_fails_is_always_reported() {
     let failing = news(remote(secs(1), Ends::Failing), never_slow).await;
     assert_eq!(failing, ["call-7 failed: no route to the store after 1s"]);
     let silent = news(remote(secs(0), Ends::Never), never_slow).await;
-    assert_eq!(silent, ["call-7 failed: no answer within 5s after 5s"]);
+    assert_eq!(silent, ["call-7 failed: no answer within 5s, which all ports share after 5s"]);
     let full = MemoryReplay::new(1).unwrap();
     let now = UnixTime::from_secs(NOW);
     let key = ReplayKey::new("", "another", "jti");
@@ -260,7 +272,68 @@ async fn a_replay_store_that_fails_is_always_reported() {
     assert!(full.len() == 1 && full[0].starts_with("call-7 failed: ") && full[0].ends_with(" after 0ns"), "{full:?}");
 }
 
+/// Also if its clients give up before the verifier does.
 #[tokio::test(start_paused = true)]
-async fn a_store_in_memory_is_never_slow() {
+async fn a_replay_store_that_hangs_is_reported_on_a_drop() {
+    let millis = Duration::from_millis;
+    let cases: [(Duration, Ends, &[&str]); 4] = [
+        (millis(99), Ends::Never, &[]),
+        (millis(100), Ends::Never, &[]),
+        (millis(101), Ends::Never, &["call-7 no answer over 100ms after 101ms"]),
+        (millis(101), Ends::Fresh, &[]),
+    ];
+    for (hangs_up, ends, expected) in cases {
+        let seen = news_until(hangs_up, remote(Duration::ZERO, ends), |builder| builder).await;
+        assert_eq!(seen, expected, "{hangs_up:?} {ends:?}");
+    }
+}
+
+/// A store that blocks the thread in each question.
+#[derive(Debug)]
+struct Blocking {
+    memory: MemoryReplay,
+    look: Duration,
+    admission: Duration,
+}
+
+fn block(time: Duration) {
+    // The clock goes on at the first poll.
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(std::pin::pin!(tokio::time::advance(time)).poll(&mut context).is_pending());
+}
+
+impl ReplayStore for Blocking {
+    fn seen(&self, key: ReplayKey<'_>, now: UnixTime) -> Option<bool> {
+        block(self.look);
+        self.memory.seen(key, now)
+    }
+
+    fn admit(&self, key: ReplayKey<'_>, until: UnixTime, now: UnixTime) -> Answer<AdmitResult> {
+        block(self.admission);
+        self.memory.admit(key, until, now)
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        self.memory.admissions_per_client()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_store_that_blocks_is_slow() {
+    let millis = Duration::from_millis;
+    let cases: [(u64, u64, &[&str]); 4] = [
+        (0, 0, &[]),
+        (100, 100, &[]),
+        (101, 0, &["call-7 slow over 100ms after 101ms"]),
+        (0, 102, &["call-7 slow over 100ms after 102ms"]),
+    ];
+    for (look, admission, expected) in cases {
+        let blocking = Blocking { memory: store(), look: millis(look), admission: millis(admission) };
+        assert_eq!(news(blocking, |builder| builder).await, expected, "{look} {admission}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_memory_is_not_slow() {
     assert_eq!(news(store(), |builder| builder.slow_replay(Duration::ZERO)).await, [""; 0]);
 }

@@ -450,7 +450,7 @@ async fn every_wait_ends_after_the_port_timeout() {
         };
         assert_eq!(*rejection.kind(), expected, "{point:?}");
         let cause = std::error::Error::source(&rejection).map(ToString::to_string);
-        let timed_out = (point != Point::NewerKeys).then(|| "no answer within 5s".to_owned());
+        let timed_out = (point != Point::NewerKeys).then(|| "no answer within 5s, which all ports share".to_owned());
         assert_eq!(cause, timed_out, "{point:?}");
         assert_eq!(rejection.is_proven(), point == Point::Admission, "{point:?}");
     }
