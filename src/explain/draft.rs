@@ -7,7 +7,7 @@ use super::of_form::{FormView, text_steps};
 use super::secrets::Secrets;
 use super::step::Step;
 use super::verdict::{Answer, Verdict};
-use super::{Explanation, hints, judge, of_claims, window};
+use super::{Advice, Explanation, hints, judge, of_claims, window};
 use crate::clock::UnixTime;
 use crate::endpoint::Endpoint;
 use crate::event::Excerpt;
@@ -116,10 +116,15 @@ impl Draft {
     pub(crate) fn finish(self, answer: Option<Answer>, advise: impl Fn(&RejectionKind) -> &'static str) -> Explanation {
         let mut explanation = self.explanation;
         let faults = explanation.steps.iter().filter_map(|step| step.fault.as_ref());
-        let mut advice: Vec<&'static str> = Vec::new();
-        for advised in self.refused.iter().map(Rejection::kind).chain(faults).map(advise) {
-            if !advised.is_empty() && !advice.contains(&advised) {
-                advice.push(advised);
+        let mut advice: Vec<Advice> = Vec::new();
+        for (text, reason) in
+            self.refused.iter().map(Rejection::kind).chain(faults).map(|kind| (advise(kind), kind.reason()))
+        {
+            match advice.iter_mut().find(|advice| advice.text == text) {
+                Some(advice) if !advice.reasons.contains(&reason) => advice.reasons.push(reason),
+                Some(_) => {}
+                None if text.is_empty() => {}
+                None => advice.push(Advice { text, reasons: vec![reason] }),
             }
         }
         explanation.answer = answer;

@@ -20,7 +20,7 @@ impl Serialize for Explanation {
         members.serialize_entry("answer", &self.answer)?;
         members.serialize_entry("steps", &self.steps)?;
         members.serialize_entry("hints", &self.hints)?;
-        members.serialize_entry("advice", &self.advice)?;
+        members.serialize_entry("advice", &self.advice().collect::<Vec<_>>())?;
         members.serialize_entry("unjudged_claims", &self.unjudged)?;
         members.end()
     }

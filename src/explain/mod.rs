@@ -86,8 +86,10 @@ mod part;
 mod secrets;
 mod step;
 mod text;
+mod times;
 mod verdict;
 mod window;
+mod wrap;
 
 use std::ops::RangeInclusive;
 
@@ -103,6 +105,7 @@ pub use verdict::{Answer, Verdict};
 
 use crate::clock::UnixTime;
 use crate::endpoint::Endpoint;
+use crate::rejection::Reason;
 use crate::verifier::{TokenRequest, Verifier};
 
 /// The name and the version of the formats. A later version of this crate may add members to the
@@ -124,8 +127,15 @@ pub struct Explanation {
     answer: Option<Answer>,
     steps: Vec<Step>,
     hints: Vec<Hint>,
-    advice: Vec<&'static str>,
+    advice: Vec<Advice>,
     unjudged: Vec<String>,
+}
+
+/// What to do about one or several reasons.
+#[derive(Clone, Debug)]
+struct Advice {
+    text: &'static str,
+    reasons: Vec<Reason>,
 }
 
 impl Explanation {
@@ -139,9 +149,10 @@ impl Explanation {
         self.answer.as_ref()
     }
 
-    /// Returns every check, in the order of [`Check::ALL`]. A check that failed stands where the
-    /// verifier finds its fault, which may be later: so the first that failed has the reason of the
-    /// verdict. Each reason occurs once.
+    /// Returns every check, each once, in the order of [`Check::ALL`] with one exception: a check
+    /// that failed stands where the verifier finds its fault, which may be earlier or later. So the
+    /// first that failed has the reason of the verdict. Look for a check by its name, not by its
+    /// place. Each reason occurs once.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -163,7 +174,7 @@ impl Explanation {
     /// other faults. A layer has the words of its renderer, a verifier those of
     /// [`Reason::advice`](crate::rejection::Reason::advice).
     pub fn advice(&self) -> impl Iterator<Item = &'static str> {
-        self.advice.iter().copied()
+        self.advice.iter().map(|advice| advice.text)
     }
 
     /// Returns the time at which the request was judged.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::check::Check;
 use crate::identity::{AuthMethod, ClientId};
 use crate::rejection::{Reason, Rejection, RejectionKind};
 use crate::verifier::dry::Conclusion;
@@ -40,7 +41,11 @@ pub enum Verdict {
     /// The layer passes the request on without an identity.
     LetPass,
     /// It depends on something that is not known here, such as keys that would be fetched.
-    NotDecided,
+    #[non_exhaustive]
+    NotDecided {
+        /// The check that could not be judged. [`why`](super::Step::why) says what it needs.
+        check: Check,
+    },
 }
 
 impl Verdict {
@@ -52,7 +57,7 @@ impl Verdict {
             Self::Refused { .. } => "refused",
             Self::Unavailable { .. } => "unavailable",
             Self::LetPass => "let_pass",
-            Self::NotDecided => "not_decided",
+            Self::NotDecided { .. } => "not_decided",
         }
     }
 
@@ -60,7 +65,7 @@ impl Verdict {
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Refused { reason, .. } | Self::Unavailable { reason, .. } => Some(*reason),
-            Self::Accepted { .. } | Self::LetPass | Self::NotDecided => None,
+            Self::Accepted { .. } | Self::LetPass | Self::NotDecided { .. } => None,
         }
     }
 
@@ -71,7 +76,8 @@ impl Verdict {
             }
             Conclusion::Refused(rejection) => rejection.into(),
             Conclusion::LetPass => Self::LetPass,
-            Conclusion::KeysNotAtHand | Conclusion::ClientsUnknown => Self::NotDecided,
+            Conclusion::KeysNotAtHand => Self::NotDecided { check: Check::Key },
+            Conclusion::ClientsUnknown => Self::NotDecided { check: Check::Client },
         }
     }
 }
@@ -101,7 +107,8 @@ impl Serialize for Verdict {
                 members.serialize_entry("fault", reason.party().name())?;
                 members.serialize_entry("proven", proven)?;
             }
-            Self::LetPass | Self::NotDecided => {}
+            Self::NotDecided { check } => members.serialize_entry("check", check)?,
+            Self::LetPass => {}
         }
         members.end()
     }

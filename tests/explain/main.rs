@@ -16,5 +16,6 @@ mod random;
 mod schema;
 mod secrets;
 mod servers;
+mod text;
 mod traces;
 mod window;

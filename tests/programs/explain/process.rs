@@ -132,8 +132,8 @@ async fn both_mistakes_of_a_doubly_wrong_request_are_shown() {
     let text = explain(&with_clients(&clients, &["--at", TIME, "-"]), curl(&jwt).as_bytes()).await;
     assert_eq!(text.code, 1, "{text}");
     for expected in [
-        "FAIL  aud_unexpected ",
-        "FAIL  iat_past ",
+        "FAIL  aud                aud_unexpected: ",
+        "FAIL  iat                iat_past: ",
         "verdict   refused, aud_unexpected: 400 invalid_request \"Unexpected aud claim value\"",
         "whose     the client's",
     ] {
