@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Baseline;
 use super::finding::{Standing, Subject, Verdict};
 use super::known::Known;
+use super::laxer::laxer;
 use super::policies;
 use super::report::Posture;
 use super::rule::{Rule, rules};
@@ -55,8 +56,8 @@ struct Context<'v> {
     verifier: &'v Verifier,
     baseline: Baseline,
     now: Option<UnixTime>,
-    /// What is weaker about each policy, in the order of the policies.
-    weaknesses: Vec<(&'v Policy, Vec<String>)>,
+    /// In what each policy is laxer than the first, in the order of the policies.
+    laxities: Vec<(&'v Policy, Vec<String>)>,
     holders: Holders<'v>,
 }
 
@@ -78,9 +79,10 @@ static JUDGES: &[(&Rule, Judge)] = &[
 pub(super) fn judge(posture: &mut Posture, verifier: &Verifier, clients: &[&Client], baseline: Baseline) {
     let known: Vec<_> = clients.iter().map(|client| Known::new(client)).collect();
     let configured = verifier.configured();
-    let weaknesses =
-        configured.policies.iter().map(|policy| (policy, policies::weaknesses(policy, baseline))).collect();
-    let context = Context { verifier, baseline, now: configured.now, weaknesses, holders: Holders::of(&known) };
+    let compared =
+        configured.policies.first().map(|first| configured.policies.iter().map(|own| (own, laxer(own, first))));
+    let laxities = compared.into_iter().flatten().collect();
+    let context = Context { verifier, baseline, now: configured.now, laxities, holders: Holders::of(&known) };
     for (rule, judge) in JUDGES {
         let (mut met, mut judged) = (0, 0);
         for client in &known {
@@ -107,16 +109,14 @@ fn secret(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     })
 }
 
-/// A weakness that the first policy has as well is a finding about that policy.
+/// What the first policy is weaker in is a finding about that policy.
 fn own_policy(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     let Some(name) = known.client.policy() else { return Some(Verdict::meets("the first")) };
-    let (_, first) = context.weaknesses.first()?;
     // A policy that the verifier does not have is a problem.
-    let (policy, own) = context.weaknesses.iter().find(|(policy, _)| policy.name() == name)?;
-    let weaker: Vec<_> = own.iter().filter(|weakness| !first.contains(weakness)).map(String::as_str).collect();
-    Some(match weaker.is_empty() {
+    let (policy, laxer) = context.laxities.iter().find(|(policy, _)| policy.name() == name)?;
+    Some(match laxer.is_empty() {
         true => Verdict::meets(policy.name()),
-        false => Verdict::weaker(format!("{}: {}", policy.name(), weaker.join(", "))),
+        false => Verdict::weaker(format!("{}: {}", policy.name(), laxer.join("; "))),
     })
 }
 
@@ -164,8 +164,8 @@ fn alg_pinned(context: &Context<'_>, known: &Known<'_>) -> Option<Verdict> {
     if let Some(pinned) = known.client.signing_alg() {
         return Some(Verdict::meets(pinned.name()));
     }
-    let first = || context.weaknesses.first();
-    let named = |name: &str| context.weaknesses.iter().find(|(policy, _)| policy.name() == name);
+    let first = || context.laxities.first();
+    let named = |name: &str| context.laxities.iter().find(|(policy, _)| policy.name() == name);
     let (policy, _) = known.client.policy().map_or_else(first, named)?;
     let mut several = known.algorithms(policy.algorithms()).filter(|algorithms| algorithms.iter().count() > 1);
     Some(match several.next() {

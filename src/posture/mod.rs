@@ -47,6 +47,7 @@ mod clients;
 mod finding;
 mod key_sets;
 mod known;
+mod laxer;
 mod policies;
 mod replay;
 mod report;

@@ -93,25 +93,10 @@ static JUDGES: &[(&Rule, Judge)] = &[
 
 /// Judges one policy by every rule.
 pub(super) fn judge(posture: &mut Posture, policy: &Policy, baseline: Baseline) {
-    for (rule, verdict) in verdicts(policy, baseline) {
+    let judged = JUDGES.iter().map(|(rule, judge)| (*rule, judge(policy, baseline)));
+    for (rule, verdict) in judged.chain(loosened(policy).map(|verdict| (&LOOSENED, verdict))) {
         posture.push(rule, Subject::Policy(policy.name().into()), verdict);
     }
-}
-
-/// Returns what is weaker about a policy: the rules by id and name, and the settings behind
-/// `dangerous()`.
-pub(super) fn weaknesses(policy: &Policy, baseline: Baseline) -> Vec<String> {
-    let weaker = verdicts(policy, baseline).filter(|(_, verdict)| verdict.standing() == Standing::Weaker);
-    let named = weaker.map(|(rule, verdict)| match *rule == LOOSENED {
-        true => format!("{} {}", rule.id, verdict.setting_of(rule)),
-        false => format!("{} {}", rule.id, rule.name),
-    });
-    named.collect()
-}
-
-fn verdicts(policy: &Policy, baseline: Baseline) -> impl Iterator<Item = (&'static Rule, Verdict)> {
-    let judged = JUDGES.iter().map(move |(rule, judge)| (*rule, judge(policy, baseline)));
-    judged.chain(loosened(policy).map(|verdict| (&LOOSENED, verdict)))
 }
 
 /// Names the setting behind `dangerous()` if that was called. Some profiles are as loose by
@@ -196,16 +181,18 @@ fn quoted(text: &str) -> String {
     Excerpt::new(text).to_string()
 }
 
+/// Returns how long an assertion may be valid without the skews, and the loosening of that bound.
+pub(super) fn life(policy: &Policy) -> Option<(Duration, Loosening)> {
+    let by_expiry = policy.max_lifetime().filter(|_| policy.requires_exp()).map(|time| (time, Loosening::MaxLifetime));
+    let by_age = policy.max_age().filter(|_| policy.requires_iat()).map(|time| (time, Loosening::MaxAge));
+    by_expiry.into_iter().chain(by_age).min_by_key(|(time, _)| *time)
+}
+
 fn lifetime(policy: &Policy, _: Baseline) -> Verdict {
-    let by_expiry = policy.max_lifetime().filter(|_| policy.requires_exp());
-    let by_age = policy.max_age().filter(|_| policy.requires_iat());
-    let Some(longest) = by_expiry.into_iter().chain(by_age).min() else {
+    let Some((longest, loosening)) = life(policy) else {
         return by_if_set(policy, Loosening::MaxLifetime, Verdict::weaker("no limit"));
     };
-    let (by, loosening) = match by_expiry == Some(longest) {
-        true => ("by exp", Loosening::MaxLifetime),
-        false => ("by iat", Loosening::MaxAge),
-    };
+    let by = if loosening == Loosening::MaxLifetime { "by exp" } else { "by iat" };
     let value = format!("{} {by}", seconds(longest));
     match longest.cmp(&HOUR) {
         Ordering::Less => Verdict::stricter(value),

@@ -4,7 +4,7 @@ use aws_lc_rs::rsa::KeySize;
 use serde_json::{Value, json};
 use tower_client_assertion::Policy;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::policy::{Algorithm, AudienceRule};
+use tower_client_assertion::policy::Algorithm;
 use tower_client_assertion::posture::{Baseline, Posture, Standing, Subject};
 use tower_client_assertion::registry::{Client, FileRegistry};
 use tower_client_assertion::secret::ClientSecret;
@@ -61,23 +61,6 @@ fn a_secret_is_weaker_than_keys() {
     assert_eq!(found(&posture, "P05"), [("a".to_owned(), Standing::Weaker, "registered".to_owned())]);
     let verifier = sound(policy(), [with_secret("a", None)]).build().unwrap();
     assert_eq!(found(&verifier.posture(&Baseline::RFC7523), "P05"), []);
-}
-
-#[test]
-fn an_own_policy_is_compared_with_the_first() {
-    let weaker = Policy::RFC7523.dangerous().audience(AudienceRule::IssuerOrUrls).with_name("weaker");
-    let stricter = Policy::RFC7523.require_issuer_string().require_jti().with_name("stricter");
-    let key = Signer::es256("a").jwk();
-    let client = |policy: &str| with_keys("a", std::slice::from_ref(&key)).with_policy(policy);
-    for (policy, expected) in
-        [("weaker", Some("weaker: P01 sole_audience, P13 dangerous().audience")), ("stricter", None), ("rfc7523", None)]
-    {
-        let builder = sound(Policy::RFC7523, [client(policy)]).client_policy(weaker.clone());
-        let verifier = builder.client_policy(stricter.clone()).build().unwrap();
-        let found = found(&verifier.posture(&Baseline::FAPI2), "C01");
-        let values: Vec<_> = found.iter().map(|(_, _, value)| value.as_str()).collect();
-        assert_eq!(values, Vec::from_iter(expected), "{policy}");
-    }
 }
 
 #[test]

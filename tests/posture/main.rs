@@ -9,6 +9,7 @@ mod clients;
 mod formats;
 mod key_sets;
 mod loosenings;
+mod own_policy;
 mod policies;
 mod replay;
 mod server;
