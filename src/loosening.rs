@@ -80,6 +80,9 @@ loosenings! {
          that long.";
     IssuerWithoutTls = "dangerous().issuer_without_tls":
         "an attacker who can tamper with the metadata that clients read can redirect their assertions.";
+    TlsConfig = "HyperFetch::with_tls_config":
+        "if the configuration accepts certificates that it should not, an attacker on the path can replace the keys of \
+         every client.";
     AllowHttp = "AddressGuard::allow_http":
         "an attacker on the path to any client's host can authenticate as that client. A client that registers such a \
          URL by mistake is not told.";

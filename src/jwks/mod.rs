@@ -88,6 +88,8 @@ pub use cache::{
 };
 #[cfg(feature = "jwks-client")]
 pub use fetch::FetcherError;
-pub use fetch::{AddressError, AddressGuard, FetchError, JwksFetch, JwksRequest, JwksUrl, RefusedAddress, UrlError};
+pub use fetch::{
+    AddressError, AddressGuard, FetchError, FetchFact, JwksFetch, JwksRequest, JwksUrl, RefusedAddress, UrlError,
+};
 #[cfg(feature = "jwks-client-no-provider")]
 pub use fetch::{HyperFetch, Resolve};

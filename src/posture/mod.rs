@@ -80,17 +80,19 @@ impl Verifier {
     /// The [module](crate::posture) has an example.
     pub fn posture(&self, baseline: &Baseline) -> Posture {
         let listed = self.configured().registry.all();
-        self.judged(*baseline, listed.as_ref().map(|clients| clients.iter().map(Arc::as_ref).collect()))
+        let clients = listed.as_ref().map(|clients| clients.iter().map(Arc::as_ref).collect());
+        self.judged(*baseline, clients, listed.is_none())
     }
 
     /// Returns the same as [`posture`](Self::posture) with these clients, instead of those that the
     /// registry lists: for example those of
     /// [`FileRegistry::clients`](crate::registry::FileRegistry::clients).
     pub fn posture_with<'c>(&self, baseline: &Baseline, clients: impl IntoIterator<Item = &'c Client>) -> Posture {
-        self.judged(*baseline, Some(clients.into_iter().collect()))
+        self.judged(*baseline, Some(clients.into_iter().collect()), true)
     }
 
-    fn judged(&self, baseline: Baseline, mut clients: Option<Vec<&Client>>) -> Posture {
+    /// `may_change` tells whether there can be other clients later.
+    fn judged(&self, baseline: Baseline, mut clients: Option<Vec<&Client>>, may_change: bool) -> Posture {
         // A registry has no particular order, and a report has always the same.
         clients.iter_mut().for_each(|clients| clients.sort_by_key(|client| client.id()));
         let configured = self.configured();
@@ -100,8 +102,8 @@ impl Verifier {
             policies::judge(&mut posture, policy, baseline);
         }
         replay::judge(&mut posture, &configured);
+        key_sets::judge(&mut posture, &configured, clients.as_deref(), may_change);
         if let Some(clients) = &clients {
-            key_sets::judge(&mut posture, &configured, clients);
             clients::judge(&mut posture, self, clients, baseline);
         }
         posture.sorted()

@@ -282,6 +282,7 @@ fn effect(policy: &Policy, loosening: Loosening) -> Option<(String, bool)> {
         Loosening::MaxAge => Some(longer(policy.max_age(), base.max_age())),
         Loosening::MaxLifetime => Some(longer(policy.max_lifetime(), base.max_lifetime())),
         Loosening::IssuerWithoutTls
+        | Loosening::TlsConfig
         | Loosening::AllowHttp
         | Loosening::AllowHttpFor
         | Loosening::AllowHost

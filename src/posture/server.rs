@@ -27,7 +27,8 @@ rules! {
         advice "find the clients that need more, and set the limits to what they send.";
     CLIENTS_LISTED = "O04" clients_listed, "ClientRegistry::all":
         asks { both "the clients, so that they can be judged" = "this crate, posture" },
-        risk "two clients with one key, weak keys and secrets that expire are not found.",
+        risk "two clients with one key, weak keys and secrets that expire are not found, and the caches of key sets are \
+            not judged.",
         advice "pass the clients to Verifier::posture_with, for example those of FileRegistry::clients.";
 }
 

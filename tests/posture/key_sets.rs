@@ -1,13 +1,22 @@
 //! The rules about the key sets that clients publish at a URL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tower_client_assertion::Policy;
-use tower_client_assertion::jwks::{AddressGuard, KeySetCacheBuilder};
+use bytes::Bytes;
+use http::Response;
+#[cfg(feature = "jwks-client")]
+use tower_client_assertion::jwks::HyperFetch;
+use tower_client_assertion::jwks::{
+    AddressGuard, FetchError, FetchFact, JwksFetch, JwksRequest, KeySetCache, KeySetCacheBuilder,
+};
 use tower_client_assertion::posture::{Baseline, Posture, Standing};
-use tower_client_assertion::registry::Client;
+use tower_client_assertion::registry::{Client, FileRegistry};
+use tower_client_assertion::replay::MemoryReplay;
+use tower_client_assertion::{Policy, Verifier};
 
-use crate::{by, key_set_cache, published, sound, standing};
+use crate::common::{AUDIENCE, ISSUER, TempFile};
+use crate::{Document, by, key_set_cache, published, sound, standing};
 
 fn judged(policy: Policy, set: impl Fn(KeySetCacheBuilder) -> KeySetCacheBuilder) -> Posture {
     let cache = set(key_set_cache(&[])).build().unwrap();
@@ -76,11 +85,79 @@ fn each_cache_is_judged_once() {
     assert_eq!(values, ["0 s", "1 s"]);
 }
 
+/// What a fetcher does not tell about itself is not judged, also behind a lax guard.
+#[test]
+fn a_fetcher_is_judged_by_what_it_tells() {
+    use FetchFact::{ConfiguredTls, Guarded, Verified};
+    use Standing::{Meets, NotJudged, Weaker};
+    let strict = AddressGuard::default;
+    let lax = || strict().allow_http().allow_range("10.0.0.0/8").unwrap();
+    type Case = (Vec<FetchFact>, AddressGuard, &'static [Standing], &'static [Standing]);
+    let cases: [Case; 7] = [
+        (vec![Guarded, Verified], strict(), &[Meets], &[Meets]),
+        (vec![Guarded, ConfiguredTls], strict(), &[NotJudged], &[Meets]),
+        (vec![Guarded, Verified, ConfiguredTls], strict(), &[NotJudged], &[Meets]),
+        (vec![Verified], strict(), &[Meets], &[NotJudged]),
+        (vec![], strict(), &[NotJudged], &[NotJudged]),
+        (vec![], lax(), &[Weaker, NotJudged], &[Weaker, NotJudged]),
+        (vec![Guarded, Verified], lax(), &[Weaker], &[Weaker]),
+    ];
+    for (facts, guard, https, addresses) in cases {
+        // Also behind an `Arc`, which must pass on what it wraps.
+        let fetch = Arc::new(Document(Bytes::new(), facts.clone()));
+        let cache = KeySetCache::builder(fetch).guard(guard).build().unwrap();
+        let posture = sound(Policy::FAPI2, [published("a", &cache)]).build().unwrap().posture(&Baseline::FAPI2);
+        let standings = |rule| by(&posture, rule).iter().map(|finding| finding.standing()).collect::<Vec<_>>();
+        assert_eq!((&standings("K01")[..], &standings("K02")[..]), (https, addresses), "{facts:?}");
+    }
+    let closure = |_: JwksRequest| async { Err::<Response<String>, _>(FetchError::Timeout) };
+    assert_eq!(JwksFetch::about(&closure), []);
+}
+
+#[cfg(feature = "jwks-client")]
+#[test]
+fn the_fetcher_of_this_crate_tells_whose_tls_it_uses() {
+    use FetchFact::{ConfiguredTls, Guarded, Verified};
+    assert_eq!(HyperFetch::with_webpki_roots().about(), [Guarded, Verified]);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    assert_eq!(HyperFetch::with_tls_config(config).about(), [Guarded, ConfiguredTls]);
+}
+
+const RULES: [&str; 4] = ["K01", "K02", "K03", "K04"];
+
 #[test]
 fn without_published_keys_nothing_is_said_about_them() {
     let posture = sound(Policy::FAPI2, []).build().unwrap().posture(&Baseline::FAPI2);
-    for rule in ["K01", "K02", "K03", "K04"] {
+    for rule in RULES {
         assert!(by(&posture, rule).is_empty(), "{rule}");
+    }
+}
+
+/// Clients with a URL may exist or come later, and their cache is not known.
+#[test]
+fn key_sets_of_unknown_clients_are_not_judged() {
+    let verifier = |policy| {
+        let registry = FileRegistry::load(TempFile::new("[]").path()).unwrap();
+        Verifier::builder(policy, registry, MemoryReplay::new(1000).unwrap())
+    };
+    for (builder, judged) in [
+        (verifier(Policy::FAPI2).issuer(ISSUER), &RULES[..3]),
+        (verifier(Policy::SMART_BACKEND_SERVICES).audience(AUDIENCE), &RULES[..]),
+    ] {
+        let verifier = builder.build().unwrap();
+        let (unlisted, none) = (verifier.posture(&Baseline::FAPI2), verifier.posture_with(&Baseline::FAPI2, []));
+        for (posture, value) in
+            [(unlisted, "the registry does not list its clients"), (none, "no client has a URL yet")]
+        {
+            for rule in RULES {
+                let found: Vec<_> = by(&posture, rule).iter().map(|it| (it.standing(), it.value())).collect();
+                let expected = judged.contains(&rule).then_some((Standing::NotJudged, value));
+                assert_eq!(found, Vec::from_iter(expected), "{rule}");
+            }
+            assert!(by(&posture, "K01")[0].advice().unwrap().contains("posture_with"), "{posture}");
+        }
     }
 }
 

@@ -14,16 +14,16 @@ mod policies;
 mod replay;
 mod server;
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use http::Response;
-use http_body_util::Full;
 use serde_json::{Value, json};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::event;
-use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder};
+use tower_client_assertion::jwks::{
+    FetchError, FetchFact, JwksFetch, JwksRequest, JwksUrl, KeySetCache, KeySetCacheBuilder,
+};
 use tower_client_assertion::overload::SignatureChecks;
+use tower_client_assertion::port::BoxFuture;
 use tower_client_assertion::posture::{Baseline, Posture, PostureFinding, Standing, Subject};
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::replay::MemoryReplay;
@@ -46,14 +46,24 @@ fn sound(policy: Policy, clients: impl IntoIterator<Item = Client>) -> VerifierB
     if knows_urls { builder.audience(AUDIENCE) } else { builder }
 }
 
-/// A cache whose server has these keys.
+/// A fetcher of one document that tells this about itself.
+struct Document(Bytes, Vec<FetchFact>);
+
+impl JwksFetch for Document {
+    fn fetch(&self, _: JwksRequest) -> BoxFuture<Result<Response<Bytes>, FetchError>> {
+        let response = Response::new(self.0.clone());
+        Box::pin(async { Ok(response) })
+    }
+
+    fn about(&self) -> Vec<FetchFact> {
+        self.1.clone()
+    }
+}
+
+/// A cache whose server has these keys, and whose fetcher meets every rule.
 fn key_set_cache(jwks: &[Value]) -> KeySetCacheBuilder {
     let document = Bytes::from(json!({ "keys": jwks }).to_string());
-    let fetch = move |_: JwksRequest| {
-        let response = Response::new(Full::new(document.clone()));
-        async { Ok::<_, Infallible>(response) }
-    };
-    KeySetCache::builder(fetch)
+    KeySetCache::builder(Document(document, vec![FetchFact::Guarded, FetchFact::Verified]))
 }
 
 /// A client that publishes its keys at a URL.

@@ -14,7 +14,7 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// The findings about a client that has a policy of its own beside the first.
+/// The findings about a client whose policy is not the first.
 fn judged(first: Policy, own: Policy) -> Vec<(Standing, String)> {
     let client =
         Client::new("a", key_set(&[Signer::es256("a").jwk(), Signer::es384("b").jwk()])).unwrap().with_policy("own");

@@ -15,7 +15,7 @@ use super::silence::SilentHosts;
 use super::table::Table;
 use crate::clock::UnixTime;
 use crate::jwks::fetch::slots::Slots;
-use crate::jwks::fetch::{FetchError, JwksFetch, JwksRequest, JwksUrl, freshness, response};
+use crate::jwks::fetch::{FetchError, FetchFact, JwksFetch, JwksRequest, JwksUrl, freshness, response};
 use crate::lock::lock;
 
 pub(super) struct Shared {
@@ -38,6 +38,11 @@ impl Shared {
         let silent = SilentHosts::new(settings.silent_hosts);
         let (table, order) = (Mutex::default(), Order::default());
         Self { fetch, observer, settings, table, slots, silent, order }
+    }
+
+    /// Returns what the fetcher tells about itself.
+    pub(super) fn about_fetch(&self) -> Vec<FetchFact> {
+        self.fetch.about()
     }
 
     /// Performs one fetch, from the wait for a slot to the parsed keys.

@@ -20,7 +20,7 @@ use super::state::SourceState;
 use super::unavailable::KeysUnavailable;
 use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
-use crate::jwks::fetch::{FetchError, JwksUrl};
+use crate::jwks::fetch::{FetchError, FetchFact, JwksUrl};
 use crate::lock::lock;
 use crate::port::Answer;
 
@@ -135,6 +135,11 @@ impl KeySource {
     /// Returns the settings of its cache, for a report about them.
     pub(crate) fn settings(&self) -> &Settings {
         &self.cache.settings
+    }
+
+    /// Returns what the fetcher of its cache tells about itself, for a report.
+    pub(crate) fn about_fetch(&self) -> Vec<FetchFact> {
+        self.cache.about_fetch()
     }
 
     /// Returns whether `other` is the same client's keys at the same URL.

@@ -20,9 +20,11 @@ use rustls::ClientConfig;
 
 use super::connector::GuardedConnector;
 use super::error::FetchError;
+use super::fact::FetchFact;
 use super::request::{JwksFetch, JwksRequest};
 use super::resolve::{Resolve, SystemResolver};
 use super::response::collect;
+use crate::loosening::risk;
 use crate::port::{BoxFuture, PortError};
 
 /// Fetches key sets over HTTP/1.1 and TLS 1.2 or 1.3.
@@ -42,6 +44,7 @@ use crate::port::{BoxFuture, PortError};
 pub struct HyperFetch {
     tls: ClientConfig,
     resolve: Arc<dyn Resolve>,
+    pub(super) certificates: FetchFact,
 }
 
 impl HyperFetch {
@@ -52,6 +55,9 @@ impl HyperFetch {
     /// *ring*, and the only one with the feature `jwks-client-no-provider`. The feature
     /// `jwks-client` enables the provider aws-lc-rs of rustls 0.23 **for the whole program**: see
     /// the [features](crate#features).
+    ///
+    /// Its verifier of certificates is used as it is.
+    #[doc = risk!(TlsConfig)]
     ///
     /// ```
     /// use rustls::{ClientConfig, RootCertStore};
@@ -72,7 +78,11 @@ impl HyperFetch {
     pub fn with_tls_config(mut config: ClientConfig) -> Self {
         // hyper-rustls sets them, and panics if there are any.
         config.alpn_protocols.clear();
-        Self { tls: config, resolve: Arc::new(Arc::new(SystemResolver::default())) }
+        Self {
+            tls: config,
+            resolve: Arc::new(Arc::new(SystemResolver::default())),
+            certificates: FetchFact::ConfiguredTls,
+        }
     }
 
     /// Sets how host names are resolved. Default: by the operating system.
@@ -102,6 +112,10 @@ impl JwksFetch for HyperFetch {
             let response = client.request(request.to_http()).await.map_err(|error| explained(&error))?;
             collect(response, request.max_bytes()).await
         })
+    }
+
+    fn about(&self) -> Vec<FetchFact> {
+        vec![FetchFact::Guarded, self.certificates]
     }
 }
 

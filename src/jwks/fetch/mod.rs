@@ -10,6 +10,7 @@ mod config_error;
 #[cfg(feature = "jwks-client-no-provider")]
 mod connector;
 mod error;
+mod fact;
 pub(super) mod freshness;
 mod guard;
 #[cfg(feature = "jwks-client-no-provider")]
@@ -30,6 +31,7 @@ pub use config_error::AddressError;
 #[cfg(feature = "jwks-client")]
 pub use config_error::FetcherError;
 pub use error::FetchError;
+pub use fact::FetchFact;
 pub use guard::AddressGuard;
 #[cfg(feature = "jwks-client-no-provider")]
 pub use hyper::HyperFetch;

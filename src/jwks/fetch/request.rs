@@ -11,6 +11,7 @@ use http_body::Body;
 use tokio::time::Instant;
 
 use super::error::FetchError;
+use super::fact::FetchFact;
 use super::guard::AddressGuard;
 use super::response::collect;
 use super::url::JwksUrl;
@@ -44,6 +45,13 @@ pub trait JwksFetch: Send + Sync + 'static {
     /// Fetches the document that `request` names, with a body of at most
     /// [`max_bytes`](JwksRequest::max_bytes).
     fn fetch(&self, request: JwksRequest) -> BoxFuture<Result<Response<Bytes>, FetchError>>;
+
+    /// Returns what the fetcher knows about itself, for a report about the configuration: see
+    /// [`Verifier::posture`](crate::Verifier::posture). Default: nothing, as for a closure. What a
+    /// fetcher does not tell is not judged.
+    fn about(&self) -> Vec<FetchFact> {
+        Vec::new()
+    }
 }
 
 impl<F, R, B, E> JwksFetch for F
@@ -64,6 +72,10 @@ where
 impl<F: JwksFetch + ?Sized> JwksFetch for Arc<F> {
     fn fetch(&self, request: JwksRequest) -> BoxFuture<Result<Response<Bytes>, FetchError>> {
         (**self).fetch(request)
+    }
+
+    fn about(&self) -> Vec<FetchFact> {
+        (**self).about()
     }
 }
 

@@ -7,6 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::config_error::FetcherError;
+use super::fact::FetchFact;
 use super::hyper::HyperFetch;
 
 /// With the feature `jwks-client`.
@@ -58,6 +59,8 @@ impl HyperFetch {
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .expect("aws-lc-rs supports TLS 1.2 and 1.3");
-        Self::with_tls_config(config.with_root_certificates(roots).with_no_client_auth())
+        let mut fetch = Self::with_tls_config(config.with_root_certificates(roots).with_no_client_auth());
+        fetch.certificates = FetchFact::Verified;
+        fetch
     }
 }
