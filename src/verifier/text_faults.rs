@@ -23,7 +23,8 @@ impl<'a> Assertion<'a> {
     ) -> (TextFaults, Option<Self>) {
         /// As long as the longest body that a layer reads by default.
         const LONGEST: usize = 64 * 1024;
-        let relaxed = limits.clone().with_assertion(LONGEST).with_header(LONGEST);
+        let longest = limits.assertion.max(LONGEST);
+        let relaxed = limits.clone().with_assertion(longest).with_header(limits.header.max(LONGEST));
         let too_long = text.len() > limits.assertion;
         let size = |header: usize| match () {
             () if too_long => Err(ClientFault::AssertionTooLong),
@@ -31,7 +32,7 @@ impl<'a> Assertion<'a> {
             () => Ok(()),
         };
         if let Err(fault) = Parts::decode(text, &mut DecodeBuffer::default(), &relaxed) {
-            let parts = (text.len() <= LONGEST).then(|| repaired.decode(text, buffer)).flatten();
+            let parts = (text.len() <= longest).then(|| repaired.decode(text, buffer)).flatten();
             let read = parts.and_then(|parts| Self::read_members(parts, &relaxed).ok());
             return (TextFaults::undecoded(size(0), fault), read);
         }
