@@ -165,9 +165,9 @@ impl<'a> Reading<'a> {
             claimed_client: self.assertion.and_then(|assertion| assertion.claims.iss.text()).map(name),
             policy: judging.rules.policy.name().into(),
             endpoint: input.endpoint,
-            acceptable: self
-                .assertion
-                .and_then(|assertion| window::acceptable(&assertion.claims, judging.rules, verifier.issued_from())),
+            acceptable: self.assertion.and_then(|assertion| {
+                window::acceptable(&assertion.claims, judging.own.unwrap_or(judging.rules), verifier.issued_from())
+            }),
             verdict,
             answer: None,
             steps,
@@ -178,7 +178,7 @@ impl<'a> Reading<'a> {
                 .map(|assertion| assertion.claims.other_names(verifier.limits()))
                 .unwrap_or_default(),
         };
-        let failed: Vec<Reason> = explanation.steps.iter().filter_map(Step::reason).collect();
+        let failed: Vec<Reason> = explanation.steps.iter().filter_map(Step::suspected).collect();
         explanation.hints = hints::hints(&self.context(view.as_ref(), judging.rules, &failed));
         self.hide_secrets(&mut explanation);
         Draft { explanation, refused }

@@ -12,8 +12,11 @@
 //!
 //! An explanation leaves no trace. Nothing is spent, fetched, counted or reported. The registry is
 //! asked once, within the [port timeout](crate::VerifierBuilder::port_timeout), and again for a
-//! `sub` that is not `iss`, without a wait. Keys at a URL are those that the cache has. An overload
-//! and the share of a client are not judged.
+//! `sub` that is not `iss`, without a wait. Keys at a URL are those that the cache has. Where a
+//! request would fetch newer ones before it is refused for its key or its signature, the verdict is
+//! [`NotDecided`](Verdict::NotDecided). The replay store is that of now, for any time of
+//! judgement: an accepted request that is explained later has been recorded, and is `replayed`. An
+//! overload and the share of a client are not judged.
 //!
 //! The work is bounded. Signatures are tried as often as for a request, once for the verdict and
 //! once for the steps, and with at most eight other keys of the client for the [hints](Hint). A
@@ -162,7 +165,8 @@ impl Explanation {
         &self.hints
     }
 
-    /// Returns when the dates of the assertion are accepted, in whole seconds and with the skews.
+    /// Returns when the dates of the assertion are accepted, in whole seconds and with the skews:
+    /// by the policy of the client or, if that is unknown, by the [one that judged](Self::policy).
     /// Both ends are included. Everything else about the assertion may be wrong. `None` if there is
     /// no such second, or no assertion that can be read. An end of 0 or [`u64::MAX`] seconds means
     /// that there is no bound.

@@ -117,8 +117,9 @@ impl<'a> ClientView<'a> {
         ]
     }
 
+    /// The algorithm of the header, whether or not the policy allows it.
     fn algorithm(&self) -> Option<Algorithm> {
-        self.rules.allowed_algorithm(&self.assertion.header)
+        Algorithm::from_name(self.assertion.header.alg.text()?)
     }
 
     fn algorithm_steps(&self, client: &Arc<Client>) -> (Step, Step) {
@@ -200,7 +201,6 @@ impl<'a> ClientView<'a> {
     fn key(&self, client: &'a Arc<Client>) -> (Step, Option<Proof<'a>>) {
         const CHECK: Check = Check::Key;
         let Some(own) = self.own else { return (Step::not_reached(CHECK, Check::Policy), None) };
-        let Some(algorithm) = self.algorithm() else { return (Step::not_reached(CHECK, Check::Alg), None) };
         let fetched = match (client.key_source(), self.known.fetched()) {
             (None, _) => None,
             (Some(_), None) => return (Step::not_judged(CHECK, "the keys at its URL are not at hand"), None),
@@ -212,10 +212,32 @@ impl<'a> ClientView<'a> {
             }
             (Some(_), Some(Ok(keys))) => Some(&**keys),
         };
+        let Some(algorithm) = self.algorithm() else { return (self.kid(), None) };
         let kid = self.assertion.header.kid.text();
         match client.proof_for(fetched, kid, algorithm, own.policy.key_trials, self.at) {
             Ok(proof) => (Step::passed(CHECK).receiving(about_proof(&proof, algorithm)), Some(proof)),
-            Err(fault) => (self.registered(Step::failed(CHECK, fault), client), None),
+            Err(fault) => (self.or_open(&fault, self.registered(Step::failed(CHECK, fault.clone()), client)), None),
+        }
+    }
+
+    /// Looks for the `kid` where the algorithm is unknown.
+    fn kid(&self) -> Step {
+        const CHECK: Check = Check::Key;
+        let named = self.assertion.header.kid.text().zip(self.keys());
+        let Some((kid, keys)) = named else { return Step::not_reached(CHECK, Check::Alg) };
+        let (fault, received) = (ClientFault::NoKey, format!("the kid {}", shown(kid)));
+        match () {
+            () if keys.iter().any(|key| key.key_id() == Some(kid)) => Step::passed(CHECK).receiving(received),
+            () if keys.skipped().iter().any(|key| key.key_id() == Some(kid)) => Step::not_reached(CHECK, Check::Alg),
+            () => self.or_open(&fault, Step::failed(CHECK, fault.clone()).receiving(received)),
+        }
+    }
+
+    /// Keys that a request would fetch may be other ones.
+    fn or_open(&self, fault: &ClientFault, step: Step) -> Step {
+        match self.known.is_open(fault) {
+            true => step.left_open("a request fetches the keys at its URL again before it is refused"),
+            false => step,
         }
     }
 
@@ -251,9 +273,8 @@ impl<'a> ClientView<'a> {
 
     fn signature(&self, proof: Option<Proof<'_>>) -> Step {
         const CHECK: Check = Check::Signature;
-        let (Some(proof), Some(algorithm)) = (proof, self.algorithm()) else {
-            return Step::not_reached(CHECK, Check::Key);
-        };
+        let Some(algorithm) = self.algorithm() else { return Step::not_reached(CHECK, Check::Alg) };
+        let Some(proof) = proof else { return Step::not_reached(CHECK, Check::Key) };
         let fault = match self.decision {
             // The steps have checked it already.
             Conclusion::Accepted { .. } => None,
@@ -268,7 +289,9 @@ impl<'a> ClientView<'a> {
         match fault {
             None => Step::passed(CHECK),
             Some(fault) => {
-                of_claims::with_words(Step::failed(CHECK, fault.clone()), fault, self.assertion, None, &self.rules)
+                let step = Step::failed(CHECK, fault.clone());
+                let step = of_claims::with_words(step, fault.clone(), self.assertion, None, &self.rules);
+                self.or_open(&fault, step)
             }
         }
     }

@@ -42,6 +42,8 @@ pub struct Step {
     why: Option<Box<str>>,
     /// What exactly is wrong: a reason stands for several faults.
     pub(super) fault: Option<RejectionKind>,
+    /// Why the request may be refused, if the check is not judged for want of newer keys.
+    suspected: Option<Reason>,
     /// Where it stands among the steps.
     place: u16,
 }
@@ -68,7 +70,7 @@ impl Step {
         }
     }
 
-    /// Returns what would have passed, if the check failed.
+    /// Returns what would have passed, if the check failed or may have.
     pub fn expected(&self) -> Option<&str> {
         self.expected.as_deref()
     }
@@ -105,7 +107,18 @@ impl Step {
 
     fn new(check: Check, outcome: Outcome) -> Self {
         let place = check as u16 * Self::SPACE;
-        Self { check, outcome, expected: None, received: None, why: None, fault: None, place }
+        Self { check, outcome, expected: None, received: None, why: None, fault: None, suspected: None, place }
+    }
+
+    /// A step that failed, but may pass when a request comes, and why.
+    pub(super) fn left_open(self, why: &str) -> Self {
+        let (suspected, why) = (self.reason(), Some(why.into()));
+        Self { outcome: Outcome::NotJudged, fault: None, suspected, why, ..self }
+    }
+
+    /// The reason of a check that failed, or that may have.
+    pub(super) fn suspected(&self) -> Option<Reason> {
+        self.reason().or(self.suspected)
     }
 
     /// A step that passed or failed.

@@ -133,6 +133,12 @@ fn is_alike(one: &Step, other: &Step) -> bool {
     is_unjudged && one.outcome() == other.outcome() && one.why() == other.why()
 }
 
+fn details(expected: Option<String>, received: Option<String>) -> String {
+    let expected = expected.map(|text| format!("expected {text}"));
+    let received = received.map(|text| format!("received {text}"));
+    [expected, received].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// What there is to say about a step behind its name.
 fn words(step: &Step) -> String {
     let is_date = matches!(step.check(), Check::Iat | Check::Nbf | Check::Exp);
@@ -141,13 +147,15 @@ fn words(step: &Step) -> String {
     match step.outcome() {
         Outcome::Passed => received.unwrap_or_default(),
         Outcome::Failed(reason) => {
-            let expected = expected.map(|text| format!("expected {text}"));
-            let received = received.map(|text| format!("received {text}"));
-            let details = [expected, received].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let details = details(expected, received);
             if details.is_empty() { reason.code().to_owned() } else { format!("{reason}: {details}") }
         }
         Outcome::NotReached(needs) => format!("not reached: see {needs}"),
-        Outcome::NotJudged => step.why().map_or("not judged".to_owned(), |why| format!("not judged: {why}")),
+        Outcome::NotJudged => {
+            let why = step.why().map_or("not judged".to_owned(), |why| format!("not judged: {why}"));
+            let details = details(expected, received);
+            if details.is_empty() { why } else { format!("{why}; {details}") }
+        }
     }
 }
 

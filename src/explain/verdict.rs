@@ -77,6 +77,7 @@ impl Verdict {
             Conclusion::Refused(rejection) => rejection.into(),
             Conclusion::LetPass => Self::LetPass,
             Conclusion::KeysNotAtHand => Self::NotDecided { check: Check::Key },
+            Conclusion::SignatureOpen => Self::NotDecided { check: Check::Signature },
             Conclusion::ClientsUnknown => Self::NotDecided { check: Check::Client },
         }
     }

@@ -40,6 +40,8 @@ pub(crate) enum Conclusion {
     LetPass,
     /// It depends on keys that would be fetched.
     KeysNotAtHand,
+    /// So does the signature: it is by none of the keys at hand.
+    SignatureOpen,
     /// It depends on clients that are not known.
     ClientsUnknown,
 }
@@ -53,6 +55,8 @@ pub(crate) struct Registered {
     unanswered: Option<Rejection>,
     /// The keys of a client that publishes them, or why there are none, if that is known.
     keys: Option<KeysResult>,
+    /// Whether a request fetches others before it is refused because of these.
+    would_fetch: bool,
 }
 
 /// A cause of a registry's error: clients are not known at all.
@@ -88,6 +92,11 @@ impl Registered {
     pub(crate) fn fetched(&self) -> Option<Result<&Arc<KeySet>, &KeysUnavailable>> {
         self.keys.as_ref().map(Result::as_ref)
     }
+
+    /// Returns whether a request with this fault fetches the client's keys before it is refused.
+    pub(crate) fn is_open(&self, fault: &ClientFault) -> bool {
+        self.would_fetch && fault.depends_on_keys()
+    }
 }
 
 impl Verifier {
@@ -117,7 +126,8 @@ impl Verifier {
         let found = found.map(|found| with_id(found, client_id));
         let source = found.iter().flatten().flatten().find_map(|client| client.key_source());
         let keys = source.and_then(|source| source.known(at));
-        Registered { found, unanswered, keys }
+        let would_fetch = matches!(keys, Some(Ok(_))) && source.is_some_and(|source| source.would_fetch(at));
+        Registered { found, unanswered, keys, would_fetch }
     }
 
     /// Runs the steps on `request` with what is known about its client.
@@ -166,6 +176,10 @@ impl Verifier {
             {
                 Conclusion::KeysNotAtHand
             }
+            RejectionKind::Client(fault) if known.is_open(fault) => match fault {
+                ClientFault::BadSignature => Conclusion::SignatureOpen,
+                _ => Conclusion::KeysNotAtHand,
+            },
             RejectionKind::Client(_) | RejectionKind::Server(_) => Conclusion::Refused(rejection),
         }
     }

@@ -1,11 +1,15 @@
 //! A fault does not hide those behind it.
 
-use tower_client_assertion::explain::{Check, Outcome};
+use tower_client_assertion::explain::{Check, Outcome, Verdict};
+use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
+use tower_client_assertion::rejection::Reason;
+use tower_client_assertion::{ClientAssertionLayer, Policy};
 
 use crate::common::attempt::{Attempt, Change};
 use crate::common::vectors::Server;
-use crate::common::{AUDIENCE, NOW};
-use crate::layer::{AT, explain, layer, whole};
+use crate::common::{AUDIENCE, NOW, client, fixture};
+use crate::layer::{AT, explain, layer, said, send, whole};
+use crate::servers::Unlisted;
 
 /// The change to a request for the Redox API, and the checks with their codes that fail then, in
 /// their order.
@@ -43,6 +47,11 @@ const TABLE: &[Row] = &[
         &[(Check::WellFormed, "malformed"), (Check::Iat, "iat_past")]),
     ("a long assertion", |a| { a.claim("x", "y".repeat(20_000)); a.claim("aud", "x"); },
         &[(Check::AssertionSize, "assertion_too_long"), (Check::Aud, "aud_unexpected")]),
+    ("an algorithm that is not allowed", |a| a.jose("alg", "ES256"), &[(Check::Alg, "alg_not_allowed"), (Check::Key, "no_key")]),
+    ("an unknown algorithm", |a| { a.jose("alg", "none"); a.jose("kid", "key-9"); },
+        &[(Check::Alg, "alg_not_allowed"), (Check::Key, "no_key")]),
+    ("an algorithm of secrets", |a| a.jose("alg", "HS256"),
+        &[(Check::Alg, "alg_not_allowed"), (Check::AuthMethod, "method_not_registered")]),
     ("a nested assertion", |a| { a.jose("cty", "JWT"); a.claim("aud", "x"); },
         &[(Check::WellFormed, "encrypted"), (Check::Aud, "aud_unexpected")]),
     ("a long header", |a| { a.jose("x", "y".repeat(5_000)); a.claim("aud", "x"); },
@@ -71,6 +80,38 @@ fn client_and_signature_are_judged_behind_failed_claims() {
     }
 }
 
+/// Of an algorithm that the policy does not allow, the key and the signature are judged.
+#[test]
+fn what_depends_on_the_algorithm_is_judged_if_it_is_known() {
+    let clients = Unlisted(vec![client().into()]);
+    let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[Algorithm::RS384]));
+    let layer = ClientAssertionLayer::new(fixture().policy(policy).registry(clients).build()).preserve_body_types();
+    let explanation = explain(&layer, &whole(Attempt::new().request()), AT);
+    let failed: Vec<_> = explanation.steps().iter().filter_map(|step| step.reason()).collect();
+    assert_eq!(failed, [Reason::AlgNotAllowed], "{explanation}");
+    for check in [Check::AuthMethod, Check::SigningAlg, Check::Key, Check::Signature] {
+        let step = explanation.steps().iter().find(|step| step.check() == check).unwrap();
+        assert_eq!(step.outcome(), Outcome::Passed, "{check}\n{explanation}");
+    }
+}
+
+/// An assertion that is longer than any body by default, under limits that permit it.
+#[test]
+fn assertions_within_raised_limits_are_judged() {
+    const RAISED: usize = 256 * 1024;
+    let limits = Limits::default().with_assertion(RAISED).with_header(RAISED);
+    let layer =
+        || ClientAssertionLayer::new(fixture().builder().limits(limits.clone()).build().unwrap()).preserve_body_types();
+    let layer = || layer().body_limit(2 * RAISED).unwrap();
+    let members: [Change; 2] = [|a| a.claim("x", "y".repeat(120_000)), |a| a.jose("x", "y".repeat(120_000))];
+    for change in members {
+        let request = whole(Attempt::with(change).request());
+        let explanation = explain(&layer(), &request, AT);
+        assert_eq!(said(&explanation), Some(send(&layer(), &request)), "{explanation}");
+        assert!(matches!(explanation.verdict(), Verdict::Accepted { .. }), "{explanation}");
+    }
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let needs = |change: Change, check: Check| {
@@ -85,7 +126,7 @@ fn what_is_missing_is_named() {
         (|a| a.mangle = |_| "a.b.!".into(), Check::Aud, Check::WellFormed),
         (|a| a.drop_claim("iss"), Check::Client, Check::Iss),
         (|a| a.claim("iss", "unknown"), Check::Signature, Check::Client),
-        (|a| a.jose("alg", "none"), Check::Key, Check::Alg),
+        (|a| a.jose("alg", "none"), Check::Signature, Check::Alg),
         (|a| a.jose("kid", "key-9"), Check::Signature, Check::Key),
         (|a| a.claim("jti", 1), Check::Unspent, Check::Jti),
     ];

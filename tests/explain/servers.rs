@@ -35,7 +35,7 @@ impl ReplayStore for Fresh {
 
 /// A registry that does not list its clients, so that what is wrong with them is found by requests.
 #[derive(Debug)]
-struct Unlisted(Vec<Arc<Client>>);
+pub(crate) struct Unlisted(pub(crate) Vec<Arc<Client>>);
 
 impl ClientRegistry for Unlisted {
     fn find(&self, client_id: &str) -> Answer<FindResult> {

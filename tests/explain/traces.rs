@@ -19,7 +19,7 @@ use tower_client_assertion::rejection::Reason;
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, ReplayKey, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, TokenRequest, Verifier};
 
-use crate::common::attempt::{Attempt, flip_signature};
+use crate::common::attempt::{Attempt, Change, flip_signature};
 use crate::common::vectors::VECTORS;
 use crate::common::{CLIENT, Jwt, NOW, SIGNER, client, fixture, form, now_or_never, store};
 use crate::layer::{AT, whole};
@@ -111,13 +111,82 @@ async fn keys_that_are_not_at_hand_are_not_fetched() {
 
     cache.sources()[0].keys(AT).get().await.unwrap();
     assert!(matches!(explain(|_| {}).await.verdict(), Verdict::Accepted { .. }));
-    let explanation = explain(|a| a.jose("kid", "key-9")).await;
-    assert_eq!(explanation.verdict().reason(), Some(Reason::NoKey));
     let explanation = explain(|a| a.mangle = flip_signature).await;
-    assert_eq!(explanation.verdict().reason(), Some(Reason::BadSignature));
+    assert_eq!(explanation.verdict().name(), "not_decided", "a request asks for newer keys\n{explanation}");
     assert_eq!(count.load(Ordering::SeqCst), 1, "no newer keys were asked for");
     let text = explanation.to_string();
     assert!(text.contains("https://clinic.example/keys") && !text.contains("tenant=7"), "{text}");
+}
+
+fn published_layer(cache: &KeySetCache) -> ClientAssertionLayer {
+    ClientAssertionLayer::new(fixture().clients([published(cache)]).build())
+}
+
+/// A request with a fault that other keys may take away asks for them, and then no more for a
+/// while. Only then is the fault certain.
+#[tokio::test]
+async fn faults_of_the_key_are_open_while_a_request_would_fetch() {
+    let faults: [(Change, Check, Reason); 2] = [
+        (|a| a.jose("kid", "key-9"), Check::Key, Reason::NoKey),
+        (|a| a.mangle = flip_signature, Check::Signature, Reason::BadSignature),
+    ];
+    for (change, check, reason) in faults {
+        let (cache, count) = cache(StatusCode::OK);
+        let layer = published_layer(&cache);
+        let source = &cache.sources()[0];
+        let keys = source.keys(AT).get().await.unwrap();
+        let request = whole(Attempt::with(change).request());
+        let open = layer.explain(&request, AT).await;
+        let is_it = |open: &Check| *open == check;
+        assert!(matches!(open.verdict(), Verdict::NotDecided { check, .. } if is_it(check)), "{open}");
+        assert_eq!(step(&open, check).outcome(), Outcome::NotJudged, "{open}");
+        assert!(step(&open, check).why().unwrap().contains("fetches"), "{open}");
+        let other = layer.explain(&whole(Attempt::with(|a| a.jose("jku", "https://x.example")).request()), AT).await;
+        assert_ne!(other.verdict().name(), "not_decided", "no keys change it\n{other}");
+
+        source.newer(&keys, AT).get().await.unwrap();
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        let cooldown = 30;
+        for (after, is_open) in [(0, false), (cooldown - 1, false), (cooldown, true)] {
+            let second = NOW + after;
+            let mut attempt = Attempt::with(change);
+            attempt.claim("iat", second);
+            attempt.claim("exp", second + 60);
+            let explanation = layer.explain(&whole(attempt.request()), UnixTime::from_secs(second)).await;
+            let expected = (!is_open).then_some(reason);
+            assert_eq!(explanation.verdict().reason(), expected, "{after} s later\n{explanation}");
+            assert_eq!(step(&explanation, check).reason(), expected, "{after} s later\n{explanation}");
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 2, "nothing was fetched");
+    }
+}
+
+/// A request fetches stale keys again, unless the last fetch has just failed.
+#[tokio::test]
+async fn faults_by_stale_keys_are_certain_only_in_a_pause() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let switch = Arc::clone(&fails);
+    let fetch = move |_: JwksRequest| {
+        let mut response = Response::new(Full::<Bytes>::from(json!({"keys": [SIGNER.jwk()]}).to_string()));
+        if switch.load(Ordering::SeqCst) > 0 {
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        async move { Ok::<_, Infallible>(response) }
+    };
+    let cache = KeySetCache::builder(fetch).build().unwrap();
+    let layer = published_layer(&cache);
+    let source = &cache.sources()[0];
+    source.keys(AT).get().await.unwrap();
+    let at = source.state().fresh_until().unwrap();
+    let mut attempt = Attempt::with(|a| a.jose("kid", "key-9"));
+    attempt.claim("iat", at.as_secs());
+    attempt.claim("exp", at.as_secs() + 60);
+    let request = whole(attempt.request());
+    assert_eq!(layer.explain(&request, at).await.verdict().name(), "not_decided");
+    fails.store(1, Ordering::SeqCst);
+    source.keys(at).get().await.unwrap();
+    let explanation = layer.explain(&request, at).await;
+    assert_eq!(explanation.verdict().reason(), Some(Reason::NoKey), "{explanation}");
 }
 
 /// Stale keys are taken as long as they may be, without a fetch in the background.

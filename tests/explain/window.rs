@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::explain::Explanation;
+use tower_client_assertion::explain::{Explanation, Verdict};
+use tower_client_assertion::rejection::Reason;
 
 use crate::common::attempt::Attempt;
 use crate::common::vectors::Server;
@@ -104,4 +105,21 @@ fn the_window_is_about_the_dates_alone() {
         a.method = "PUT";
     });
     assert_eq!(explain(&server.layer, &whole(wrong.request()), UnixTime::from_secs(0)).acceptable(), right);
+}
+
+/// Several policies, all of which refuse: one that never judges this client gets furthest.
+#[test]
+fn the_dates_are_those_of_the_policy_of_the_client() {
+    let server = all().into_iter().find(|server| server.name == "short" && server.base == Server::Rfc7523).unwrap();
+    let mut attempt = Attempt::with(|a| a.claim("aud", ISSUER));
+    attempt.drop_claim("iat");
+    attempt.claim("exp", NOW + 30);
+    let right = explain(&server.layer, &whole(attempt.request()), UnixTime::from_secs(NOW));
+    assert!(matches!(right.verdict(), Verdict::Accepted { .. }), "{right}");
+
+    attempt.drop_claim("jti");
+    let wrong = explain(&server.layer, &whole(attempt.request()), UnixTime::from_secs(NOW + 1_000));
+    assert_eq!(wrong.verdict().reason(), Some(Reason::ExpPast), "{wrong}");
+    assert_ne!(wrong.policy(), "short", "{wrong}");
+    assert_eq!(wrong.acceptable(), right.acceptable(), "{wrong}");
 }

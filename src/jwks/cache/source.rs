@@ -105,6 +105,15 @@ impl KeySource {
         Some(Err(self.unavailable(error)))
     }
 
+    /// Returns whether a request that is refused because of the keys that are [known](Self::known)
+    /// has asked for others before: whether [`keys`](Self::keys) or [`newer`](Self::newer) waits
+    /// for a fetch. This changes nothing.
+    pub(crate) fn would_fetch(&self, now: UnixTime) -> bool {
+        let control = lock(&self.document.control);
+        let is_asked = self.fresh(now).is_none() || !control.is_cooling_down(self.cache.settings.cooldown, now);
+        self.acceptable(&control).is_some() || is_asked && !self.must_pause(&control, now)
+    }
+
     /// Returns keys that are newer than `seen`, for an assertion whose key is missing from `seen`
     /// or does not verify it. `None` if there are none, or if a fetch would come too soon after the
     /// last one.
