@@ -283,11 +283,15 @@ impl<'a> Reading<'a> {
         values.iter().for_each(|value| secrets.add(value));
         self.input.head.secrets.iter().for_each(|value| secrets.add(value));
         if let Some(jti) = self.assertion.and_then(|assertion| assertion.claims.jti.text()) {
-            secrets.add(jti.as_bytes());
+            // Some clients send their id as the `jti`.
+            match self.client_id {
+                Some(id) if id == jti => secrets.add_runs(jti.as_bytes()),
+                _ => secrets.add(jti.as_bytes()),
+            }
         }
         explanation.steps.iter_mut().for_each(|step| step.redact(|text| secrets.hide(text)));
         explanation.hints.retain(|hint| !secrets.occur_in(&hint.to_string()));
-        explanation.unjudged.retain(|name| !secrets.occur_in(name));
+        explanation.unjudged.retain(|name| secrets.hide(name).is_none());
         explanation.claimed_client = explanation.claimed_client.take().filter(|name| !secrets.occur_in(name));
     }
 }

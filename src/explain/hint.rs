@@ -4,14 +4,13 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::check::Check;
 use super::kind::{AudKind, DateText, EncodedTwice, KidKind, OtherToken, SecretText, Wrapping};
-use super::of_claims::check_of_claim;
 use crate::rejection::Claim;
 
 /// What a mistake looks like. It displays as one sentence, which also says what to do.
 ///
 /// A hint is a guess: it is given if a step failed and the request looks as if this were the cause.
+/// Only dates that are too large to be seconds get one without a failure.
 /// If several fit, all are given, the most specific first. A hint contains no assertion, signature,
 /// secret or `jti`. Texts of others in it are cut and escaped.
 ///
@@ -34,6 +33,10 @@ pub enum Hint {
     },
     /// The assertion is in the alphabet of standard base64, and its plus signs arrived as spaces.
     PlusAsSpace,
+    /// The assertion is in the alphabet of standard base64, or padded.
+    StandardBase64,
+    /// There is white space around the assertion, other than a line break.
+    WhiteSpace,
     /// The parameter begins with `Bearer`.
     BearerPrefix,
     /// The parameter is in quotation marks.
@@ -174,6 +177,8 @@ impl Hint {
             Self::MultipartBody => "multipart_body",
             Self::DoubleEncoded { .. } => "double_encoded",
             Self::PlusAsSpace => "plus_as_space",
+            Self::StandardBase64 => "standard_base64",
+            Self::WhiteSpace => "white_space",
             Self::BearerPrefix => "bearer_prefix",
             Self::Quoted => "quoted",
             Self::LineBreak => "line_break",
@@ -203,50 +208,6 @@ impl Hint {
     }
 }
 
-impl Hint {
-    /// Returns whether it may be the cause of this failed check.
-    pub(super) fn explains(&self, check: Check) -> bool {
-        use Check as C;
-        let checks: &[Check] = match self {
-            Self::JsonBody | Self::MultipartBody | Self::DoubleEncoded { kind: EncodedTwice::Body } => {
-                &[C::ContentType, C::Form, C::GrantType, C::OneMechanism, C::AssertionType, C::Assertion]
-            }
-            Self::DoubleEncoded { kind: EncodedTwice::AssertionType } => &[C::AssertionType],
-            Self::DoubleEncoded { .. }
-            | Self::PlusAsSpace
-            | Self::BearerPrefix
-            | Self::Quoted
-            | Self::LineBreak
-            | Self::EncryptedOrNested { .. } => &[C::ThreeParts, C::WellFormed],
-            Self::IdToken | Self::AccessToken | Self::OtherToken { .. } => &[C::Typ, C::Iss, C::Sub],
-            Self::AudNear { .. } => &[C::Aud],
-            Self::IssSubSwapped | Self::SubIsUser => &[C::Sub],
-            Self::Milliseconds { claims }
-            | Self::Microseconds { claims }
-            | Self::Nanoseconds { claims }
-            | Self::Duration { claims }
-            | Self::DateAsString { claims, .. } => {
-                return claims.iter().any(|claim| check_of_claim(*claim) == check);
-            }
-            Self::TimeZone { .. } => &[C::Iat, C::Nbf, C::Exp],
-            Self::KidNear { .. } => &[C::Kid, C::Key],
-            Self::OtherKey { .. } | Self::KeySetStale { .. } | Self::KeySetFailed { .. } => &[C::Key, C::Signature],
-            Self::OtherClient { .. } => &[C::Client, C::AuthMethod, C::Key, C::Signature],
-            Self::KeysSkipped { .. } => &[C::Key],
-            Self::DerSignature | Self::SecretAsBase64 { .. } => &[C::Signature],
-            Self::ClientRefused { .. } => {
-                &[C::Kid, C::Alg, C::Iss, C::Client, C::AuthMethod, C::SigningAlg, C::Policy, C::Key]
-            }
-        };
-        checks.contains(&check)
-    }
-
-    /// Whether the body is no form, so that no parameter was found.
-    pub(super) fn is_about_body(&self) -> bool {
-        matches!(self, Self::JsonBody | Self::MultipartBody | Self::DoubleEncoded { kind: EncodedTwice::Body })
-    }
-}
-
 impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -258,6 +219,10 @@ impl fmt::Display for Hint {
             Self::PlusAsSpace => f.write_str(
                 "client_assertion is standard base64, whose plus signs arrive as spaces; use base64url without padding",
             ),
+            Self::StandardBase64 => {
+                f.write_str("client_assertion is standard base64; use base64url without padding, so none of + / =")
+            }
+            Self::WhiteSpace => f.write_str("client_assertion has white space around it; send the JWT alone"),
             Self::BearerPrefix => f.write_str("client_assertion begins with Bearer; send the JWT alone"),
             Self::Quoted => f.write_str("client_assertion is in quotation marks; send the JWT alone"),
             Self::LineBreak => {
@@ -403,6 +368,12 @@ mod tests {
                 "client_assertion is standard base64, whose plus signs arrive as spaces; use base64url without padding",
                 json!({}),
             ),
+            (
+                H::StandardBase64,
+                "client_assertion is standard base64; use base64url without padding, so none of + / =",
+                json!({}),
+            ),
+            (H::WhiteSpace, "client_assertion has white space around it; send the JWT alone", json!({})),
             (H::BearerPrefix, "client_assertion begins with Bearer; send the JWT alone", json!({})),
             (H::Quoted, "client_assertion is in quotation marks; send the JWT alone", json!({})),
             (H::LineBreak, "client_assertion has a line break; send the JWT as one line without an end", json!({})),

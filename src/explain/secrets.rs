@@ -6,6 +6,8 @@ use std::collections::HashSet;
 #[derive(Default)]
 pub(super) struct Secrets<'a> {
     runs: HashSet<&'a [u8]>,
+    /// Values that must not be shown whole, however short they are.
+    whole: HashSet<&'a [u8]>,
 }
 
 impl<'a> Secrets<'a> {
@@ -13,7 +15,18 @@ impl<'a> Secrets<'a> {
     const RUN: usize = 16;
 
     pub(super) fn add(&mut self, secret: &'a [u8]) {
+        self.add_runs(secret);
+        self.whole.insert(secret);
+    }
+
+    pub(super) fn add_runs(&mut self, secret: &'a [u8]) {
         self.runs.extend(secret.windows(Self::RUN));
+    }
+
+    /// Whether the text, without quotation marks, is a secret.
+    pub(super) fn is_one(&self, text: &str) -> bool {
+        let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+        self.whole.contains(inner.as_bytes())
     }
 
     pub(super) fn occur_in(&self, text: &str) -> bool {
@@ -22,8 +35,15 @@ impl<'a> Secrets<'a> {
 
     /// Returns what to show in place of a text that has a secret.
     pub(super) fn hide(&self, text: &str) -> Option<String> {
-        self.occur_in(text).then(|| "a text that has a part of the assertion, of its jti or of a secret".to_owned())
+        (self.occur_in(text) || self.is_one(text) || has_jwt(text))
+            .then(|| "a text that has a part of the assertion, of its jti or of a secret".to_owned())
     }
+}
+
+/// Whether a word of the text begins like a JWT, however short it is.
+fn has_jwt(text: &str) -> bool {
+    let is_of_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    text.match_indices("eyJ").any(|(at, _)| !text.get(..at).is_some_and(|before| before.ends_with(is_of_word)))
 }
 
 #[cfg(test)]
@@ -45,6 +65,17 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(secrets.occur_in(text), found, "{text}");
+        }
+        for (text, hidden) in [
+            ("fifteen bytes!!", true),
+            ("\"fifteen bytes!!\"", true),
+            ("fifteen bytes", false),
+            ("\"eyJh\"", true),
+            ("Bearer eyJh", true),
+            ("a/eyJh", true),
+            ("TheyJoin", false),
+        ] {
+            assert_eq!(secrets.hide(text).is_some(), hidden, "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Explanations of whole requests, for operators.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Request, Version};
 
@@ -12,6 +12,7 @@ use super::options::LayerOptions;
 use super::{ClientAssertionLayer, findings, head, refusal};
 use crate::clock::UnixTime;
 use crate::endpoint::Endpoint;
+use crate::event::Excerpt;
 use crate::explain::{Answer, Check, Draft, Explanation, Given, Head, Input, Part, Step, form_around};
 use crate::rejection::{ClientFault, Rejection};
 use crate::verifier::TokenRequest;
@@ -127,14 +128,25 @@ fn whole_head<'a>(parts: &'a Parts, declared: &DeclaredHeaders, body: &Bytes, op
         steps: judged.into_iter().map(step).collect(),
         refused: refused.err(),
         content_type: parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
-        secrets: parts.headers.get_all(AUTHORIZATION).into_iter().map(|value| value.as_bytes()).collect(),
+        secrets: credentials(parts).collect(),
     }
+}
+
+/// Values of headers that authenticate, whole and without their scheme.
+fn credentials(parts: &Parts) -> impl Iterator<Item = &[u8]> {
+    let names = [AUTHORIZATION.as_str(), "cookie", "dpop", "oauth-client-attestation", "oauth-client-attestation-pop"];
+    let values = names.into_iter().flat_map(|name| parts.headers.get_all(name)).map(HeaderValue::as_bytes);
+    values.flat_map(|value| [Some(value), value.splitn(2, |byte| *byte == b' ').nth(1)]).flatten()
 }
 
 fn passed(check: Check, parts: &Parts, body: &Bytes) -> Step {
     let step = Step::passed(check);
     match check {
         Check::Method => step.receiving(parts.method.as_str()),
+        Check::ContentType => match parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
+            Some(value) => step.receiving(Excerpt::new(value).to_string()),
+            None => step,
+        },
         Check::BodySize => step.receiving(format!("{} bytes", body.len())),
         _ => step,
     }

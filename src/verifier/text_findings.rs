@@ -9,6 +9,12 @@ use crate::jose::base64url;
 use crate::policy::Limits;
 use crate::rejection::{Base64UrlFault, ClientFault, JsonFault, JsonPart};
 
+/// The members that have a meaning here. Other names may be values, such as a `jti`, by mistake.
+const REGISTERED: [&str; 18] = [
+    "alg", "kid", "typ", "cty", "crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "iss", "sub", "aud", "jti", "iat",
+    "nbf", "exp",
+];
+
 /// Returns the finding about the `client_assertion` parameter with this value.
 pub(crate) fn text_finding(fault: &ClientFault, text: &[u8], limits: &Limits) -> Option<Finding<'static>> {
     use ClientFault as F;
@@ -107,7 +113,8 @@ fn about_json(bytes: &[u8], part: JsonPart, found: &unreadable::Unreadable<'_>) 
         },
         JsonFault::TooDeep => format!("one more {place}"),
         JsonFault::RepeatedMember => match &found.name {
-            Some(name) => format!("{} again {place}", Excerpt::new(name)),
+            Some(name) if REGISTERED.contains(&&**name) => format!("{} again {place}", Excerpt::new(name)),
+            Some(name) => format!("a name of {} bytes again {place}", name.len()),
             None => place,
         },
         JsonFault::ByteOrderMark | JsonFault::Syntax | JsonFault::NotAnObject => {

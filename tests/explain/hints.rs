@@ -119,8 +119,9 @@ fn bodies_and_values_that_were_sent_wrongly_get_hints() {
         redox("no form", "hello", json!([])),
         redox("two parts", form("a.b"), json!([])),
         redox("Bearer alone", form("Bearer"), json!([])),
-        redox("padding", form(&format!("{signed}==")), json!([])),
-        redox("a tab", form(&format!("{signed}\t")), json!([])),
+        redox("padding", form(&format!("{signed}==")), json!([{"hint": "standard_base64"}])),
+        redox("a tab", form(&format!("{signed}\t")), json!([{"hint": "white_space"}])),
+        redox("a space", form(&format!(" {signed}")), json!([{"hint": "white_space"}])),
         redox("four parts", form(&format!("{signed}.a")), json!([])),
         redox("another type", form(&signed).replace("jwt-bearer", "saml2-bearer"), json!([])),
         redox("another grant", form(&signed).replace("client_credentials", "password"), json!([])),
@@ -143,6 +144,11 @@ fn other_kinds_of_jwts_get_hints() {
         jwt("azp", &issued(json!({"azp": CLIENT})), json!([{"hint": "id_token"}])),
         jwt("access token", &issued(json!({"scope": "openid"})), json!([{"hint": "access_token"}])),
         jwt("at+jwt", &typed("at+jwt"), json!([{"hint": "access_token"}])),
+        jwt(
+            "at+jwt by its issuer",
+            &issued(json!({})).claim("sub", CLIENT).header("typ", "at+jwt"),
+            json!([{"hint": "access_token"}]),
+        ),
         jwt("logout token", &issued(logout), other("logout_token")),
         jwt("logout+jwt", &typed("logout+jwt"), other("logout_token")),
         jwt("refresh token", &issued(json!({"typ": "Refresh"})), other("refresh_token")),
@@ -284,7 +290,11 @@ fn dates_that_are_not_seconds_get_hints() {
         ),
     ]);
     check(vec![
-        jwt("exp in milliseconds is accepted", &Jwt::new().claim("exp", NOW * 1_000), json!([])),
+        jwt(
+            "exp in milliseconds is accepted",
+            &Jwt::new().claim("exp", NOW * 1_000),
+            json!([{"hint": "milliseconds", "claims": ["exp"]}]),
+        ),
         jwt("past the age by two minutes", &zone(-7), json!([])),
         jwt("half way between", &zone(-22), json!([])),
         jwt("61 s off", &dates(json!(NOW - 961), json!(NOW - 661)), json!([])),

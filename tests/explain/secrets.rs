@@ -80,13 +80,22 @@ fn runs_of_sixteen_bytes_are_found() {
     }
 }
 
+const JTI: &str = "a-jti-of-more-than-sixteen-bytes";
+
+/// An assertion whose claims have the `jti` as a name, twice.
+fn repeated(assertion: &str) -> String {
+    let claims = URL_SAFE_NO_PAD.encode(format!("{{\"jti\":\"{JTI}\",\"{JTI}\":1,\"{JTI}\":2}}"));
+    let parts: Vec<_> = assertion.split('.').collect();
+    format!("{}.{claims}.{}", parts[0], parts[2])
+}
+
 /// A sender who mixes up its parameters and members.
 #[test]
 fn a_secret_in_the_wrong_place_is_not_shown() {
-    const JTI: &str = "a-jti-of-more-than-sixteen-bytes";
     const HUSH: &str = "hush-hush-this-is-a-client-secret";
     type Change = fn(&mut Attempt);
-    let table: [(&str, Change); 11] = [
+    let table: [(&str, Change); 12] = [
+        ("a repeated member", |a| a.mangle = |text| repeated(&text)),
         ("iss", |a| a.claim("iss", JTI)),
         ("sub", |a| a.claim("sub", JTI)),
         ("aud", |a| a.claim("aud", JTI)),
@@ -120,6 +129,29 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
         assert!(explanation.verdict().reason().is_some() || what == "name" || what == "typ", "{what}");
         check_hidden(&explanation, &request, what);
         assert!(!format!("{explanation:?}").contains(JTI), "{what}");
+    }
+}
+
+/// However short they are.
+#[test]
+fn whole_secrets_and_beginnings_of_jwts_are_not_shown() {
+    type Change = fn(&mut Attempt);
+    let table: [(&str, &str, Change); 4] = [
+        ("a method", "eyJ0.eyJ1", |a| a.method = "eyJ0.eyJ1"),
+        ("a content type", "eyJ0.eyJ1", |a| a.header("content-type", "eyJ0.eyJ1")),
+        ("a claim of a secret", "hush", |a| {
+            a.parameter("client_secret", "hush");
+            a.claim("aud", "hush");
+        }),
+        ("a name of a jti", "hush", |a| {
+            a.claim("jti", "hush");
+            a.claim("hush", 1);
+        }),
+    ];
+    for (what, secret, change) in table {
+        let explanation = explain(&layer(Server::Redox), &whole(Attempt::with(change).request()), AT);
+        let shown = format!("{explanation}{}", serde_json::to_string(&explanation).unwrap());
+        assert!(!shown.contains(secret), "{what}: {explanation}");
     }
 }
 

@@ -198,6 +198,12 @@ fn unreadable_objects_are_reported_with_reason_and_place() {
             "\"iss\" again at byte 9 of the decoded @",
         ),
         (
+            b"{\"a-jti-1\":1,\"a-jti-1\":2}".to_vec(),
+            "has a repeated member",
+            "each member once",
+            "a name of 7 bytes again at byte 13 of the decoded @",
+        ),
+        (
             [b"{\"a\":".as_slice(), &b"[".repeat(15), b"[", &b"]".repeat(16), b"}"].concat(),
             "is nested too deeply",
             "at most 16 levels",

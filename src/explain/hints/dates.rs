@@ -15,13 +15,10 @@ pub(super) struct Date {
     pub(super) failed: bool,
 }
 
-/// Returns hints about dates of which at least one failed.
+/// Returns hints about dates of which at least one failed, or is too large to be in seconds.
 pub(super) fn about_dates(dates: &[Date], now: UnixTime) -> Vec<Hint> {
-    if !dates.iter().any(|date| date.failed) {
-        return Vec::new();
-    }
     let mut hints = units(dates);
-    if hints.is_empty() {
+    if hints.is_empty() && dates.iter().any(|date| date.failed) {
         hints.extend(time_zone(dates, now));
     }
     hints
@@ -145,7 +142,8 @@ mod tests {
         for (secs, expected) in cases {
             let found = hints(&[(Claim::Iat, secs, true)]);
             assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{secs}");
-            assert_eq!(hints(&[(Claim::Iat, secs, false)]), [], "{secs}, not failed");
+            let accepted = hints(&[(Claim::Iat, secs, false)]);
+            assert_eq!(accepted, if secs >= 1e11 { found } else { vec![] }, "{secs}, not failed");
         }
         let both = [(Claim::Iat, now * 1e3, true), (Claim::Exp, now * 1e3 + 3e5, false)];
         assert_eq!(hints(&both), [Hint::Milliseconds { claims: vec![Claim::Iat, Claim::Exp] }]);

@@ -77,7 +77,9 @@ impl Context<'_> {
         let text = claims_of(assertion.signing_input).unwrap_or_default();
         let kind = self.token_kind(assertion, &text);
         let audience = self.rules.iter().flat_map(|rules| self.about_audience(assertion, rules));
-        let subject = self.failed(&[Reason::SubUnexpected]).then(|| self.about_subject(assertion)).flatten();
+        // Another kind of JWT has its own issuer and subject.
+        let may_be_swapped = kind.is_none() && self.failed(&[Reason::SubUnexpected]);
+        let subject = may_be_swapped.then(|| self.about_subject(assertion)).flatten();
         let dates = dates::about_dates(&self.dates(assertion), self.at);
         let texts = dates::about_texts(&text);
         let audience = audience.map(|kind| Hint::AudNear { kind });

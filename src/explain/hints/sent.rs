@@ -54,11 +54,17 @@ pub(super) fn about_value(value: &[u8]) -> Vec<Hint> {
     if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         hints.push(Hint::LineBreak);
     }
+    let around = value.len() > value.trim_ascii().len();
+    if around && !hints.contains(&Hint::LineBreak) && is_jwt(jwt) {
+        hints.push(Hint::WhiteSpace);
+    }
     if jwt.contains(&b'%') && unescape(jwt).is_some_and(|decoded| is_jwt(&decoded)) {
         hints.push(Hint::DoubleEncoded { kind: EncodedTwice::Assertion });
     }
-    if has_spaces_for_plus(jwt) {
-        hints.push(Hint::PlusAsSpace);
+    match is_standard_base64(jwt) {
+        true if jwt.contains(&b' ') => hints.push(Hint::PlusAsSpace),
+        true => hints.push(Hint::StandardBase64),
+        false => {}
     }
     hints.extend(wrapping(jwt).map(|kind| Hint::EncryptedOrNested { kind }));
     hints
@@ -91,9 +97,9 @@ fn without_quotes(value: &[u8]) -> Option<&[u8]> {
     PAIRS.iter().find_map(between).map(<[u8]>::trim_ascii)
 }
 
-/// Whether the value reads as a JWT in standard base64 once its spaces are plus signs again.
-fn has_spaces_for_plus(value: &[u8]) -> bool {
-    if !value.contains(&b' ') {
+/// Whether the value reads as a JWT in standard base64, whose plus signs may be spaces.
+fn is_standard_base64(value: &[u8]) -> bool {
+    if !value.iter().any(|byte| matches!(byte, b' ' | b'+' | b'/' | b'=')) {
         return false;
     }
     let as_base64url = |byte: &u8| match byte {
@@ -209,7 +215,11 @@ mod tests {
             (format!("{jwt}\n"), vec![H::LineBreak]),
             (format!("{jwt}\r\n"), vec![H::LineBreak]),
             (jwt.replacen('.', ".\n", 1), vec![H::LineBreak]),
-            (format!("{jwt}\t"), vec![]),
+            (format!("{jwt}\t"), vec![H::WhiteSpace]),
+            (format!(" {jwt}"), vec![H::WhiteSpace]),
+            (format!("{jwt}=="), vec![H::StandardBase64]),
+            (" a.b.c".to_owned(), vec![]),
+            ("a.b.c=".to_owned(), vec![]),
             (format!("\"Bearer {jwt}\"\n"), vec![H::Quoted, H::BearerPrefix, H::LineBreak]),
             (format!("Bearer '{jwt}'"), vec![H::BearerPrefix, H::Quoted]),
             (dots.clone(), vec![twice.clone()]),
@@ -235,6 +245,8 @@ mod tests {
         let jwt = format!("{header}.{claims}.-_-_");
         let spaced = jwt.replace('-', " ").replace('_', "/");
         let padded = spaced.replace('.', "=.");
+        let standard = jwt.replace('-', "+").replace('_', "/");
+        assert_eq!(about_value(standard.as_bytes()), [Hint::StandardBase64], "{standard}");
         for value in [spaced, padded] {
             assert_eq!(about_value(value.as_bytes()), [Hint::PlusAsSpace], "{value}");
         }
