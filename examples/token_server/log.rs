@@ -2,6 +2,8 @@
 
 use std::io::{self, Write as _};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tower_client_assertion::event::{Accepted, Event, EventSink, KeySetEvent, KeySetNews, Refused, sink};
 
 use crate::deployment::cause;
@@ -40,8 +42,11 @@ fn describe_accepted(accepted: &Accepted<'_>) -> String {
     let (client, method, algorithm) = (identity.client_id(), identity.method(), identity.algorithm());
     let key = identity.key_id().map(|kid| format!(" with kid {kid:?}")).unwrap_or_default();
     let (policy, endpoint) = (identity.policy(), accepted.endpoint().name());
+    let thumbprint =
+        identity.key_thumbprint().map(|hash| format!(" thumbprint {},", encoded(&hash))).unwrap_or_default();
     let lax = if identity.has_lax_audience() { ", with an audience that is not the issuer" } else { "" };
-    format!("{client}, {method}, {algorithm}{key}, policy {policy}, endpoint {endpoint}{lax}")
+    let jti = jti(identity.claims().jti_hash());
+    format!("{client:?}{jti},{thumbprint} {method}, {algorithm}{key}, policy {policy}, endpoint {endpoint}{lax}")
 }
 
 fn describe_key_set(event: &KeySetEvent<'_>) -> String {
@@ -67,9 +72,19 @@ fn describe(refused: &Refused<'_>) -> String {
         refused.policy(),
         refused.endpoint().name()
     );
+    let jti = jti(refused.jti_hash());
     let findings: Vec<_> = refused.findings().iter().map(ToString::to_string).collect();
     match findings[..] {
-        [] => format!("{head}: {}{}", refused.rejection(), cause(refused.rejection(), "; ")),
-        _ => format!("{head}: {}", findings.join("; ")),
+        [] => format!("{head}: {}{}{jti}", refused.rejection(), cause(refused.rejection(), "; ")),
+        _ => format!("{head}: {}{jti}", findings.join("; ")),
     }
+}
+
+/// A replay and its first use have the same hash. The `jti` itself is not shown.
+fn jti(hash: Option<[u8; 32]>) -> String {
+    hash.map(|hash| format!(", jti hash {}", encoded(&hash))).unwrap_or_default()
+}
+
+fn encoded(hash: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(hash)
 }

@@ -191,6 +191,21 @@ async fn every_response_and_its_log_line_have_one_request_id() {
     }
 }
 
+/// A client may be registered under an id that looks like the rest of a line.
+#[tokio::test]
+async fn no_client_id_forges_a_line() {
+    let (signer, id) = (Signer::es384("key-1"), r#"evil, private_key_jwt, ES384 refused "x""#);
+    let clients = ClientFile::new(&json!([{"client_id": id, "jwks": {"keys": [signer.jwk()]}}]));
+    let mut server = Server::start(&clients.arguments()).await;
+    let form = form(&signer, id, "");
+    let quoted = r#" "evil, private_key_jwt, ES384 refused \"x\"", "#;
+    for outcome in ["accepted", "refused"] {
+        server.post(&form).await;
+        let line = server.stderr_line(|line| line.starts_with(outcome)).await;
+        assert!(line.strip_prefix(outcome).unwrap().starts_with(quoted), "{line}");
+    }
+}
+
 #[tokio::test]
 async fn accepted_requests_and_the_metadata_have_a_request_id() {
     let signer = Signer::es384("key-1");
@@ -200,7 +215,7 @@ async fn accepted_requests_and_the_metadata_have_a_request_id() {
     let head = server.token_request(form.len()) + "\r\nx-request-id: call-7";
     let answer = server.send(&head, &form).await;
     assert_eq!((answer.status, answer.header("x-request-id")), (400, Some("call-7")));
-    let accepted = server.stderr_line(|line| line.starts_with("accepted clinic-7")).await;
+    let accepted = server.stderr_line(|line| line.starts_with("accepted \"clinic-7\"")).await;
     let refused = server.stderr_line(|line| line.starts_with("no token")).await;
     assert!([&accepted, &refused].iter().all(|line| line.ends_with(" x-request-id=call-7")));
     let details = r#", private_key_jwt, ES384 with kid "key-1", policy redox, endpoint token x-request-id="#;
@@ -209,6 +224,9 @@ async fn accepted_requests_and_the_metadata_have_a_request_id() {
     let replayed = server.stderr_line(|line| line.starts_with("refused")).await;
     let details = r#"refused "clinic-7", kid "key-1" (unproven), code replayed, policy redox, endpoint token: "#;
     assert!(replayed.starts_with(details) && replayed.ends_with(" x-request-id=call-7"), "{replayed}");
+    let jti = |line: &str| line.split(", jti hash ").nth(1).unwrap().split([',', ' ']).next().unwrap().to_owned();
+    assert_eq!((jti(&accepted), jti(&accepted).len()), (jti(&replayed), 43), "the first use is found by the hash");
+    assert!(accepted.contains(", thumbprint "), "{accepted}");
     for method in ["GET", "HEAD", "DELETE"] {
         let head = format!("{method} /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: a\r\nx-request-id: m");
         assert_eq!(server.send(&head, "").await.header("x-request-id"), Some("m"), "{method}");
