@@ -39,11 +39,17 @@ impl fmt::Display for RegistryEvent<'_> {
         let took = self.took;
         match self.news {
             RegistryNews::Reloaded { clients, problems } => {
-                write!(f, "reloaded {clients} clients in {took:?}, with {problems} problems")
+                let (client, problem) = (counted(clients, "client"), counted(problems, "problem"));
+                write!(f, "reloaded {client} in {took:?}, with {problem}")
             }
-            RegistryNews::Failed(error) => write!(f, "kept the clients as they were: {error}"),
+            RegistryNews::Failed(error) => write!(f, "kept the clients as they were, after {took:?}: {error}"),
         }
     }
+}
+
+/// Returns a number with its noun.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What can happen to the clients of a file.

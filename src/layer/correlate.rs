@@ -89,6 +89,7 @@ impl EventNotes {
 impl Notes {
     #[cold]
     fn of(verifier: &Verifier, correlate: Option<&Correlate>, parts: &Parts) -> Self {
-        Self { correlation: correlate.and_then(|find| (find.0)(parts)), stopwatch: verifier.stopwatch() }
+        let correlation = correlate.and_then(|find| (find.0)(parts)).filter(|name| !name.as_str().is_empty());
+        Self { correlation, stopwatch: verifier.stopwatch() }
     }
 }

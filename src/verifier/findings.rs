@@ -198,6 +198,7 @@ fn shown(text: &str) -> Received<'_> {
     Received::Text(Excerpt::new(text))
 }
 
+/// Returns the text of a field that has one.
 pub(crate) fn excerpt<'a>(field: &'a Field<Cow<'_, str>>) -> Option<Excerpt<'a>> {
-    field.text().map(Excerpt::new)
+    field.text().filter(|text| !text.is_empty()).map(Excerpt::new)
 }

@@ -84,9 +84,9 @@ impl<'a> TokenRequest<'a> {
     }
 
     /// Sets the name by which other logs know the request. The [events](crate::event) about it have
-    /// the name, and nothing else depends on it. Default: none.
+    /// the name, and nothing else depends on it. An empty name counts as none. Default: none.
     pub fn with_correlation(mut self, correlation: &'a Correlation) -> Self {
-        self.correlation = Some(correlation);
+        self.correlation = Some(correlation).filter(|name| !name.as_str().is_empty());
         self
     }
 

@@ -167,6 +167,16 @@ async fn requests_for_other_paths_have_no_outcome() {
 }
 
 #[tokio::test]
+async fn an_empty_name_counts_as_none() {
+    for (method, body) in [("POST", form(&Jwt::new().signed())), ("GET", String::new())] {
+        let outcomes = Outcomes::default();
+        let layer = ClientAssertionLayer::new(outcomes.verifier()).correlate(|_| Some(Correlation::new("")));
+        send(&layer, request(method, &body, ""), false).await;
+        assert!(outcomes.take()[0].ends_with(" as -"), "{method}");
+    }
+}
+
+#[tokio::test]
 async fn no_name_is_looked_for_without_a_sink() {
     let layer = ClientAssertionLayer::new(fixture().build()).correlate(|_| panic!("asked without a sink"));
     let response = send(&layer, request("POST", &form(&Jwt::new().signed()), "a"), false).await;

@@ -231,11 +231,14 @@ async fn times_are_fields_where_they_are_asked_for() {
 fn a_refusal_names_the_client_of_the_parameter() {
     let jwt = Jwt::new().signed();
     let readable = form(&Jwt::new().claim("aud", "x").signed());
+    let nameless = form(&Jwt::new().claim("iss", "").signed());
     let unreadable = form("a.b.c");
     let (long, longest) = ("x".repeat(513), "x".repeat(512));
     let cases = [
         (format!("{readable}&client_id=other"), Some("\"clinic-7\"".to_owned())),
         (format!("{unreadable}&client_id=other"), Some("\"other\"".to_owned())),
+        (format!("{nameless}&client_id=other"), Some("\"other\"".to_owned())),
+        (nameless, None),
         ("client_id=a%20b".to_owned(), Some("\"a b\"".to_owned())),
         (format!("client_id={longest}"), Some(format!("\"{}\"...", "x".repeat(64)))),
         (format!("client_id={long}"), None),
@@ -257,6 +260,22 @@ fn a_refusal_names_the_client_of_the_parameter() {
         let verifier = fixture().builder().events(sink).build().unwrap();
         verify(&verifier, &form).unwrap_err();
         assert_eq!(*seen.lock().unwrap(), [expected], "{form}");
+    }
+}
+
+#[test]
+fn empty_texts_count_as_absent() {
+    let lines = Lines::default();
+    let verifier = fixture().builder().events(TracingEvents).build().unwrap();
+    let jwt = Jwt::new().header("kid", "").claim("iss", "").signed();
+    tracing::subscriber::with_default(lines.clone(), || {
+        let (form, name) = (form(&jwt), Correlation::new(""));
+        let request = TokenRequest::new(form.as_bytes()).with_correlation(&name);
+        now_or_never(verifier.verify(&request)).unwrap_err();
+    });
+    let lines = lines.0.lock().unwrap();
+    for name in ["client", "kid", "correlation"] {
+        assert_eq!(field(&lines[0], name), None, "{name}: {lines:?}");
     }
 }
 
@@ -316,6 +335,8 @@ async fn news_of_the_store_and_the_clients_have_a_level() {
     let file = TempFile::new("[]");
     let registry = FileRegistry::load(file.path()).unwrap().events(TracingEvents);
     registry.reload().unwrap();
+    file.write(r#"[{"client_id":"clinic-8"}]"#);
+    registry.reload().unwrap();
     file.write("{");
     registry.reload().unwrap_err();
     for failing in [false, true] {
@@ -327,7 +348,8 @@ async fn news_of_the_store_and_the_clients_have_a_level() {
     let lines = lines.0.lock().unwrap();
     let starts = [
         ("INFO message=registry: reloaded 0 clients in ", " clients=0 problems=0 took_us="),
-        ("ERROR message=registry: kept the clients as they were: ", " took_us="),
+        ("INFO message=registry: reloaded 1 client in ", ", with 1 problem path="),
+        ("ERROR message=registry: kept the clients as they were, after ", " took_us="),
         ("WARN message=replay store: answered after 1s, which is later than 100ms", " took_us=1000000"),
         ("DEBUG message=client authenticated", ""),
         ("ERROR message=replay store: failed after 1s: no route", " took_us=1000000"),
