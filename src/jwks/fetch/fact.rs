@@ -28,7 +28,9 @@
 /// assert!(Guarded.about().contains(&FetchFact::Guarded));
 ///
 /// // What a closure does is not known.
-/// let closure = |_: JwksRequest| async { Fetched::Err(FetchError::Timeout) };
+/// let closure = |_: JwksRequest| async {
+///     Err::<Response<String>, _>(FetchError::Timeout)
+/// };
 /// assert_eq!(JwksFetch::about(&closure), []);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
