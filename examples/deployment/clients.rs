@@ -26,20 +26,24 @@ pub(crate) fn key_sets(fetch: impl JwksFetch, guard: AddressGuard, policy: &Poli
     if policy.name() == "smart" { builder.smart() } else { builder }
 }
 
-/// Describes what is wrong with clients. One bad registration does not keep the other clients out.
-pub(crate) fn unusable(registry: &FileRegistry, policy: &Policy) -> Vec<String> {
-    let mut lines: Vec<_> = registry.problems().iter().map(ToString::to_string).collect();
+/// Describes what is wrong with clients, with the id of each. One bad registration does not keep
+/// the other clients out.
+pub(crate) fn unusable(registry: &FileRegistry, policy: &Policy) -> Vec<(Option<String>, String)> {
+    let problems = registry.problems();
+    let lines = problems.iter().map(|problem| (problem.client_id().map(str::to_owned), problem.to_string()));
+    let mut lines: Vec<_> = lines.collect();
     let (allowed, profile) = (policy.algorithms(), policy.name());
     for client in registry.clients() {
         let (id, usable) = (client.id(), client.algorithms());
         // A client without any algorithm is among the problems above.
         if !usable.is_empty() && usable.intersection(allowed).is_empty() {
-            lines.push(format!("client {id:?}: it can use {usable}, but the profile {profile} allows only {allowed}"));
+            let line = format!("client {id:?}: it can use {usable}, but the profile {profile} allows only {allowed}");
+            lines.push((Some(id.to_string()), line));
         }
         if let Some(name) = client.policy().filter(|name| *name != profile) {
-            lines.push(format!(
-                "client {id:?}: client_assertion_policy: {name:?}: expected {profile:?}, the only policy here"
-            ));
+            let line =
+                format!("client {id:?}: client_assertion_policy: {name:?}: expected {profile:?}, the only policy here");
+            lines.push((Some(id.to_string()), line));
         }
     }
     lines

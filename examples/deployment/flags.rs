@@ -119,7 +119,7 @@ impl Given {
         self.optional(flag)?.ok_or_else(|| self.missing(flag))
     }
 
-    fn missing(&self, flag: &str) -> String {
+    pub(crate) fn missing(&self, flag: &str) -> String {
         format!("{flag}: missing: expected {}; see --help", self.table.expected_of(flag))
     }
 }

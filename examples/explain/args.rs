@@ -9,7 +9,7 @@ use crate::deployment::flags::{Flag, Flags, Given, HELP, VERSION, asked_for, is_
 use crate::deployment::links::Links;
 use crate::deployment::profile::{is_issuer, profiled};
 use crate::deployment::{ALLOW_HTTP_JWKS, AUDIENCE, CLIENTS, ISSUER, PROFILES};
-use crate::input::moment::Moment;
+use crate::input::moment::{self, Moment};
 
 const FLAGS: Flags = Flags(&ROWS);
 
@@ -78,12 +78,16 @@ impl Args {
         let profile = given.required("--profile")?;
         let found = profiled(&profile, given.several("--audience"))?;
         let (policy, audiences) = found.ok_or_else(|| FLAGS.invalid("--profile", &profile))?;
+        // The others accept their URLs alone.
+        if !matches!(&*profile, "redox" | "smart") && !given.has("--issuer") {
+            return Err(given.missing("--issuer"));
+        }
         let args = Self {
             policy,
             audiences,
             issuer: parsed(&mut given, "--issuer", |value| is_issuer(value).then(|| value.to_owned()))?,
             clients: given.optional("--clients")?.map(PathBuf::from),
-            at: parsed(&mut given, "--at", Moment::parse)?,
+            at: parsed(&mut given, "--at", Moment::parse).map_err(of_time)?,
             entry: parsed(&mut given, "--entry", |value| value.parse().ok())?,
             fetch: given.has("--fetch"),
             search_clients: given.has("--search-clients"),
@@ -105,6 +109,14 @@ impl Args {
 fn parsed<T>(given: &mut Given, flag: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, String> {
     let value = given.optional(flag)?;
     value.map(|value| parse(&value).ok_or_else(|| FLAGS.invalid(flag, &value))).transpose()
+}
+
+/// Says what a time may be that is far too late.
+fn of_time(error: String) -> String {
+    match error.split('"').nth(1).is_some_and(moment::is_milliseconds) {
+        true => error + "; this looks like milliseconds",
+        false => error,
+    }
 }
 
 fn input(words: &[String]) -> Result<Input, String> {

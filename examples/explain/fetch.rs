@@ -25,12 +25,18 @@ impl Fetch {
         Self { inner: enabled.then(clients::fetch), status: Arc::default() }
     }
 
-    /// Fetches the keys of the client that `client_id` names, and describes what came.
-    pub(crate) async fn keys_of(&self, registry: &dyn ClientRegistry, client_id: Option<&str>, at: UnixTime) -> String {
-        let Some(client_id) = client_id else {
-            return "nothing: the assertion names no client".to_owned();
+    /// Fetches the keys of the client with `client_id`, and describes what came.
+    pub(crate) async fn keys_of(
+        &self,
+        registry: &dyn ClientRegistry,
+        client_id: Result<String, &str>,
+        at: UnixTime,
+    ) -> String {
+        let client_id = match client_id {
+            Ok(client_id) => client_id,
+            Err(why) => return format!("nothing: {why}"),
         };
-        let Ok(Some(client)) = registry.find(client_id).get().await else {
+        let Ok(Some(client)) = registry.find(&client_id).get().await else {
             return "nothing: the client is not registered".to_owned();
         };
         match client.key_source() {

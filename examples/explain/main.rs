@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<ExitCode, String> {
     match Command::parse(std::env::args_os().skip(1))? {
         Command::Print(text) => {
-            output::print(&text);
+            output::print(&text)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Explain(args) => explain(&args).await,
@@ -63,18 +63,18 @@ async fn run() -> Result<ExitCode, String> {
 }
 
 async fn explain(args: &Args) -> Result<ExitCode, String> {
-    let captured = Captured::read(&read(&args.input)?, args.entry).map_err(|error| format!("INPUT: {error}"))?;
-    let at = moment(args, &captured)?;
+    let mut captured = Captured::read(&read(&args.input)?, args.entry).map_err(|error| format!("INPUT: {error}"))?;
+    let at = moment(args, &mut captured)?;
     let fetch = Fetch::new(args.fetch);
     let judge = Judge::new(args, fetch.clone())?;
     let fetched = match judge.registry().filter(|_| args.fetch) {
-        Some(registry) => Some(fetch.keys_of(registry, client_id(&captured).as_deref(), at).await),
+        Some(registry) => Some(fetch.keys_of(registry, client_id(&captured), at).await),
         None => None,
     };
     let explanation = judge.explain(&captured, at).await;
     let explanation = if args.search_clients { judge.search_clients(explanation, &captured) } else { explanation };
     if let Some(registry) = judge.registry() {
-        clients::unusable(registry, &args.policy).iter().for_each(|line| output::warn(&format!("{line}\n")));
+        output::warn(&problems(clients::unusable(registry, &args.policy), client_id(&captured).ok()));
     }
     show(args, &captured, fetched, &explanation)?;
     Ok(ExitCode::from(output::exit_code(explanation.verdict())))
@@ -88,11 +88,10 @@ fn show(args: &Args, captured: &Captured, fetched: Option<String>, explanation: 
     let notes: String = fetched.chain(notes).collect();
     if args.json {
         output::warn(&notes);
-        output::print(&output::json(explanation)?);
+        output::print(&output::json(explanation)?)
     } else {
-        output::print(&output::text(explanation, captured, &notes));
+        output::print(&output::text(explanation, captured, &notes))
     }
-    Ok(())
 }
 
 /// Says that a request went to another path than that of the server. The layer does not see this.
@@ -123,19 +122,39 @@ fn named(path: &Path) -> String {
     if may_be_secret { "(not repeated)".to_owned() } else { format!("{text:?}") }
 }
 
-fn moment(args: &Args, captured: &Captured) -> Result<UnixTime, String> {
+fn moment(args: &Args, captured: &mut Captured) -> Result<UnixTime, String> {
     let sent_at = captured.sent_at.map(Moment::At);
-    match args.at.or(sent_at).unwrap_or(Moment::Now) {
-        Moment::At(secs) => Ok(UnixTime::from_secs(secs)),
-        Moment::Now => SystemClock.now().ok_or_else(|| "--at: now: the clock is before 1970".to_owned()),
-        Moment::Iat => {
-            let issued_at = captured.assertion().and_then(|assertion| claims::issued_at(&assertion));
-            let missing = || "--at: iat: expected an assertion whose iat is a number of seconds".to_owned();
-            issued_at.map(UnixTime::from_secs).ok_or_else(missing)
-        }
-    }
+    let issued_at = || captured.assertion().map_or(Err(NO_ASSERTION), |assertion| claims::issued_at(&assertion));
+    let (at, note) = match args.at.or(sent_at).unwrap_or(Moment::Now) {
+        Moment::At(secs) => (Some(secs), None),
+        Moment::Now => (None, None),
+        Moment::Iat => match issued_at() {
+            Ok((secs, odd)) => (Some(secs), odd.map(|odd| format!("--at iat: {odd}: it is read as {secs}"))),
+            Err(why) => (None, Some(format!("--at iat: {why}: the request is judged now"))),
+        },
+    };
+    captured.notes.extend(note);
+    let now = || SystemClock.now().ok_or_else(|| "--at: now: the clock is before 1970".to_owned());
+    at.map_or_else(now, |secs| Ok(UnixTime::from_secs(secs)))
 }
 
-fn client_id(captured: &Captured) -> Option<String> {
-    captured.assertion().and_then(|assertion| claims::client_id(&assertion))
+const NO_ASSERTION: &str = "the input has no assertion";
+
+fn client_id(captured: &Captured) -> Result<String, &'static str> {
+    captured.assertion().map_or(Err(NO_ASSERTION), |assertion| claims::client_id(&assertion))
+}
+
+/// Writes what is wrong with the client of the request, and one line about the other clients.
+fn problems(problems: Vec<(Option<String>, String)>, client: Option<String>) -> String {
+    let (own, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(|(id, _)| id.is_some() && *id == client);
+    let mut lines: String = own.iter().map(|(_, line)| format!("{line}\n")).collect();
+    match others.as_slice() {
+        [] => {}
+        [(_, line)] => lines += &format!("{line}\n"),
+        others => {
+            let ids: Vec<_> = others.iter().flat_map(|(id, _)| id).take(3).map(|id| format!("{id:.40?}")).collect();
+            lines += &format!("{} problems with other clients, such as {}\n", others.len(), ids.join(", "));
+        }
+    }
+    lines
 }

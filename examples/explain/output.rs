@@ -5,17 +5,33 @@ use std::io::{self, Write as _};
 
 use axum::http::Request;
 use time::OffsetDateTime;
-use tower_client_assertion::explain::{Explanation, Verdict};
+use tower_client_assertion::explain::{Check, Explanation, Outcome, Verdict};
 
 use crate::input::{Captured, What};
 
 /// Returns the explanation as text, with `notes` about the input.
 pub(crate) fn text(explanation: &Explanation, captured: &Captured, notes: &str) -> String {
     let mut text = format!("{explanation}\ninput     {}\n{notes}", about(captured));
-    if let Some(until) = explanation.acceptable().and_then(|window| rfc3339(window.end().as_secs())) {
-        let _ = writeln!(text, "secret    until {until} the input is as good as a password, unless it has been used");
+    if captured.has_jwt() {
+        let _ = writeln!(text, "secret    {}", as_good_as_a_password(explanation));
+    }
+    for credential in captured.credentials() {
+        let _ = writeln!(text, "secret    the input has {credential}: keep it like a password");
     }
     text
+}
+
+fn as_good_as_a_password(explanation: &Explanation) -> String {
+    let is_proven =
+        explanation.steps().iter().any(|step| step.check() == Check::Signature && step.outcome() == Outcome::Passed);
+    let most = if is_proven { "" } else { "at most " };
+    let Some(window) = explanation.acceptable() else {
+        return "the input has a JWT, which is as good as a password where it is accepted".to_owned();
+    };
+    match rfc3339(window.end().as_secs()) {
+        Some(until) => format!("{most}until {until} the input is as good as a password, unless it has been used"),
+        None => "the input is as good as a password, and does not expire, unless it has been used".to_owned(),
+    }
 }
 
 /// Returns the explanation as one line of JSON.
@@ -36,12 +52,11 @@ pub(crate) fn exit_code(verdict: &Verdict) -> u8 {
 }
 
 /// Prints to stdout. That it was closed is no error: its reader has seen enough.
-pub(crate) fn print(text: &str) {
+pub(crate) fn print(text: &str) -> Result<(), String> {
     let mut stdout = io::stdout().lock();
-    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        warn(&format!("stdout: {error}\n"));
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("stdout: {error}")),
+        _ => Ok(()),
     }
 }
 

@@ -99,7 +99,7 @@ async fn serve_file(args: Args) -> Result<Server> {
     let cache = key_sets(&args).map_err(|error| about("jwks_uri", &error))?;
     let registry = FileRegistry::load_with(&args.clients, &cache).map_err(|error| about("--clients", &error))?;
     let registry = registry.events(log::events());
-    clients::unusable(&registry, &args.policy).iter().for_each(|line| log(line));
+    clients::unusable(&registry, &args.policy).iter().for_each(|(_, line)| log(line));
     let (profile, issuer) = (args.policy.name(), &args.issuer);
     let welcome = format!("issuing tokens of {issuer} at {}, profile {profile}", app::TOKEN_PATH);
     let registry = Arc::new(registry);

@@ -13,7 +13,7 @@ mod text;
 use std::borrow::Cow;
 
 use axum::body::Bytes;
-use axum::http::Request;
+use axum::http::{Request, header};
 
 /// The largest HAR file. It has the responses of a whole session.
 const MOST: usize = 64 << 20;
@@ -81,6 +81,38 @@ impl Captured {
             What::Form(body) => form::assertion(body),
             What::Assertion(jwt) => Some(Cow::Borrowed(jwt.as_bytes())),
         }
+    }
+}
+
+impl Captured {
+    /// Returns whether the input has a JWT, also where none belongs.
+    pub(crate) fn has_jwt(&self) -> bool {
+        let has = |bytes: &[u8]| bytes.windows(3).any(|part| part == b"eyJ");
+        self.assertion().is_some_and(|assertion| !assertion.is_empty())
+            || match &self.what {
+                What::Request(request) => {
+                    let mut headers = request.headers().values();
+                    has(request.body())
+                        || headers.any(|value| has(value.as_bytes()))
+                        || has(request.uri().to_string().as_bytes())
+                }
+                What::Form(body) => has(body),
+                What::Assertion(_) => true,
+            }
+    }
+
+    /// Names the other credentials in the input.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &'static str> {
+        let (body, query, headers): (&[u8], _, _) = match &self.what {
+            What::Request(request) => (request.body(), request.uri().query(), Some(request.headers())),
+            What::Form(body) => (body, None, None),
+            What::Assertion(_) => (b"", None, None),
+        };
+        let mut pairs =
+            form_urlencoded::parse(body).chain(form_urlencoded::parse(query.unwrap_or_default().as_bytes()));
+        let secret = pairs.any(|(name, _)| name == "client_secret").then_some("a client_secret");
+        let header = headers.is_some_and(|headers| headers.contains_key(header::AUTHORIZATION));
+        secret.into_iter().chain(header.then_some("an Authorization header"))
     }
 }
 

@@ -3,8 +3,10 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The first second of the year 10000. A later time is a mistake, such as milliseconds.
+/// The first second of the year 10000.
 pub(super) const END: u64 = 253_402_300_800;
+/// Milliseconds of this century.
+const MILLISECONDS: std::ops::Range<u64> = 946_684_800_000..4_102_444_800_000;
 
 /// A value of `--at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +24,16 @@ impl Moment {
             "now" => Some(Self::Now),
             "iat" => Some(Self::Iat),
             text if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                text.parse().ok().filter(|secs| *secs < END).map(Self::At)
+                text.parse().ok().filter(|_| !is_milliseconds(text)).map(Self::At)
             }
             text => rfc3339(text).map(Self::At),
         }
     }
+}
+
+/// Returns whether a time is meant in milliseconds, though it could be seconds of a year far away.
+pub(crate) fn is_milliseconds(text: &str) -> bool {
+    text.parse().is_ok_and(|time: u64| MILLISECONDS.contains(&time))
 }
 
 /// Returns Unix seconds, without the fraction.

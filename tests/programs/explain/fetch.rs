@@ -89,6 +89,21 @@ async fn verdicts_with_fetched_keys_are_those_of_the_server() {
 }
 
 #[tokio::test]
+async fn what_names_no_client_fetches_nothing() {
+    let clients = ClientFile::new(&json!([]));
+    let arguments = [rules("redox"), vec!["--fetch", "--clients", clients.path().to_str().unwrap(), "-"]].concat();
+    let signer = Signer::es384("key-1");
+    for (input, printed) in [
+        ("grant_type=client_credentials".to_owned(), "the input has no assertion"),
+        ("eyJh.%%%.x".to_owned() + "&client_assertion=eyJh.e.x", "the assertion cannot be read"),
+        (jwt_at(&signer, "a", 1).without_claim("iss").signed_by(&signer), "the assertion names no client"),
+    ] {
+        let output = explain(&arguments, input.as_bytes()).await;
+        assert!(output.stdout.contains(&format!("\nfetched   nothing: {printed}\n")), "{output}");
+    }
+}
+
+#[tokio::test]
 async fn fetches_are_guarded_as_those_of_the_server() {
     let signer = Signer::es384("key-1");
     let keys = KeyServer::start(Reply::keys(&[signer.jwk()])).await;

@@ -117,9 +117,9 @@ async fn explanations_are_those_of_the_library() {
                 "secret    until 2023-11-14T22:18:29Z the input is as good as a password, unless it has been used\n"
             }
             "wrong" => {
-                "secret    until 2023-11-14T22:10:56Z the input is as good as a password, unless it has been used\n"
+                "secret    at most until 2023-11-14T22:10:56Z the input is as good as a password, unless it has been used\n"
             }
-            _ => "",
+            _ => "secret    the input has a JWT, which is as good as a password where it is accepted\n",
         };
         assert_eq!(more, about + until, "{case}");
     }
@@ -177,6 +177,84 @@ async fn time_is_that_of_the_flag_or_the_har_file_or_now() {
             (Some(at), found) => assert_eq!(found, Some(at), "{case}"),
             (None, found) => assert!(found.unwrap() >= now, "{case}"),
         }
+    }
+}
+
+/// Where `iat` cannot be used, the time is that of the clock.
+#[tokio::test]
+async fn iat_that_is_no_time_is_noted() {
+    let (signer, clients) = clinic();
+    let jwt = jwt_at(&signer, "clinic-7", NOW);
+    let text = jwt.clone().claim("iat", NOW.to_string());
+    let table = [
+        (text, Some(NOW), "note      --at iat: iat is a string: it is read as 1700000000\n"),
+        (jwt.clone().claim("iat", NOW * 1000), Some(NOW), "note      --at iat: iat is in milliseconds: it is read as"),
+        (jwt.clone().without_claim("iat"), None, "note      --at iat: the assertion has no iat: the request is judged"),
+        (jwt.claim("iat", "soon"), None, "note      --at iat: iat is no time: the request is judged now\n"),
+    ];
+    let now = SystemClock.now().unwrap().as_secs();
+    for (jwt, at, note) in table {
+        let flags = with_clients(&clients, &["--at", "iat", "--json", "-"]);
+        let output = explain(&flags, jwt.signed_by(&signer).as_bytes()).await;
+        assert!(output.code == 1 && output.stderr.starts_with(note), "{note}: {output}");
+        let found = output.json()["at"].as_u64().unwrap();
+        assert!(at.map_or(found >= now, |at| found == at), "{note}: {output}");
+    }
+    let output = explain(&with_clients(&clients, &["--at", "iat", "--json", "-"]), b"grant_type=x").await;
+    assert!(output.stderr.contains("--at iat: the input has no assertion: "), "{output}");
+    let later = explain(&with_clients(&clients, &["--at", "18446744073709551615", "-"]), b"grant_type=x").await;
+    assert_eq!((later.code, &*later.stderr), (1, ""), "{later}");
+}
+
+#[tokio::test]
+async fn credentials_in_the_input_are_named() {
+    let (signer, clients) = clinic();
+    let jwt = |now| jwt_at(&signer, "clinic-7", now).signed_by(&signer);
+    let forged = jwt_at(&signer, "clinic-7", NOW).signed_by(&Signer::es384("key-1"));
+    let never = jwt_at(&signer, "clinic-7", NOW).claim("exp", NOW - 5000).signed_by(&signer);
+    let until = "until 2023-11-14T22:18:29Z the input is as good as a password, unless it has been used";
+    let at_most = format!("at most {until}");
+    let somewhere = "the input has a JWT, which is as good as a password where it is accepted";
+    let (secret, header) = (
+        "the input has a client_secret: keep it like a password",
+        "the input has an Authorization header: keep it like a password",
+    );
+    let basic = raw("grant_type=x&client_secret=s3cr3t").replace("\r\nHost", "\r\nAuthorization: Basic YTpi\r\nHost");
+    let bearer = raw("grant_type=x").replace("\r\nHost", &format!("\r\nAuthorization: Bearer {}\r\nHost", jwt(NOW)));
+    let table: [(String, &[&str]); 8] = [
+        (jwt(NOW), &[until]),
+        (forged, &[&at_most]),
+        (never, &[somewhere]),
+        (basic, &[secret, header]),
+        (bearer, &[somewhere, header]),
+        (form(&jwt(NOW)) + "&client_secret=s3cr3t", &[until, secret]),
+        (raw(&json!({"client_assertion": jwt(NOW)}).to_string()), &[somewhere]),
+        ("grant_type=x".to_owned(), &[]),
+    ];
+    for (input, expected) in table {
+        let text = explain(&with_clients(&clients, &["--at", TIME, "-"]), input.as_bytes()).await;
+        let found: Vec<_> = text.stdout.lines().filter_map(|line| line.strip_prefix("secret    ")).collect();
+        assert_eq!(found, expected, "{text}");
+        assert!(!text.stdout.contains("s3cr3t") && !text.stdout.contains("YTpi"), "{text}");
+    }
+    let text = explain(&[rules("redox"), vec!["--at", TIME, "-"]].concat(), jwt(NOW).as_bytes()).await;
+    assert!(text.stdout.contains(&format!("\nsecret    {at_most}\n")), "{text}");
+}
+
+/// What was not printed was not explained.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn full_disks_are_no_success() {
+    let (signer, clients) = clinic();
+    let input = TempFile::new(jwt_at(&signer, "clinic-7", NOW).signed_by(&signer));
+    for flags in [&["--json", input.path().to_str().unwrap()][..], &["--help"]] {
+        let mut command = Command::new(example("explain"));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        command.args(with_clients(&clients, &["--at", "iat"])).args(flags).stdin(Stdio::null()).stdout(full);
+        let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let output = soon("the end of the program", child.wait_with_output()).await.unwrap();
+        assert_eq!(output.status.code(), Some(64), "{flags:?}");
+        assert!(output.stderr.starts_with(b"stdout: No space left"), "{flags:?}");
     }
 }
 
