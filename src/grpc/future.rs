@@ -157,7 +157,7 @@ impl<S, B> Call<S, B> {
     fn advance<F>(self, progress: Progress) -> State<S, F, B> {
         let messages = self.options.messages;
         match progress {
-            Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting: Box::new(waiting) },
+            Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting },
             Progress::Done(Ok(Some(identity))) => State::AwaitingInner { call: Some((self, identity)) },
             Progress::Done(Ok(None)) => {
                 State::Refused { rejection: ClientFault::NoAuthentication(None).into(), messages }

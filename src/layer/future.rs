@@ -51,9 +51,8 @@ pin_project! {
     enum State<S, F, B> {
         // The head is large, so it stays in place while the steps change.
         Guarded { request: Option<GuardedRequest<S>>, #[pin] step: Step<B> },
-        Calling { #[pin] future: F },
-        // The response gets the identity as well.
-        Identified { #[pin] future: F, identity: Option<Box<ClientIdentity>> },
+        // The response gets the identity, if there is one.
+        Calling { #[pin] future: F, identity: Option<Box<ClientIdentity>> },
     }
 }
 
@@ -61,21 +60,10 @@ pin_project! {
     #[project = StepProj]
     enum Step<B> {
         Reading { #[pin] body: B, collector: Collector },
-        // Boxed, because it is large and most requests never wait.
         Verifying { body: BufferedBody, waiting: Box<Waiting> },
         // The identity is absent for a request without an assertion.
         AwaitingInner { body: BufferedBody, identity: Option<ClientIdentity> },
         Refused { rejection: Rejection },
-    }
-}
-
-impl<S, F, B> State<S, F, B> {
-    /// Waits for the inner service, whose response gets the identity, if there is one.
-    fn calling(future: F, identity: Option<Box<ClientIdentity>>) -> Self {
-        match identity {
-            None => Self::Calling { future },
-            identity => Self::Identified { future, identity },
-        }
     }
 }
 
@@ -97,7 +85,7 @@ where
 {
     /// The response to a request that is not guarded.
     pub(super) fn passed(future: S::Future, mode: M) -> Self {
-        Self { state: State::Calling { future }, mode }
+        Self { state: State::Calling { future, identity: None }, mode }
     }
 
     /// The response to a guarded request, whose head is checked right away.
@@ -150,14 +138,12 @@ where
         loop {
             let (guarded, mut step) = match state.as_mut().project() {
                 StateProj::Guarded { request, step } => (request, step),
-                StateProj::Calling { future } => {
+                StateProj::Calling { future, identity } => {
+                    if identity.is_some() {
+                        return poll_identified(future, identity, mode, cx);
+                    }
                     let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
                     return future.poll(cx).map_ok(|response| response.map(inner));
-                }
-                StateProj::Identified { future, identity } => {
-                    let mut response = ready!(future.poll(cx))?;
-                    forward::identify_response(response.extensions_mut(), identity.take().map(|it| *it));
-                    return Poll::Ready(Ok(response.map(|body| <M as BodyMode<RB>>::inner(mode, body))));
                 }
             };
             // Absent only after completion.
@@ -189,7 +175,7 @@ where
                     let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
                     let future = inner.call(Request::from_parts(parts, body));
-                    state.set(State::calling(future, identified));
+                    state.set(State::Calling { future, identity: identified });
                     continue;
                 }
                 StepProj::Refused { rejection } => {
@@ -201,6 +187,25 @@ where
             step.set(next);
         }
     }
+}
+
+/// Polls the inner service, whose response gets the identity. Out of line, since most layers do not
+/// identify responses.
+#[cold]
+#[inline(never)]
+fn poll_identified<F, M, RB, E>(
+    future: Pin<&mut F>,
+    identity: &mut Option<Box<ClientIdentity>>,
+    mode: &M,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<<M as BodyMode<RB>>::Response>, E>>
+where
+    F: Future<Output = Result<Response<RB>, E>>,
+    M: BodyMode<RB>,
+{
+    let mut response = ready!(future.poll(cx))?;
+    forward::identify_response(response.extensions_mut(), identity.take().map(|identity| *identity));
+    Poll::Ready(Ok(response.map(|body| <M as BodyMode<RB>>::inner(mode, body))))
 }
 
 impl<S: Clone> GuardedRequest<S> {
@@ -249,7 +254,7 @@ impl<S> GuardedRequest<S> {
 
     fn advance<B>(&self, body: BufferedBody, progress: Progress) -> Step<B> {
         match progress {
-            Progress::Waiting(waiting) => Step::Verifying { body, waiting: Box::new(waiting) },
+            Progress::Waiting(waiting) => Step::Verifying { body, waiting },
             Progress::Done(Ok(identity)) => Step::AwaitingInner { body, identity },
             Progress::Done(Err(rejection)) => Step::Refused { rejection },
         }

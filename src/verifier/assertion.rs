@@ -100,7 +100,9 @@ impl<'a> Assertion<'a> {
         if parts.header.len() > limits.header {
             return Err(ClientFault::HeaderTooLong);
         }
-        let assertion = Self::read_members(parts, limits)?;
+        // Read in place: moving an assertion takes longer than checking its header.
+        let mut assertion = Self::unread(&parts);
+        assertion.fill(&parts, limits)?;
         if assertion.header.has_inner {
             return Err(ClientFault::Encrypted);
         }
@@ -108,12 +110,19 @@ impl<'a> Assertion<'a> {
     }
 
     pub(super) fn read_members(parts: Parts<'a>, limits: &Limits) -> Result<Self, ClientFault> {
-        let Parts { header, claims, signature, signing_input } = parts;
-        let mut assertion = Self { header: Header::default(), claims: Claims::default(), signing_input, signature };
-        let unreadable = |part, bytes| move |_| not_json_object(part, bytes, limits);
-        assertion.header.read(header, limits).map_err(unreadable(JsonPart::Header, header))?;
-        assertion.claims.read(claims, limits).map_err(unreadable(JsonPart::Claims, claims))?;
+        let mut assertion = Self::unread(&parts);
+        assertion.fill(&parts, limits)?;
         Ok(assertion)
+    }
+
+    fn unread(&Parts { signing_input, signature, .. }: &Parts<'a>) -> Self {
+        Self { header: Header::default(), claims: Claims::default(), signing_input, signature }
+    }
+
+    fn fill(&mut self, &Parts { header, claims, .. }: &Parts<'a>, limits: &Limits) -> Result<(), ClientFault> {
+        let unreadable = |part, bytes| move |_| not_json_object(part, bytes, limits);
+        self.header.read(header, limits).map_err(unreadable(JsonPart::Header, header))?;
+        self.claims.read(claims, limits).map_err(unreadable(JsonPart::Claims, claims))
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) type Outcome = Result<Option<ClientIdentity>, Rejection>;
 
 pub(crate) enum Progress {
     Done(Outcome),
-    Waiting(Waiting),
+    /// Boxed, because it is large and most requests never wait.
+    Waiting(Box<Waiting>),
 }
 
 /// What ports have answered so far for one request.

@@ -37,7 +37,7 @@ impl Verifier {
                 request.leave();
                 Progress::Done(Ok(Some(identity)))
             }
-            Err(Stop::Waiting(question)) => Progress::Waiting(Waiting::new(question, journey)),
+            Err(Stop::Waiting(question)) => Progress::Waiting(Box::new(Waiting::new(question, journey))),
             Err(Stop::Anonymous) => Progress::Done(Ok(None)),
             Err(Stop::Refused(refusal)) => {
                 let refusal = if journey.admitted.is_some() { refusal.after_admission() } else { refusal };

@@ -80,6 +80,7 @@ impl<'a> SignedAssertion<'a> {
 }
 
 /// Returns the key that verifies a signature, or `None` if a secret does.
+#[inline(always)]
 pub(crate) fn signer<'k>(
     proof: &Proof<'k>,
     algorithm: Algorithm,

@@ -55,6 +55,7 @@ impl Verifier {
         self.finish(request, now, end, journey)
     }
 
+    #[inline(always)]
     pub(super) fn steps(
         &self,
         request: &TokenRequest<'_>,
