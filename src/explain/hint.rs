@@ -304,9 +304,12 @@ fn about_audience(kind: AudKind, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn about_time_zone(minutes: i32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (hours, rest) = (minutes.unsigned_abs() / 60, minutes.unsigned_abs() % 60);
-    let direction = if minutes < 0 { "behind" } else { "ahead of" };
+    let (direction, or) = match minutes {
+        ..0 => ("behind", ", or the request is that old"),
+        _ => ("ahead of", ""),
+    };
     write!(f, "the time of issue is {hours} h {rest:02} min {direction} the clock, as if local time had been ")?;
-    f.write_str("taken as UTC; write the seconds since 1970 in UTC")
+    write!(f, "taken as UTC{or}; write the seconds since 1970 in UTC")
 }
 
 /// Claims with their verb.
@@ -418,8 +421,8 @@ mod tests {
             ),
             (
                 H::TimeZone { minutes: -285 },
-                "the time of issue is 4 h 45 min behind the clock, as if local time had been taken as UTC; write the \
-                 seconds since 1970 in UTC",
+                "the time of issue is 4 h 45 min behind the clock, as if local time had been taken as UTC, or the \
+                 request is that old; write the seconds since 1970 in UTC",
                 json!({"minutes": -285}),
             ),
             (

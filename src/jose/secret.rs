@@ -104,6 +104,12 @@ impl ClientSecret {
         self.key(algorithm).is_some_and(|key| hmac::verify(key, input, tag).is_ok())
     }
 
+    /// Like [`verifies`](Self::verifies), without keeping a key for later.
+    pub(crate) fn verifies_once(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> bool {
+        let hash = hash(algorithm).filter(|_| self.serves(algorithm));
+        hash.is_some_and(|(_, hash)| hmac::verify(&hmac::Key::new(hash, &self.secret.octets), input, tag).is_ok())
+    }
+
     /// Returns how a client must have decoded this secret to make `tag`, the HMAC of `input`, with
     /// what it decoded. This explains a tag and accepts none.
     pub(crate) fn verifies_decoded(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> Option<Decoding> {

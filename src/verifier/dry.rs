@@ -100,11 +100,17 @@ impl Registered {
 }
 
 impl Verifier {
-    /// Returns whether a client has this id, as far as the registry knows without waiting. It must
-    /// be a possible id.
-    pub(crate) fn is_registered(&self, client_id: &str) -> bool {
+    /// Returns whether a client has this id, if the registry knows without waiting. It is not asked
+    /// for an id that is not possible.
+    pub(crate) fn is_registered(&self, client_id: &str) -> Option<bool> {
         let is_possible = ClientId::is_valid(client_id) && client_id.len() <= self.limits.client_id;
-        is_possible && matches!(self.registry.find(client_id), Answer::Ready(Ok(Some(_))))
+        if !is_possible {
+            return Some(false);
+        }
+        match self.registry.find(client_id) {
+            Answer::Ready(Ok(found)) => Some(found.is_some()),
+            Answer::Ready(Err(_)) | Answer::Pending(_) => None,
+        }
     }
 
     /// Asks the registry for a client, and waits no longer than a request would.

@@ -14,9 +14,9 @@ use http::Response;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::explain::Part;
+use tower_client_assertion::explain::{NoClients, Part};
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
-use tower_client_assertion::port::Answer;
+use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FindResult};
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{JWT_BEARER, Policy, TokenRequest, Verifier};
@@ -501,6 +501,57 @@ impl ClientRegistry for Unlisted {
     }
 }
 
+/// A registry that answers so for every other client than [`CLIENT`].
+#[derive(Debug)]
+enum Partial {
+    Failing,
+    Waiting,
+    /// For every client.
+    Down,
+}
+
+impl ClientRegistry for Partial {
+    fn find(&self, client_id: &str) -> Answer<FindResult> {
+        match self {
+            Self::Failing | Self::Waiting if client_id == CLIENT => Answer::Ready(Ok(Some(Arc::new(client())))),
+            Self::Failing | Self::Down => Answer::Ready(Err(PortError::new("down"))),
+            Self::Waiting => Answer::later(std::future::pending()),
+        }
+    }
+}
+
+/// What a registry does not say is not taken for a no.
+#[test]
+fn unknown_is_no_hint() {
+    let token = Jwt::new().claim("iss", ISSUER).claim("sub", "user-1").claim("aud", CLIENT);
+    let id_token = || form(&token.clone().claim("nonce", "n").signed());
+    let access_token = || form(&token.clone().claim("scope", "openid").signed());
+    let user = || form(&Jwt::new().claim("sub", "user-1").signed());
+    let swapped = || form(&Jwt::new().claim("iss", "https://tool.example").claim("sub", CLIENT).signed());
+    let of = |registry| fixture().registry(registry).build();
+    let without = || fixture().registry(NoClients).build();
+    check(vec![
+        case("another may be a client", of(Partial::Failing), user(), json!([])),
+        case("another may be one after a wait", of(Partial::Waiting), user(), json!([])),
+        case("iss may be a client", of(Partial::Failing), swapped(), json!([])),
+        case("an ID token without clients", without(), id_token(), json!([])),
+        case("an access token without clients", without(), access_token(), json!([])),
+        case("an ID token, registry down", of(Partial::Down), id_token(), json!([])),
+        case("an access token, registry down", of(Partial::Down), access_token(), json!([])),
+        jwt("no iss", &Jwt::new().without_claim("iss").claim("scope", "openid"), json!([])),
+    ]);
+}
+
+/// A correct request that was captured two hours before it is explained.
+#[test]
+fn an_expired_request_is_no_hint_of_a_time_zone() {
+    let without_age = fixture().policy(Policy::OIDC).at_issuer_and_url().build();
+    let body = form(&Jwt::new().claim("aud", ISSUER).signed());
+    assert_eq!(hints(&without_age, &body, NOW + 7_200), json!([]), "only exp failed");
+    let body = form(&Jwt::new().signed());
+    assert_eq!(hints(&verifier(), &body, NOW + 7_200), json!([{"hint": "time_zone", "minutes": -120}]));
+}
+
 #[test]
 fn other_clients_are_named_if_they_are_searched() {
     let (test, live) = (Signer::es384("key-1"), Signer::es384("key-1"));
@@ -537,6 +588,20 @@ fn other_clients_are_named_if_they_are_searched() {
         let clients = [strangers(before), vec![of("clinic-test", &test)]].concat();
         assert_eq!(search(CLIENT, &test, &clients), expected, "{before} clients before it");
     }
+    let octets_of = |number: usize| format!("the secret of the client {number:04}, which is long enough for HS384");
+    let secrets: Vec<_> = (0..1_024)
+        .map(|number| {
+            let secret = ClientSecret::new(&octets_of(number)).unwrap();
+            Arc::new(Client::with_secret(&format!("lab-{number}"), secret).unwrap())
+        })
+        .collect();
+    for (number, expected) in [(1_023, found("lab-1023")), (1_024, json!([]))] {
+        let octets = octets_of(number);
+        let last = Client::with_secret(&format!("lab-{number}"), ClientSecret::new(&octets).unwrap()).unwrap();
+        let clients = [&secrets[..number.min(1_024)], &[Arc::new(last)]].concat();
+        let signer = Signer::secret("HS384", octets.as_bytes());
+        assert_eq!(search(CLIENT, &signer, &clients), expected, "{number} secrets before it");
+    }
     let elsewhere = with_member(&Signer::es384("a").jwk(), "kid", "key-2");
     let elsewhere = Arc::new(Client::new("elsewhere", key_set(&[elsewhere])).unwrap());
     let clients = [vec![elsewhere; 64], vec![of("clinic-test", &test)]].concat();
@@ -544,7 +609,7 @@ fn other_clients_are_named_if_they_are_searched() {
 }
 
 /// A cache that gets this response for every URL, and a verifier that knows [`CLIENT`] by it.
-fn fetching(status: u16, body: String) -> (KeySetCache, Verifier) {
+pub(crate) fn fetching(status: u16, body: String) -> (KeySetCache, Verifier) {
     let fetch = move |_: JwksRequest| {
         let response = Response::builder().status(status).body(Full::new(Bytes::from(body.clone()))).unwrap();
         async move { Ok::<_, Infallible>(response) }

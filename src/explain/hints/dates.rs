@@ -54,14 +54,13 @@ fn claims_of(hint: &Hint) -> &[Claim] {
     }
 }
 
-/// Compares the time of issue with the clock. The offsets of time zones are multiples of 15
+/// Compares a time of issue that failed with the clock. The offsets of time zones are multiples of 15
 /// minutes, from 12 hours behind to 14 hours ahead.
 fn time_zone(dates: &[Date], now: UnixTime) -> Option<Hint> {
     const STEP: f64 = 900.0;
     /// How far the clocks may differ otherwise, in seconds.
     const TOLERANCE: f64 = 60.0;
-    let issued = |claim| dates.iter().find(|date| date.claim == claim);
-    let issued = issued(Claim::Iat).or_else(|| issued(Claim::Nbf))?;
+    let issued = dates.iter().find(|date| date.failed && matches!(date.claim, Claim::Iat | Claim::Nbf))?;
     let difference = issued.secs - now.as_secs() as f64;
     let steps = (difference / STEP).round();
     let is_near = (difference - steps * STEP).abs() <= TOLERANCE;
@@ -183,8 +182,10 @@ mod tests {
             }
             assert_eq!(hints(&[(Claim::Exp, secs, true)]), [], "{difference} in exp says nothing");
             assert_eq!(hints(&[(Claim::Iat, secs, false)]), [], "{difference}, not failed");
+            let both_failed = [(Claim::Iat, secs, true), (Claim::Exp, secs + 60.0, true)];
+            assert_eq!(hints(&both_failed), expected, "{difference}, exp failed as well");
             let only_exp_failed = [(Claim::Iat, secs, false), (Claim::Exp, secs + 60.0, true)];
-            assert_eq!(hints(&only_exp_failed), expected, "{difference}, exp failed");
+            assert_eq!(hints(&only_exp_failed), [], "{difference}, only exp failed");
         }
     }
 

@@ -87,11 +87,12 @@ impl Context<'_> {
     }
 
     /// No policy accepts the `typ` of another kind of JWT. But clients add claims of all kinds to
-    /// their assertions, so these count only where `iss` is no client.
+    /// their assertions, so these count only where `iss` is known to be no client.
     fn token_kind(&self, assertion: &Assertion<'_>, claims: &str) -> Option<Hint> {
-        let of_others = [Reason::SubUnexpected, Reason::SubMissing, Reason::IssMissing];
+        let of_others = [Reason::SubUnexpected, Reason::SubMissing];
         let typ = assertion.header.typ.text();
-        let claims = (self.client.is_none() && self.failed(&of_others)).then_some(claims);
+        let is_unknown = self.failed(&[Reason::UnknownClient]);
+        let claims = (is_unknown && self.failed(&of_others)).then_some(claims);
         typ.and_then(token_kind::by_type).or_else(|| claims.and_then(token_kind::by_claims))
     }
 
@@ -105,10 +106,11 @@ impl Context<'_> {
     /// `iss` and `sub` differ. A client that both of them name says nothing about either.
     fn about_subject(&self, assertion: &Assertion<'_>) -> Option<Hint> {
         let sub = assertion.claims.sub.text()?;
-        match (self.client.is_some(), self.verifier.is_registered(sub)) {
-            (true, false) => Some(Hint::SubIsUser),
-            (false, true) => Some(Hint::IssSubSwapped),
-            (true, true) | (false, false) => None,
+        let is_unknown = self.failed(&[Reason::UnknownClient]);
+        match self.verifier.is_registered(sub)? {
+            false if self.client.is_some() => Some(Hint::SubIsUser),
+            true if is_unknown => Some(Hint::IssSubSwapped),
+            true | false => None,
         }
     }
 

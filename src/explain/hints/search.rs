@@ -21,8 +21,8 @@ impl Explanation {
     ///
     /// This helps where a client uses the id or the key of another, for example that of a test
     /// environment. It does nothing unless the client is unknown, has no such key, or did not sign.
-    /// Keys with the `kid` of the assertion are tried first, and at most 64 in all. Keys at a URL
-    /// are not tried.
+    /// Keys with the `kid` of the assertion are tried first, and at most 64 in all, and at most
+    /// 1,024 secrets. Keys at a URL are not tried.
     ///
     /// ```
     /// # use std::sync::Arc;

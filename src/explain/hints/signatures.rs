@@ -18,6 +18,9 @@ pub(super) const TRIALS: usize = 8;
 /// The most checks with keys of other clients, if these are searched.
 pub(super) const SEARCH_TRIALS: usize = 64;
 
+/// The most checks with secrets of other clients.
+const SECRET_TRIALS: usize = 1_024;
+
 /// A signature, and what it should be of.
 #[derive(Clone, Copy)]
 pub(super) struct Signed<'a> {
@@ -62,24 +65,24 @@ pub(super) fn other_key(signed: &Signed<'_>, keys: &KeySet) -> Option<Hint> {
 
 /// Returns the client whose key or secret signed. Keys with the same `kid` are tried first.
 pub(super) fn other_client(signed: &Signed<'_>, clients: &[&Arc<Client>], now: UnixTime) -> Option<Hint> {
-    let mut trials = SEARCH_TRIALS;
+    let (mut trials, mut secrets) = (SEARCH_TRIALS, SECRET_TRIALS);
     let mut signed_by = |client: &Client, named: bool| match client.keys() {
         Some(keys) => {
             let keys = signed.fitting(keys).filter(|key| signed.is_named(key) == named);
             signed.signer(keys, &mut trials).is_some()
         }
-        None => named && is_by_secret_of(signed, client, now),
+        None => named && is_by_secret_of(signed, client, now, &mut secrets),
     };
     let found = [true, false].into_iter().find_map(|named| clients.iter().find(|client| signed_by(client, named)));
     found.map(|client| Hint::OtherClient { client_id: excerpt(client.id().as_str()) })
 }
 
-/// A check of an HMAC costs nearly nothing, so it is not counted.
-fn is_by_secret_of(signed: &Signed<'_>, client: &Client, now: UnixTime) -> bool {
-    match client.proof_for(None, signed.kid, signed.algorithm, 1, now) {
-        Ok(Proof::Secret(secret)) => secret.verifies(signed.algorithm, signed.input, signed.signature),
-        Ok(Proof::Keys(_)) | Err(_) => false,
-    }
+/// Each check of an HMAC takes one of the trials.
+fn is_by_secret_of(signed: &Signed<'_>, client: &Client, now: UnixTime, trials: &mut usize) -> bool {
+    let Ok(Proof::Secret(secret)) = client.proof_for(None, signed.kid, signed.algorithm, 1, now) else { return false };
+    let Some(left) = trials.checked_sub(1) else { return false };
+    *trials = left;
+    secret.verifies_once(signed.algorithm, signed.input, signed.signature)
 }
 
 /// Returns how the client decoded its secret, if that explains the signature.
