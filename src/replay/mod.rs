@@ -33,7 +33,6 @@ pub use tiered::TieredReplay;
 
 use self::key::OwnedKey;
 use crate::clock::UnixTime;
-use crate::jose::base64url;
 use crate::port::{Answer, Awaited, PortError};
 
 /// The verdict of a store on an assertion.
@@ -117,9 +116,10 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
 
     /// Says how an operator finds out whether `key` was spent, where [`seen`](Self::seen) cannot
     /// tell. [Explanations](crate::explain) show it, so it must not contain the
-    /// [id](ReplayKey::id). Default: it names the [digest](ReplayKey::digest) in base64url.
+    /// [id](ReplayKey::id). Default: it has the first four bytes of the [digest](ReplayKey::digest).
     fn how_to_look(&self, key: ReplayKey<'_>) -> String {
-        format!("the store is not asked; look for the digest {}", base64url::encode(&key.digest()))
+        let start: String = key.digest().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("the store is not asked; the digest of the key begins with {start}")
     }
 }
 

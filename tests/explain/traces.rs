@@ -304,9 +304,9 @@ fn a_store_that_cannot_look_is_not_asked() {
     let unspent = step(&explanation, Check::Unspent);
     assert_eq!(unspent.outcome(), Outcome::NotJudged);
     // `ReplayKey::digest` of the tenant, the client and the `jti`.
-    let digest = ReplayKey::new(crate::common::AUDIENCE, CLIENT, "a1b2c3").digest();
-    let digest = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, digest);
-    assert_eq!(unspent.why(), Some(&*format!("the store is not asked; look for the digest {digest}")));
+    let [a, b, c, d, ..] = ReplayKey::new(crate::common::AUDIENCE, CLIENT, "a1b2c3").digest();
+    let start = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
+    assert_eq!(unspent.why(), Some(&*format!("the store is not asked; the digest of the key begins with {start}")));
     assert!(matches!(explanation.verdict(), Verdict::Accepted { .. }), "a fresh store would admit it");
 }
 
