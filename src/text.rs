@@ -28,6 +28,32 @@ pub(crate) fn has_control(text: &str) -> bool {
     !is_printable_ascii(text) && text.chars().any(char::is_control)
 }
 
+/// Whether `text` is short, or of words as media types and URNs are: of letters, of which only the
+/// first may differ in case, and of few digits at the end. Neither a signature nor a random value
+/// is.
+pub(crate) fn is_of_words(text: &str) -> bool {
+    /// A part of a secret that is shorter may be shown.
+    const SHORT: usize = 16;
+    const LONGEST: usize = 64;
+    const MOST_DIGITS: usize = 8;
+    /// Of the letters and the digits of a word.
+    const MOST: (usize, usize) = (20, 5);
+    let is_word = |word: &str| {
+        let letters = word.trim_end_matches(|end: char| end.is_ascii_digit());
+        let others = letters.get(1..).unwrap_or_default();
+        letters.len() <= MOST.0
+            && word.len().saturating_sub(letters.len()) <= MOST.1
+            && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && (others.bytes().all(|byte| byte.is_ascii_lowercase())
+                || letters.bytes().all(|byte| byte.is_ascii_uppercase()))
+    };
+    // A form may have escaped the separators.
+    let unescaped = text.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2f", "/");
+    let mut words = unescaped.split(|between: char| !between.is_ascii_alphanumeric());
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    text.len() < SHORT || (text.len() <= LONGEST && text.is_ascii() && digits <= MOST_DIGITS && words.all(is_word))
+}
+
 /// A piece of untrusted text that is safe to print. It displays in quotation marks, escaped, and
 /// cut after 64 characters. If a JWT or a private key in PEM begins in what would be shown, only
 /// the length of the text is: clients mix up their parameters.
@@ -123,7 +149,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::Excerpt;
+    use super::{Excerpt, is_of_words};
 
     fn shown(text: &str) -> String {
         Excerpt::new(text).to_string()
@@ -170,6 +196,39 @@ mod tests {
         let exact = |len: usize| format!("{}{}", encoded(r#"{"a"#), "x".repeat(len - 4));
         assert_eq!(shown(&exact(39)), format!("{:?}", exact(39)));
         assert_eq!(shown(&exact(40)), "40 bytes that look like a JWT");
+    }
+
+    #[test]
+    fn words_are_told_from_signatures_and_secrets() {
+        let words = [
+            "client_credentials",
+            "Authorization_Code",
+            "urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
+            "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer",
+            "application/x-www-form-urlencoded; charset=windows-1252",
+            "text/plain; charset=ISO-8859-15",
+            "client_credentials\r\n",
+            "VERSION-CONTROL-UPDATE",
+            "Zm9vLWJhci1iYXo",
+            "",
+        ];
+        for text in words {
+            assert!(is_of_words(text), "{text}");
+        }
+        let long = "a-".repeat(32) + "a";
+        let others = [
+            "Zm9vLWJhci1iYXot",
+            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+            "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+            "6c8e0c3fd1f44a6b",
+            "1234-5678-9012-3456",
+            "abcdefghijklmnopqrstu",
+            "\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}",
+            &long,
+        ];
+        for text in others {
+            assert!(!is_of_words(text), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::rejection::ClientFault;
-use crate::text::Excerpt;
+use crate::text::{Excerpt, is_of_words};
 
 /// One fault, with what was expected and what was received. It displays as a sentence that has all
 /// three.
@@ -59,6 +59,16 @@ pub(crate) enum Received<'a> {
 }
 
 impl Received<'_> {
+    /// A text that is shown only if it consists of words, as all that are expected here do. Any
+    /// other may be a secret in the wrong place, and is shown by its length.
+    pub(crate) fn of_words(text: &str) -> Self {
+        let excerpt = Excerpt::new(text);
+        match excerpt.is_withheld() || is_of_words(text) {
+            true => Self::described(excerpt.to_string()),
+            false => Self::Length(text.len()),
+        }
+    }
+
     pub(crate) fn described(words: impl Into<Cow<'static, str>>) -> Self {
         Self::Described(words.into())
     }

@@ -1,10 +1,12 @@
 //! An explanation in the making: all steps, and the decision of the verifier.
 
+use std::borrow::Cow;
+
 use super::check::Check;
 use super::context::Context;
 use super::of_client::{self, ClientView};
 use super::of_form::{FormView, text_steps};
-use super::secrets::Secrets;
+use super::secrets::{Secrets, jti_in};
 use super::step::Step;
 use super::verdict::{Answer, Verdict};
 use super::{Advice, Explanation, hints, judge, of_claims, window};
@@ -12,6 +14,8 @@ use crate::clock::UnixTime;
 use crate::endpoint::Endpoint;
 use crate::event::Excerpt;
 use crate::jose::base64url::DecodeBuffer;
+use crate::jose::keys::{KeySet, SkippedKey, VerificationKey};
+use crate::policy::Audiences;
 use crate::rejection::{Claim, ClientFault, Reason, Rejection, RejectionKind};
 use crate::verifier::assertion::Assertion;
 use crate::verifier::dry::{Conclusion, Registered};
@@ -19,7 +23,7 @@ use crate::verifier::form_faults::{FormFaults, secret_values};
 use crate::verifier::refusal::PolicyIndex;
 use crate::verifier::rules::Rules;
 use crate::verifier::text_faults::{Repaired, TextFaults};
-use crate::verifier::{TokenRequest, Verifier};
+use crate::verifier::{JWT_BEARER, TokenRequest, Verifier};
 
 /// What of a request is there to be judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,6 @@ pub(crate) struct Head<'a> {
     pub(crate) steps: Vec<Step>,
     /// Why the request is refused before its form is read.
     pub(crate) refused: Option<Rejection>,
-    pub(crate) content_type: Option<&'a str>,
     /// Values of headers that must not be shown.
     pub(crate) secrets: Vec<&'a [u8]>,
 }
@@ -49,7 +52,7 @@ impl Head<'_> {
     /// A head that is not known.
     pub(crate) fn unknown(why: &'static str) -> Self {
         let steps = Self::CHECKS.map(|check| Step::not_judged(check, why)).into();
-        Self { steps, refused: None, content_type: None, secrets: Vec::new() }
+        Self { steps, refused: None, secrets: Vec::new() }
     }
 }
 
@@ -180,7 +183,7 @@ impl<'a> Reading<'a> {
         };
         let failed: Vec<Reason> = explanation.steps.iter().filter_map(Step::suspected).collect();
         explanation.hints = hints::hints(&self.context(view.as_ref(), judging.rules, &failed));
-        self.hide_secrets(&mut explanation);
+        self.hide_secrets(&mut explanation, view.as_ref(), judging.rules);
         Draft { explanation, refused }
     }
 
@@ -263,10 +266,7 @@ impl<'a> Reading<'a> {
         Context {
             verifier: self.verifier,
             at: self.at,
-            endpoint: self.input.endpoint,
-            content_type: self.input.head.content_type,
             body: request.body,
-            authorization: request.authorization,
             parameter: self.form.text.clone(),
             assertion: self.assertion,
             rules: Some(rules),
@@ -276,23 +276,44 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn hide_secrets(&self, explanation: &mut Explanation) {
+    fn hide_secrets(&self, explanation: &mut Explanation, view: Option<&ClientView<'_>>, rules: Rules<'_>) {
         let request = &self.input.request;
         let values: Vec<_> = secret_values(request.body).chain(secret_values(request.query)).collect();
+        let jti = self.jti();
         let mut secrets = Secrets::default();
-        values.iter().for_each(|value| secrets.add(value));
-        self.input.head.secrets.iter().for_each(|value| secrets.add(value));
-        if let Some(jti) = self.assertion.and_then(|assertion| assertion.claims.jti.text()) {
-            // Some clients send their id as the `jti`.
-            match self.client_id {
-                Some(id) if id == jti => secrets.add_runs(jti.as_bytes()),
-                _ => secrets.add(jti.as_bytes()),
-            }
+        // Some clients send their id as the `jti`.
+        match jti.as_deref() {
+            Some(jti) if Some(jti) == self.client_id => secrets.add_runs(jti.as_bytes()),
+            jti => jti.into_iter().for_each(|jti| secrets.add(jti.as_bytes())),
         }
-        explanation.steps.iter_mut().for_each(|step| step.redact(|text| secrets.hide(text)));
-        explanation.hints.retain(|hint| !secrets.occur_in(&hint.to_string()));
-        explanation.unjudged.retain(|name| secrets.hide(name).is_none());
-        explanation.claimed_client = explanation.claimed_client.take().filter(|name| !secrets.occur_in(name));
+        self.input.head.secrets.iter().for_each(|value| secrets.add(value));
+        values.iter().for_each(|value| secrets.add(value));
+        self.public(view, rules).into_iter().for_each(|public| secrets.publish(public));
+        let iss = self.assertion.and_then(|assertion| assertion.claims.iss.text());
+        secrets.finish().withhold(explanation, iss);
+    }
+
+    /// The `jti`, also of an assertion that is refused as malformed.
+    fn jti(&self) -> Option<Cow<'_, str>> {
+        if let Some(assertion) = self.assertion {
+            return assertion.claims.jti.text().map(Cow::Borrowed);
+        }
+        let text = self.form.text.as_deref().filter(|text| text.len() <= self.verifier.limits().assertion)?;
+        jti_in(text).map(Cow::Owned)
+    }
+
+    /// What a sender may use as its `jti` without making it a secret.
+    fn public<'c>(&'c self, view: Option<&ClientView<'c>>, rules: Rules<'c>) -> Vec<&'c str> {
+        let Audiences { issuer, urls } = rules.audiences;
+        let audiences = issuer.iter().chain(urls).map(|name| &**name);
+        let policies = self.verifier.policies();
+        let of_policies = policies.iter().flat_map(|p| p.accepted_typ().chain(p.grant_types().into_iter().flatten()));
+        let keys = view.and_then(ClientView::keys);
+        let usable = keys.into_iter().flatten().filter_map(VerificationKey::key_id);
+        let skipped = keys.into_iter().flat_map(KeySet::skipped).filter_map(SkippedKey::key_id);
+        let client = view.and_then(|view| view.known.client()?.ok()).map(|client| client.id().as_str());
+        let of_client = client.into_iter().chain(usable).chain(skipped);
+        [JWT_BEARER, "JWT"].into_iter().chain(audiences).chain(of_policies).chain(of_client).collect()
     }
 }
 

@@ -8,7 +8,10 @@
 //! This is for the operator alone. **Never make an explanation available to clients**: it says what
 //! no answer to a client may, for example whether a client is registered. It contains no assertion,
 //! signature, secret or `jti`: of a `jti`, it has the length and the first four bytes of the hash.
-//! What was sent is escaped and cut.
+//! What was sent is escaped and cut. Where it has 16 bytes of any of these in a row, or is a short
+//! one as a whole, it is withheld, unless it is registered or configured. The exception is a store
+//! that [says how to look](crate::replay::ReplayStore::how_to_look): Redis names its key, which has
+//! a digest of tenant, client and `jti`.
 //!
 //! An explanation leaves no trace. Nothing is spent, fetched, counted or reported. The registry is
 //! asked once, within the [port timeout](crate::VerifierBuilder::port_timeout), and again for a
@@ -188,7 +191,8 @@ impl Explanation {
     }
 
     /// Returns the `iss` of the assertion: who the sender claims to be. One that is long or not
-    /// plain is escaped, cut and in quotation marks.
+    /// plain is escaped, cut and in quotation marks. In place of one that must not be shown, this
+    /// says that it is withheld.
     pub fn claimed_client(&self) -> Option<&str> {
         self.claimed_client.as_deref()
     }

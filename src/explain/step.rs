@@ -163,11 +163,13 @@ impl Step {
         self.place
     }
 
-    /// Replaces what was received, if `hide` has something to show in its place. What was expected
-    /// is the server's own.
-    pub(super) fn redact(&mut self, hide: impl Fn(&str) -> Option<String>) {
-        if let Some(hidden) = self.received.as_deref().and_then(hide) {
-            self.received = Some(hidden.into());
+    /// Replaces each text for which `hide` has something to show in its place. What was expected
+    /// may name what was sent.
+    pub(super) fn redact(&mut self, hide: impl Fn(&str) -> Option<&'static str>) {
+        for text in [&mut self.expected, &mut self.received, &mut self.why] {
+            if let Some(hidden) = text.as_deref().and_then(&hide) {
+                *text = Some(hidden.into());
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::check::Check;
 use super::hint::Hint;
+use super::secrets::Secrets;
 use super::step::{Outcome, Step};
 use super::times::{Time, with_times};
 use super::verdict::Verdict;
@@ -26,7 +27,9 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         labelled(f, "format", &format!("{FORMAT} (text)"))?;
         match &self.claimed_client {
-            Some(client) if client.starts_with('"') => labelled(f, "client", &format!("{client} (claimed)"))?,
+            Some(client) if client.starts_with('"') || client == Secrets::WITHHELD => {
+                labelled(f, "client", &format!("{client} (claimed)"))?;
+            }
             Some(client) => labelled(f, "client", &format!("{} (claimed)", Excerpt::new(client)))?,
             None => labelled(f, "client", "none is named")?,
         }

@@ -127,7 +127,6 @@ fn whole_head<'a>(parts: &'a Parts, declared: &DeclaredHeaders, body: &Bytes, op
     Head {
         steps: judged.into_iter().map(step).collect(),
         refused: refused.err(),
-        content_type: parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
         secrets: credentials(parts).collect(),
     }
 }

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use super::headers::{DeclaredHeaders, FORM};
 use super::options::LayerOptions;
-use crate::event::{Excerpt, Finding, Received};
+use crate::event::{Finding, Received};
 use crate::rejection::{ClientFault, Rejection, RejectionKind};
 
 /// Returns the finding about a head or a body that was refused.
@@ -55,5 +55,5 @@ fn about_length(headers: &DeclaredHeaders, otherwise: &'static str) -> Received<
 }
 
 fn shown(value: &[u8]) -> Received<'static> {
-    Received::described(Excerpt::new(&String::from_utf8_lossy(value)).to_string())
+    Received::of_words(&String::from_utf8_lossy(value))
 }

@@ -59,7 +59,7 @@ fn has(form: &[u8], parameter: Parameter) -> bool {
 fn shown(form: &[u8], parameter: Parameter) -> Received<'static> {
     match values(form, parameter).next().and_then(|value| value.decode_text().ok()) {
         None => Received::Absent,
-        Some(value) => Received::described(Excerpt::new(&value).to_string()),
+        Some(value) => Received::of_words(&value),
     }
 }
 

@@ -520,7 +520,7 @@ impl ClientRegistry for Partial {
     }
 }
 
-/// What a registry does not say is not taken for a no.
+/// No answer of a registry is not the answer no.
 #[test]
 fn unknown_is_no_hint() {
     let token = Jwt::new().claim("iss", ISSUER).claim("sub", "user-1").claim("aud", CLIENT);

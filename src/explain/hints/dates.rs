@@ -54,8 +54,8 @@ fn claims_of(hint: &Hint) -> &[Claim] {
     }
 }
 
-/// Compares a time of issue that failed with the clock. The offsets of time zones are multiples of 15
-/// minutes, from 12 hours behind to 14 hours ahead.
+/// Compares a time of issue that failed with the clock. The offsets of time zones are multiples of
+/// 15 minutes, from 12 hours behind to 14 hours ahead.
 fn time_zone(dates: &[Date], now: UnixTime) -> Option<Hint> {
     const STEP: f64 = 900.0;
     /// How far the clocks may differ otherwise, in seconds.
