@@ -7,7 +7,7 @@ use super::context::Context;
 use super::of_client::{self, ClientView};
 use super::of_form::{FormView, text_steps};
 use super::secrets::{Secrets, jti_in};
-use super::step::Step;
+use super::step::{self, Step};
 use super::verdict::{Answer, Verdict};
 use super::{Advice, Explanation, hints, judge, of_claims, window};
 use crate::clock::UnixTime;
@@ -87,8 +87,15 @@ impl Draft {
             Some(client_id) => verifier.registered(client_id, at).await,
             None => Registered::default(),
         };
-        let reading =
-            Reading { verifier, at, input: &input, form: &form, faults, assertion: assertion.as_ref(), client_id };
+        let reading = Reading {
+            verifier,
+            at,
+            input: &input,
+            form: &form,
+            faults: faults.as_ref(),
+            assertion: assertion.as_ref(),
+            client_id,
+        };
         reading.judge(&known)
     }
 
@@ -142,7 +149,7 @@ struct Reading<'a> {
     at: UnixTime,
     input: &'a Input<'a>,
     form: &'a FormFaults<'a>,
-    faults: Option<TextFaults>,
+    faults: Option<&'a TextFaults>,
     assertion: Option<&'a Assertion<'a>>,
     /// The claimed client, if its id is possible.
     client_id: Option<&'a str>,
@@ -152,12 +159,14 @@ impl<'a> Reading<'a> {
     fn judge(&self, known: &'a Registered) -> Draft {
         let Self { verifier, at, input, form, .. } = *self;
         let (decision, _) = verifier.decide_dry(&input.request, known, at);
-        let judging = judge::rules(self.assertion, form, known, verifier, at);
+        let unread = self.faults.map(|faults| faults.unread).unwrap_or_default();
+        let is_faulty = self.faults.is_some_and(TextFaults::is_faulty);
+        let judging = judge::rules(self.assertion, is_faulty, form, known, verifier, at);
         let mut steps = self.form_steps();
         let view = self.view(known, &decision, judging.rules, judging.own);
         steps.extend(self.assertion_steps(view.as_ref(), judging.rules));
         steps.extend(input.head.steps.iter().cloned());
-        let steps = in_order(steps);
+        let steps = step::in_order(steps);
         let refused = match (&input.head.refused, &decision) {
             (Some(rejection), _) | (None, Conclusion::Refused(rejection)) => Some(rejection.clone()),
             (None, _) => None,
@@ -168,7 +177,7 @@ impl<'a> Reading<'a> {
             claimed_client: self.assertion.and_then(|assertion| assertion.claims.iss.text()).map(name),
             policy: judging.rules.policy.name().into(),
             endpoint: input.endpoint,
-            acceptable: self.assertion.and_then(|assertion| {
+            acceptable: self.assertion.filter(|_| !unread.claims).and_then(|assertion| {
                 window::acceptable(&assertion.claims, judging.own.unwrap_or(judging.rules), verifier.issued_from())
             }),
             verdict,
@@ -191,7 +200,7 @@ impl<'a> Reading<'a> {
         let Self { verifier, input, form, .. } = *self;
         let limits = verifier.limits();
         let view = FormView { request: &input.request, form, policies: verifier.policies(), limits };
-        let text = self.form.text.as_deref().zip(self.faults.as_ref());
+        let text = self.form.text.as_deref().zip(self.faults);
         let missing = if form.is_asserted && form.assertion.is_ok() { Check::Form } else { Check::Assertion };
         let mut steps = view.steps();
         steps.extend(text_steps(text, missing, limits));
@@ -228,6 +237,10 @@ impl<'a> Reading<'a> {
         if let Some(step) = steps.iter_mut().find(unreadable) {
             *step = Step::not_reached(Check::ClientId, Check::Form);
         }
+        let unread = self.faults.map(|faults| faults.unread).unwrap_or_default();
+        for step in steps.iter_mut().filter(|step| of_claims::needs_unread(step, unread)) {
+            *step = Step::not_reached(step.check(), Check::WellFormed);
+        }
         if self.input.given == Given::Assertion {
             for step in steps.iter_mut().filter(|step| OF_FORM_LATER.contains(&step.check())) {
                 *step = Step::not_judged(step.check(), "only the assertion was given");
@@ -258,7 +271,20 @@ impl<'a> Reading<'a> {
         let Self { verifier, at, input, form, .. } = *self;
         let (assertion, client_id) = (self.assertion?, self.client_id?);
         let request = &input.request;
-        Some(ClientView { verifier, at, request, form, assertion, client_id, known, decision, rules, own })
+        let other_inputs = self.faults.map(|faults| &*faults.other_inputs).unwrap_or_default();
+        Some(ClientView {
+            verifier,
+            at,
+            request,
+            form,
+            assertion,
+            other_inputs,
+            client_id,
+            known,
+            decision,
+            rules,
+            own,
+        })
     }
 
     fn context<'c>(&'c self, view: Option<&ClientView<'c>>, rules: Rules<'c>, failed: &'c [Reason]) -> Context<'c> {
@@ -330,21 +356,6 @@ const OF_FORM: [Check; 7] = [
 
 /// Those that come after the assertion was read.
 const OF_FORM_LATER: [Check; 2] = [Check::ClientId, Check::ClientGrantType];
-
-/// Sorts the steps. Each reason occurs once.
-fn in_order(mut steps: Vec<Step>) -> Vec<Step> {
-    steps.sort_by_key(Step::place);
-    let mut ordered: Vec<Step> = Vec::with_capacity(steps.len());
-    for step in steps {
-        let same = |earlier: &&Step| step.reason().is_some() && earlier.reason() == step.reason();
-        let step = match ordered.iter().find(same) {
-            Some(earlier) => Step::not_reached(step.check(), earlier.check()),
-            None => step,
-        };
-        ordered.push(step);
-    }
-    ordered
-}
 
 /// Returns the id as it is, if it is short and plain.
 fn name(id: &str) -> String {

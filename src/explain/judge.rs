@@ -29,9 +29,11 @@ pub(super) fn named_client<'a>(verifier: &Verifier, assertion: &'a Assertion<'a>
 ///
 /// The claims are judged by all policies before the client is known. If none accepts them, the
 /// fault is that of the policy under which most checks passed. If one does, the faults under the
-/// policy of the client come after those of its grant type and its algorithm.
+/// policy of the client come after those of its grant type and its algorithm. No policy has judged
+/// an assertion that `is_faulty` as a text.
 pub(super) fn rules<'a>(
     assertion: Option<&Assertion<'_>>,
+    is_faulty: bool,
     form: &FormFaults<'_>,
     known: &Registered,
     verifier: &'a Verifier,
@@ -39,13 +41,16 @@ pub(super) fn rules<'a>(
 ) -> Judging<'a> {
     let first = verifier.rules_of(PolicyIndex::default(), at);
     let Some(assertion) = assertion else { return Judging { rules: first, own: None } };
+    let client = known.client().and_then(Result::ok);
+    let own = client.and_then(|client| verifier.policy_of(client).ok()).map(|policy| verifier.rules_of(policy, at));
+    if is_faulty {
+        return Judging { rules: own.unwrap_or(first), own };
+    }
     let accepting = verifier.first_to_accept(assertion, form.client_id.as_deref(), at);
     let (found, fault) = match &accepting {
         Ok(policy) => (verifier.rules_of(*policy, at), None),
         Err((policy, rejection)) => (verifier.rules_of(*policy, at), Some(rejection.kind().reason())),
     };
-    let client = known.client().and_then(Result::ok);
-    let own = client.and_then(|client| verifier.policy_of(client).ok()).map(|policy| verifier.rules_of(policy, at));
     let (Some(client), Some(rules)) = (client, own) else { return Judging { rules: found, own } };
     let may_judge = match fault {
         None => {

@@ -4,11 +4,12 @@ use super::check::Check;
 use super::step::Step;
 use crate::event::Excerpt;
 use crate::jose::digest::sha256;
-use crate::rejection::{Claim, ClaimFault, ClientFault};
+use crate::rejection::{Claim, ClaimFault, ClientFault, Reason};
 use crate::verifier::assertion::{Assertion, Field};
 use crate::verifier::checks::claim_faults;
 use crate::verifier::findings::{claim_finding, header_finding};
 use crate::verifier::rules::Rules;
+use crate::verifier::text_faults::Unread;
 
 const HEADER: [Check; 3] = [Check::Kid, Check::Alg, Check::Crit];
 
@@ -18,6 +19,19 @@ const CLAIMS: [Check; 9] =
 /// The steps of an assertion that cannot be read.
 pub(super) fn unread(needs: Check) -> Vec<Step> {
     HEADER.into_iter().chain(CLAIMS).map(|check| Step::not_reached(check, needs)).collect()
+}
+
+/// Whether a step needs a part of the assertion that cannot be read.
+pub(super) fn needs_unread(step: &Step, unread: Unread) -> bool {
+    use Check as C;
+    let check = step.check();
+    let of_header = [C::Kid, C::Alg, C::Crit, C::Typ, C::AuthMethod, C::SigningAlg, C::Jku, C::Key, C::Signature];
+    // A policy that the server does not have fails for any assertion.
+    let by_header = check == C::Policy && step.reason().is_some_and(|reason| reason != Reason::Registry);
+    let of_claims = !matches!(check, C::Kid | C::Alg | C::Crit | C::Typ);
+    unread.header && (of_header.contains(&check) || by_header)
+        || unread.claims && of_claims
+        || unread.signature && check == C::Signature
 }
 
 /// Judges the header and the claims by `rules`, with this `client_id` parameter.

@@ -47,6 +47,8 @@ pub(super) struct ClientView<'a> {
     pub(super) request: &'a TokenRequest<'a>,
     pub(super) form: &'a FormFaults<'a>,
     pub(super) assertion: &'a Assertion<'a>,
+    /// What else may have been signed.
+    pub(super) other_inputs: &'a [Vec<u8>],
     pub(super) client_id: &'a str,
     pub(super) known: &'a Registered,
     pub(super) decision: &'a Conclusion,
@@ -288,6 +290,9 @@ impl<'a> ClientView<'a> {
         };
         match fault {
             None => Step::passed(CHECK),
+            Some(ClientFault::BadSignature) if !self.other_inputs.is_empty() => {
+                Step::not_judged(CHECK, "what was signed is not known, because the assertion was changed on its way")
+            }
             Some(fault) => {
                 let step = Step::failed(CHECK, fault.clone());
                 let step = of_claims::with_words(step, fault.clone(), self.assertion, None, &self.rules);
@@ -297,7 +302,9 @@ impl<'a> ClientView<'a> {
     }
 
     fn check_signature(&self, proof: &Proof<'_>, algorithm: Algorithm) -> Option<ClientFault> {
-        signer(proof, algorithm, self.assertion.signing_input, self.assertion.signature).err()
+        let fault_of = |input| signer(proof, algorithm, input, self.assertion.signature).err();
+        let fault = fault_of(self.assertion.signing_input)?;
+        self.other_inputs.iter().all(|input| fault_of(input).is_some()).then_some(fault)
     }
 }
 

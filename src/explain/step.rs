@@ -174,6 +174,21 @@ impl Step {
     }
 }
 
+/// Sorts the steps. Each reason occurs once.
+pub(super) fn in_order(mut steps: Vec<Step>) -> Vec<Step> {
+    steps.sort_by_key(Step::place);
+    let mut ordered: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let same = |earlier: &&Step| step.reason().is_some() && earlier.reason() == step.reason();
+        let step = match ordered.iter().find(same) {
+            Some(earlier) => Step::not_reached(step.check(), earlier.check()),
+            None => step,
+        };
+        ordered.push(step);
+    }
+    ordered
+}
+
 impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;

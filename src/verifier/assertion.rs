@@ -126,6 +126,19 @@ impl<'a> Assertion<'a> {
     }
 }
 
+/// For explanations.
+impl<'a> Assertion<'a> {
+    /// Reads the header and the claims, each on its own, and returns which of them could be read.
+    pub(super) fn read_each(parts: Parts<'a>, limits: &Limits) -> (Self, [bool; 2]) {
+        let Parts { header: header_bytes, claims: claims_bytes, signature, signing_input } = parts;
+        let (mut header, mut claims) = (Header::default(), Claims::default());
+        let is_read = [header.read(header_bytes, limits).is_ok(), claims.read(claims_bytes, limits).is_ok()];
+        let header = if is_read[0] { header } else { Header::default() };
+        let claims = if is_read[1] { claims } else { Claims::default() };
+        (Self { header, claims, signing_input, signature }, is_read)
+    }
+}
+
 /// The parts of a JWS, decoded but not read.
 pub(crate) struct Parts<'a> {
     pub(super) header: &'a [u8],

@@ -45,6 +45,7 @@ mod unanswered;
 mod undecodable;
 mod unreadable;
 mod urlencoded;
+pub(crate) mod wrapping;
 
 use std::fmt;
 use std::future::poll_fn;

@@ -1,13 +1,15 @@
 //! A fault does not hide those behind it.
 
-use tower_client_assertion::explain::{Check, Outcome, Verdict};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tower_client_assertion::explain::{Check, Outcome, Part, Verdict};
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet, Limits};
 use tower_client_assertion::rejection::Reason;
 use tower_client_assertion::{ClientAssertionLayer, Policy};
 
-use crate::common::attempt::{Attempt, Change};
+use crate::common::attempt::{Attempt, Change, flip_signature};
 use crate::common::vectors::Server;
-use crate::common::{AUDIENCE, NOW, client, fixture};
+use crate::common::{AUDIENCE, Jwt, NOW, SIGNER, client, fixture, now_or_never};
 use crate::layer::{AT, explain, layer, said, send, whole};
 use crate::servers::Unlisted;
 
@@ -40,7 +42,21 @@ const TABLE: &[Row] = &[
     ("repeats and a client id", |a| a.tail = "&scope=a&scope=b&client_id=clinic-8",
         &[(Check::Repeats, "parameter_repeated"), (Check::ClientId, "client_id_mismatch")]),
     ("padding and audience", |a| { a.claim("aud", "x"); a.mangle = |text| text.replacen('.', "=.", 1); },
-        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected"), (Check::Signature, "bad_signature")]),
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
+    ("line breaks", |a| { a.claim("aud", "x"); a.mangle = |text| text.replacen('.', "\r\n.", 1); },
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
+    ("apostrophes", |a| { a.claim("aud", "x"); a.mangle = |text| format!("'{text}'"); },
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
+    ("escaped too often", |a| { a.claim("aud", "x"); a.mangle = |text| text.replace('.', "%252E"); },
+        &[(Check::ThreeParts, "not_three_parts"), (Check::Aud, "aud_unexpected")]),
+    ("another signature in quotation marks", |a| a.mangle = |text| format!("\"{}\"", flip_signature(text)),
+        &[(Check::WellFormed, "malformed"), (Check::Signature, "bad_signature")]),
+    ("an exclamation mark in the signature", |a| { a.claim("aud", "x"); a.mangle = |text| format!("{text}!"); },
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
+    ("a header with a comma at its end", |a| { a.claim("aud", "x"); a.mangle = |text| with_part(&text, 0, ",}"); },
+        &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
+    ("claims with a comma at their end", |a| { a.jose("alg", "x"); a.mangle = |text| with_part(&text, 1, ",}"); },
+        &[(Check::WellFormed, "malformed"), (Check::Alg, "alg_not_allowed")]),
     ("a prefix and audience", |a| { a.claim("aud", "x"); a.mangle = |text| format!("Bearer {text}"); },
         &[(Check::WellFormed, "malformed"), (Check::Aud, "aud_unexpected")]),
     ("quotation marks and dates", |a| { a.claim("iat", NOW - 400); a.mangle = |text| format!("\"{text}\"\n"); },
@@ -57,6 +73,66 @@ const TABLE: &[Row] = &[
     ("a long header", |a| { a.jose("x", "y".repeat(5_000)); a.claim("aud", "x"); },
         &[(Check::AssertionSize, "header_too_long"), (Check::Aud, "aud_unexpected")]),
 ];
+
+/// Ends the JSON of the header (0) or the claims (1) in another way.
+fn with_part(text: &str, at: usize, end: &str) -> String {
+    let mut parts: Vec<String> = text.split('.').map(str::to_owned).collect();
+    let mut json = URL_SAFE_NO_PAD.decode(&parts[at]).unwrap();
+    json.pop();
+    json.extend_from_slice(end.as_bytes());
+    parts[at] = URL_SAFE_NO_PAD.encode(json);
+    parts.join(".")
+}
+
+/// What was signed is not known if the characters were changed: by the client, or on the way.
+#[test]
+fn signatures_of_repaired_assertions_are_no_false_faults() {
+    let in_standard = |text: &str| text.replace('-', "+").replace('_', "/");
+    let jwt = Jwt::new().claim("x", ">>>???").signed();
+    let input = in_standard(jwt.rsplit_once('.').unwrap().0);
+    assert!(input.contains('+') || input.contains('/'), "{input}");
+    let by_standard = format!("{input}.{}", in_standard(&URL_SAFE_NO_PAD.encode(SIGNER.signature(input.as_bytes()))));
+    let right = Outcome::Passed;
+    let cases = [
+        ("signed, then in standard base64", in_standard(&jwt), right),
+        ("signed in standard base64", by_standard.clone(), right),
+        ("a plus sign that is not escaped", by_standard.replace('+', " "), right),
+        ("padded", jwt.replacen('.', "=.", 1), right),
+        ("another signature", in_standard(&flip_signature(jwt.clone())), Outcome::NotJudged),
+    ];
+    let layer = layer(Server::Redox);
+    for (what, text, expected) in cases {
+        let explanation = now_or_never(layer.explain_part(Part::Assertion(&text), AT));
+        assert_eq!(explanation.verdict().reason(), Some(Reason::Malformed), "{what}\n{explanation}");
+        let signature = explanation.steps().iter().find(|step| step.check() == Check::Signature).unwrap();
+        assert_eq!(signature.outcome(), expected, "{what}\n{explanation}");
+    }
+}
+
+/// What needs a part that cannot be read is not judged without it.
+#[test]
+fn the_header_and_the_claims_are_judged_each_on_its_own() {
+    let of = |at: usize| {
+        let text = with_part(&Jwt::new().signed(), at, ",}");
+        now_or_never(layer(Server::Redox).explain_part(Part::Assertion(&text), AT))
+    };
+    let (no_header, no_claims) = (of(0), of(1));
+    assert_eq!(no_claims.acceptable(), None);
+    assert!(no_header.acceptable().is_some());
+    let (mut of_header, mut of_claims) = (Vec::new(), Vec::new());
+    for (explanation, without) in [(&no_header, &mut of_header), (&no_claims, &mut of_claims)] {
+        let unread = Outcome::NotReached(Check::WellFormed);
+        without.extend(explanation.steps().iter().filter(|step| step.outcome() == unread).map(|step| step.check()));
+    }
+    use Check as C;
+    let expected = [C::Kid, C::Alg, C::Crit, C::Typ, C::AuthMethod, C::SigningAlg, C::Jku, C::Key, C::Signature];
+    assert_eq!(of_header, expected, "{no_header}");
+    let after = C::ALL
+        .iter()
+        .copied()
+        .filter(|check| *check >= C::Iss && ![C::Typ, C::ClientId, C::ClientGrantType].contains(check));
+    assert_eq!(of_claims, after.collect::<Vec<_>>(), "{no_claims}");
+}
 
 #[test]
 fn every_fault_is_found() {

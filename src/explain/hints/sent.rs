@@ -6,6 +6,7 @@ use crate::explain::kind::{EncodedTwice, Wrapping};
 use crate::jose::base64url;
 use crate::jose::json::{self, Visit};
 use crate::jose::media_type::is_media_type;
+use crate::verifier::wrapping::{Wrapper, unwrapped};
 use crate::verifier::{JWT_BEARER, unescape};
 
 /// What the body is, if it is not a form.
@@ -49,8 +50,12 @@ pub(super) fn about_type(value: &[u8]) -> Option<Hint> {
 
 /// What the value of `client_assertion` looks like, if it is not three parts of base64url.
 pub(super) fn about_value(value: &[u8]) -> Vec<Hint> {
-    let mut hints = Vec::new();
-    let jwt = unwrapped(value, &mut hints);
+    let (jwt, wrappers) = unwrapped(value);
+    let hint = |wrapper| match wrapper {
+        Wrapper::Bearer => Hint::BearerPrefix,
+        Wrapper::Quotes => Hint::Quoted,
+    };
+    let mut hints: Vec<_> = wrappers.into_iter().map(hint).collect();
     if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         hints.push(Hint::LineBreak);
     }
@@ -68,33 +73,6 @@ pub(super) fn about_value(value: &[u8]) -> Vec<Hint> {
     }
     hints.extend(wrapping(jwt).map(|kind| Hint::EncryptedOrNested { kind }));
     hints
-}
-
-/// Takes away `Bearer` and quotation marks, in either order, with a hint for each.
-fn unwrapped<'a>(value: &'a [u8], hints: &mut Vec<Hint>) -> &'a [u8] {
-    let mut jwt = value.trim_ascii();
-    for _ in 0..2 {
-        if let Some(rest) = without_bearer(jwt).filter(|_| !hints.contains(&Hint::BearerPrefix)) {
-            (jwt, _) = (rest, hints.push(Hint::BearerPrefix));
-        }
-        if let Some(rest) = without_quotes(jwt).filter(|_| !hints.contains(&Hint::Quoted)) {
-            (jwt, _) = (rest, hints.push(Hint::Quoted));
-        }
-    }
-    jwt
-}
-
-fn without_bearer(value: &[u8]) -> Option<&[u8]> {
-    let (name, rest) = value.split_at_checked(6)?;
-    let is_separated = rest.first().is_some_and(u8::is_ascii_whitespace);
-    (name.eq_ignore_ascii_case(b"Bearer") && is_separated).then(|| rest.trim_ascii_start())
-}
-
-fn without_quotes(value: &[u8]) -> Option<&[u8]> {
-    const PAIRS: &[(&str, &str)] =
-        &[("\"", "\""), ("'", "'"), ("`", "`"), ("\u{201C}", "\u{201D}"), ("\u{201E}", "\u{201C}"), ("\\\"", "\\\"")];
-    let between = |(open, close): &(&str, &str)| value.strip_prefix(open.as_bytes())?.strip_suffix(close.as_bytes());
-    PAIRS.iter().find_map(between).map(<[u8]>::trim_ascii)
 }
 
 /// Whether the value reads as a JWT in standard base64, whose plus signs may be spaces.
