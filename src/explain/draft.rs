@@ -321,8 +321,8 @@ impl<'a> Reading<'a> {
 
     /// The `jti`, also of an assertion that is refused as malformed.
     fn jti(&self) -> Option<Cow<'_, str>> {
-        if let Some(assertion) = self.assertion {
-            return assertion.claims.jti.text().map(Cow::Borrowed);
+        if let Some(jti) = self.assertion.and_then(|assertion| assertion.claims.jti.text()) {
+            return Some(Cow::Borrowed(jti));
         }
         let text = self.form.text.as_deref().filter(|text| text.len() <= self.verifier.limits().assertion)?;
         jti_in(text).map(Cow::Owned)

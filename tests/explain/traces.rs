@@ -109,7 +109,7 @@ async fn keys_that_are_not_at_hand_are_not_fetched() {
     assert_eq!(explanation.verdict().reason(), Some(Reason::AudUnexpected), "something before failed");
     assert_eq!(count.load(Ordering::SeqCst), 0);
 
-    cache.sources()[0].keys(AT).get().await.unwrap();
+    cache.sources()[0].keys(UnixTime::from_secs(NOW - 1)).get().await.unwrap();
     assert!(matches!(explain(|_| {}).await.verdict(), Verdict::Accepted { .. }));
     let explanation = explain(|a| a.mangle = flip_signature).await;
     assert_eq!(explanation.verdict().name(), "not_decided", "a request asks for newer keys\n{explanation}");
@@ -136,7 +136,9 @@ async fn faults_of_the_key_are_open_while_a_request_would_fetch() {
         let source = &cache.sources()[0];
         let keys = source.keys(AT).get().await.unwrap();
         let request = whole(Attempt::with(change).request());
-        let open = layer.explain(&request, AT).await;
+        let decided = layer.explain(&request, AT).await;
+        assert_eq!(decided.verdict().reason(), Some(reason), "a request that has fetched these keys\n{decided}");
+        let open = layer.explain(&request, AT + Duration::from_secs(1)).await;
         let is_it = |open: &Check| *open == check;
         assert!(matches!(open.verdict(), Verdict::NotDecided { check, .. } if is_it(check)), "{open}");
         assert_eq!(step(&open, check).outcome(), Outcome::NotJudged, "{open}");

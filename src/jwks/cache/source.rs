@@ -107,8 +107,12 @@ impl KeySource {
 
     /// Returns whether a request that is refused because of the keys that are [known](Self::known)
     /// has asked for others before: whether [`keys`](Self::keys) or [`newer`](Self::newer) waits
-    /// for a fetch. This changes nothing.
+    /// for a fetch. One that has fetched the keys itself asks for no others, so keys of this second
+    /// or later are the newest. This changes nothing.
     pub(crate) fn would_fetch(&self, now: UnixTime) -> bool {
+        if self.accepted().is_some_and(|fetched| fetched.fetched_at >= now) {
+            return false;
+        }
         let control = lock(&self.document.control);
         let is_asked = self.fresh(now).is_none() || !control.is_cooling_down(self.cache.settings.cooldown, now);
         self.acceptable(&control).is_some() || is_asked && !self.must_pause(&control, now)
