@@ -82,6 +82,7 @@ mod context;
 mod draft;
 mod hint;
 mod hints;
+mod input;
 mod json;
 mod judge;
 mod kind;
@@ -101,8 +102,9 @@ mod wrap;
 use std::ops::RangeInclusive;
 
 pub use check::Check;
-pub(crate) use draft::{Draft, Given, Head, Input};
+pub(crate) use draft::Draft;
 pub use hint::Hint;
+pub(crate) use input::{Given, Head, Input};
 pub use kind::{AudKind, DateText, EncodedTwice, KidKind, OtherToken, SecretText, Wrapping};
 pub use offline::{NoClients, NoReplay};
 pub use part::Part;

@@ -55,7 +55,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("extract", &["identity", "layer", "rejection", "render"]),
     ("grpc", &["endpoint", "event", "identity", "layer", "rejection", "render", "verifier"]),
     ("layer", &["clock", "config", "endpoint", "event", "explain", "identity", "policy", "rejection", "render", "setting",
-        "timer", "verifier"]),
+        "text", "timer", "verifier"]),
     ("render", &["jose", "policy", "rejection", "setting", "verifier"]),
     // The steps, and what they judge by.
     ("explain", &["clock", "endpoint", "event", "identity", "jose", "jwks", "policy", "port", "registry", "rejection",
