@@ -122,7 +122,7 @@ impl Verifier {
     /// Returns a builder for a verifier that applies `policy`, finds clients in `registry` and
     /// records spent assertions in `replay`.
     ///
-    /// To keep a handle on a port, wrap it in an [`Arc`](std::sync::Arc) and pass a clone.
+    /// To keep a handle on a port, wrap it in an [`Arc`] and pass a clone.
     pub fn builder(policy: Policy, registry: impl ClientRegistry, replay: impl ReplayStore) -> VerifierBuilder {
         VerifierBuilder::new(policy, Box::new(registry), Box::new(replay))
     }
