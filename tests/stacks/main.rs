@@ -14,5 +14,6 @@ mod extract;
 mod hyper_servers;
 mod limits;
 mod logs;
+mod page;
 mod server;
 mod tonic_services;
