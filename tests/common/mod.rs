@@ -29,9 +29,10 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Map, Value, json};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::keys::KeySet;
+use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind};
-use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
+use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::{
     ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy, PreservedBodies, Rejection, TokenRequest, Verifier,
     VerifierBuilder,
@@ -302,6 +303,24 @@ pub fn clock() -> ManualClock {
 /// A replay store that no test fills.
 pub fn store() -> MemoryReplay {
     MemoryReplay::new(10_000).unwrap()
+}
+
+/// A store that fails every admission.
+#[derive(Debug)]
+pub struct Down;
+
+impl ReplayStore for Down {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        None
+    }
+
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
+        Answer::Ready(Err(PortError::new("the store is down")))
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        1_000
+    }
 }
 
 /// A verifier under construction; see [`fixture`].

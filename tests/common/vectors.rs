@@ -263,8 +263,9 @@ impl ReplayStore for Spent {
     }
 }
 
+/// A registry whose answer is an error.
 #[derive(Debug)]
-struct NoRegistry;
+pub struct NoRegistry;
 
 impl ClientRegistry for NoRegistry {
     fn find(&self, _: &str) -> Answer<FindResult> {

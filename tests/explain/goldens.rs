@@ -13,12 +13,11 @@ use serde_json::{Value, json};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::explain::{Explanation, NoClients, NoReplay, Part};
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
-use tower_client_assertion::port::{Answer, PortError};
-use tower_client_assertion::registry::{Client, ClientRegistry, FindResult};
+use tower_client_assertion::registry::Client;
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{ClientAssertionLayer, JWT_BEARER, Policy, TokenRequest, VerifierBuilder};
 
-use crate::common::vectors::SECRET;
+use crate::common::vectors::{NoRegistry, SECRET};
 use crate::common::{AUDIENCE, CLIENT, FORM, Fixture, ISSUER, NOW, Signer, fixture, key_set, now_or_never, with};
 use crate::schema;
 
@@ -86,15 +85,6 @@ fn explain(builder: VerifierBuilder, request: Request<Bytes>, at: u64) -> Explan
     now_or_never(layer.explain(&request, UnixTime::from_secs(at)))
 }
 
-#[derive(Debug)]
-struct Down;
-
-impl ClientRegistry for Down {
-    fn find(&self, _: &str) -> Answer<FindResult> {
-        Answer::Ready(Err(PortError::new("the database is down")))
-    }
-}
-
 fn scenarios() -> Vec<(&'static str, Explanation)> {
     let sent = |assertion: String| post(FORM, form(&assertion));
     let none = json!({});
@@ -122,7 +112,11 @@ fn scenarios() -> Vec<(&'static str, Explanation)> {
         ("replayed", replayed()),
         (
             "registry_down",
-            explain(keyed(ed25519_key()).registry(Down).builder(), sent(with_key(none.clone(), none.clone())), NOW),
+            explain(
+                keyed(ed25519_key()).registry(NoRegistry).builder(),
+                sent(with_key(none.clone(), none.clone())),
+                NOW,
+            ),
         ),
         ("keys_not_at_hand", explain(published(), sent(with_key(none.clone(), none.clone())), NOW)),
         ("bare_assertion", bare(&with_key(none.clone(), json!({"aud": AUDIENCE})))),

@@ -5,16 +5,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::common::attempt::{Attempt, Change, answer, flip_signature, send};
-use crate::common::{CLIENT, Fixture, ISSUER, Jwt, SIGNER, Signer, fixture, form, key_set, outcome, verify};
+use crate::common::{CLIENT, Down, Fixture, ISSUER, Jwt, SIGNER, Signer, fixture, form, key_set, outcome, verify};
 use serde_json::{Value, json};
 use tower_client_assertion::ClientAssertionLayer;
-use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{AlgorithmSet, Policy};
-use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::{ClientFault, RejectionKind, ServerFault};
-use tower_client_assertion::replay::{AdmitResult, ReplayKey, ReplayStore};
 
 fn strict() -> Fixture {
     fixture().policy(Policy::RFC7523).at_issuer()
@@ -206,24 +203,6 @@ fn time_10_skews_over_five_minutes_do_not_build() {
         ] {
             assert_eq!(strict().policy(policy).builder().build().is_ok(), builds, "{secs}");
         }
-    }
-}
-
-/// Fails every admission.
-#[derive(Debug)]
-struct Down;
-
-impl ReplayStore for Down {
-    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
-        None
-    }
-
-    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
-        Answer::Ready(Err(PortError::new("the store is down")))
-    }
-
-    fn admissions_per_client(&self) -> usize {
-        1_000
     }
 }
 

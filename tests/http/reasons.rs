@@ -12,19 +12,17 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{FetchError, JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::overload::SignatureChecks;
-use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::Client;
 use tower_client_assertion::rejection::Reason;
-use tower_client_assertion::replay::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore};
+use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, ClientId, Rejection, RequestBody, VerifierBuilder};
 
 use super::outcomes::Outcomes;
 use crate::common::attempt::Attempt;
 use crate::common::vectors::VECTORS;
-use crate::common::{CLIENT, Fixture, clock, fixture, now_or_never, store};
+use crate::common::{CLIENT, Down, Fixture, clock, fixture, now_or_never, store};
 
 /// The code of the refusal, or nothing.
 fn code<B>(response: &Response<B>) -> &'static str {
@@ -78,24 +76,6 @@ impl http_body::Body for Silent {
 
 fn silent() -> Request<Silent> {
     Attempt::new().request().map(|_| Silent)
-}
-
-/// A store whose answer is an error.
-#[derive(Debug)]
-struct Down;
-
-impl ReplayStore for Down {
-    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
-        None
-    }
-
-    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
-        Answer::Ready(Err(PortError::new("connection refused")))
-    }
-
-    fn admissions_per_client(&self) -> usize {
-        1
-    }
 }
 
 /// A server whose client publishes its keys at a URL that answers with `error`.
