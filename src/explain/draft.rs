@@ -119,7 +119,7 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn judge(&self, known: &'a Registered) -> Draft {
         let Self { verifier, at, input, form, .. } = *self;
-        let (decision, _) = verifier.decide_dry(&input.request, known, at);
+        let decision = verifier.decide_dry(&input.request, known, at);
         let unread = self.faults.map(|faults| faults.unread).unwrap_or_default();
         let is_faulty = self.faults.is_some_and(TextFaults::is_faulty);
         let judging = judge::rules(self.assertion, is_faulty, form, known, verifier, at);

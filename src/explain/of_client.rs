@@ -227,11 +227,14 @@ impl<'a> ClientView<'a> {
         const CHECK: Check = Check::Key;
         let named = self.assertion.header.kid.text().zip(self.keys());
         let Some((kid, keys)) = named else { return Step::not_reached(CHECK, Check::Alg) };
-        let (fault, received) = (ClientFault::NoKey, format!("the kid {}", shown(kid)));
-        match () {
-            () if keys.iter().any(|key| key.key_id() == Some(kid)) => Step::passed(CHECK).receiving(received),
-            () if keys.skipped().iter().any(|key| key.key_id() == Some(kid)) => Step::not_reached(CHECK, Check::Alg),
-            () => self.or_open(&fault, Step::failed(CHECK, fault.clone()).receiving(received)),
+        let received = format!("the kid {}", shown(kid));
+        if keys.iter().any(|key| key.key_id() == Some(kid)) {
+            Step::passed(CHECK).receiving(received)
+        } else if keys.skipped().iter().any(|key| key.key_id() == Some(kid)) {
+            Step::not_reached(CHECK, Check::Alg)
+        } else {
+            let fault = ClientFault::NoKey;
+            self.or_open(&fault, Step::failed(CHECK, fault.clone()).receiving(received))
         }
     }
 

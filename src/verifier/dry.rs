@@ -13,7 +13,7 @@ use super::assertion::Assertion;
 use super::deadline::Deadline;
 use super::mode::Mode;
 use super::progress::{PortAnswers, Stop};
-use super::refusal::{PolicyIndex, Refusal};
+use super::refusal::PolicyIndex;
 use super::request::TokenRequest;
 use super::rules::Rules;
 use super::stages::PlausibleAssertion;
@@ -137,12 +137,7 @@ impl Verifier {
     }
 
     /// Runs the steps on `request` with what is known about its client.
-    pub(crate) fn decide_dry(
-        &self,
-        request: &TokenRequest<'_>,
-        known: &Registered,
-        at: UnixTime,
-    ) -> (Conclusion, PolicyIndex) {
+    pub(crate) fn decide_dry(&self, request: &TokenRequest<'_>, known: &Registered, at: UnixTime) -> Conclusion {
         // The steps ask for no other client than the one that was asked for, and for no keys that
         // have an answer.
         let nothing = || Err(PortError::new("the registry was not asked"));
@@ -151,25 +146,22 @@ impl Verifier {
         let keys = known.keys.clone().unwrap_or_else(not_at_hand);
         let answers = PortAnswers { client: Some(client), keys: Some(keys) };
         match self.steps(request, answers, Mode::Dry, Some(at)) {
-            Ok(identity) => {
-                let (client, method) = (identity.client_id().clone(), identity.method());
-                let policy = identity.policy().into();
-                (Conclusion::Accepted { client, policy, method }, self.index_of(identity.policy()))
-            }
-            Err(Stop::Anonymous) => (Conclusion::LetPass, PolicyIndex::default()),
+            Ok(identity) => Conclusion::Accepted {
+                client: identity.client_id().clone(),
+                policy: identity.policy().into(),
+                method: identity.method(),
+            },
+            Err(Stop::Anonymous) => Conclusion::LetPass,
             // A dry run has all answers.
-            Err(Stop::Waiting(_)) => (Conclusion::KeysNotAtHand, PolicyIndex::default()),
-            Err(Stop::Refused(refusal)) => {
-                let policy = refusal.policy;
-                (self.refused_dry(request, known, refusal), policy)
-            }
+            Err(Stop::Waiting(_)) => Conclusion::KeysNotAtHand,
+            Err(Stop::Refused(refusal)) => self.refused_dry(request, known, refusal.rejection),
         }
     }
 
-    fn refused_dry(&self, request: &TokenRequest<'_>, known: &Registered, refusal: Refusal) -> Conclusion {
-        let rejection = match self.is_mounted_twice(request, &refusal.rejection) {
-            true => refusal.rejection.because_of(ServerFault::MountedTwice),
-            false => refusal.rejection,
+    fn refused_dry(&self, request: &TokenRequest<'_>, known: &Registered, rejection: Rejection) -> Conclusion {
+        let rejection = match self.is_mounted_twice(request, &rejection) {
+            true => rejection.because_of(ServerFault::MountedTwice),
+            false => rejection,
         };
         let no_source = known.keys.is_none();
         match rejection.kind() {
@@ -188,11 +180,6 @@ impl Verifier {
             },
             RejectionKind::Client(_) | RejectionKind::Server(_) => Conclusion::Refused(rejection),
         }
-    }
-
-    fn index_of(&self, policy: &str) -> PolicyIndex {
-        let named = (0..).map(PolicyIndex).zip(&self.policies).find(|(_, other)| other.name() == policy);
-        named.map(|(index, _)| index).unwrap_or_default()
     }
 
     /// Returns the first policy that accepts the claims or, if none does, the fault of the policy
