@@ -136,7 +136,8 @@ fn input(words: &[String]) -> Result<Input, String> {
 fn usage() -> String {
     format!(
         "Explains why a token request is refused: everything that is wrong with it, and what to do.\n\n\
-         usage: explain --profile NAME [FLAG]... FILE|-\n\n{}\n\
+         usage: explain --profile NAME [FLAG]... FILE|-\n\
+         example: explain --profile redox --audience URL --clients clients.json request.txt\n\n{}\n\
          The input is a curl line, a raw HTTP request, a HAR file, a form or a JWT. Nothing is sent to\n\
          the server, and nothing but --fetch uses the network.\n\n\
          It exits with 0 if the request is accepted, 1 if it is refused by a fault of the client, 2 by\n\

@@ -250,7 +250,7 @@ impl fmt::Display for Hint {
             Self::KidNear { kind, kid } => about_kid(*kind, kid, f),
             Self::OtherKey { kid, thumbprint } => {
                 write!(f, "the signature is by another key of the client: {}, thumbprint {thumbprint}; ", Key(kid))?;
-                f.write_str("name the key that signs, and register each key under its kid")
+                f.write_str("send the kid of this key, or sign with the key that kid names")
             }
             Self::OtherClient { client_id } => {
                 write!(f, "the signature is by a key of the client \"{client_id}\"; use the key of this client")
@@ -437,8 +437,8 @@ mod tests {
             ),
             (
                 H::OtherKey { kid: None, thumbprint: "NzbLsXh8".to_owned() },
-                "the signature is by another key of the client: a key without a kid, thumbprint NzbLsXh8; name the \
-                 key that signs, and register each key under its kid",
+                "the signature is by another key of the client: a key without a kid, thumbprint NzbLsXh8; send the \
+                 kid of this key, or sign with the key that kid names",
                 json!({"kid": null, "thumbprint": "NzbLsXh8"}),
             ),
             (
