@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use axum::http::Request;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tower_client_assertion::explain::{Check, Explanation, Outcome, Verdict};
 
 use crate::input::{Captured, What};
@@ -94,14 +95,5 @@ fn shown(text: &str, what: &str) -> String {
 }
 
 fn rfc3339(secs: u64) -> Option<String> {
-    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(secs).ok()?).ok()?;
-    let (date, month) = (time.date(), u8::from(time.month()));
-    Some(format!(
-        "{:04}-{month:02}-{:02}T{:02}:{:02}:{:02}Z",
-        date.year(),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    ))
+    OffsetDateTime::from_unix_timestamp(i64::try_from(secs).ok()?).ok()?.format(&Rfc3339).ok()
 }
