@@ -76,6 +76,7 @@
 //! This room takes the verdict from the [verifier](crate::Verifier), and the words from its
 //! findings. The layer judges the head and makes the answer. It uses neither HTTP nor a renderer.
 
+mod about;
 mod cause;
 mod check;
 mod context;

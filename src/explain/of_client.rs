@@ -3,14 +3,13 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use super::about::{about_client, about_proof, shown};
 use super::check::Check;
 use super::of_claims;
 use super::step::Step;
 use crate::clock::UnixTime;
-use crate::event::Excerpt;
 use crate::identity::AuthMethod;
 use crate::jose::algorithm::Algorithm;
-use crate::jose::base64url;
 use crate::jose::keys::KeySet;
 use crate::policy::Policy;
 use crate::registry::{Client, Proof};
@@ -88,7 +87,7 @@ impl<'a> ClientView<'a> {
     fn without_client(&self, rejection: &Rejection) -> Vec<Step> {
         let client = Step::failed(Check::Client, rejection.clone());
         let client = match rejection.source() {
-            Some(cause) => client.expecting("an answer").receiving(Excerpt::new(&cause.to_string()).to_string()),
+            Some(cause) => client.expecting("an answer").receiving(shown(&cause.to_string())),
             None => client.expecting("the id of a registered client").receiving(shown(self.client_id)),
         };
         let others = OF_CLIENT.into_iter().map(|check| match check {
@@ -308,33 +307,5 @@ impl<'a> ClientView<'a> {
         let fault_of = |input| signer(proof, algorithm, input, self.assertion.signature).err();
         let fault = fault_of(self.assertion.signing_input)?;
         self.other_inputs.iter().all(|input| fault_of(input).is_some()).then_some(fault)
-    }
-}
-
-fn shown(text: &str) -> String {
-    Excerpt::new(text).to_string()
-}
-
-fn about_client(client: &Client) -> String {
-    match (client.keys(), client.key_source()) {
-        (Some(keys), _) if keys.len() == 1 => "registered, 1 key".to_owned(),
-        (Some(keys), _) => format!("registered, {} keys", keys.len()),
-        (None, Some(source)) => format!("registered, keys at {}", shown(source.url().without_query())),
-        (None, None) if client.algorithms().is_empty() => "registered, without a usable credential".to_owned(),
-        (None, None) => "registered, a secret".to_owned(),
-    }
-}
-
-fn about_proof(proof: &Proof<'_>, algorithm: Algorithm) -> String {
-    let Proof::Keys(candidates) = proof else { return format!("a secret, {algorithm}") };
-    let mut fitting = candidates.fitting();
-    let kid = |kid: Option<&str>| kid.map_or("without a kid".to_owned(), |kid| format!("kid {}", shown(kid)));
-    match (fitting.next(), fitting.count()) {
-        (Some(key), 0) => {
-            let thumbprint = base64url::encode(&key.thumbprint());
-            format!("{}, {algorithm}, thumbprint {thumbprint}", kid(key.key_id()))
-        }
-        (Some(key), more) => format!("{} keys, {}, {algorithm}", more.saturating_add(1), kid(key.key_id())),
-        (None, _) => String::new(),
     }
 }
