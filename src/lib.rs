@@ -196,6 +196,8 @@
 //!
 //! - `tracing` adds [`TracingEvents`], which hands every outcome to
 //!   [`tracing`](https://docs.rs/tracing).
+//! - `metrics` adds [`metrics`], the series for a dashboard and for alerts, through the facade
+//!   [`metrics`](https://docs.rs/metrics).
 //! - `redis` adds [`RedisReplay`], one replay store for all nodes of a [fleet](manual::fleet), on
 //!   Redis or Valkey.
 //! - `axum` makes [`ClientIdentity`] and `Option<ClientIdentity>` extractors, on top of `axum-core`
@@ -228,6 +230,8 @@
 // A link to an item that is not compiled in would break: it leads to the list of features instead.
 #![cfg_attr(feature = "tracing", doc = "[`TracingEvents`]: event::TracingEvents")]
 #![cfg_attr(not(feature = "tracing"), doc = "[`TracingEvents`]: #features")]
+#![cfg_attr(feature = "metrics", doc = "[`metrics`]: mod@metrics")]
+#![cfg_attr(not(feature = "metrics"), doc = "[`metrics`]: #features")]
 #![cfg_attr(feature = "redis-no-provider", doc = "[`RedisReplay`]: replay::RedisReplay")]
 #![cfg_attr(not(feature = "redis-no-provider"), doc = "[`RedisReplay`]: #features")]
 #![cfg_attr(feature = "jwks-client-no-provider", doc = "[`HyperFetch`]: jwks::HyperFetch")]
@@ -258,6 +262,10 @@ pub mod jwks;
 pub mod port;
 pub mod registry;
 pub mod replay;
+
+// What the operator watches.
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 // Shared by all of them.
 mod config;

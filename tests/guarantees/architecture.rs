@@ -36,6 +36,7 @@ pub(crate) const CRATE_WALLS: &[Wall] = &[
     },
     Wall { names: &["httpdate", "ipnet"], within: &["jwks/fetch/"], reason: "only fetching needs them" },
     Wall { names: &["wide"], within: &["jose/"], reason: "text is scanned in one place" },
+    Wall { names: &["metrics"], within: &["metrics/"], reason: "one room knows the facade" },
     Wall { names: &["tracing"], within: &["event/"], reason: "everything else reports through an event sink" },
 ];
 
