@@ -1,27 +1,25 @@
 //! The command line. An error is one line: the flag, its value, and what was expected.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tower_client_assertion::Policy;
 
 use crate::app::Replay;
 use crate::deployment::flags::{Given, asked_for, unknown};
-use crate::deployment::links::Links;
 use crate::deployment::profile::{is_issuer, profiled};
 use crate::flags::{self, FLAGS};
+use crate::own::Own;
 
 /// The arguments of the server.
 #[derive(Debug)]
 pub(crate) struct Args {
-    pub(crate) listen: SocketAddr,
+    pub(crate) own: Own,
     pub(crate) clients: PathBuf,
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
     pub(crate) policy: Policy,
     pub(crate) replay: Replay,
-    pub(crate) links: Links,
     pub(crate) allow_http_jwks: bool,
 }
 
@@ -58,21 +56,15 @@ impl Args {
         let found = profiled(profile, audiences)?;
         let (policy, audiences) = found.ok_or_else(|| FLAGS.invalid("--profile", profile))?;
         Ok(Self {
-            listen: listen(given.optional("--listen")?)?,
+            own: Own::of(&mut given)?,
             clients: given.required("--clients")?.into(),
             issuer: issuer(given.required("--issuer")?)?,
             policy,
             replay: replay(given.optional("--replay")?)?,
             audiences,
-            links: Links::of(&mut given)?,
             allow_http_jwks: given.has("--allow-http-jwks"),
         })
     }
-}
-
-fn listen(value: Option<String>) -> Result<SocketAddr, String> {
-    let Some(value) = value else { return Ok(SocketAddr::from(([127, 0, 0, 1], 0))) };
-    value.parse().map_err(|_| FLAGS.invalid("--listen", &value))
 }
 
 fn issuer(value: String) -> Result<String, String> {

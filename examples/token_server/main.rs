@@ -34,7 +34,7 @@
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
 //! - `posture.rs` tells at the start what is weaker than the specifications ask.
 //! - `../deployment` reads the profile and the clients.
-//! - `server.rs` listens and shuts down; `flags.rs` and `args.rs` read the command line.
+//! - `server.rs` listens and shuts down; `flags.rs`, `args.rs` and `own.rs` read the command line.
 //! - `demo.rs` plays the client.
 
 mod app;
@@ -44,6 +44,7 @@ mod demo;
 mod deployment;
 mod flags;
 mod log;
+mod own;
 mod posture;
 mod request_id;
 mod server;
@@ -107,14 +108,14 @@ async fn serve_file(args: Args) -> Result<Server> {
         policy: args.policy,
         issuer: args.issuer,
         audiences: args.audiences,
-        links: args.links,
+        links: args.own.links,
         registry: registry.clone(),
         replay: args.replay.open().await?,
     };
     let verifier = app::verifier(&settings)?;
     let weaker = posture::weaker(&verifier, &registry);
     let app = app::router(settings, verifier)?;
-    let server = Server::start(server::listen(args.listen).await?, app)?;
+    let server = Server::start(server::listen(args.own.listen).await?, app)?;
     log(&welcome);
     weaker.iter().for_each(|line| log(line));
     Ok(server)
