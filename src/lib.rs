@@ -247,6 +247,9 @@ pub mod grpc;
 mod layer;
 pub mod render;
 
+// All of it from a file.
+pub mod config;
+
 // The steps of a request, and the rules that they apply. Bytes and values only.
 pub mod explain;
 mod identity;
@@ -268,7 +271,7 @@ pub mod replay;
 pub mod metrics;
 
 // Shared by all of them.
-mod config;
+mod config_error;
 mod conformance;
 mod endpoint;
 mod lock;
@@ -281,7 +284,8 @@ mod timer;
 
 pub mod manual;
 
-pub use config::ConfigError;
+pub use config::Config;
+pub use config_error::ConfigError;
 pub use endpoint::Endpoint;
 pub use identity::{AuthMethod, ClientId, ClientIdentity, InvalidClientId, VerifiedClaims};
 pub use jose::{keys, secret};

@@ -27,22 +27,31 @@ pub(crate) fn key_sets(fetch: impl JwksFetch, guard: AddressGuard, policy: &Poli
 }
 
 /// Describes what is wrong with clients, with the id of each. One bad registration does not keep
-/// the other clients out.
-pub(crate) fn unusable(registry: &FileRegistry, policy: &Policy) -> Vec<(Option<String>, String)> {
+/// the other clients out. The first policy is that of the clients that name none.
+pub(crate) fn unusable(registry: &FileRegistry, policies: &[Policy]) -> Vec<(Option<String>, String)> {
     let problems = registry.problems();
     let lines = problems.iter().map(|problem| (problem.client_id().map(str::to_owned), problem.to_string()));
     let mut lines: Vec<_> = lines.collect();
-    let (allowed, profile) = (policy.algorithms(), policy.name());
     for client in registry.clients() {
         let (id, usable) = (client.id(), client.algorithms());
+        let policy = match client.policy() {
+            Some(name) => policies.iter().find(|policy| policy.name() == name),
+            None => policies.first(),
+        };
+        let named = policy.or(policies.first());
+        let foreign = named.filter(|policy| !usable.is_empty() && usable.intersection(policy.algorithms()).is_empty());
         // A client without any algorithm is among the problems above.
-        if !usable.is_empty() && usable.intersection(allowed).is_empty() {
+        if let Some(policy) = foreign {
+            let (profile, allowed) = (policy.name(), policy.algorithms());
             let line = format!("client {id:?}: it can use {usable}, but the profile {profile} allows only {allowed}");
             lines.push((Some(id.to_string()), line));
         }
-        if let Some(name) = client.policy().filter(|name| *name != profile) {
-            let line =
-                format!("client {id:?}: client_assertion_policy: {name:?}: expected {profile:?}, the only policy here");
+        if let (Some(name), None) = (client.policy(), policy) {
+            let expected = match policies {
+                [only] => format!("{:?}, the only policy here", only.name()),
+                all => all.iter().map(|policy| format!("{:?}", policy.name())).collect::<Vec<_>>().join(" or "),
+            };
+            let line = format!("client {id:?}: client_assertion_policy: {name:?}: expected {expected}");
             lines.push((Some(id.to_string()), line));
         }
     }

@@ -28,6 +28,10 @@ pub(crate) const HELP: Flag = switch("--help", Some("-h"), "prints this text");
 pub(crate) const VERSION: Flag = switch("--version", Some("-V"), "prints name and version");
 
 impl Flag {
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
     fn usage(&self) -> String {
         let short = self.short.map(|short| format!("{short}, ")).unwrap_or_default();
         let value = self.value.map(|value| format!(" {value}")).unwrap_or_default();

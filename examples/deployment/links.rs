@@ -25,7 +25,11 @@ impl Links {
         valued("--error-pages", "URL", "the URL of a page like /errors", "sent with each, and with its section");
 
     pub(crate) fn of(given: &mut Given) -> Result<Self, String> {
-        match (given.optional("--error-uri")?, given.optional("--error-pages")?) {
+        Self::new(given.optional("--error-uri")?, given.optional("--error-pages")?)
+    }
+
+    pub(crate) fn new(uri: Option<String>, pages: Option<String>) -> Result<Self, String> {
+        match (uri, pages) {
             (None, None) => Ok(Self::None),
             (Some(uri), None) => Ok(Self::One(uri)),
             (None, Some(base)) => Ok(Self::Pages(base)),

@@ -74,7 +74,10 @@ async fn explain(args: &Args) -> Result<ExitCode, String> {
     let explanation = judge.explain(&captured, at).await;
     let explanation = if args.search_clients { judge.search_clients(explanation, &captured) } else { explanation };
     if let Some(registry) = judge.registry() {
-        output::warn(&problems(clients::unusable(registry, &args.policy), client_id(&captured).ok()));
+        output::warn(&problems(
+            clients::unusable(registry, std::slice::from_ref(&args.policy)),
+            client_id(&captured).ok(),
+        ));
     }
     show(args, &captured, fetched, &explanation)?;
     Ok(ExitCode::from(output::exit_code(explanation.verdict())))

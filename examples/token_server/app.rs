@@ -9,11 +9,12 @@ use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::Troubleshooting;
-use tower_client_assertion::replay::{MemoryReplay, RedisReplay, ReplayStore, TieredReplay};
-use tower_client_assertion::{ClientAssertionLayer, ClientAuthMetadata, Policy, Verifier};
+use tower_client_assertion::replay::ReplayStore;
+use tower_client_assertion::{ClientAuthMetadata, ConfigError, Policy, Verifier};
 
 use crate::deployment::links::Links;
-use crate::deployment::{about, profile};
+use crate::deployment::{about, cause};
+use crate::file::Configuration;
 use crate::log::events;
 use crate::token::TokenError;
 use crate::{request_id, token};
@@ -24,36 +25,11 @@ pub(crate) const ERRORS_PATH: &str = "/errors";
 
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
 
-/// The configuration.
+/// The server.
 pub(crate) struct Settings {
-    pub(crate) policy: Policy,
-    pub(crate) issuer: String,
-    pub(crate) audiences: Vec<String>,
-    pub(crate) links: Links,
+    pub(crate) config: Configuration,
     pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) replay: Arc<dyn ReplayStore>,
-}
-
-/// The replay store to use.
-#[derive(Debug)]
-pub(crate) enum Replay {
-    Memory,
-    Redis(String),
-}
-
-impl Replay {
-    /// Opens the store. Redis gets a store in memory in front of it.
-    pub(crate) async fn open(self) -> Result<Arc<dyn ReplayStore>, String> {
-        let memory = MemoryReplay::new(1_000_000).map_err(|error| about("--replay", &error))?.events(events());
-        match self {
-            Self::Memory => Ok(Arc::new(memory)),
-            Self::Redis(url) => {
-                let connected = RedisReplay::standalone(url).events(events()).connect().await;
-                let shared = connected.map_err(|error| about("--replay", &error))?;
-                Ok(Arc::new(TieredReplay::new(memory, shared)))
-            }
-        }
-    }
 }
 
 /// The state of the handlers.
@@ -65,11 +41,13 @@ pub(crate) struct Shared {
 
 /// Builds the whole server.
 pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, String> {
-    let metadata = metadata(&settings.issuer, verifier.metadata())?;
-    let vocabulary = settings.links.vocabulary(&settings.policy)?;
+    let Settings { config, registry, .. } = settings;
+    let metadata = metadata(config.issuer().unwrap_or_default(), verifier.metadata())?;
+    let links = config.application().links()?;
+    let vocabulary = links.vocabulary(config.policy().unwrap_or(&Policy::RFC7523))?;
     let page = TokenError::explained(Troubleshooting::of(&vocabulary, &verifier)).service();
-    let layer = ClientAssertionLayer::new(verifier).render(vocabulary);
-    let shared = Arc::new(Shared { registry: settings.registry, links: settings.links, metadata });
+    let layer = config.layer(verifier).map_err(|error| error.to_string())?.render(vocabulary);
+    let shared = Arc::new(Shared { registry, links, metadata });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.
@@ -83,9 +61,13 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
 
 /// Builds the verifier of the layer.
 pub(crate) fn verifier(settings: &Settings) -> Result<Verifier, String> {
-    let replay = Arc::clone(&settings.replay);
-    let builder = Verifier::builder(settings.policy.clone(), Arc::clone(&settings.registry), replay).events(events());
-    profile::verifier(builder, Some(&settings.issuer), &settings.audiences)
+    let (registry, replay) = (Arc::clone(&settings.registry), Arc::clone(&settings.replay));
+    let builder = settings.config.verifier(registry, replay).events(events());
+    builder.build().map_err(|error| match &error {
+        ConfigError::InvalidIssuer { .. } => about("--issuer", &error),
+        ConfigError::InvalidAudience { .. } => about("--audience", &error),
+        _ => format!("{error}{}", cause(&error, ": ")),
+    })
 }
 
 /// RFC 8414, section 2.

@@ -8,7 +8,8 @@ use crate::deployment::{ALLOW_HTTP_JWKS, AUDIENCE, CLIENTS, ISSUER, PROFILES};
 
 pub(crate) const FLAGS: Flags = Flags(&ROWS);
 
-const ROWS: [Flag; 11] = [
+const ROWS: [Flag; 14] = [
+    valued("--config", "FILE", "the path of a configuration in TOML", "the other flags override it"),
     valued("--clients", "FILE", CLIENTS, "required"),
     valued("--issuer", "URL", ISSUER, "required"),
     valued("--audience", "URL", AUDIENCE, "may be repeated; required by redox and smart"),
@@ -18,6 +19,8 @@ const ROWS: [Flag; 11] = [
     Links::URI,
     Links::PAGES,
     switch("--allow-http-jwks", None, ALLOW_HTTP_JWKS),
+    valued("--ca-file", "PEM", "certificate authorities to trust in addition", "for fetches over https"),
+    valued("--allow-address", "CIDR", "special-use addresses to fetch from", "may be repeated"),
     HELP,
     VERSION,
 ];
@@ -26,7 +29,8 @@ pub(crate) fn usage() -> String {
     let mut usage = String::from(
         "A token endpoint for the client credentials grant, with clients that authenticate by signed JWT.\n\n\
          usage: token_server                                      a demo with a generated client\n   or: token_server \
-         --clients FILE --issuer URL [FLAG]...   your own clients\n\n",
+         --clients FILE --issuer URL [FLAG]...   your own clients\n   or: token_server --config FILE [FLAG]...                 the same \
+         from a file\n\n",
     );
     usage += &FLAGS.usage();
     let (tokens, errors) = (crate::app::TOKEN_PATH, crate::app::ERRORS_PATH);

@@ -18,6 +18,9 @@
 //! `/.well-known/oauth-authorization-server`. `GET /errors` explains every refusal, and with
 //! `--error-pages` each refusal links to its section there.
 //!
+//! `--config FILE` reads the same from a file in TOML, which the other flags override:
+//! `reference.toml` has every member and its default.
+//!
 //! All flags: `cargo run --example token_server -- --help`.
 //!
 //! The profile decides about `aud`: `redox` and `smart` accept the `--audience` URLs, `fapi2` only
@@ -34,7 +37,8 @@
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
 //! - `posture.rs` tells at the start what is weaker than the specifications ask.
 //! - `../deployment` reads the profile and the clients.
-//! - `server.rs` listens and shuts down; `flags.rs`, `args.rs` and `own.rs` read the command line.
+//! - `server.rs` listens and shuts down; `flags.rs` and `args.rs` read the command line, `file.rs`
+//!   the configuration file, and `own.rs` what only this program has of both.
 //! - `demo.rs` plays the client.
 
 mod app;
@@ -42,6 +46,7 @@ mod args;
 mod demo;
 #[path = "../deployment/mod.rs"]
 mod deployment;
+mod file;
 mod flags;
 mod log;
 mod own;
@@ -57,14 +62,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tower_client_assertion::jwks::KeySetCache;
-use tower_client_assertion::registry::{ClientRegistry, FileRegistry};
-use tower_client_assertion::{ConfigError, Policy};
+use tower_client_assertion::registry::ClientRegistry;
+use tower_client_assertion::{Policy, Verifier};
 
-use crate::app::{Replay, Settings};
-use crate::args::{Args, Command};
-use crate::deployment::links::Links;
+use crate::app::Settings;
+use crate::args::Command;
 use crate::deployment::{about, clients};
+use crate::file::Configuration;
 use crate::log::log;
 use crate::server::Server;
 use crate::support::{Demo, Result};
@@ -90,40 +94,36 @@ fn failure(code: u8, error: &dyn std::error::Error) -> ExitCode {
 /// Returns `None` if there is nothing to serve.
 async fn start() -> Result<Option<Server>> {
     match Command::parse(std::env::args_os().skip(1))? {
-        Command::Serve(args) => serve_file(*args).await.map(Some),
+        Command::Serve(config) => serve(*config).await.map(Some),
         Command::Demo => serve_demo().await.map(Some),
         Command::Print(text) => Ok(write!(std::io::stdout(), "{text}").map(|()| None)?),
     }
 }
 
-async fn serve_file(args: Args) -> Result<Server> {
-    let cache = key_sets(&args).map_err(|error| about("jwks_uri", &error))?;
-    let registry = FileRegistry::load_with(&args.clients, &cache).map_err(|error| about("--clients", &error))?;
-    let registry = registry.events(log::events());
-    clients::unusable(&registry, &args.policy).iter().for_each(|(_, line)| log(line));
-    let (profile, issuer) = (args.policy.name(), &args.issuer);
-    let welcome = format!("issuing tokens of {issuer} at {}, profile {profile}", app::TOKEN_PATH);
-    let registry = Arc::new(registry);
-    let settings = Settings {
-        policy: args.policy,
-        issuer: args.issuer,
-        audiences: args.audiences,
-        links: args.own.links,
-        registry: registry.clone(),
-        replay: args.replay.open().await?,
-    };
+async fn serve(config: Configuration) -> Result<Server> {
+    let fetch = config.fetcher().map_err(|error| about("--ca-file", &error))?;
+    let cache = config.key_set_cache(fetch).map_err(|error| about("--allow-address", &error))?;
+    let cache = cache.events(log::events()).build().map_err(|error| about("jwks_uri", &error))?;
+    let registry = config.registry(Some(&cache)).map_err(|error| about("--clients", &error))?;
+    let registry = Arc::new(registry.events(log::events()));
+    let replay = config.replay_store(log::events()).await.map_err(|error| about("--replay", &error))?;
+    let listen = config.application().listen();
+    let settings = Settings { config, registry: registry.clone(), replay };
     let verifier = app::verifier(&settings)?;
+    clients::unusable(&registry, verifier.policies()).iter().for_each(|(_, line)| log(line));
     let weaker = posture::weaker(&verifier, &registry);
+    let welcome = welcome(&settings.config, &verifier);
     let app = app::router(settings, verifier)?;
-    let server = Server::start(server::listen(args.own.listen).await?, app)?;
+    let server = Server::start(server::listen(listen).await?, app)?;
     log(&welcome);
     weaker.iter().for_each(|line| log(line));
     Ok(server)
 }
 
-fn key_sets(args: &Args) -> std::result::Result<KeySetCache, ConfigError> {
-    let guard = clients::guard(args.allow_http_jwks)?;
-    Ok(clients::key_sets(clients::fetch(), guard, &args.policy).events(log::events()).build()?)
+fn welcome(config: &Configuration, verifier: &Verifier) -> String {
+    let policies: Vec<_> = verifier.policies().iter().map(Policy::name).collect();
+    let issuer = config.issuer().unwrap_or_default();
+    format!("issuing tokens of {issuer} at {}, profile {}", app::TOKEN_PATH, policies.join(", "))
 }
 
 async fn serve_demo() -> Result<Server> {
@@ -132,10 +132,13 @@ async fn serve_demo() -> Result<Server> {
     let issuer = format!("http://{address}");
     let audience = format!("{issuer}{}", app::TOKEN_PATH);
     let client = Demo::addressing(&audience)?;
+    let mut config = Configuration::default();
+    config.set_policy(Policy::REDOX);
+    config.dangerous_set_issuer_without_tls(issuer);
+    config.set_audiences([audience]);
     let registry: Arc<dyn ClientRegistry> = Arc::new(demo::register(&client)?);
-    let replay = Replay::Memory.open().await?;
-    let settings =
-        Settings { policy: Policy::REDOX, issuer, audiences: vec![audience], links: Links::None, registry, replay };
+    let replay = config.replay_store(log::events()).await?;
+    let settings = Settings { config, registry, replay };
     let verifier = app::verifier(&settings)?;
     let server = Server::start(listener, app::router(settings, verifier)?)?;
     demo::show(&client, address).await?;

@@ -1,4 +1,5 @@
-//! The settings that only this program has. Those of the library are in `args.rs`.
+//! The settings that only this program has: flags, and members of the configuration file. Those of
+//! the library are in `args.rs`.
 
 use std::net::SocketAddr;
 
@@ -7,16 +8,38 @@ use crate::deployment::links::Links;
 use crate::flags::FLAGS;
 
 /// What the program does next to serving tokens, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
 pub(crate) struct Own {
-    pub(crate) listen: SocketAddr,
-    pub(crate) links: Links,
+    listen: Option<SocketAddr>,
+    error_uri: Option<String>,
+    error_pages: Option<String>,
 }
 
 impl Own {
-    pub(crate) fn of(given: &mut Given) -> Result<Self, String> {
-        let listen = address(given, "--listen")?.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Ok(Self { listen, links: Links::of(given)? })
+    /// Replaces what the file says by what the flags say.
+    pub(crate) fn replace(&mut self, given: &mut Given) -> Result<(), String> {
+        self.listen = address(given, "--listen")?.or(self.listen);
+        if given.has(Links::URI.name()) || given.has(Links::PAGES.name()) {
+            (self.error_uri, self.error_pages) = (None, None);
+        }
+        replace(&mut self.error_uri, given.optional(Links::URI.name())?);
+        replace(&mut self.error_pages, given.optional(Links::PAGES.name())?);
+        Ok(())
+    }
+
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    pub(crate) fn links(&self) -> Result<Links, String> {
+        Links::new(self.error_uri.clone(), self.error_pages.clone())
+    }
+}
+
+fn replace<T>(member: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
+        *member = given;
     }
 }
 

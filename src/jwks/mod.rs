@@ -88,6 +88,7 @@ pub use cache::{
 };
 #[cfg(feature = "jwks-client")]
 pub use fetch::FetcherError;
+pub(crate) use fetch::NoFetch;
 pub use fetch::{
     AddressError, AddressGuard, FetchError, FetchFact, JwksFetch, JwksRequest, JwksUrl, RefusedAddress, UrlError,
 };

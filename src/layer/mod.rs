@@ -55,7 +55,7 @@ pub(crate) use forward::{identify, identify_response};
 pub(crate) use headers::DeclaredHeaders;
 pub(crate) use ready_inner::ReadyInner;
 
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::endpoint::Endpoint;
 use crate::event::Correlation;
 use crate::render::{RenderRejection, ResponseCache};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::admissions::Admissions;
 use super::{Verifier, registrations};
 use crate::clock::{Clock, SystemClock, UnixTime};
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::event::EventSink;
 use crate::loosening::risk;
 use crate::policy::{AudienceRule, Audiences, Limits, Policy};
@@ -432,11 +432,15 @@ fn check_audiences(audiences: &Audiences, without_tls: bool) -> Result<(), Confi
     {
         return Err(ConfigError::InvalidIssuer { issuer: issuer.to_owned() });
     }
-    let valid = |audience: &str| !audience.is_empty() && audience.bytes().all(|byte| byte.is_ascii_graphic());
-    if let Some(audience) = audiences.urls.iter().find(|audience| !valid(audience)) {
+    if let Some(audience) = audiences.urls.iter().find(|audience| !is_audience(audience)) {
         return Err(ConfigError::InvalidAudience { audience: audience.to_string() });
     }
     Ok(())
+}
+
+/// Whether an audience could be in an assertion.
+pub(crate) fn is_audience(audience: &str) -> bool {
+    !audience.is_empty() && audience.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Comes after the check that each policy has what it needs: the error about a missing issuer is
@@ -450,7 +454,7 @@ fn check_audience_used(policies: &[Policy], audiences: &Audiences) -> Result<(),
 
 /// RFC 8414, section 2: an `https` URL without query and fragment. A URL with a user name is
 /// refused: it can be used to disguise the host.
-fn is_issuer(issuer: &str, without_tls: bool) -> bool {
+pub(crate) fn is_issuer(issuer: &str, without_tls: bool) -> bool {
     let http = || issuer.strip_prefix("http://").filter(|_| without_tls);
     let Some(rest) = issuer.strip_prefix("https://").or_else(http) else { return false };
     let host = rest.split('/').next().unwrap_or_default();

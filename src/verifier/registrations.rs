@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Verifier;
 use crate::clock::UnixTime;
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 use crate::event::{Event, EventSink, Warning};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::verification_key::VerificationKey;

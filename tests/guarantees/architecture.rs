@@ -52,16 +52,19 @@ pub(crate) const WORD_WALLS: &[Wall] = &[
 /// The rooms that each room needs. A new arrow is a decision. An unused arrow fails as well.
 #[rustfmt::skip]
 const MAP: &[(&str, &[&str])] = &[
+    // All of it from a file.
+    ("config", &["config_error", "event", "jose", "jwks", "layer", "policy", "registry", "replay", "setting", "text",
+        "verifier"]),
     // HTTP in front of a verifier.
     ("extract", &["identity", "layer", "rejection", "render"]),
     ("grpc", &["endpoint", "event", "identity", "layer", "rejection", "render", "verifier"]),
-    ("layer", &["clock", "config", "endpoint", "event", "explain", "identity", "policy", "rejection", "render", "setting",
+    ("layer", &["clock", "config_error", "endpoint", "event", "explain", "identity", "policy", "rejection", "render", "setting",
         "text", "timer", "verifier"]),
     ("render", &["jose", "policy", "rejection", "setting", "verifier"]),
     // The steps, and what they judge by.
     ("explain", &["clock", "endpoint", "event", "identity", "jose", "jwks", "policy", "port", "registry", "rejection",
         "replay", "text", "verifier"]),
-    ("verifier", &["clock", "config", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
+    ("verifier", &["clock", "config_error", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
         "port", "registry", "rejection", "replay", "setting", "text", "timer"]),
     ("posture", &["clock", "jose", "jwks", "loosening", "policy", "registry", "replay", "text", "verifier"]),
     ("policy", &["jose", "loosening", "name", "setting"]),
@@ -73,8 +76,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
     ("event", &["endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
-    // Shared. Only rooms whose builders wrap the errors of several rooms need `config`.
-    ("config", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
+    // Shared. Only rooms whose builders wrap the errors of several rooms need `config_error`.
+    ("config_error", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),
     ("rejection", &["port"]),
 ];

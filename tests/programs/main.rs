@@ -7,6 +7,8 @@ mod common;
 
 #[cfg(unix)]
 mod browser;
+#[cfg(unix)]
+mod config_file;
 #[cfg(all(unix, feature = "axum"))]
 mod examples;
 #[cfg(unix)]

@@ -452,8 +452,19 @@ async fn the_usage_names_every_flag() {
     let output = soon("the usage", command(&["--help".to_owned()]).output()).await.unwrap();
     let usage = String::from_utf8(output.stdout).unwrap();
     let named: Vec<_> = usage.split_whitespace().filter(|word| word.starts_with("--")).collect();
-    let valued =
-        ["--clients", "--issuer", "--audience", "--profile", "--listen", "--replay", "--error-uri", "--error-pages"];
+    let valued = [
+        "--config",
+        "--clients",
+        "--issuer",
+        "--audience",
+        "--profile",
+        "--listen",
+        "--replay",
+        "--error-uri",
+        "--error-pages",
+        "--ca-file",
+        "--allow-address",
+    ];
     let switches = ["--allow-http-jwks", "--help", "--version"];
     for flag in valued.iter().chain(&switches) {
         assert!(named.contains(flag), "{flag}");

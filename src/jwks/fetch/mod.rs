@@ -15,6 +15,7 @@ pub(super) mod freshness;
 mod guard;
 #[cfg(feature = "jwks-client-no-provider")]
 mod hyper;
+mod none;
 #[cfg(feature = "jwks-client-no-provider")]
 mod race;
 mod request;
@@ -35,6 +36,7 @@ pub use fact::FetchFact;
 pub use guard::AddressGuard;
 #[cfg(feature = "jwks-client-no-provider")]
 pub use hyper::HyperFetch;
+pub(crate) use none::NoFetch;
 pub use request::{JwksFetch, JwksRequest};
 #[cfg(feature = "jwks-client-no-provider")]
 pub use resolve::Resolve;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::config_error::FetcherError;
@@ -50,6 +51,27 @@ impl HyperFetch {
         if roots.is_empty() {
             return Err(FetcherError::NoRootCertificates { why: "none was given".to_owned() });
         }
+        Ok(Self::trusting(roots))
+    }
+
+    /// Returns a client that trusts the certificate authorities in this PEM file in addition to the
+    /// root certificates of the platform, if it has any: for clients on a private network next to
+    /// public ones.
+    ///
+    /// # Errors
+    ///
+    /// The file has no certificate, or one that is not valid.
+    pub fn with_platform_roots_and(pem: &[u8]) -> Result<Self, FetcherError> {
+        let mut roots = RootCertStore::empty();
+        let invalid = |why: String| FetcherError::InvalidRootCertificate { why };
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
+            roots.add(certificate).map_err(|error| invalid(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(FetcherError::NoRootCertificates { why: "the file has no certificate in PEM".to_owned() });
+        }
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Ok(Self::trusting(roots))
     }
 

@@ -107,6 +107,14 @@ pub enum ConfigError {
         /// The path that was given.
         path: String,
     },
+    /// A member of a [`Config`](crate::Config) is missing, or names a file that cannot be read.
+    #[non_exhaustive]
+    Member {
+        /// The member, with the tables around it: for example `fetch.ca_file`.
+        member: &'static str,
+        /// What is wrong, and how to fix it.
+        problem: String,
+    },
 }
 
 impl ConfigError {
@@ -133,9 +141,19 @@ impl ConfigError {
             | Self::DuplicatePolicy { .. }
             | Self::UnknownPolicy { .. }
             | Self::UnmeetableAlgorithms { .. }
-            | Self::InvalidPath { .. } => return None,
+            | Self::InvalidPath { .. }
+            | Self::Member { .. } => return None,
         })
     }
+}
+
+fn invalid_issuer(issuer: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let or_http = if issuer.starts_with("http://") { FOR_LOCALHOST } else { "" };
+    write!(
+        f,
+        "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, section \
+         2){or_http}"
+    )
 }
 
 /// The advice that is added for an `http` issuer.
@@ -167,14 +185,7 @@ impl fmt::Display for ConfigError {
                  identifier of your server",
                 if *only { "only " } else { "" }
             ),
-            Self::InvalidIssuer { issuer } => {
-                let or_http = if issuer.starts_with("http://") { FOR_LOCALHOST } else { "" };
-                write!(
-                    f,
-                    "issuer: {issuer:?} is not valid; use an https URL without user, query and fragment (RFC 8414, \
-                     section 2){or_http}"
-                )
-            }
+            Self::InvalidIssuer { issuer } => invalid_issuer(issuer, f),
             Self::InvalidAudience { audience } => {
                 write!(
                     f,
@@ -200,6 +211,7 @@ impl fmt::Display for ConfigError {
             Self::InvalidPath { path } => {
                 write!(f, "path: {path:?} is not valid; start with a slash, and leave out patterns and queries")
             }
+            Self::Member { member, problem } => write!(f, "{member}: {problem}"),
         }
     }
 }
