@@ -20,6 +20,8 @@ provide redis-server
 need redis-server "install Redis 7 or newer, which the tests start themselves (Debian: apt-get install redis-server)"
 provide openssl
 need openssl "install OpenSSL, which makes certificates for the tests (Debian: apt-get install openssl)"
+provide prometheus
+need promtool "install Prometheus, which the tests start themselves (Debian: apt-get install prometheus)"
 provide valgrind
 need valgrind "install valgrind, which counts instructions for benches/check.sh (Debian: apt-get install valgrind)"
 cargo fmt --version >/dev/null 2>&1 || { echo "test.sh needs rustfmt: rustup component add rustfmt" >&2; exit 1; }

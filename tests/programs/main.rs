@@ -18,6 +18,8 @@ mod explain;
 mod explain_input;
 #[cfg(unix)]
 mod field;
+#[cfg(all(unix, feature = "metrics"))]
+mod observability;
 #[cfg(unix)]
 mod server;
 mod sqlite_store;
