@@ -45,7 +45,7 @@ impl Panel {
 }
 
 #[test]
-fn panels_have_ids_of_their_own_and_do_not_overlap() {
+fn panels_have_unique_ids_and_do_not_overlap() {
     let Dashboard { panels, .. } = Dashboard::read();
     let ids: BTreeSet<_> = panels.iter().map(|panel| panel.json["id"].as_u64().unwrap()).collect();
     let titles: BTreeSet<_> = panels.iter().map(|panel| &panel.title).collect();
