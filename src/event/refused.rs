@@ -37,7 +37,8 @@ impl<'a> Refused<'a> {
     }
 
     /// Returns the [name](crate::Policy::name) of the policy that the refusal is based on. It is
-    /// the first policy of the verifier if no other had been chosen yet.
+    /// the first policy of the verifier if no other had been chosen yet, and empty if the layer
+    /// [finds no verifier](crate::ClientAssertionLayer::report_unknown_tenants).
     pub fn policy(&self) -> &'a str {
         self.policy
     }

@@ -29,6 +29,7 @@ checks! {
     /// A check of a request. Displays as its [name](Self::name).
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     #[non_exhaustive]
+    Tenant "tenant" "Whether there is a verifier for the request, if the layer chooses one.";
     Method "method" "The method of the request.";
     ContentEncoding "content_encoding" "Whether the body is encoded.";
     ContentType "content_type" "The content type and its charset.";

@@ -12,7 +12,6 @@ use super::step::{self, Step};
 use super::verdict::{Answer, Verdict};
 use super::{Advice, Explanation, hints, judge, of_claims, window};
 use crate::clock::UnixTime;
-use crate::endpoint::Endpoint;
 use crate::event::Excerpt;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::{KeySet, SkippedKey, VerificationKey};
@@ -21,7 +20,6 @@ use crate::rejection::{Claim, ClientFault, Reason, Rejection, RejectionKind};
 use crate::verifier::assertion::Assertion;
 use crate::verifier::dry::{Conclusion, Registered};
 use crate::verifier::form_faults::{FormFaults, secret_values};
-use crate::verifier::refusal::PolicyIndex;
 use crate::verifier::rules::Rules;
 use crate::verifier::text_faults::{Repaired, TextFaults};
 use crate::verifier::{JWT_BEARER, Verifier};
@@ -60,22 +58,9 @@ impl Draft {
         reading.judge(&known)
     }
 
-    /// A request that the layer does not guard.
-    pub(crate) fn unguarded(verifier: &Verifier, endpoint: Endpoint, at: UnixTime) -> Explanation {
-        let why = "the layer does not guard this path";
-        Explanation {
-            at,
-            claimed_client: None,
-            policy: verifier.rules_of(PolicyIndex::default(), at).policy.name().into(),
-            endpoint,
-            acceptable: None,
-            verdict: Verdict::LetPass,
-            answer: None,
-            steps: Check::ALL.iter().map(|check| Step::not_judged(*check, why)).collect(),
-            hints: Vec::new(),
-            advice: Vec::new(),
-            unjudged: Vec::new(),
-        }
+    /// The explanation of a request that is refused for this.
+    pub(super) fn refusing(explanation: Explanation, rejection: Rejection) -> Self {
+        Self { explanation, refused: Some(rejection) }
     }
 
     /// Returns why the request is refused, if it is.

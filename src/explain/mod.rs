@@ -96,6 +96,7 @@ mod secrets;
 mod step;
 mod text;
 mod times;
+mod unjudged;
 mod verdict;
 mod window;
 mod wrap;
@@ -111,6 +112,7 @@ pub use offline::{NoClients, NoReplay};
 pub use part::Part;
 pub(crate) use part::form_around;
 pub use step::{Outcome, Step};
+pub(crate) use unjudged::{undecided, unguarded, without_verifier};
 pub use verdict::{Answer, Verdict};
 
 use crate::clock::UnixTime;
@@ -159,10 +161,11 @@ impl Explanation {
         self.answer.as_ref()
     }
 
-    /// Returns every check, each once, in the order of [`Check::ALL`] with one exception: a check
-    /// that failed stands where the verifier finds its fault, which may be earlier or later. So the
-    /// first that failed has the reason of the verdict. Look for a check by its name, not by its
-    /// place. Each reason occurs once.
+    /// Returns every check, each once. [`Check::Tenant`] is left out unless the layer
+    /// [chooses](crate::ClientAssertionLayer::choose) its verifiers. The order is that of
+    /// [`Check::ALL`] with one exception: a check that failed stands where the verifier finds its
+    /// fault, which may be earlier or later. So the first that failed has the reason of the
+    /// verdict. Look for a check by its name, not by its place. Each reason occurs once.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
@@ -201,7 +204,7 @@ impl Explanation {
     }
 
     /// Returns the name of the policy by which the claims were judged: that of the client, unless
-    /// the request is refused by another one before.
+    /// the request is refused by another one before. It is empty if the layer finds no verifier.
     pub fn policy(&self) -> &str {
         &self.policy
     }

@@ -33,7 +33,8 @@ impl fmt::Display for Explanation {
             Some(client) => labelled(f, "client", &format!("{} (claimed)", Excerpt::new(client)))?,
             None => labelled(f, "client", "none is named")?,
         }
-        labelled(f, "policy", &format!("{}, endpoint {}", self.policy, self.endpoint.name()))?;
+        let policy = if self.policy.is_empty() { "none" } else { &self.policy };
+        labelled(f, "policy", &format!("{policy}, endpoint {}", self.endpoint.name()))?;
         labelled(f, "time", &format!("{}{}", Time(self.at), Dates(self)))?;
         if !self.unjudged.is_empty() {
             labelled(f, "others", &format!("claims that are not judged: {}", self.unjudged.join(", ")))?;

@@ -65,9 +65,13 @@ where
 {
     pub(super) fn new(options: Arc<Options>, inner: ReadyInner<S>, request: Request<B>) -> Self {
         let (parts, body) = request.into_parts();
-        let notes = EventNotes::take(&options.verifier, options.correlate.as_ref(), &parts);
+        let notes = EventNotes::take(&options.verifier, options.settings.correlate.as_ref(), &parts);
         let form = metadata::form(&parts.headers);
         Self { state: State::Starting { call: Some(Call { options, notes, inner, parts, body, form }) } }
+    }
+
+    pub(super) fn refused(rejection: Rejection, messages: Messages) -> Self {
+        Self { state: State::Refused { rejection, messages } }
     }
 }
 
@@ -101,7 +105,7 @@ where
                     let Some((call, identity)) = call.take() else { return Poll::Pending };
                     match !was_ready && call.inner.has_waited() {
                         true => call.decide_again(&identity),
-                        false if call.options.identify_responses => {
+                        false if call.options.settings.identify_responses => {
                             State::Identified { identity: Some(identity.clone()), future: call.forward(identity) }
                         }
                         false => State::Calling { future: call.forward(identity) },
@@ -155,7 +159,7 @@ impl<S, B> Call<S, B> {
     }
 
     fn advance<F>(self, progress: Progress) -> State<S, F, B> {
-        let messages = self.options.messages;
+        let messages = self.options.settings.messages;
         match progress {
             Progress::Waiting(waiting) => State::Verifying { call: Some(self), waiting },
             Progress::Done(Ok(Some(identity))) => State::AwaitingInner { call: Some((self, identity)) },

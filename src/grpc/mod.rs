@@ -33,6 +33,7 @@
 //! |---|---|
 //! | `UNAUTHENTICATED` | there is no assertion, or it does not authenticate a client |
 //! | `INVALID_ARGUMENT` | the metadata are malformed: one of the two is missing, repeated, or of an unsupported type |
+//! | `NOT_FOUND` | the layer [chooses](GrpcAssertionLayer::choose) its verifiers, and has none for this call |
 //! | `UNAVAILABLE` | the server cannot decide; the same call may succeed later |
 //! | `RESOURCE_EXHAUSTED` | too many signatures are being [checked](crate::overload) for this client, or it has too many [unexpired assertions](crate::rejection::ServerFault::ClientQuota) |
 //! | `INTERNAL` | the server is misconfigured, see [`ServerFault`](crate::rejection::ServerFault) |
@@ -53,8 +54,9 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::event::Correlation;
-use crate::layer::{Correlate, ReadyInner, inner_accessors};
+use crate::endpoint::Endpoint;
+use crate::event::{Correlation, EventSink};
+use crate::layer::{Choice, Correlate, ReadyInner, inner_accessors};
 use crate::verifier::Verifier;
 
 pub use future::ResponseFuture;
@@ -68,29 +70,102 @@ pub(crate) use status::response;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GrpcAssertionLayer {
-    options: Arc<Options>,
+    judges: Judges,
 }
 
-/// What all services of one layer share.
+/// Who judges the calls of a layer.
+#[derive(Clone, Debug)]
+enum Judges {
+    /// One verifier judges all of them.
+    One(Arc<Options>),
+    /// The head of each call decides.
+    Chosen(Arc<Choosing>),
+}
+
+/// What applies to a call with its verifier.
 #[derive(Clone, Debug)]
 struct Options {
     verifier: Arc<Verifier>,
+    settings: Settings,
+}
+
+/// What applies to all calls until their verifiers are chosen.
+#[derive(Clone, Debug)]
+struct Choosing {
+    choice: Choice,
+    settings: Settings,
+}
+
+/// What does not depend on the verifier.
+#[derive(Clone, Debug)]
+struct Settings {
     messages: Messages,
     correlate: Option<Correlate>,
     identify_responses: bool,
 }
 
+impl Settings {
+    const DEFAULT: Self = Self { messages: Messages::Sent, correlate: None, identify_responses: false };
+}
+
+impl Choosing {
+    fn call<S, B>(&self, inner: ReadyInner<S>, request: Request<B>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        let Settings { messages, correlate, .. } = &self.settings;
+        let (parts, body) = request.into_parts();
+        let Some(verifier) = self.choice.verifier(&parts) else {
+            let rejection = self.choice.refuse(&parts, Endpoint::Other, correlate.as_ref());
+            return ResponseFuture::refused(rejection, *messages);
+        };
+        let options = Options { verifier, settings: self.settings.clone() };
+        ResponseFuture::new(Arc::new(options), inner, Request::from_parts(parts, body))
+    }
+}
+
 impl GrpcAssertionLayer {
     /// Creates a layer that guards every call of the service. Grant types are not checked.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        Self {
-            options: Arc::new(Options {
-                verifier: verifier.into(),
-                messages: Messages::Sent,
-                correlate: None,
-                identify_responses: false,
-            }),
+        let options = Options { verifier: verifier.into(), settings: Settings::DEFAULT };
+        Self { judges: Judges::One(Arc::new(options)) }
+    }
+
+    /// Creates a layer that asks `choose` for the verifier of each call, like
+    /// [`ClientAssertionLayer::choose`](crate::ClientAssertionLayer::choose). If it returns `None`,
+    /// the call is refused with `NOT_FOUND`, and nothing is looked up for it.
+    ///
+    /// The path of a call names its method, so tenants are told apart by their host or by other
+    /// metadata.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::Arc;
+    ///
+    /// use tower_client_assertion::Verifier;
+    /// use tower_client_assertion::grpc::GrpcAssertionLayer;
+    ///
+    /// fn layer(tenants: HashMap<String, Arc<Verifier>>) -> GrpcAssertionLayer {
+    ///     GrpcAssertionLayer::choose(move |head| {
+    ///         let name = head.headers.get("x-tenant")?.to_str().ok()?;
+    ///         tenants.get(name).cloned()
+    ///     })
+    /// }
+    /// ```
+    pub fn choose(choose: impl Fn(&Parts) -> Option<Arc<Verifier>> + Send + Sync + 'static) -> Self {
+        let choosing = Choosing { choice: Choice::new(choose), settings: Settings::DEFAULT };
+        Self { judges: Judges::Chosen(Arc::new(choosing)) }
+    }
+
+    /// Reports calls for which [`choose`](Self::choose) finds no verifier, like
+    /// [`ClientAssertionLayer::report_unknown_tenants`][1]. Default: they are not reported.
+    ///
+    /// [1]: crate::ClientAssertionLayer::report_unknown_tenants
+    pub fn report_unknown_tenants(mut self, events: impl EventSink) -> Self {
+        if let Judges::Chosen(choosing) = &mut self.judges {
+            Arc::make_mut(choosing).choice.unknown = Some(Arc::new(events));
         }
+        self
     }
 
     /// Answers refused calls with their status and no message, like
@@ -125,8 +200,11 @@ impl GrpcAssertionLayer {
         self.with(|options| options.identify_responses = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        change(Arc::make_mut(&mut self.options));
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(match &mut self.judges {
+            Judges::One(options) => &mut Arc::make_mut(options).settings,
+            Judges::Chosen(choosing) => &mut Arc::make_mut(choosing).settings,
+        });
         self
     }
 }
@@ -135,7 +213,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
     type Service = GrpcAssertion<S>;
 
     fn layer(&self, inner: S) -> GrpcAssertion<S> {
-        GrpcAssertion { inner, options: Arc::clone(&self.options) }
+        GrpcAssertion { inner, judges: self.judges.clone() }
     }
 }
 
@@ -147,7 +225,7 @@ impl<S> Layer<S> for GrpcAssertionLayer {
 #[must_use]
 pub struct GrpcAssertion<S> {
     inner: S,
-    options: Arc<Options>,
+    judges: Judges,
 }
 
 impl<S> GrpcAssertion<S> {
@@ -169,6 +247,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = ReadyInner::take(&mut self.inner);
-        ResponseFuture::new(Arc::clone(&self.options), inner, request)
+        match &self.judges {
+            Judges::One(options) => ResponseFuture::new(Arc::clone(options), inner, request),
+            Judges::Chosen(choosing) => choosing.call(inner, request),
+        }
     }
 }

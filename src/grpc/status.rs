@@ -13,6 +13,7 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// The gRPC status codes in use, as they are written on the wire.
 const INVALID_ARGUMENT: &str = "3";
+const NOT_FOUND: &str = "5";
 const RESOURCE_EXHAUSTED: &str = "8";
 const INTERNAL: &str = "13";
 const UNAVAILABLE: &str = "14";
@@ -49,6 +50,7 @@ pub(crate) fn response<RB: Default>(rejection: &Rejection, messages: Messages) -
 fn client_status(fault: &ClientFault) -> (&'static str, Option<&'static str>) {
     use ClientFault as F;
     match fault {
+        F::TenantUnknown => (NOT_FOUND, None),
         F::FormMalformed => (INVALID_ARGUMENT, Some("Metadata are not valid UTF-8")),
         F::RepeatedParameter(_) => (INVALID_ARGUMENT, Some("Client assertion metadata must not be repeated")),
         F::TooManyParameters => (INVALID_ARGUMENT, Some("Too many metadata or query parameters")),

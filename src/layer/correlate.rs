@@ -20,6 +20,11 @@ impl Correlate {
     pub(crate) fn new(find: impl Fn(&Parts) -> Option<Correlation> + Send + Sync + 'static) -> Self {
         Self(Arc::new(find))
     }
+
+    /// Returns the name of a request, unless it is empty.
+    pub(crate) fn name(&self, parts: &Parts) -> Option<Correlation> {
+        (self.0)(parts).filter(|name| !name.as_str().is_empty())
+    }
 }
 
 impl fmt::Debug for Correlate {
@@ -89,7 +94,7 @@ impl EventNotes {
 impl Notes {
     #[cold]
     fn of(verifier: &Verifier, correlate: Option<&Correlate>, parts: &Parts) -> Self {
-        let correlation = correlate.and_then(|find| (find.0)(parts)).filter(|name| !name.as_str().is_empty());
+        let correlation = correlate.and_then(|correlate| correlate.name(parts));
         Self { correlation, stopwatch: verifier.stopwatch() }
     }
 }

@@ -1,20 +1,27 @@
 //! Explanations of whole requests, for operators.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Request, Version};
 
+use super::choose::KNOWN_TENANT;
 use super::collect::check_size;
 use super::credentials::with_other_credentials;
 use super::headers::DeclaredHeaders;
-use super::options::LayerOptions;
+use super::options::{Choosing, Judges, LayerOptions, Settings};
 use super::{ClientAssertionLayer, findings, head, refusal};
 use crate::clock::UnixTime;
 use crate::endpoint::Endpoint;
 use crate::event::Excerpt;
-use crate::explain::{Answer, Check, Draft, Explanation, Given, Head, Input, Part, Step, form_around};
+use crate::explain::{
+    Answer, Check, Draft, Explanation, Given, Head, Input, Part, Step, form_around, undecided, unguarded,
+    without_verifier,
+};
 use crate::rejection::{ClientFault, Rejection};
+use crate::render::ResponseCache;
 use crate::verifier::TokenRequest;
 
 impl<M> ClientAssertionLayer<M> {
@@ -57,49 +64,71 @@ impl<M> ClientAssertionLayer<M> {
     /// # }
     /// ```
     pub async fn explain(&self, request: &Request<Bytes>, at: UnixTime) -> Explanation {
-        let options = &*self.options;
-        if !options.guards(request.uri().path()) {
-            return Draft::unguarded(&options.verifier, options.endpoint, at);
+        let Settings { endpoint, optional, .. } = *self.judges.settings();
+        if !self.judges.settings().guards(request.uri().path()) {
+            return unguarded(self.judges.first_policy(), endpoint, at);
         }
         let (parts, body) = request.clone().into_parts();
+        let (options, tenant) = match &self.judges {
+            Judges::One(options) => (Arc::clone(options), None),
+            Judges::Chosen(choosing) => {
+                let path = Excerpt::new(parts.uri.path()).to_string();
+                match choosing.options(&parts) {
+                    Some(options) => (options, Some(Step::passed(Check::Tenant).receiving(path))),
+                    None => return unknown_tenant(choosing, path, at, parts.version),
+                }
+            }
+        };
         let declared = DeclaredHeaders::read(&parts.headers);
-        let request = TokenRequest::new(&body).with_endpoint(options.endpoint).with_optional(options.optional);
+        let request = TokenRequest::new(&body).with_endpoint(endpoint).with_optional(optional);
         let request = with_other_credentials(request, &parts, &declared);
-        let head = whole_head(&parts, &declared, &body, options);
-        let input = Input { request, head, given: Given::Request, endpoint: options.endpoint };
-        self.finish(Draft::of(&options.verifier, input, at).await, parts.version)
+        let mut head = whole_head(&parts, &declared, &body, &options);
+        head.steps.extend(tenant);
+        let input = Input { request, head, given: Given::Request, endpoint };
+        finish(Draft::of(&options.verifier, input, at).await, &options.responses, parts.version)
     }
 
     /// Explains a part of a request like [`explain`](Self::explain). What surrounds it is not
     /// judged, and the rest is judged as if that were right.
+    ///
+    /// A layer that [chooses](ClientAssertionLayer::choose) its verifiers does so by the head of a
+    /// request, so nothing is decided about a part alone. Ask a layer with the verifier of one
+    /// tenant instead.
     pub async fn explain_part(&self, part: Part<'_>, at: UnixTime) -> Explanation {
-        let LayerOptions { verifier, endpoint, optional, .. } = &*self.options;
+        let Settings { endpoint, optional, .. } = *self.judges.settings();
+        let Judges::One(options) = &self.judges else { return undecided(endpoint, at) };
         let (form, head, given) = match part {
-            Part::Form(form) => (form.to_vec(), form_head(form, &self.options), Given::Form),
+            Part::Form(form) => (form.to_vec(), form_head(form, options), Given::Form),
             Part::Assertion(text) => {
                 let head = Head::unknown("only the assertion was given");
                 (form_around(text).into_bytes(), head, Given::Assertion)
             }
         };
         // A form that was made around an assertion has no grant type.
-        let judged_as = if given == Given::Assertion { Endpoint::Other } else { *endpoint };
-        let request = TokenRequest::new(&form).with_endpoint(judged_as).with_optional(*optional);
-        let input = Input { request, head, given, endpoint: *endpoint };
-        self.finish(Draft::of(verifier, input, at).await, Version::HTTP_11)
-    }
-
-    fn finish(&self, draft: Draft, version: Version) -> Explanation {
-        let responses = &self.options.responses;
-        let answer = draft.refused().map(|rejection| {
-            let response = refusal::response(responses, rejection, version);
-            Answer::read(response.status().as_u16(), response.body())
-        });
-        draft.finish(answer, |kind| responses.advice(kind))
+        let judged_as = if given == Given::Assertion { Endpoint::Other } else { endpoint };
+        let request = TokenRequest::new(&form).with_endpoint(judged_as).with_optional(optional);
+        let input = Input { request, head, given, endpoint };
+        finish(Draft::of(&options.verifier, input, at).await, &options.responses, Version::HTTP_11)
     }
 }
 
+fn unknown_tenant(choosing: &Choosing, path: String, at: UnixTime, version: Version) -> Explanation {
+    let fault = ClientFault::TenantUnknown;
+    let step = Step::failed(Check::Tenant, fault.clone()).expecting(KNOWN_TENANT).receiving(path);
+    let draft = without_verifier(fault.into(), step, choosing.settings.endpoint, at);
+    finish(draft, choosing.responses(), version)
+}
+
+fn finish(draft: Draft, responses: &ResponseCache, version: Version) -> Explanation {
+    let answer = draft.refused().map(|rejection| {
+        let response = refusal::response(responses, rejection, version);
+        Answer::read(response.status().as_u16(), response.body())
+    });
+    draft.finish(answer, |kind| responses.advice(kind))
+}
+
 fn whole_head<'a>(parts: &'a Parts, declared: &DeclaredHeaders, body: &Bytes, options: &LayerOptions) -> Head<'a> {
-    let limit = options.body_limit;
+    let limit = options.settings.body_limit;
     let size = head::check_length(declared, limit).and_then(|()| check_size(body.len(), limit));
     let complete = head::check_complete(declared, body.is_empty(), body);
     let judged = [
@@ -154,11 +183,11 @@ fn passed(check: Check, parts: &Parts, body: &Bytes) -> Step {
 /// Of the head of a form, nothing is known but the size of the body.
 fn form_head<'a>(form: &[u8], options: &LayerOptions) -> Head<'a> {
     let mut head = Head::unknown("only the form was given");
-    let size = match check_size(form.len(), options.body_limit) {
+    let size = match check_size(form.len(), options.settings.body_limit) {
         Ok(()) => Step::passed(Check::BodySize).receiving(format!("{} bytes", form.len())),
         Err(fault) => {
             head.refused = Some(ClientFault::clone(&fault).into());
-            let limit = options.body_limit;
+            let limit = options.settings.body_limit;
             Step::failed(Check::BodySize, fault)
                 .expecting(format!("at most {limit} bytes"))
                 .receiving(format!("{} bytes", form.len()))

@@ -27,14 +27,17 @@ pub(super) fn finding(
         }
         F::ContentType => (FORM.into(), values(&[CONTENT_TYPE])),
         F::Charset => ("the charset UTF-8".into(), values(&[CONTENT_TYPE])),
-        F::BodyTooLarge => (format!("at most {} bytes", options.body_limit).into(), about_length(headers, "more")),
+        F::BodyTooLarge => {
+            (format!("at most {} bytes", options.settings.body_limit).into(), about_length(headers, "more"))
+        }
         F::BodyUnreadable => match headers.length() {
             Some(length) => (format!("{length} bytes").into(), Received::described("an error or an earlier end")),
             None => ("the whole body".into(), Received::described("an error")),
         },
-        F::BodyTimeout => {
-            (format!("the whole body within {:?}", options.body_timeout).into(), Received::described("a part of it"))
-        }
+        F::BodyTimeout => (
+            format!("the whole body within {:?}", options.settings.body_timeout).into(),
+            Received::described("a part of it"),
+        ),
         _ => return None,
     };
     Some(Finding::new(fault.clone(), expected, received))

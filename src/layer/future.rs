@@ -20,7 +20,7 @@ use super::collect::Collector;
 use super::correlate::EventNotes;
 use super::credentials::with_other_credentials;
 use super::headers::DeclaredHeaders;
-use super::options::LayerOptions;
+use super::options::{LayerOptions, Settings};
 use super::ready_inner::ReadyInner;
 use super::{findings, forward, head, refusal};
 use crate::identity::ClientIdentity;
@@ -64,6 +64,8 @@ pin_project! {
         // The identity is absent for a request without an assertion.
         AwaitingInner { body: BufferedBody, identity: Option<ClientIdentity> },
         Refused { rejection: Rejection },
+        // Of a request for which no verifier was found, and which is not kept. Taken on completion.
+        Answered { response: Option<Box<Response<Bytes>>> },
     }
 }
 
@@ -88,6 +90,13 @@ where
         Self { state: State::Calling { future, identity: None }, mode }
     }
 
+    /// The response to a request for which there is no verifier.
+    #[cold]
+    pub(super) fn answered(response: Box<Response<Bytes>>, mode: M) -> Self {
+        let step = Step::Answered { response: Some(response) };
+        Self { state: State::Guarded { request: None, step }, mode }
+    }
+
     /// The response to a guarded request, whose head is checked right away.
     pub(super) fn guarded(options: Arc<LayerOptions>, inner: ReadyInner<S>, request: Request<B>, mode: M) -> Self
     where
@@ -96,8 +105,8 @@ where
         let (parts, body) = request.into_parts();
         let headers = DeclaredHeaders::read(&parts.headers);
         let arrived_empty = body.is_end_stream();
-        let notes = EventNotes::take(&options.verifier, options.correlate.as_ref(), &parts);
-        let step = match head::check(&parts.method, &headers, options.body_limit) {
+        let notes = EventNotes::take(&options.verifier, options.settings.correlate.as_ref(), &parts);
+        let step = match head::check(&parts.method, &headers, options.settings.body_limit) {
             Ok(()) => {
                 notes.enter_body();
                 Step::Reading { body, collector: Collector::default() }
@@ -119,8 +128,24 @@ impl<B> Step<B> {
         notes: &EventNotes,
     ) -> Self {
         let finding = || findings::finding(&rejection, parts, headers, options);
-        options.verifier.report_unread(&rejection, || notes.info(options.endpoint), finding);
+        options.verifier.report_unread(&rejection, || notes.info(options.settings.endpoint), finding);
         Self::Refused { rejection }
+    }
+
+    /// Returns the response to a request that is not kept, once. After that the future has
+    /// completed.
+    #[cold]
+    #[inline(never)]
+    fn poll_answered<M, RB, E>(
+        self: Pin<&mut Self>,
+        mode: &M,
+    ) -> Poll<Result<Response<<M as BodyMode<RB>>::Response>, E>>
+    where
+        M: BodyMode<RB>,
+    {
+        let StepProj::Answered { response } = self.project() else { return Poll::Pending };
+        let Some(response) = response.take() else { return Poll::Pending };
+        Poll::Ready(Ok(response.map(|bytes| <M as BodyMode<RB>>::generated(mode, bytes))))
     }
 }
 
@@ -146,11 +171,10 @@ where
                     return future.poll(cx).map_ok(|response| response.map(inner));
                 }
             };
-            // Absent only after completion.
-            let Some(request) = guarded else { return Poll::Pending };
+            let Some(request) = guarded else { return step.poll_answered::<M, RB, _>(mode) };
             let next = match step.as_mut().project() {
                 StepProj::Reading { body, collector } => {
-                    let LayerOptions { body_limit, body_timeout, .. } = *request.options;
+                    let Settings { body_limit, body_timeout, .. } = request.options.settings;
                     let Poll::Ready(read) = collector.poll(body, body_limit, body_timeout, cx) else {
                         return request.wait();
                     };
@@ -183,6 +207,7 @@ where
                     *guarded = None;
                     return Poll::Ready(Ok(response.map(|bytes| <M as BodyMode<RB>>::generated(mode, bytes))));
                 }
+                StepProj::Answered { .. } => return step.poll_answered::<M, RB, _>(mode),
             };
             step.set(next);
         }
@@ -247,7 +272,7 @@ impl<S> GuardedRequest<S> {
 
     /// The request as the verifier sees it.
     fn token_request<'a>(&'a self, body: &'a [u8]) -> TokenRequest<'a> {
-        let LayerOptions { endpoint, optional, .. } = *self.options;
+        let Settings { endpoint, optional, .. } = self.options.settings;
         let request = TokenRequest::new(body).with_endpoint(endpoint).with_optional(optional);
         with_other_credentials(self.notes.on(request), &self.parts, &self.headers)
     }
@@ -262,13 +287,13 @@ impl<S> GuardedRequest<S> {
 
     /// Returns the identity for the response, if responses get one.
     fn identified(&self, identity: Option<&ClientIdentity>) -> Option<Box<ClientIdentity>> {
-        let identity = identity.filter(|_| self.options.identify_responses)?;
+        let identity = identity.filter(|_| self.options.settings.identify_responses)?;
         Some(Box::new(identity.clone()))
     }
 
     /// Prepares the head for the inner service, which is called next.
     fn forward(&mut self, body: &BufferedBody, identity: Option<ClientIdentity>) {
-        let info = || self.notes.info(self.options.endpoint);
+        let info = || self.notes.info(self.options.settings.endpoint);
         self.options.verifier.report_passed(identity.as_ref(), info);
         forward::describe_buffered(&mut self.parts.headers, &self.headers, body.data.len());
         forward::identify(&mut self.parts.extensions, identity);

@@ -19,6 +19,7 @@
 mod accessors;
 mod body;
 mod body_mode;
+mod choose;
 mod collect;
 mod correlate;
 mod credentials;
@@ -47,6 +48,7 @@ pub use future::ResponseFuture;
 pub use service::ClientAssertion;
 
 pub(crate) use accessors::inner_accessors;
+pub(crate) use choose::Choice;
 pub(crate) use correlate::{Correlate, EventNotes};
 pub(crate) use credentials::with_other_credentials;
 #[cfg(feature = "axum")]
@@ -57,11 +59,11 @@ pub(crate) use ready_inner::ReadyInner;
 
 use crate::config_error::ConfigError;
 use crate::endpoint::Endpoint;
-use crate::event::Correlation;
-use crate::render::{RenderRejection, ResponseCache};
+use crate::event::{Correlation, EventSink};
+use crate::render::{Redox, RenderRejection, Rfc6749};
 use crate::setting::{Setting, positive};
 use crate::verifier::Verifier;
-use options::LayerOptions;
+use options::{Judges, Renderers, Settings};
 
 /// Puts client authentication in front of a token endpoint, or of another endpoint at which OAuth
 /// clients authenticate.
@@ -159,7 +161,7 @@ use options::LayerOptions;
 #[derive(Clone)]
 #[must_use]
 pub struct ClientAssertionLayer<M = WrappedBodies> {
-    options: Arc<LayerOptions>,
+    judges: Judges,
     mode: M,
 }
 
@@ -170,7 +172,90 @@ impl ClientAssertionLayer {
     /// Without a [`path`](Self::path) it cannot be bypassed. Use it this way on a service, on a
     /// route, or as a `route_layer`.
     pub fn new(verifier: impl Into<Arc<Verifier>>) -> Self {
-        Self { options: Arc::new(LayerOptions::new(verifier.into())), mode: WrappedBodies }
+        Self { judges: Judges::one(verifier.into()), mode: WrappedBodies }
+    }
+
+    /// Creates a layer that asks `choose` for the verifier of each request that it guards: one
+    /// layer, on one route such as `/{tenant}/token`, for several tenants.
+    ///
+    /// `choose` gets the head of the request, before anything of its body is read. If it returns
+    /// `None`, the request is refused with 404 and `invalid_request`
+    /// ([`TenantUnknown`](crate::rejection::ClientFault::TenantUnknown)). Nothing is looked up for
+    /// it, and its method is not judged. `choose` is called within `Service::call`. It must return
+    /// quickly and must not panic: look into a map in memory.
+    ///
+    /// Refused requests are answered in the wording of the chosen verifier's profile, and in that
+    /// of RFC 6749 if there is none. Each verifier reports to its own
+    /// [events](crate::VerifierBuilder::events). Those who ask for unknown tenants are reported to
+    /// [`report_unknown_tenants`](Self::report_unknown_tenants).
+    ///
+    /// The page about [tenants](crate::manual::tenants) says what they can share.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::Arc;
+    ///
+    /// use axum::{Extension, Router, body::Body, routing::post};
+    /// use http::{Request, StatusCode};
+    /// use tower::ServiceExt;
+    /// use tower_client_assertion::{
+    ///     ClientAssertionLayer, ClientIdentity, Policy, Verifier,
+    /// };
+    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    /// # use serde_json::json;
+    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::registry::{Client, FixedRegistry};
+    /// # use tower_client_assertion::replay::MemoryReplay;
+    /// # use tower_client_assertion::secret::ClientSecret;
+    /// # const SECRET: &str = "a secret of more than thirty-two bytes";
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
+    /// # let clients = Arc::new(FixedRegistry::new([client])?);
+    /// # let replay = Arc::new(MemoryReplay::new(100_000)?);
+    /// let tenant = |name: &str| {
+    ///     Verifier::builder(Policy::OIDC, clients.clone(), replay.clone())
+    ///         .issuer(format!("https://as.example.com/{name}"))
+    ///         .build()
+    ///         .map(|verifier| (name.to_owned(), Arc::new(verifier)))
+    /// };
+    /// let tenants = HashMap::from([tenant("acme")?, tenant("globex")?]);
+    /// let layer = ClientAssertionLayer::choose(move |head| {
+    ///     // The path as it was sent: nothing is percent-decoded.
+    ///     let name = head.uri.path().split('/').nth(1)?;
+    ///     tenants.get(name).cloned()
+    /// });
+    ///
+    /// async fn issue(Extension(client): Extension<ClientIdentity>) -> String {
+    ///     format!("a token for {}", client.client_id())
+    /// }
+    /// let app: Router =
+    ///     Router::new().route("/{tenant}/token", post(issue).layer(layer));
+    ///
+    /// # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
+    /// # let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "exp": exp,
+    /// #     "aud": "https://as.example.com/acme"});
+    /// # let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
+    /// # let jwt = encode(&header, &claims, &key)?;
+    /// # let form = format!("grant_type=client_credentials&client_assertion_type={JWT_BEARER}\
+    /// #     &client_assertion={jwt}");
+    /// // The form has an assertion for the tenant "acme".
+    /// let status = async |path: &str| {
+    ///     let request = Request::post(path)
+    ///         .header("content-type", "application/x-www-form-urlencoded")
+    ///         .body(Body::from(form.clone()))
+    ///         .unwrap();
+    ///     app.clone().oneshot(request).await.unwrap().status()
+    /// };
+    /// assert_eq!(status("/globex/token").await, StatusCode::UNAUTHORIZED);
+    /// assert_eq!(status("/initech/token").await, StatusCode::NOT_FOUND);
+    /// assert_eq!(status("/acme/token").await, StatusCode::OK);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn choose(choose: impl Fn(&Parts) -> Option<Arc<Verifier>> + Send + Sync + 'static) -> Self {
+        Self { judges: Judges::chosen(Choice::new(choose)), mode: WrappedBodies }
     }
 
     /// Keeps the types of both bodies, which must then implement `From<Bytes>`. The bodies of axum
@@ -197,7 +282,7 @@ impl ClientAssertionLayer {
     /// # }
     /// ```
     pub fn preserve_body_types(self) -> ClientAssertionLayer<PreservedBodies> {
-        ClientAssertionLayer { options: self.options, mode: PreservedBodies }
+        ClientAssertionLayer { judges: self.judges, mode: PreservedBodies }
     }
 
     /// Keeps the types of both bodies like [`preserve_body_types`](Self::preserve_body_types), for
@@ -224,7 +309,7 @@ impl ClientAssertionLayer {
     where
         F: Fn(BufferedBody) -> B + Clone,
     {
-        ClientAssertionLayer { options: self.options, mode: RebuiltBodies::new(make) }
+        ClientAssertionLayer { judges: self.judges, mode: RebuiltBodies::new(make) }
     }
 }
 
@@ -324,9 +409,42 @@ impl<M> ClientAssertionLayer<M> {
         self.with(|options| options.optional = true)
     }
 
+    /// Reports requests for which [`choose`](Self::choose) finds no verifier, and which no verifier
+    /// can report therefore. Their [policy](crate::event::Refused::policy) is empty. Default: they
+    /// are not reported.
+    ///
+    /// This changes nothing for a layer with one verifier.
+    pub fn report_unknown_tenants(mut self, events: impl EventSink) -> Self {
+        self.judges.report_unknown(Arc::new(events));
+        self
+    }
+
+    /// Answers refused requests with `redox` under the profile of Redox, and with `rfc6749` under
+    /// every other, and if there is no verifier. Default: both without links.
+    ///
+    /// ```
+    /// use tower_client_assertion::ClientAssertionLayer;
+    /// use tower_client_assertion::render::{Redox, Rfc6749};
+    /// # use tower_client_assertion::SettingError;
+    ///
+    /// # fn linked(layer: ClientAssertionLayer) -> Result<ClientAssertionLayer, SettingError> {
+    /// let pages = "https://docs.example.com/errors";
+    /// let layer = layer.render_by_profile(
+    ///     Redox::default().error_pages(pages)?,
+    ///     Rfc6749::default().error_pages(pages)?,
+    /// );
+    /// # Ok(layer)
+    /// # }
+    /// ```
+    pub fn render_by_profile(mut self, redox: Redox, rfc6749: Rfc6749) -> Self {
+        self.judges.render(Renderers::each(redox, rfc6749));
+        self
+    }
+
     /// Answers refused requests with `renderer`. Default: the renderer of the verifier's profile.
-    pub fn render(self, renderer: impl RenderRejection) -> Self {
-        self.with(|options| options.responses = Arc::new(ResponseCache::new(renderer)))
+    pub fn render(mut self, renderer: impl RenderRejection) -> Self {
+        self.judges.render(Renderers::both(renderer));
+        self
     }
 
     /// Sets the maximum size of a body, in bytes. Default: 64 KiB.
@@ -425,8 +543,8 @@ impl<M> ClientAssertionLayer<M> {
         self.with(|options| options.identify_responses = true)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut LayerOptions)) -> Self {
-        change(Arc::make_mut(&mut self.options));
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(self.judges.settings_mut());
         self
     }
 }
@@ -435,12 +553,12 @@ impl<S, M: Clone> Layer<S> for ClientAssertionLayer<M> {
     type Service = ClientAssertion<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClientAssertion::new(inner, Arc::clone(&self.options), self.mode.clone())
+        ClientAssertion::new(inner, self.judges.clone(), self.mode.clone())
     }
 }
 
 impl<M> fmt::Debug for ClientAssertionLayer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientAssertionLayer").field("options", &self.options).finish()
+        f.debug_struct("ClientAssertionLayer").field("options", &self.judges).finish()
     }
 }

@@ -9,6 +9,7 @@
 //! | Which layers go outside, which inside, and which requests hold a permit? | [`layers`] |
 //! | Clients publish keys at a URL: what happens, and what is fetched when? | [`key_sets`] |
 //! | Several nodes share a replay store: what is guaranteed, and how is it operated? | [`fleet`] |
+//! | One server has several tenants: how do they share a route, keys and a replay store? | [`tenants`] |
 //! | How far is my configuration from FAPI 2.0, or from RFC 7523 with RFC 10070? | [`posture`] |
 
 #[doc = include_str!("profiles.md")]
@@ -41,6 +42,9 @@ pub mod key_sets {}
 
 #[doc = include_str!("fleet.md")]
 pub mod fleet {}
+
+#[doc = include_str!("tenants.md")]
+pub mod tenants {}
 
 #[doc = include_str!("posture.md")]
 pub mod posture {}
@@ -103,6 +107,7 @@ mod tests {
         let header = |name: &str| response.headers()[name].to_str().unwrap();
         let status = match header("grpc-status") {
             "3" => "INVALID_ARGUMENT",
+            "5" => "NOT_FOUND",
             "8" => "RESOURCE_EXHAUSTED",
             "13" => "INTERNAL",
             "14" => "UNAVAILABLE",

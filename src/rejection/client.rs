@@ -8,6 +8,9 @@ listed_enum! {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum ClientFault {
+        /// The request is for a tenant that the server does not have (RFC 9110, section 15.5.5).
+        /// See [`ClientAssertionLayer::choose`](crate::ClientAssertionLayer::choose).
+        TenantUnknown => "there is no such tenant",
         /// The method is not POST (RFC 6749, section 3.2).
         Method => "the method is not POST",
         /// The body has a content encoding, for example gzip (RFC 9110, section 15.5.16).
@@ -121,7 +124,8 @@ impl ClientFault {
     pub(crate) const fn depends_on_keys(&self) -> bool {
         match self {
             Self::NoKey | Self::AmbiguousKey | Self::WeakKey | Self::BadSignature => true,
-            Self::Method
+            Self::TenantUnknown
+            | Self::Method
             | Self::ContentEncoding
             | Self::ContentType
             | Self::Charset

@@ -97,6 +97,8 @@ reasons! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     #[non_exhaustive]
+    TenantUnknown "tenant_unknown", Client, "RFC 9110, section 15.5.5",
+        "Check the URL of the endpoint: it names a tenant that the server does not have.";
     Method "method", Client, "RFC 6749, section 3.2",
         "Send a POST request.";
     ContentEncoding "content_encoding", Client, "RFC 9110, section 15.5.16",

@@ -40,6 +40,7 @@ impl ClientFault {
     /// Returns the reason, which has a stable code.
     pub const fn reason(&self) -> Reason {
         match self {
+            Self::TenantUnknown => Reason::TenantUnknown,
             Self::Method => Reason::Method,
             Self::ContentEncoding => Reason::ContentEncoding,
             Self::ContentType => Reason::ContentType,

@@ -99,7 +99,8 @@ impl Redox {
             F::Replayed => "Unexpected jti claim value",
             F::NotThreeParts | F::Encrypted => "JWTs must have three components",
             F::AssertionTooLong | F::NotBase64Url(..) | F::HeaderTooLong | F::NotJsonObject(..) => "JWT is malformed",
-            F::Method
+            F::TenantUnknown
+            | F::Method
             | F::ContentEncoding
             | F::BodyTooLarge
             | F::BodyUnreadable

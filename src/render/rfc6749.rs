@@ -95,6 +95,7 @@ fn client_response(fault: &ClientFault) -> ErrorResponse {
     let invalid_request = ErrorResponse::invalid_request;
     let invalid_client = ErrorResponse::invalid_client;
     match fault {
+        F::TenantUnknown => invalid_request("Unknown tenant").with_status(StatusCode::NOT_FOUND),
         // RFC 9110, section 15.5.6, requires `Allow`.
         F::Method => invalid_request("Token requests must use POST")
             .with_status(StatusCode::METHOD_NOT_ALLOWED)

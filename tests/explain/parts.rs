@@ -43,7 +43,7 @@ fn an_assertion_is_judged_without_its_form() {
     let jwt = Jwt::new().signed();
     let explanation = explain(&jwt);
     assert!(matches!(explanation.verdict(), Verdict::Accepted { .. }), "{explanation}");
-    let before: Vec<_> = Check::ALL.iter().copied().take_while(|check| *check != Check::Assertion).collect();
+    let before: Vec<_> = Check::ALL.iter().copied().skip(1).take_while(|check| *check != Check::Assertion).collect();
     let later = [Check::ClientId, Check::ClientGrantType];
     assert_eq!(not_judged(&explanation), before.into_iter().chain(later).collect::<Vec<_>>());
     assert_eq!(explanation.endpoint().name(), "token");

@@ -24,3 +24,4 @@ mod render;
 mod reports;
 mod response_cache;
 mod service;
+mod tenants;

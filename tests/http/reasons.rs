@@ -102,6 +102,14 @@ async fn mounted_twice() -> &'static str {
     code(&layer.clone().layer(layer.layer(handler)).call(Attempt::new().request()).await.unwrap())
 }
 
+/// A layer that has no verifier for any request.
+async fn unknown_tenant() -> &'static str {
+    let handler = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    code(&ClientAssertionLayer::choose(|_| None).layer(handler).call(Attempt::new().request()).await.unwrap())
+}
+
 /// As many assertions of one client as its share, and one more.
 async fn over_quota() -> &'static str {
     let replay = Arc::new(MemoryReplay::new(16).unwrap());
@@ -132,6 +140,7 @@ async fn circumstances() -> Vec<&'static str> {
         send(busy_in_all, request()).await,
         send(busy_with_one, request()).await,
         mounted_twice().await,
+        unknown_tenant().await,
         over_quota().await,
     ]
 }

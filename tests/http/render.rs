@@ -14,6 +14,7 @@ use ClientFault as F;
 
 /// Faults without data: status, `error` and `error_description`.
 const PLAIN: &[(F, u16, &str, &str)] = &[
+    (F::TenantUnknown, 404, "invalid_request", "Unknown tenant"),
     (F::Method, 405, "invalid_request", "Token requests must use POST"),
     (F::ContentEncoding, 415, "invalid_request", "Request body must not have a content encoding"),
     (F::ContentType, 400, "invalid_request", "Content-Type must be application/x-www-form-urlencoded"),

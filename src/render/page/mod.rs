@@ -65,6 +65,8 @@ pub struct Troubleshooting {
 impl Troubleshooting {
     /// Makes the page of a vocabulary, with the texts that a layer with this verifier can send.
     /// What depends on more than the verifier, such as the registered clients, is on every page.
+    /// The answer to [unknown tenants](crate::ClientAssertionLayer::choose) is not, because no
+    /// verifier causes it: add it with [`with_response`](Self::with_response).
     ///
     /// The renderer is asked once for each kind of rejection. From each response come the status
     /// and, if it is JSON, the members `error` and `error_description`.
