@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::client::ClientError;
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::keys::KeySetError;
 use crate::jose::secret::SecretError;
@@ -11,7 +12,7 @@ use crate::jose::secret::SecretError;
 use crate::jwks::FetcherError;
 use crate::jwks::{AddressError, KeySetCacheError, UrlError};
 use crate::policy::PolicyError;
-use crate::registry::{ClientError, ClientFileError};
+use crate::registry::ClientFileError;
 use crate::replay::ReplayConfigError;
 use crate::setting::{SettingError, debug_is_display};
 

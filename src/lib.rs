@@ -271,6 +271,7 @@ pub mod replay;
 pub mod metrics;
 
 // Shared by all of them.
+mod client;
 mod config_error;
 mod conformance;
 mod endpoint;
@@ -284,10 +285,11 @@ mod timer;
 
 pub mod manual;
 
+pub use client::{AuthMethod, ClientId, InvalidClientId};
 pub use config::Config;
 pub use config_error::ConfigError;
 pub use endpoint::Endpoint;
-pub use identity::{AuthMethod, ClientId, ClientIdentity, InvalidClientId, VerifiedClaims};
+pub use identity::{ClientIdentity, VerifiedClaims};
 pub use jose::{keys, secret};
 pub use layer::{
     BodyMode, BufferedBody, ClientAssertion, ClientAssertionLayer, PreservedBodies, RebuiltBodies, RequestBody,

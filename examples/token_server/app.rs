@@ -34,20 +34,19 @@ pub(crate) struct Settings {
 
 /// The state of the handlers.
 pub(crate) struct Shared {
-    pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) links: Links,
     metadata: Value,
 }
 
 /// Builds the whole server.
 pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, String> {
-    let Settings { config, registry, .. } = settings;
+    let Settings { config, .. } = settings;
     let metadata = metadata(config.issuer().unwrap_or_default(), verifier.metadata())?;
     let links = config.application().links()?;
     let vocabulary = links.vocabulary(config.policy().unwrap_or(&Policy::RFC7523))?;
     let page = TokenError::explained(Troubleshooting::of(&vocabulary, &verifier)).service();
     let layer = config.layer(verifier).map_err(|error| error.to_string())?.render(vocabulary);
-    let shared = Arc::new(Shared { registry, links, metadata });
+    let shared = Arc::new(Shared { links, metadata });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.

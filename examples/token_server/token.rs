@@ -11,9 +11,8 @@ use axum::{Extension, Form, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
-use tower_client_assertion::registry::ClientRegistry;
+use tower_client_assertion::ClientIdentity;
 use tower_client_assertion::render::Troubleshooting;
-use tower_client_assertion::{ClientId, ClientIdentity};
 
 use crate::app::Shared;
 use crate::deployment::links::Links;
@@ -40,28 +39,20 @@ pub(crate) async fn issue_token(
     Extension(identity): Extension<ClientIdentity>,
     Form(form): Form<TokenForm>,
 ) -> Response {
-    match token(&shared, &identity, &form).await {
+    match token(&identity, &form) {
         Ok(token) => (NO_STORE, Json(token)).into_response(),
         Err(error) => error.refuse(&shared.links),
     }
 }
 
-async fn token(shared: &Shared, identity: &ClientIdentity, form: &TokenForm) -> Result<Token, TokenError> {
-    let registered = registered_scope(&*shared.registry, identity.client_id()).await?;
-    let scope = granted(form.scope.as_deref().unwrap_or_default(), registered.as_deref())?;
+fn token(identity: &ClientIdentity, form: &TokenForm) -> Result<Token, TokenError> {
+    let scope = granted(form.scope.as_deref().unwrap_or_default(), identity.client().scope())?;
     // A real server stores here what the token stands for.
     Ok(Token { access_token: random_text()?, token_type: "bearer", expires_in: 300, scope })
 }
 
 /// RFC 6749, section 5.1.
 const NO_STORE: [(header::HeaderName, &str); 2] = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
-
-async fn registered_scope(registry: &dyn ClientRegistry, id: &ClientId) -> Result<Option<String>, TokenError> {
-    let found = registry.find(id.as_str()).get().await;
-    // The client may have been removed since it was authenticated.
-    let client = found.map_err(|_| TokenError::Unavailable)?.ok_or(TokenError::Unavailable)?;
-    Ok(client.scope().map(str::to_owned))
-}
 
 /// Returns the part of the requested scope that the client registered. A client that registered no
 /// scope gets none.
@@ -141,10 +132,9 @@ impl TokenError {
                 "the client has registered none of the scopes that it requests",
                 "Request scopes that the client has registered, or register them.",
             ),
-            Self::Unavailable => (
-                "the scope of the client could not be read, or no random numbers are available",
-                "Check the client registry, and whether the client was removed.",
-            ),
+            Self::Unavailable => {
+                ("the server has no random numbers for a token", "Check the random number generator of the host.")
+            }
         }
     }
 

@@ -1,9 +1,9 @@
 //! What the steps of the client show of it.
 
+use crate::client::{Client, Proof};
 use crate::event::Excerpt;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::base64url;
-use crate::registry::{Client, Proof};
 
 pub(super) fn shown(text: &str) -> String {
     Excerpt::new(text).to_string()

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
-use crate::registry::Client;
 use crate::rejection::Reason;
 use crate::verifier::Verifier;
 use crate::verifier::assertion::Assertion;

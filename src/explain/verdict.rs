@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::check::Check;
-use crate::identity::{AuthMethod, ClientId};
+use crate::client::{AuthMethod, ClientId};
 use crate::rejection::{Reason, Rejection, RejectionKind};
 use crate::verifier::dry::Conclusion;
 

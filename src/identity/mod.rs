@@ -1,58 +1,30 @@
 //! The verified identity of a client.
 //!
 //! The verifier turns a verified assertion into a [`ClientIdentity`], which a handler receives.
-//! This room uses algorithms and times. It must not use policies, registries or HTTP.
+//! This room uses clients, algorithms and times. It must not use policies, registries or HTTP.
 
 pub(crate) mod claims;
-mod client_id;
 
 use std::fmt;
 use std::sync::Arc;
 
+use crate::client::{AuthMethod, Client, ClientId};
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::verification_key::KeyId;
 use crate::name::Name;
 
 pub use claims::VerifiedClaims;
-pub use client_id::{ClientId, InvalidClientId};
-
-/// How a client authenticated (RFC 7591, section 2, `token_endpoint_auth_method`). Displays as the
-/// registered name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthMethod {
-    /// With a private key. The client registered its public key.
-    PrivateKeyJwt,
-    /// With a secret that the client shares with the server.
-    ClientSecretJwt,
-}
-
-impl AuthMethod {
-    /// Returns the registered name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::PrivateKeyJwt => "private_key_jwt",
-            Self::ClientSecretJwt => "client_secret_jwt",
-        }
-    }
-
-    pub(crate) const fn of(algorithm: Algorithm) -> Self {
-        if algorithm.is_mac() { Self::ClientSecretJwt } else { Self::PrivateKeyJwt }
-    }
-}
-
-impl fmt::Display for AuthMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The verified identity of the client that sent a request, and what its assertion proved.
 ///
 /// Only a [`Verifier`](crate::Verifier) creates one, after it has checked the signature and
 /// recorded the assertion as spent. The layer puts it into the extensions of the request, where a
 /// handler can rely on it. Cheap to clone.
+///
+/// Two identities are equal if their client ids are, and everything that the assertions proved.
+/// What else the clients have registered is not compared. `Debug` output shows of the client its
+/// id.
 ///
 /// ```
 /// use tower_client_assertion::ClientIdentity;
@@ -65,9 +37,9 @@ impl fmt::Display for AuthMethod {
 /// }
 /// # assert!(greet(&http::Request::new(())).is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ClientIdentity {
-    pub(crate) client_id: ClientId,
+    pub(crate) client: Arc<Client>,
     pub(crate) algorithm: Algorithm,
     pub(crate) key: Option<Arc<KeyId>>,
     pub(crate) policy: Name,
@@ -83,7 +55,15 @@ impl ClientIdentity {
     /// An authorization server that also has users must keep client identifiers apart from user
     /// identifiers, so that a client cannot be mistaken for a user (RFC 9700, section 4.15).
     pub fn client_id(&self) -> &ClientId {
-        &self.client_id
+        self.client.id()
+    }
+
+    /// Returns the registered client, as the registry returned it when this request was decided on.
+    /// No second look-up is needed to read its [scope](Client::scope) or [data](Client::data).
+    ///
+    /// It may have been changed or removed since. If that must be known, ask the registry again.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
     }
 
     /// Returns how the client authenticated.
@@ -132,5 +112,37 @@ impl ClientIdentity {
     /// Returns the claims of the assertion.
     pub fn claims(&self) -> &VerifiedClaims {
         &self.claims
+    }
+}
+
+/// Clients are compared by their ids.
+impl PartialEq for ClientIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { client, algorithm, key, policy, lax_audience, valid_until, claims } = self;
+        client.id() == other.client.id()
+            && *algorithm == other.algorithm
+            && *key == other.key
+            && *policy == other.policy
+            && *lax_audience == other.lax_audience
+            && *valid_until == other.valid_until
+            && *claims == other.claims
+    }
+}
+
+impl Eq for ClientIdentity {}
+
+/// Shows the id of the client and not the client.
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client, algorithm, key, policy, lax_audience, valid_until, claims } = self;
+        f.debug_struct("ClientIdentity")
+            .field("client_id", client.id())
+            .field("algorithm", algorithm)
+            .field("key", key)
+            .field("policy", policy)
+            .field("lax_audience", lax_audience)
+            .field("valid_until", valid_until)
+            .field("claims", claims)
+            .finish()
     }
 }

@@ -10,10 +10,10 @@ use super::policies;
 use super::report::Posture;
 use super::rule::{Rule, rules};
 use super::shared_keys::Holders;
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::jose::keys::{KeySet, SkipReason};
 use crate::policy::Policy;
-use crate::registry::Client;
 use crate::verifier::Verifier;
 
 rules! {

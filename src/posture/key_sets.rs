@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::finding::{Standing, Subject, Verdict};
 use super::report::Posture;
 use super::rule::{Rule, rules};
+use crate::client::Client;
 use crate::jwks::{AddressGuard, CacheSettings, FetchFact, KeySource};
 use crate::loosening::Loosening;
 use crate::policy::Policy;
-use crate::registry::Client;
 use crate::verifier::Configured;
 
 rules! {

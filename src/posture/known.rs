@@ -1,9 +1,9 @@
 //! A client with the keys that are at hand: registered ones, or those that were fetched last.
 
+use crate::client::Client;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::keys::KeySet;
 use crate::jwks::SourceState;
-use crate::registry::Client;
 
 /// A client, and its keys as far as they are known. Nothing is fetched.
 pub(super) struct Known<'c> {

@@ -63,7 +63,7 @@ pub use rule::Rule;
 
 use std::sync::Arc;
 
-use crate::registry::Client;
+use crate::client::Client;
 use crate::verifier::Verifier;
 
 /// Returns every rule, in the order of the subjects: server, policies, replay store, key sets,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Client, ClientError, ClientRegistry, FindResult};
-use crate::identity::ClientId;
+use super::{ClientRegistry, FindResult};
+use crate::client::{Client, ClientError, ClientId};
 use crate::port::Answer;
 
 /// A registry of clients that do not change.

@@ -8,26 +8,22 @@
 //! that claim is proven. A registry answers with a [`Client`] and decides nothing. It knows neither
 //! HTTP nor the rules of a policy.
 
-mod client;
 pub mod conformance;
 mod error;
 mod file;
 mod fixed;
-mod metadata;
 mod reach;
-mod reader;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-pub use client::Client;
-pub(crate) use client::Proof;
-pub use error::{ClientError, ClientFileError};
+pub use error::ClientFileError;
 pub use file::{ClientProblem, FileRegistry};
 pub use fixed::FixedRegistry;
 pub(crate) use reach::out_of_reach;
-pub use reader::ClientReader;
+
+pub use crate::client::{Client, ClientError, ClientReader};
 
 use crate::port::{Answer, Awaited, PortError};
 

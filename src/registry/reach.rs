@@ -1,6 +1,6 @@
 //! Registrations that no assertion can ever match, because the limits of the verifier are narrower.
 
-use super::Client;
+use crate::client::Client;
 use crate::jose::verification_key::VerificationKey;
 use crate::policy::Limits;
 use crate::text::{Excerpt, has_control};

@@ -17,13 +17,13 @@ use super::refusal::PolicyIndex;
 use super::request::TokenRequest;
 use super::rules::Rules;
 use super::stages::PlausibleAssertion;
+use crate::client::{AuthMethod, Client, ClientId};
 use crate::clock::UnixTime;
-use crate::identity::{AuthMethod, ClientId};
 use crate::jose::keys::KeySet;
 use crate::jwks::{KeysResult, KeysUnavailable};
 use crate::policy::Limits;
 use crate::port::{Answer, PortError};
-use crate::registry::{Client, FindResult};
+use crate::registry::FindResult;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::{ReplayKey, Tenant};
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::form::JWT_BEARER;
 use super::request::TokenRequest;
 use super::urlencoded::{Pairs, Raw};
+use crate::client::ClientId;
 use crate::event::{Excerpt, Finding, Received};
-use crate::identity::ClientId;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{ClientFault, Parameter};
 

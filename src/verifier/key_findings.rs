@@ -3,10 +3,10 @@
 
 use super::assertion::Header;
 use super::refusal::Evidence;
+use crate::client::Client;
 use crate::event::{Excerpt, Finding, Received};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::keys::{KeySet, SkippedKey, VerificationKey};
-use crate::registry::Client;
 use crate::rejection::ClientFault;
 
 /// The most keys that a finding names.

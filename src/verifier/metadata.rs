@@ -3,8 +3,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::client::AuthMethod;
 use crate::endpoint::Endpoint;
-use crate::identity::AuthMethod;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::policy::Policy;
 

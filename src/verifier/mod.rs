@@ -52,11 +52,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::Client;
 use crate::clock::{Clock, UnixTime};
 use crate::event::{EventSink, Stopwatch};
 use crate::identity::ClientIdentity;
 use crate::policy::{Audiences, Limits, Policy};
-use crate::registry::{Client, ClientRegistry};
+use crate::registry::ClientRegistry;
 use crate::rejection::{ClientFault, Rejection};
 use crate::replay::{ReplayStore, Tenant};
 use admissions::Admissions;

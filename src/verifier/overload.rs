@@ -33,7 +33,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use crate::identity::ClientId;
+use crate::client::ClientId;
 use crate::lock::lock;
 use crate::rejection::{Rejection, ServerFault};
 use crate::setting::{Setting, SettingError, at_most, positive};

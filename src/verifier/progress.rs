@@ -8,11 +8,12 @@ use super::deadline::Deadline;
 use super::refusal::Refusal;
 use super::replay_watch::ReplayWatch;
 use super::signature::{Admitted, PendingIdentity};
+use crate::client::Client;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
 use crate::jwks::KeysResult;
 use crate::port::{BoxFuture, PortError};
-use crate::registry::{Client, FindResult};
+use crate::registry::FindResult;
 use crate::rejection::{Rejection, ServerFault};
 use crate::replay::AdmitResult;
 
@@ -35,7 +36,6 @@ pub(super) struct PortAnswers {
 }
 
 /// Why the steps end without an identity.
-#[expect(clippy::large_enum_variant, reason = "a request that waits keeps its question, without an allocation")]
 pub(super) enum Stop {
     /// The request has no assertion and needs none.
     Anonymous,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::jose::keys::KeySet;
-use crate::registry::Client;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 
 /// The position of a policy in its verifier.

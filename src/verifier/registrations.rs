@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::Verifier;
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::config_error::ConfigError;
 use crate::event::{Event, EventSink, Warning};
 use crate::jose::algorithm::AlgorithmSet;
 use crate::jose::verification_key::VerificationKey;
 use crate::policy::{Limits, Policy};
-use crate::registry::{Client, out_of_reach};
+use crate::registry::out_of_reach;
 use crate::text::Excerpt;
 
 /// A single client that no policy can accept is a problem of that client. If there is no other, the

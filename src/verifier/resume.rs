@@ -19,12 +19,13 @@ use super::progress::{Journey, PendingRefusal, PortAnswer, PortAnswers, Progress
 use super::refusal::{PolicyIndex, Refusal};
 use super::request::TokenRequest;
 use super::signature::{Admitted, PendingIdentity};
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::jose::keys::KeySet;
 use crate::jwks::{KeySource, KeysResult, KeysUnavailable};
 use crate::port::Answer;
-use crate::registry::{Client, FindResult};
+use crate::registry::FindResult;
 use crate::rejection::{Claim, ClaimFault, ClientFault};
 use crate::replay::AdmitResult;
 
@@ -87,16 +88,16 @@ impl Verifier {
         journey: Journey,
     ) -> Progress {
         let now = self.clock.now();
-        let policy = self.policy_of(&pending.client).unwrap_or_default();
+        let policy = self.policy_of(pending.client()).unwrap_or_default();
         let admitted = match pending.check(admitted, now, |now| self.why_expired(request, policy, now)) {
             Ok(admitted) => admitted,
             Err(rejection) => {
-                let refusal = Refusal::from(rejection).under(policy).judged_by(&pending.client, None);
+                let refusal = Refusal::from(rejection).under(policy).judged_by(pending.client(), None);
                 return self.finish(request, now, Err(Stop::Refused(refusal)), journey);
             }
         };
-        let found = self.registered_now(&pending.client);
-        if is_same_client(&found, &pending.client) && now.is_some_and(|now| has_same_key(&pending, now)) {
+        let found = self.registered_now(pending.client());
+        if is_same_client(&found, pending.client()) && now.is_some_and(|now| has_same_key(&pending, now)) {
             return self.finish(request, now, Ok(pending.into_identity(admitted)), journey);
         }
         // The assertion is spent, and is now judged by what has replaced the client or its keys.
@@ -149,7 +150,7 @@ fn is_same_source(found: &FindResult, client: &Client) -> bool {
 /// Returns whether the key that verified the signature is still at the client's URL. A document is
 /// fetched again in the background, and others of its keys may be new.
 fn has_same_key(pending: &PendingIdentity, now: UnixTime) -> bool {
-    let Some(source) = pending.client.key_source() else { return !pending.client.has_expired(now) };
+    let Some(source) = pending.client().key_source() else { return !pending.client().has_expired(now) };
     match source.keys(now) {
         Answer::Ready(Ok(current)) => pending.is_signed_by_one_of(&current),
         Answer::Ready(Err(_)) | Answer::Pending(_) => false,

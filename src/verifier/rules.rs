@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::assertion::{Audience, Claims, Field, Header};
+use crate::client::ClientId;
 use crate::clock::UnixTime;
-use crate::identity::ClientId;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::json;
 use crate::jose::media_type::is_media_type;

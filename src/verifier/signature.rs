@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::overload::RunningCheck;
 use super::stages::BoundAssertion;
+use crate::client::{Client, Proof};
 use crate::clock::UnixTime;
 use crate::identity::ClientIdentity;
 use crate::identity::claims::SingleUse;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::KeySet;
 use crate::jose::verification_key::VerificationKey;
-use crate::registry::{Client, Proof};
 use crate::rejection::{ClientFault, Rejection, ServerFault};
 use crate::replay::{Admission, AdmitResult, ReplayKey};
 
@@ -63,12 +63,12 @@ impl<'a> SignedAssertion<'a> {
 
     /// Releases the bytes of the request while the replay store is waited for.
     pub(super) fn into_pending(self) -> PendingIdentity {
-        PendingIdentity { client: Arc::clone(self.client), identity: self.identity() }
+        PendingIdentity { identity: self.identity() }
     }
 
     fn identity(self) -> ClientIdentity {
         ClientIdentity {
-            client_id: self.client.id().clone(),
+            client: Arc::clone(self.client),
             algorithm: self.bound.algorithm,
             key: self.key.map(VerificationKey::shared_id),
             policy: self.bound.rules.policy.name.clone(),
@@ -134,11 +134,14 @@ impl Admitted {
 /// An identity that must not be used before the replay store has admitted its assertion, and only
 /// if what it rests on is still registered then.
 pub(super) struct PendingIdentity {
-    pub(super) client: Arc<Client>,
     identity: ClientIdentity,
 }
 
 impl PendingIdentity {
+    pub(super) fn client(&self) -> &Arc<Client> {
+        &self.identity.client
+    }
+
     /// Returns what the replay store has answered after a wait.
     ///
     /// An assertion that has expired meanwhile is refused: the store may have dropped an earlier

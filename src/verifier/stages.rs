@@ -12,11 +12,11 @@ use super::checks::{FirstFault, check};
 use super::refusal::{PolicyIndex, Refusal};
 use super::rules::Rules;
 use super::times::date_of;
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::identity::claims::{Jti, SingleUse, VerifiedClaims};
 use crate::jose::algorithm::Algorithm;
 use crate::port::PortError;
-use crate::registry::Client;
 use crate::rejection::{Claim, ClaimFault, ClientFault, Rejection};
 use crate::replay::{AssertionId, ReplayKey, Tenant};
 

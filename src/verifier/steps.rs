@@ -19,6 +19,7 @@ use super::request::TokenRequest;
 use super::rules::Rules;
 use super::signature::{Admitted, SignedAssertion};
 use super::stages::{BoundAssertion, PlausibleAssertion};
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::event::TimedStep;
 use crate::identity::ClientIdentity;
@@ -27,7 +28,7 @@ use crate::jose::keys::KeySet;
 use crate::jwks::{KeysResult, KeysUnavailable};
 use crate::policy::Policy;
 use crate::port::{Answer, PortError};
-use crate::registry::{Client, FindResult};
+use crate::registry::FindResult;
 use crate::rejection::{ClientFault, Rejection, RejectionKind, ServerFault};
 use crate::replay::ReplayKey;
 

@@ -53,7 +53,7 @@ pub(crate) const WORD_WALLS: &[Wall] = &[
 #[rustfmt::skip]
 const MAP: &[(&str, &[&str])] = &[
     // All of it from a file.
-    ("config", &["config_error", "event", "jose", "jwks", "layer", "policy", "registry", "replay", "setting", "text",
+    ("config", &["client", "config_error", "event", "jose", "jwks", "layer", "policy", "registry", "replay", "setting", "text",
         "verifier"]),
     // HTTP in front of a verifier.
     ("extract", &["identity", "layer", "rejection", "render"]),
@@ -62,22 +62,22 @@ const MAP: &[(&str, &[&str])] = &[
         "text", "timer", "verifier"]),
     ("render", &["jose", "policy", "rejection", "setting", "verifier"]),
     // The steps, and what they judge by.
-    ("explain", &["clock", "endpoint", "event", "identity", "jose", "jwks", "policy", "port", "registry", "rejection",
+    ("explain", &["client", "clock", "endpoint", "event", "jose", "jwks", "policy", "port", "registry", "rejection",
         "replay", "text", "verifier"]),
-    ("verifier", &["clock", "config_error", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
+    ("verifier", &["client", "clock", "config_error", "endpoint", "event", "identity", "jose", "jwks", "lock", "loosening", "policy",
         "port", "registry", "rejection", "replay", "setting", "text", "timer"]),
-    ("posture", &["clock", "jose", "jwks", "loosening", "policy", "registry", "replay", "text", "verifier"]),
+    ("posture", &["client", "clock", "jose", "jwks", "loosening", "policy", "replay", "text", "verifier"]),
     ("policy", &["jose", "loosening", "name", "setting"]),
-    ("identity", &["clock", "jose", "name", "text"]),
+    ("identity", &["client", "clock", "jose", "name"]),
+    ("client", &["clock", "jose", "jwks", "policy", "rejection", "setting", "text"]),
     ("jose", &["clock", "text"]),
     // The ports.
-    ("registry", &["clock", "conformance", "event", "identity", "jose", "jwks", "lock", "policy", "port", "rejection", "setting",
-        "text"]),
+    ("registry", &["client", "conformance", "event", "jose", "jwks", "lock", "policy", "port", "setting", "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
     ("event", &["endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "text"]),
     ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config_error`.
-    ("config_error", &["jose", "jwks", "policy", "registry", "replay", "setting"]),
+    ("config_error", &["client", "jose", "jwks", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),
     ("rejection", &["port"]),
 ];

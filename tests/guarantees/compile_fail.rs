@@ -125,8 +125,8 @@ fn case(calls: GrpcAssertionLayer) {
     Case {
         name: "an identity without verification",
         source: "
-fn case(client_id: ClientId) -> ClientIdentity {
-    ClientIdentity { client_id, ..unimplemented!() }
+fn case(client: std::sync::Arc<tower_client_assertion::registry::Client>) -> ClientIdentity {
+    ClientIdentity { client, ..unimplemented!() }
 }",
         says: &["ClientIdentity` are private"],
     },

@@ -8,8 +8,9 @@ use std::process::Command;
 use serde_json::Value;
 use tower_client_assertion::posture::Loosening;
 
-/// `axum-core`, `metrics` and `rustls`, behind features; the traits that make a Tower layer; and what
-/// the macro of `pin-project-lite` writes into the `Unpin` of its types, which users cannot name.
+/// `axum-core`, `metrics` and `rustls`, behind features; the traits that make a Tower layer; and
+/// what the macro of `pin-project-lite` writes into the `Unpin` of its types, which users cannot
+/// name.
 const PERMITTED: [&str; 6] = ["axum_core", "metrics", "pin_project_lite", "rustls", "tower_layer", "tower_service"];
 
 #[test]

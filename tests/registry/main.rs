@@ -6,6 +6,7 @@
 mod common;
 
 mod conformance;
+mod data;
 mod metadata;
 mod reach;
 mod registry;

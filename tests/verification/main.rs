@@ -8,6 +8,7 @@ mod common;
 
 mod admissions;
 mod assertion;
+mod client;
 #[cfg(feature = "tracing")]
 mod event;
 mod findings;

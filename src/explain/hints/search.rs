@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::signatures::{self, Signed};
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::explain::hint::Hint;
 use crate::explain::{Explanation, Part, Step};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::base64url::DecodeBuffer;
 use crate::policy::Limits;
-use crate::registry::Client;
 use crate::rejection::{Parameter, Reason};
 use crate::verifier::Pairs;
 use crate::verifier::assertion::Assertion;

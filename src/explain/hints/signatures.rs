@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::excerpt;
+use crate::client::{Client, Proof};
 use crate::clock::UnixTime;
 use crate::explain::hint::Hint;
 use crate::explain::kind::SecretText;
@@ -10,7 +11,6 @@ use crate::jose::algorithm::Algorithm;
 use crate::jose::base64url;
 use crate::jose::keys::{KeySet, VerificationKey};
 use crate::jose::secret::Decoding;
-use crate::registry::{Client, Proof};
 
 /// The most checks with other keys of the client.
 pub(super) const TRIALS: usize = 8;

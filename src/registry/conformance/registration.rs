@@ -1,7 +1,7 @@
 //! The clients of the suite.
 
+use crate::client::Client;
 use crate::jose::keys::KeySet;
-use crate::registry::Client;
 
 /// The public key of RFC 8037, appendix A.2.
 const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 
 use super::{Registration, Subject};
+use crate::client::Client;
 use crate::conformance::{Kept, interrupted};
 use crate::port::Answer;
-use crate::registry::{Client, ClientRegistry};
+use crate::registry::ClientRegistry;
 
 /// Ids that a careless registry confuses. Neighbours differ in what such a registry ignores, so the
 /// suite also registers every second one and asks for the others.

@@ -9,15 +9,14 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::problem::ClientProblem;
-use crate::identity::ClientId;
+use crate::client::{Client, ClientId, Fault, Metadata, Reading};
 use crate::jose::digest::sha256;
 use crate::jose::document::without_byte_order_mark;
 use crate::jose::keys::KeySet;
 use crate::jose::private::is_utf16;
 use crate::jwks::KeySource;
-use crate::registry::metadata::{Fault, Metadata, Reading};
+use crate::registry::ClientFileError;
 use crate::registry::reach::out_of_reach;
-use crate::registry::{Client, ClientFileError};
 
 /// Clients are freed in portions of this size. Some allocators take a lock for their delayed work,
 /// and a portion keeps it to a fraction of a millisecond.

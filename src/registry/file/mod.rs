@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::metadata::Reading;
-use super::{Client, ClientFileError, ClientReader, ClientRegistry, FindResult};
+use super::{ClientFileError, ClientRegistry, FindResult};
+use crate::client::{Client, ClientReader, Reading};
 use crate::event::{Event, EventSink, RegistryEvent, RegistryNews};
 use crate::jwks::{KeySetCache, KeySource};
 use crate::port::Answer;

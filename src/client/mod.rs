@@ -1,8 +1,24 @@
 //! A registered client: its id, its keys or secret, and what else it registered.
+//!
+//! A client is made in code, or read from its metadata. Registries hand it to the verifier, and the
+//! verifier to handlers, as part of the identity. This room knows neither of them.
 
-use super::ClientError;
+mod data;
+mod error;
+mod id;
+mod metadata;
+mod method;
+mod reader;
+
+pub use error::ClientError;
+pub use id::{ClientId, InvalidClientId};
+pub(crate) use metadata::{Fault, Metadata, Reading};
+pub use method::AuthMethod;
+pub use reader::ClientReader;
+
+use data::Data;
+
 use crate::clock::UnixTime;
-use crate::identity::ClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::candidates::{Candidates, NoCandidate};
 use crate::jose::keys::KeySet;
@@ -40,6 +56,7 @@ pub struct Client {
     signing_alg: Option<Algorithm>,
     policy: Option<Box<str>>,
     scope: Option<Box<str>>,
+    data: Option<Data>,
 }
 
 /// The credential of a client. A client never has two (OpenID Connect Core, section 9).
@@ -98,7 +115,7 @@ impl Client {
     }
 
     /// Creates a client that is registered without a usable credential. It is always refused.
-    pub(super) fn unusable(id: ClientId, why: &str) -> Self {
+    pub(crate) fn unusable(id: ClientId, why: &str) -> Self {
         Self::with(id, Credential::Nothing(why.into()))
     }
 
@@ -108,7 +125,7 @@ impl Client {
     }
 
     fn with(id: ClientId, credential: Credential) -> Self {
-        Self { id, credential, signing_alg: None, policy: None, scope: None }
+        Self { id, credential, signing_alg: None, policy: None, scope: None, data: None }
     }
 
     pub(crate) fn is_usable(&self) -> bool {
@@ -158,6 +175,48 @@ impl Client {
     pub fn with_scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.into());
         self
+    }
+
+    /// Attaches a value of your application, for its handlers: for example a row of a database, or
+    /// the account that the client belongs to. This crate never reads it. A client has one value: a
+    /// later call replaces it, also with a value of another type. Default: none.
+    ///
+    /// Clones of the client share the value. `Debug` output hides it. A registry that attaches
+    /// another value to a client has changed the registration: it must return another `Arc`, as for
+    /// [any other change](crate::registry::ClientRegistry::find).
+    ///
+    /// ```
+    /// # use tower_client_assertion::keys::KeySet;
+    /// use tower_client_assertion::ClientIdentity;
+    /// use tower_client_assertion::registry::Client;
+    ///
+    /// struct Account {
+    ///     token_lifetime: u32,
+    /// }
+    ///
+    /// # let keys = KeySet::parse(br#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+    /// #     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#)?;
+    /// // In the registry:
+    /// let account = Account { token_lifetime: 600 };
+    /// let client = Client::new("clinic-7", keys)?.with_data(account);
+    ///
+    /// // In the handler:
+    /// fn token_lifetime(identity: &ClientIdentity) -> u32 {
+    ///     let account: Option<&Account> = identity.client().data();
+    ///     account.map_or(300, |account| account.token_lifetime)
+    /// }
+    /// # assert!(client.data().is_some_and(|account: &Account| account.token_lifetime == 600));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.data = Some(Data::new(value));
+        self
+    }
+
+    /// Returns the value of your application, if the client carries one of this type.
+    pub fn data<T: 'static>(&self) -> Option<&T> {
+        self.data.as_ref()?.get()
     }
 
     /// Returns the id of the client.

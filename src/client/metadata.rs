@@ -7,20 +7,19 @@
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::{AuthMethod, Client, ClientError, ClientId};
 use crate::clock::UnixTime;
-use crate::identity::{AuthMethod, ClientId};
 use crate::jose::algorithm::Algorithm;
 use crate::jose::keys::{KeySet, MAX_BYTES, MAX_KEYS};
 use crate::jose::member::{Member, Members, is_empty, json_type, object, read_object};
 use crate::jose::secret::ClientSecret;
 use crate::jwks::{JwksUrl, KeySetCache};
 use crate::policy::Limits;
-use crate::registry::{Client, ClientError};
 
 object! {
     /// The members that matter here, not parsed yet. Each is judged separately, so that a problem
     /// can name it.
-    pub(super) struct Metadata {
+    pub(crate) struct Metadata {
         client_id = "client_id",
         jwks = "jwks",
         jwks_uri = "jwks_uri",
@@ -35,12 +34,12 @@ object! {
 
 /// What metadata is read with.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// Fetches from `jwks_uri`.
-    pub(super) cache: Option<KeySetCache>,
-    pub(super) max_key_set_bytes: usize,
-    pub(super) max_keys: usize,
-    pub(super) limits: Limits,
+    pub(crate) cache: Option<KeySetCache>,
+    pub(crate) max_key_set_bytes: usize,
+    pub(crate) max_keys: usize,
+    pub(crate) limits: Limits,
 }
 
 impl Default for Reading {
@@ -55,24 +54,24 @@ const JWKS_URI: &str = "jwks_uri";
 const SIGNING_ALG: &str = "token_endpoint_auth_signing_alg";
 
 /// The member that is wrong, and why.
-pub(super) type Fault = (&'static str, String);
+pub(crate) type Fault = (&'static str, String);
 
 /// Metadata that cannot be read at all, and the id in it, if there is one.
-pub(super) type Unreadable = (Option<String>, Fault);
+pub(crate) type Unreadable = (Option<String>, Fault);
 
 impl<'a> Metadata<'a> {
-    pub(super) fn read(json: &'a RawValue) -> Result<Self, Unreadable> {
+    pub(crate) fn read(json: &'a RawValue) -> Result<Self, Unreadable> {
         read_object(json).ok_or_else(|| unreadable(json))
     }
 
-    pub(super) fn id(&self) -> Result<ClientId, Unreadable> {
+    pub(crate) fn id(&self) -> Result<ClientId, Unreadable> {
         let missing = || (None, (CLIENT_ID, "missing".to_owned()));
         let id = text(CLIENT_ID, self.client_id).map_err(|fault| (None, fault))?.ok_or_else(missing)?;
         let invalid = || (CLIENT_ID, "not printable ASCII (RFC 6749, appendix A.1)".to_owned());
         ClientId::new(&id).map_err(|_| (Some(id), invalid()))
     }
 
-    pub(super) fn client(&self, id: &ClientId, reading: &Reading) -> Result<Client, Fault> {
+    pub(crate) fn client(&self, id: &ClientId, reading: &Reading) -> Result<Client, Fault> {
         let signing_alg = self.signing_alg()?;
         let scope = text("scope", self.scope)?;
         let policy = self.policy()?;
@@ -91,7 +90,7 @@ impl<'a> Metadata<'a> {
 
     /// Returns a client that is always refused because of `fault`, under its own policy if that can
     /// be read.
-    pub(super) fn unusable(&self, id: &ClientId, (member, why): &Fault) -> Client {
+    pub(crate) fn unusable(&self, id: &ClientId, (member, why): &Fault) -> Client {
         under(self.policy().ok().flatten(), Client::unusable(id.clone(), &format!("{member}: {why}")))
     }
 

@@ -3,14 +3,13 @@
 use serde_json::value::RawValue;
 
 use super::metadata::{Fault, Metadata, Reading};
-use super::{Client, ClientError};
-use crate::identity::ClientId;
+use super::{Client, ClientError, ClientId};
 use crate::jose::document::without_byte_order_mark;
 use crate::jwks::KeySetCache;
 use crate::policy::Limits;
 
 /// Reads clients from their metadata (RFC 7591, section 2), with settings that
-/// [`Client::from_metadata`] does not have. [`FileRegistry`](super::FileRegistry) lists the members
+/// [`Client::from_metadata`] does not have. [`FileRegistry`](crate::registry::FileRegistry) lists the members
 /// that it reads.
 ///
 /// ```
@@ -30,7 +29,7 @@ use crate::policy::Limits;
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct ClientReader(pub(super) Reading);
+pub struct ClientReader(pub(crate) Reading);
 
 impl ClientReader {
     /// Creates a reader with the defaults.
