@@ -124,6 +124,57 @@ impl TryFrom<UnixTime> for SystemTime {
     }
 }
 
+/// Date and time of day as RFC 3339 writes them, without an offset.
+pub(crate) struct CivilTime {
+    date: (u64, u64, u64),
+    second_of_day: u64,
+}
+
+impl CivilTime {
+    /// The first second of the year 10000, which RFC 3339 cannot write.
+    const YEAR_10000: u64 = 253_402_300_800;
+
+    /// Returns `None` beyond the year 9999.
+    pub(crate) fn of(time: UnixTime) -> Option<Self> {
+        const DAY: u64 = 24 * 60 * 60;
+        let seconds = time.as_secs();
+        (seconds < Self::YEAR_10000).then(|| Self { date: civil(seconds / DAY), second_of_day: seconds % DAY })
+    }
+}
+
+impl fmt::Display for CivilTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.date;
+        let (hour, minute, second) =
+            (self.second_of_day / 3600, self.second_of_day % 3600 / 60, self.second_of_day % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+    }
+}
+
+/// Returns year, month and day of a day since 1970. Years are counted from March, so that a leap
+/// day is their last, and in eras of 400 years, which have equally many days.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const ERA: u64 = 146_097;
+    /// The days from the first of March of the year 0 to 1970.
+    const TO_1970: u64 = 719_468;
+    let days = days + TO_1970;
+    let (era, day) = (days / ERA, days % ERA);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
+/// Returns the milliseconds since the epoch by the clock of the operating system, for logs. While
+/// that clock is set before 1970, it is zero.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+pub(crate) fn system_millis() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A time that a conversion cannot represent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeRangeError(&'static str);

@@ -103,6 +103,7 @@
 //! | Which layers go outside, which inside? | [layers](manual::layers) |
 //! | Clients publish keys at a URL: what happens? | [key sets](manual::key_sets) |
 //! | Many nodes: what is promised, what to run? | [fleet](manual::fleet) |
+//! | Who authenticated, and who was refused? | [the audit log](manual::audit) |
 //! | How far is my configuration from FAPI 2.0? | [posture](manual::posture) |
 //!
 //! # How a request is verified
@@ -150,7 +151,7 @@
 //! | fetch key sets | [`JwksFetch`](jwks::JwksFetch) | [`HyperFetch`], closures |
 //! | remember spent assertions | [`ReplayStore`](replay::ReplayStore) | [`MemoryReplay`](replay::MemoryReplay), [`RedisReplay`], [`TieredReplay`](replay::TieredReplay) |
 //! | tell the time | [`Clock`](clock::Clock) | [`SystemClock`](clock::SystemClock), [`ManualClock`](clock::ManualClock) |
-//! | receive events | [`EventSink`](event::EventSink) | [`TracingEvents`], [closures](event::sink) |
+//! | receive events | [`EventSink`](event::EventSink) | [`AuditLog`](event::AuditLog), [`TracingEvents`], [closures](event::sink) |
 //! | change error responses | [`RenderRejection`](render::RenderRejection) | [`Redox`](render::Redox), [`Rfc6749`](render::Rfc6749), [`Opaque`](render::Opaque), closures |
 //!
 //! A registry or a store that must wait implements

@@ -170,6 +170,16 @@ settings! {
     RedisPerClient = "redis per_client",
     /// The certificate authorities of a Redis store.
     RedisRootCertificates = "redis root_certificates",
+
+    /// The number of events that wait to be written to an audit log:
+    /// [`capacity`](crate::event::AuditLogBuilder::capacity).
+    AuditCapacity = "audit capacity",
+    /// How long a request waits for room in an audit log:
+    /// [`when_full`](crate::event::AuditLogBuilder::when_full).
+    AuditWait = "audit when_full",
+    /// How long closing an audit log may take:
+    /// [`close_timeout`](crate::event::AuditLogBuilder::close_timeout).
+    AuditCloseTimeout = "audit close_timeout",
 }
 
 impl fmt::Display for Setting {

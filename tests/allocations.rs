@@ -19,6 +19,7 @@ use http_body_util::Full;
 use inner::Inner;
 use tower::{Layer, Service};
 use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::event::AuditLog;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::Client;
@@ -72,6 +73,21 @@ fn verification_allocates_nothing() {
         });
         assert_eq!(count, 0, "{}", signer.alg);
     }
+}
+
+/// The queue has room from the start. The thread that formats and writes is not counted.
+#[test]
+fn an_audit_log_allocates_nothing_for_an_accepted_request() {
+    let signer = Signer::es256("key-1");
+    let audit = Arc::new(AuditLog::to(std::io::sink()).start().unwrap());
+    let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[Algorithm::ES256]));
+    let verifier = fixture().policy(policy).keys(&[signer.jwk()]).builder().events(Arc::clone(&audit)).build().unwrap();
+    let count = allocations(forms(&signer), |form| {
+        now_or_never(verifier.verify(&TokenRequest::new(&form))).unwrap();
+    });
+    assert_eq!(count, 0);
+    audit.close().unwrap();
+    assert_eq!(audit.counts().written, REQUESTS as u64);
 }
 
 #[test]

@@ -72,6 +72,7 @@
 //!
 //! This module is a port and plain data. It makes no decisions: the verifier fills in the findings.
 
+mod audit;
 mod finding;
 mod news;
 mod outcome;
@@ -84,6 +85,7 @@ mod tracing;
 
 use std::fmt;
 
+pub use audit::{AUDIT_SCHEMA, AuditCounts, AuditLog, AuditLogBuilder, Full, Incomplete};
 pub use finding::Finding;
 pub(crate) use finding::Received;
 pub use news::{RegistryEvent, RegistryNews, ReplayEvent, ReplayNews};

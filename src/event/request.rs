@@ -1,6 +1,7 @@
 //! What the events of one request have in common.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::times::{StepTimes, Stopwatch};
@@ -60,7 +61,10 @@ pub(super) use request_accessors;
 /// assert_eq!(Correlation::new("a\nb").as_str(), r"a\u{a}b");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Correlation(Arc<str>);
+pub struct Correlation {
+    name: Arc<str>,
+    source_ip: Option<IpAddr>,
+}
 
 impl Correlation {
     const LONGEST: usize = 128;
@@ -69,10 +73,10 @@ impl Correlation {
     pub fn new(text: &str) -> Self {
         // Shorter texts have no room for a secret, and the search costs more than a request may.
         if text.len() >= 40 && secret_in(text, Self::LONGEST).is_some() {
-            return Self(format!("{}-bytes-not-shown", text.len()).into());
+            return Self::from_name(format!("{}-bytes-not-shown", text.len()).into());
         }
         if text.len() <= Self::LONGEST && is_visible_ascii(text) {
-            return Self(text.into());
+            return Self::from_name(text.into());
         }
         let mut escaped = String::new();
         for character in text.chars().take(Self::LONGEST) {
@@ -81,30 +85,68 @@ impl Correlation {
                 _ => escaped.extend(character.escape_unicode()),
             }
         }
-        Self(escaped.into())
+        Self::from_name(escaped.into())
+    }
+
+    fn from_name(name: Arc<str>) -> Self {
+        Self { name, source_ip: None }
+    }
+
+    /// Adds the address that the request came from. A verifier does not know it: behind a proxy,
+    /// the address of the connection is that of the proxy, and which header to believe depends on
+    /// the deployment. Default: none.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use axum::extract::ConnectInfo;
+    /// use http::request::Parts;
+    /// use tower_client_assertion::event::Correlation;
+    ///
+    /// /// For `ClientAssertionLayer::correlate`, in a server without a proxy.
+    /// fn correlate(head: &Parts) -> Option<Correlation> {
+    ///     let id = head.headers.get("x-request-id")?.to_str().ok()?;
+    ///     let peer = head.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    ///     Some(Correlation::new(id).with_source_ip(peer.0.ip()))
+    /// }
+    /// # let request = http::Request::post("/").header("x-request-id", "7f3a");
+    /// # let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 9)));
+    /// # let (head, ()) = request.extension(peer).body(()).unwrap().into_parts();
+    /// # let found = correlate(&head).unwrap();
+    /// # assert_eq!(found.source_ip(), Some([192, 0, 2, 1].into()));
+    /// ```
+    #[must_use]
+    pub fn with_source_ip(self, address: IpAddr) -> Self {
+        Self { source_ip: Some(address.to_canonical()), ..self }
+    }
+
+    /// Returns the address that the request came from, if the application has added it. An IPv4
+    /// address that is mapped into IPv6 is an IPv4 address here.
+    pub fn source_ip(&self) -> Option<IpAddr> {
+        self.source_ip
     }
 
     /// Returns the name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
 impl AsRef<str> for Correlation {
     fn as_ref(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
 impl fmt::Display for Correlation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
 /// Shows the name as a string literal.
 impl fmt::Debug for Correlation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.name.fmt(f)
     }
 }

@@ -2,41 +2,18 @@
 
 use std::fmt;
 
-use crate::clock::UnixTime;
-
-/// The first second of the year 10000, which RFC 3339 cannot write.
-const YEAR_10000: u64 = 253_402_300_800;
+use crate::clock::{CivilTime, UnixTime};
 
 /// A time as RFC 3339 writes it, or in seconds beyond the year 9999.
 pub(super) struct Time(pub(super) UnixTime);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DAY: u64 = 24 * 60 * 60;
-        let seconds = self.0.as_secs();
-        if seconds >= YEAR_10000 {
-            return write!(f, "{seconds} s");
+        match CivilTime::of(self.0) {
+            Some(time) => write!(f, "{time}Z"),
+            None => write!(f, "{} s", self.0.as_secs()),
         }
-        let (year, month, day) = civil(seconds / DAY);
-        let (hour, minute, second) = (seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
-}
-
-/// Returns year, month and day of a day since 1970. Years are counted from March, so that a leap
-/// day is their last, and in eras of 400 years, which have equally many days.
-fn civil(days: u64) -> (u64, u64, u64) {
-    const ERA: u64 = 146_097;
-    /// The days from the first of March of the year 0 to 1970.
-    const TO_1970: u64 = 719_468;
-    let days = days + TO_1970;
-    let (era, day) = (days / ERA, days % ERA);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
 }
 
 /// Adds to each date in a text what it is by RFC 3339. A date is a number of seconds since 1970, of

@@ -9,6 +9,7 @@ pub mod key_server;
 #[cfg(all(unix, feature = "redis"))]
 pub mod redis;
 pub mod schema;
+pub mod secrets;
 pub mod vectors;
 
 use std::path::{Path, PathBuf};

@@ -74,7 +74,7 @@ const MAP: &[(&str, &[&str])] = &[
     // The ports.
     ("registry", &["client", "conformance", "event", "jose", "jwks", "lock", "policy", "port", "setting", "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
-    ("event", &["endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "text"]),
+    ("event", &["clock", "endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "setting", "text"]),
     ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config_error`.
     ("config_error", &["client", "jose", "jwks", "policy", "registry", "replay", "setting"]),

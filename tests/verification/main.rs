@@ -8,6 +8,8 @@ mod common;
 
 mod admissions;
 mod assertion;
+mod audit;
+mod audit_lines;
 mod client;
 #[cfg(feature = "tracing")]
 mod event;
