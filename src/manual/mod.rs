@@ -11,6 +11,7 @@
 //! | Several nodes share a replay store: what is guaranteed, and how is it operated? | [`fleet`] |
 //! | One server has several tenants: how do they share a route, keys and a replay store? | [`tenants`] |
 //! | Who authenticated, and who was refused: where is that written, and in what form? | [`audit`] |
+//! | How do I run it behind a proxy, and what do I do when an alert fires? | [`operations`] |
 //! | How far is my configuration from FAPI 2.0, or from RFC 7523 with RFC 10070? | [`posture`] |
 
 #[doc = include_str!("profiles.md")]
@@ -46,6 +47,9 @@ pub mod fleet {}
 
 #[doc = include_str!("tenants.md")]
 pub mod tenants {}
+
+#[doc = include_str!("operations.md")]
+pub mod operations {}
 
 #[doc = include_str!("audit.md")]
 pub mod audit {}

@@ -1,7 +1,9 @@
 //! `examples/observability`: the configuration, the rules and the dashboard that operators copy, by
-//! promtool and by the table of series.
+//! promtool, by the table of series, and by a Prometheus that scrapes a sample of it.
 
 mod dashboard;
+mod prometheus;
+mod scraped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,6 +14,9 @@ use tokio::process::Command;
 use tower_client_assertion::metrics::{SERIES, SeriesKind};
 
 use dashboard::Dashboard;
+
+const RUNBOOK: &str =
+    "https://docs.rs/tower-client-assertion/latest/tower_client_assertion/manual/operations/index.html";
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/observability")
@@ -72,6 +77,22 @@ fn alerts() -> BTreeMap<String, String> {
     let rules = file("alerts.yml");
     let parts = rules.split("- alert: ").skip(1);
     parts.map(|part| part.split_once('\n').unwrap()).map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
+#[test]
+fn each_alert_leads_to_its_section_of_the_manual() {
+    let page = std::fs::read_to_string(folder().join("../../src/manual/operations.md")).unwrap();
+    for (name, text) in alerts() {
+        for part in ["severity: ", "summary: ", "description: "] {
+            assert!(text.contains(part), "{name} has no {part:?}");
+        }
+        let runbook = format!("runbook_url: {RUNBOOK}#{}\n", name.to_lowercase());
+        assert!(text.contains(&runbook), "{name}: {runbook}");
+        assert!(page.lines().any(|line| line == format!("## {name}")), "the page has no section {name}");
+    }
+    let sections = page.lines().filter_map(|line| line.strip_prefix("## "));
+    let unknown: Vec<_> = sections.filter(|section| !alerts().contains_key(*section)).collect();
+    assert!(unknown.is_empty(), "sections without an alert: {unknown:?}");
 }
 
 /// Every name that begins like one of the library, as it is written.
