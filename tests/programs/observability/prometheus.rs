@@ -1,5 +1,7 @@
-//! A Prometheus on a free port of the loopback, with its own directory. It stops when it is dropped.
+//! A Prometheus on a free port of the loopback, with its own directory. It stops when this is
+//! dropped.
 
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,15 +20,14 @@ pub(super) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it with the files of the example, which scrapes `targets` each second instead.
-    pub(super) async fn scraping(targets: &[String]) -> Self {
+    /// Starts it with the files of the example, where it scrapes `target` each second instead.
+    pub(super) async fn scraping(target: SocketAddr) -> Self {
+        let target = target.to_string();
         let shipped = super::file("prometheus.yml");
-        let targets: Vec<_> = targets.iter().map(|target| format!("\"{target}\"")).collect();
         let mut config = shipped.clone();
-        for (from, to, times) in [
-            ("[\"127.0.0.1:9464\"]", format!("[{}]", targets.join(", ")), 1),
-            ("_interval: 15s", "_interval: 1s".to_owned(), 2),
-        ] {
+        for (from, to, times) in
+            [("127.0.0.1:9464", target.clone(), 1), ("_interval: 15s", "_interval: 1s".to_owned(), 2)]
+        {
             assert_eq!(shipped.matches(from).count(), times, "{from}");
             config = config.replace(from, &to);
         }
@@ -35,7 +36,7 @@ impl Prometheus {
         std::fs::write(directory.path().join("alerts.yml"), super::file("alerts.yml")).unwrap();
         for _ in 0..5 {
             let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(child) = start(port, &directory).await {
+            if let Some(child) = start(port, &directory, &target).await {
                 return Self { port, _child: child, _directory: directory };
             }
             // Another process has taken the port meanwhile.
@@ -75,7 +76,7 @@ impl Prometheus {
 }
 
 /// Starts it and waits until it is ready, or has ended.
-async fn start(port: u16, directory: &TempDir) -> Option<Child> {
+async fn start(port: u16, directory: &TempDir, target: &str) -> Option<Child> {
     let log = std::fs::File::create(directory.path().join("log")).unwrap();
     let mut command = Command::new("prometheus");
     command
@@ -96,9 +97,12 @@ async fn start(port: u16, directory: &TempDir) -> Option<Child> {
                 return false;
             }
             let asked = get(&format!("127.0.0.1:{port}"), "/-/ready").await;
-            // A neighbour on this port is no Prometheus of ours: it would have ended.
             if asked.is_ok_and(|answer| answer.status == 200) {
-                return true;
+                // Another Prometheus may have this port. Ours then ends.
+                let asked = get(&format!("127.0.0.1:{port}"), "/api/v1/status/config").await;
+                if asked.is_ok_and(|answer| answer.body.contains(target)) {
+                    return true;
+                }
             }
         }
     };

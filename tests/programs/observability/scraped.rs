@@ -63,7 +63,7 @@ fn page(value: u32) -> Reply {
 #[tokio::test]
 async fn every_expression_has_a_value_in_a_real_prometheus() {
     let server = KeyServer::start(page(1)).await;
-    let prometheus = Prometheus::scraping(&[server.address.to_string()]).await;
+    let prometheus = Prometheus::scraping(server.address).await;
     prometheus.once("client_assertion_policy_info == 1").await;
     server.reply(page(2));
     prometheus.once("client_assertion_policy_info == 2").await;
