@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error};
 
 use super::path::Path;
 use super::table::{read_table, table};
-use super::value::{Count, Read, Secs, Set};
+use super::value::{AnyMillis, Count, Read, Secs, Set};
 use crate::overload::SignatureChecks;
 use crate::policy::Limits;
 
@@ -16,6 +16,7 @@ table! {
         body: Count,
         body_timeout: Secs,
         port_timeout: Secs,
+        slow_replay_ms: AnyMillis,
         parameters: Count,
         assertion: Count,
         header: Count,

@@ -16,7 +16,7 @@
 //! | `policies` | a table of such tables, by the names under which clients refer to them |
 //! | `clients` | the path of a [`FileRegistry`]; or a table with `file`, `max_keys` and `max_key_set_bytes` |
 //! | `replay` | `memory`, or a `redis://` URL; or a table: with `capacity` and `per_client`, or with `url` (or `urls` of a cluster) and the settings of a Redis store. A Redis store has one in memory in front of it, of `local_capacity` |
-//! | `limits` | `body` and `body_timeout` of the layer, `port_timeout`, and the members of [`Limits`](crate::policy::Limits) |
+//! | `limits` | `body` and `body_timeout` of the layer, `port_timeout`, `slow_replay_ms`, and the members of [`Limits`](crate::policy::Limits) |
 //! | `key_sets` | the settings of the [`KeySetCache`]; `allow_http`, which also permits loopback addresses; `allow_http_for` |
 //! | `fetch` | `ca_file`, a PEM file of certificate authorities that are trusted in addition; `allow_addresses` and `allow_hosts` |
 //! | `overload` | `signature_checks` and `per_client` |
@@ -97,7 +97,7 @@
 //! use std::net::SocketAddr;
 //! use tower_client_assertion::Config;
 //!
-//! #[derive(serde::Deserialize)]
+//! #[derive(Debug, serde::Deserialize)]
 //! struct Application {
 //!     listen: SocketAddr,
 //! }
@@ -112,7 +112,7 @@
 //!     r#"{"listen": "127.0.0.1:80", "tenent": "example"}"#,
 //! );
 //! let error = misspelt.unwrap_err();
-//! assert_eq!((error.line(), error.column()), (1, 38));
+//! assert_eq!((error.line(), error.column()), (1, 35));
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
@@ -123,6 +123,8 @@ mod limits;
 mod open;
 mod path;
 mod policy;
+#[cfg(all(test, feature = "jwks-client", feature = "redis"))]
+mod reference;
 mod replay;
 mod root;
 mod table;

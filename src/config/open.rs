@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Config;
+use super::clients::Clients;
 use super::key_sets::guard;
 use super::limits::{LimitsTable, Overload};
 use super::policy::Policies;
@@ -13,7 +14,7 @@ use super::replay::{CAPACITY, ReplayTable};
 use super::root::{Audience, IssuerWithoutTls, Root};
 #[cfg(any(feature = "jwks-client", feature = "redis-no-provider"))]
 use super::value::File;
-use super::value::{Count, List, Secs, Text};
+use super::value::{AnyMillis, Count, List, Secs, Text};
 #[cfg(feature = "redis-no-provider")]
 use super::value::{Millis, RedisUrl, Replicas, Set};
 use crate::config_error::ConfigError;
@@ -26,7 +27,7 @@ use crate::policy::Policy;
 use crate::registry::{ClientReader, ClientRegistry, FileRegistry};
 use crate::replay::{MemoryReplay, ReplayStore};
 #[cfg(feature = "redis-no-provider")]
-use crate::replay::{RedisReplay, RedisReplayBuilder, TieredReplay};
+use crate::replay::{RedisReplay, RedisReplayBuilder, ReplayConfigError, TieredReplay};
 use crate::verifier::{Verifier, VerifierBuilder};
 
 /// The parts.
@@ -70,21 +71,27 @@ impl<A> Config<A> {
             let problem = "missing; use the path of a JSON array of client metadata".to_owned();
             return Err(ConfigError::Member { member: "clients", problem });
         };
+        let reader = match cache {
+            Some(cache) => self.reader(clients).key_set_cache(cache),
+            None => self.reader(clients),
+        };
+        Ok(FileRegistry::load_with_reader(self.path(&clients.file), reader)?)
+    }
+
+    pub(super) fn reader(&self, clients: &Clients) -> ClientReader {
         let mut reader = ClientReader::new().limits(self.limits().limits());
-        if let Some(cache) = cache {
-            reader = reader.key_set_cache(cache);
-        }
         if let Some(keys) = clients.max_keys {
             reader = reader.max_keys(keys);
         }
         if let Some(bytes) = clients.max_key_set_bytes {
             reader = reader.max_key_set_bytes(bytes);
         }
-        Ok(FileRegistry::load_with_reader(self.path(&clients.file), reader)?)
+        reader
     }
 
-    /// Opens the replay store, which reports to `events`. A store on Redis is connected to, and has a
-    /// [store in memory](crate::replay::TieredReplay) in front of it. A store in memory does not wait.
+    /// Opens the replay store, which reports to `events`. A store on Redis is connected to, and has
+    /// a [store in memory](crate::replay::TieredReplay) in front of it. A store in memory does not
+    /// wait.
     ///
     /// # Errors
     ///
@@ -101,8 +108,7 @@ impl<A> Config<A> {
             }
             #[cfg(feature = "redis-no-provider")]
             Replay::Redis(table) => {
-                let capacity = table.local_capacity.as_ref().map_or(CAPACITY, |Count(capacity)| *capacity);
-                let local = MemoryReplay::new(capacity)?.events(Arc::clone(&events));
+                let local = local_store(&table)?.events(Arc::clone(&events));
                 let shared = self.redis(*table)?.events(events).connect().await?;
                 Ok(Arc::new(TieredReplay::new(local, shared)))
             }
@@ -116,7 +122,7 @@ impl<A> Config<A> {
     }
 
     #[cfg(feature = "redis-no-provider")]
-    fn redis(&self, table: ReplayTable) -> Result<RedisReplayBuilder, ConfigError> {
+    pub(super) fn redis(&self, table: ReplayTable) -> Result<RedisReplayBuilder, ConfigError> {
         use std::time::Duration;
 
         let urls = table.urls.map(|List(urls)| urls.into_iter().map(|RedisUrl(url)| url).collect::<Vec<_>>());
@@ -181,6 +187,9 @@ impl<A> Config<A> {
         if let Some(Secs(timeout)) = limits.port_timeout {
             builder = builder.port_timeout(timeout);
         }
+        if let Some(AnyMillis(time)) = limits.slow_replay_ms {
+            builder = builder.slow_replay(time);
+        }
         builder.limits(limits.limits())
     }
 
@@ -214,4 +223,10 @@ impl<A> Config<A> {
             ConfigError::Member { member, problem }
         })
     }
+}
+
+/// Creates the store in front of the one on Redis.
+#[cfg(feature = "redis-no-provider")]
+pub(super) fn local_store(table: &ReplayTable) -> Result<MemoryReplay, ReplayConfigError> {
+    MemoryReplay::new(table.local_capacity.as_ref().map_or(CAPACITY, |Count(capacity)| *capacity))
 }

@@ -1,5 +1,6 @@
 //! Policies: the name of a profile, or a table of what differs from it.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -8,6 +9,7 @@ use super::path::Path;
 use super::table::{Given, Table, read_given, read_table, table};
 use super::value::{
     AlgorithmName, Count, Flag, FromScalar, List, Member, Read, Rule, Scalar, Secs, SecsOrAny, Text, read_scalar,
+    refused,
 };
 use crate::jose::algorithm::AlgorithmSet;
 use crate::policy::{Policy, PolicyError};
@@ -117,11 +119,17 @@ impl Read for Policies {
     fn read<'de, D: Deserializer<'de>>(path: Path<'_>, from: D) -> Result<Self, D::Error> {
         struct Named<'p>(Path<'p>);
 
+        impl Named<'_> {
+            fn refuse<V, E: Error>(&self, shown: impl fmt::Display) -> Result<V, E> {
+                Err(self.0.error(format_args!("{shown} is not valid; use a table of tables by name")))
+            }
+        }
+
         impl<'de> Visitor<'de> for Named<'_> {
             type Value = Vec<Policy>;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "{} as tables by name", self.0)
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of tables by name")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Vec<Policy>, M::Error> {
@@ -136,9 +144,11 @@ impl Read for Policies {
                 }
                 Ok(policies)
             }
+
+            refused!(flags numbers nothing texts lists);
         }
 
-        from.deserialize_map(Named(path)).map(Self)
+        from.deserialize_any(Named(path)).map(Self)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::path::Path;
+use super::value::refused;
 use crate::text::Excerpt;
 
 /// A table with a fixed set of members.
@@ -219,29 +220,7 @@ impl<'de, T: Table> Visitor<'de> for TableVisitor<'_, T> {
         }
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Given<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Given<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Given<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Given<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Given<T>, E> {
-        self.refuse("null")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Given<T>, A::Error> {
-        self.refuse("a list")
-    }
+    refused!(flags numbers nothing lists);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 use super::path::Path;
 use crate::jose::algorithm::Algorithm;
@@ -21,6 +21,53 @@ pub(super) trait Read: Sized {
         false
     }
 }
+
+/// The visits of a visitor that hands these kinds of values to its method `refuse`.
+macro_rules! refused {
+    (@flags) => {
+        fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
+            self.refuse(value)
+        }
+    };
+    (@numbers) => {
+        fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Self::Value, E> {
+            self.refuse(value)
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Self::Value, E> {
+            self.refuse(value)
+        }
+
+        fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Self::Value, E> {
+            self.refuse(value)
+        }
+    };
+    (@nothing) => {
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            self.refuse("null")
+        }
+    };
+    (@texts) => {
+        fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            self.refuse("a text")
+        }
+    };
+    (@lists) => {
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            self.refuse("a list")
+        }
+    };
+    (@tables) => {
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            self.refuse("a table")
+        }
+    };
+    ($($kind:ident)+) => {
+        $($crate::config::value::refused!(@$kind);)+
+    };
+}
+
+pub(super) use refused;
 
 /// A method of a builder.
 pub(super) type Set<B, T> = fn(B, T) -> B;
@@ -85,14 +132,17 @@ struct ScalarVisitor<'p, T>(Path<'p>, PhantomData<T>);
 
 impl<T: FromScalar> ScalarVisitor<'_, T> {
     fn take<E: Error>(&self, scalar: Scalar<'_>, shown: impl fmt::Display) -> Result<T, E> {
-        T::from_scalar(scalar).ok_or_else(|| self.refuse(shown))
+        match T::from_scalar(scalar) {
+            Some(value) => Ok(value),
+            None => self.refuse(shown),
+        }
     }
 
-    fn refuse<E: Error>(&self, shown: impl fmt::Display) -> E {
-        match T::SECRET {
+    fn refuse<V, E: Error>(&self, shown: impl fmt::Display) -> Result<V, E> {
+        Err(match T::SECRET {
             true => self.0.error(format_args!("the value is not valid; use {}", T::EXPECTED)),
             false => self.0.error(format_args!("{shown} is not valid; use {}", T::EXPECTED)),
-        }
+        })
     }
 }
 
@@ -110,7 +160,7 @@ impl<'de, T: FromScalar> Visitor<'de> for ScalarVisitor<'_, T> {
     fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
         match u64::try_from(value) {
             Ok(number) => self.visit_u64(number),
-            Err(_) => Err(self.refuse(value)),
+            Err(_) => self.refuse(value),
         }
     }
 
@@ -119,24 +169,14 @@ impl<'de, T: FromScalar> Visitor<'de> for ScalarVisitor<'_, T> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<T, E> {
-        Err(self.refuse(value))
+        self.refuse(value)
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<T, E> {
         self.take(Scalar::Text(value), Shown(value))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<T, E> {
-        Err(self.refuse("null"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<T, A::Error> {
-        Err(self.refuse("a list"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<T, A::Error> {
-        Err(self.refuse("a table"))
-    }
+    refused!(nothing lists tables);
 }
 
 pub(super) fn read_scalar<'de, T: FromScalar, D: Deserializer<'de>>(path: Path<'_>, from: D) -> Result<T, D::Error> {
@@ -197,6 +237,11 @@ scalar!(
     #[derive(Debug)]
     Replicas(u32) = "a whole number from 1",
     |scalar| { scalar.number().filter(|number| *number > 0)?.try_into().ok() }
+);
+scalar!(
+    #[derive(Debug)]
+    AnyMillis(Duration) = "a whole number of milliseconds",
+    |scalar| scalar.number().map(Duration::from_millis)
 );
 scalar!(
     /// A time, or none at all.
@@ -311,33 +356,11 @@ impl<'de, T: FromScalar> Visitor<'de> for ListVisitor<'_, T> {
         Ok(values)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Vec<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Vec<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Vec<T>, E> {
-        self.refuse(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Vec<T>, E> {
-        self.refuse(value)
-    }
-
     fn visit_str<E: Error>(self, value: &str) -> Result<Vec<T>, E> {
         if T::SECRET { self.refuse("one text") } else { self.refuse(Shown(value)) }
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Vec<T>, E> {
-        self.refuse("null")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Vec<T>, A::Error> {
-        self.refuse("a table")
-    }
+    refused!(flags numbers nothing tables);
 }
 
 struct Item<'p, T>(Path<'p>, PhantomData<T>);

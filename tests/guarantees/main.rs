@@ -10,6 +10,15 @@ mod architecture;
 mod checkers;
 #[cfg(all(unix, feature = "axum"))]
 mod compile_fail;
+#[cfg(all(
+    unix,
+    feature = "axum",
+    feature = "jsonwebtoken",
+    feature = "jwks-client",
+    feature = "redis",
+    feature = "tracing"
+))]
+mod config_reach;
 mod modules;
 #[cfg(all(
     unix,

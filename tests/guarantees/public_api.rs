@@ -77,7 +77,7 @@ fn every_loosening_is_in_the_table_with_its_risk() {
 }
 
 /// The public methods of types, each with the name of its type.
-fn documented_methods(documentation: &Value) -> Vec<(&str, &Value)> {
+pub(crate) fn documented_methods(documentation: &Value) -> Vec<(&str, &Value)> {
     let index = documentation["index"].as_object().unwrap();
     let mut methods = Vec::new();
     for implementation in index.values().map(|item| &item["inner"]["impl"]) {
@@ -119,7 +119,7 @@ fn versions() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// The public interface with every feature, as described by rustdoc.
-fn documentation() -> Value {
+pub(crate) fn documentation() -> Value {
     cargo(&["rustdoc", "--lib", "--all-features", "--", "-Zunstable-options", "--output-format=json"]);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let file = target.join("doc/tower_client_assertion.json");

@@ -8,6 +8,8 @@ mod common;
 
 mod audience;
 mod client_policy;
+#[cfg(all(feature = "jwks-client", feature = "redis"))]
+mod config_file;
 // It also tests the errors of `HyperFetch` and `RedisReplay`.
 #[cfg(all(feature = "jwks-client", feature = "redis"))]
 mod configuration;
