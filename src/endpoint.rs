@@ -24,6 +24,16 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Every endpoint, in the order of declaration.
+    pub const ALL: &'static [Self] = &[
+        Self::Token,
+        Self::PushedAuthorizationRequest,
+        Self::Introspection,
+        Self::Revocation,
+        Self::DeviceAuthorization,
+        Self::Other,
+    ];
+
     /// Returns a name that never changes, for logs and labels: `token`,
     /// `pushed_authorization_request`, `introspection`, `revocation`, `device_authorization` or
     /// `other`.

@@ -130,13 +130,90 @@ impl PortError {
         Self::new(NotRecorded(cause.into()))
     }
 
+    /// Returns the same error with a kind, by which metrics count it. Default: [`Other`].
+    ///
+    /// ```
+    /// use tower_client_assertion::port::{PortError, PortErrorKind};
+    ///
+    /// let error = PortError::new("the pool has no connection left");
+    /// assert_eq!(error.kind(), PortErrorKind::Other);
+    /// let error = error.with_kind(PortErrorKind::Connection);
+    /// assert_eq!(error.kind(), PortErrorKind::Connection);
+    /// assert_eq!(error.to_string(), "the pool has no connection left");
+    /// ```
+    ///
+    /// [`Other`]: PortErrorKind::Other
+    #[must_use]
+    pub fn with_kind(self, kind: PortErrorKind) -> Self {
+        let cause = self.0.downcast_ref::<OfKind>().map_or(&self, |inner| &inner.cause).clone();
+        Self(Arc::new(OfKind { kind, cause }))
+    }
+
+    /// Returns the kind. An answer that did not come within the
+    /// [port timeout](crate::VerifierBuilder::port_timeout) is a
+    /// [`Timeout`](PortErrorKind::Timeout).
+    pub fn kind(&self) -> PortErrorKind {
+        self.0.downcast_ref::<OfKind>().map_or(PortErrorKind::Other, |inner| inner.kind)
+    }
+
     pub(crate) fn is_not_recorded(&self) -> bool {
         self.is::<NotRecorded>()
     }
 
     /// Returns whether the wrapped error has this type.
     pub(crate) fn is<E: Error + 'static>(&self) -> bool {
-        self.0.is::<E>()
+        match self.0.downcast_ref::<OfKind>() {
+            Some(inner) => inner.cause.0.is::<E>(),
+            None => self.0.is::<E>(),
+        }
+    }
+}
+
+/// What kind of failure kept a port from answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PortErrorKind {
+    /// The answer did not come in time.
+    Timeout,
+    /// There is no room left.
+    Full,
+    /// There is no connection, or it broke.
+    Connection,
+    /// Any other failure.
+    Other,
+}
+
+impl PortErrorKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[Self::Timeout, Self::Full, Self::Connection, Self::Other];
+
+    /// Returns a name that never changes, for labels: `timeout`, `full`, `connection` or `other`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Full => "full",
+            Self::Connection => "connection",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Looks like the error that it wraps. Its cause is no other `OfKind`.
+#[derive(Debug)]
+struct OfKind {
+    kind: PortErrorKind,
+    cause: PortError,
+}
+
+impl fmt::Display for OfKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for OfKind {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
     }
 }
 

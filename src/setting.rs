@@ -138,6 +138,9 @@ settings! {
     /// The maximum number of concurrent fetches from one host.
     MaxFetchesPerHost = "max_fetches_per_host",
 
+    /// How many clients metrics tell apart.
+    MetricsPerClient = "metrics per_client",
+
     /// The capacity of a [`MemoryReplay`](crate::replay::MemoryReplay).
     ReplayCapacity = "replay capacity",
     /// How many unexpired assertions one client may have in a

@@ -18,17 +18,23 @@ use serde_json::json;
 use tower::Service;
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
+#[cfg(feature = "metrics")]
+use tower_client_assertion::metrics::MetricsEvents;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::{Client, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind};
 use tower_client_assertion::replay::{Admission, MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::secret::ClientSecret;
-use tower_client_assertion::{ClientAssertion, ClientAssertionLayer, Policy, Rejection, TokenRequest, Verifier};
+use tower_client_assertion::{
+    ClientAssertion, ClientAssertionLayer, Policy, Rejection, TokenRequest, Verifier, VerifierBuilder,
+};
 
 use super::inner::Inner;
 use super::pool::{Pool, SECRET};
 use super::refusal::REFUSALS;
+#[cfg(feature = "metrics")]
+use crate::common::recorder::Recorded;
 use crate::common::{AUDIENCE, CLIENT, NOW, clock, form, key_set, now_or_never};
 
 /// One thing to measure.
@@ -38,6 +44,12 @@ pub(crate) enum Candidate {
     Jsonwebtoken,
     Verifier,
     Layer,
+    /// The layer with counters and the ages of assertions.
+    #[cfg(feature = "metrics")]
+    Metrics,
+    /// The same with the times of steps.
+    #[cfg(feature = "metrics")]
+    MetricsWithTimes,
     Unguarded,
     PassThrough,
     /// The index in [`REFUSALS`].
@@ -51,8 +63,15 @@ impl Candidate {
     /// Returns the candidates that check a signature. The others are compared with the first.
     pub(crate) fn accepted(pool: &Pool) -> impl Iterator<Item = Self> {
         let known = pool.algorithm() != "ML-DSA-44";
-        let all = [Self::Bare, Self::Jsonwebtoken, Self::Verifier, Self::Layer];
-        all.into_iter().filter(move |candidate| known || *candidate != Self::Jsonwebtoken)
+        Self::all().filter(move |candidate| known || *candidate != Self::Jsonwebtoken)
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        #[cfg(feature = "metrics")]
+        let with_metrics = [Self::Metrics, Self::MetricsWithTimes];
+        #[cfg(not(feature = "metrics"))]
+        let with_metrics = [];
+        [Self::Bare, Self::Jsonwebtoken, Self::Verifier, Self::Layer].into_iter().chain(with_metrics)
     }
 
     /// Returns the candidates that check no signature. The first is the inner service without a
@@ -63,8 +82,7 @@ impl Candidate {
     }
 
     pub(crate) fn from_name(name: &str) -> Self {
-        let all = [Self::Bare, Self::Jsonwebtoken, Self::Verifier, Self::Layer];
-        let mut all = all.into_iter().chain(Self::cheap());
+        let mut all = Self::all().chain(Self::cheap());
         all.find(|candidate| candidate.name() == name).unwrap_or_else(|| panic!("there is no candidate {name}"))
     }
 
@@ -74,6 +92,10 @@ impl Candidate {
             Self::Jsonwebtoken => "jsonwebtoken",
             Self::Verifier => "verifier",
             Self::Layer => "layer",
+            #[cfg(feature = "metrics")]
+            Self::Metrics => "metrics",
+            #[cfg(feature = "metrics")]
+            Self::MetricsWithTimes => "metrics-with-times",
             Self::Unguarded => "unguarded",
             Self::PassThrough => "pass-through",
             Self::Refused(index) => REFUSALS[index].name,
@@ -88,6 +110,17 @@ impl Candidate {
             Self::ReplayedByUrl => Some(RejectionKind::Client(ClientFault::Replayed)),
             _ => None,
         }
+    }
+
+    /// Adds the sink of the candidate, if it has one.
+    fn watched(self, verifier: VerifierBuilder) -> VerifierBuilder {
+        #[cfg(feature = "metrics")]
+        if let Self::Metrics | Self::MetricsWithTimes = self {
+            let sink = MetricsEvents::new(Recorded::default()).per_client(100).unwrap();
+            let sink = if self == Self::MetricsWithTimes { sink.with_times() } else { sink };
+            return verifier.events(sink);
+        }
+        verifier
     }
 
     fn requests(self, pool: &Pool, count: usize) -> Vec<Request<Full<Bytes>>> {
@@ -123,7 +156,7 @@ impl Candidate {
             Self::Bare => bare(pool, count),
             Self::Jsonwebtoken => jsonwebtoken(pool, count),
             Self::Verifier => {
-                let verifier = verifier(pool, client(pool));
+                let verifier = builder(pool, client(pool)).build().unwrap();
                 let verify = move |body: Bytes| now_or_never(verifier.verify(&TokenRequest::new(&body))).is_ok();
                 batch(bodies(pool, count), verify)
             }
@@ -152,7 +185,7 @@ fn bodies(pool: &Pool, count: usize) -> Vec<Bytes> {
 /// Returns the layer. If a replay is to be refused, it has seen the assertion before.
 fn used(pool: &Pool, candidate: Candidate) -> ClientAssertion<Inner> {
     let client = if candidate == Candidate::ReplayedByUrl { client_by_url(pool) } else { client(pool) };
-    let mut service = guarded(pool, client);
+    let mut service = guarded(candidate.watched(builder(pool, client)));
     if candidate.refusal() == Some(RejectionKind::Client(ClientFault::Replayed)) {
         assert_eq!(answer(&mut service, Candidate::Layer.requests(pool, 1).remove(0)).status(), 200);
     }
@@ -263,11 +296,11 @@ fn client_by_url(pool: &Pool) -> Client {
     client
 }
 
-fn verifier(pool: &Pool, client: Client) -> Verifier {
+fn builder(pool: &Pool, client: Client) -> VerifierBuilder {
     let algorithm = Algorithm::from_name(pool.algorithm()).unwrap();
     let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[algorithm]));
     let verifier = Verifier::builder(policy, FixedRegistry::new([client]).unwrap(), used_replay_store());
-    verifier.audience(AUDIENCE).clock(clock()).build().unwrap()
+    verifier.audience(AUDIENCE).clock(clock())
 }
 
 /// Returns a store in the middle of its work. Its two shards were rebuilt recently and will not be
@@ -283,9 +316,9 @@ fn used_replay_store() -> MemoryReplay {
     store
 }
 
-fn guarded(pool: &Pool, client: Client) -> ClientAssertion<Inner> {
+fn guarded(verifier: VerifierBuilder) -> ClientAssertion<Inner> {
     use tower::Layer as _;
-    ClientAssertionLayer::new(Arc::new(verifier(pool, client))).path("/token").unwrap().layer(Inner(()))
+    ClientAssertionLayer::new(Arc::new(verifier.build().unwrap())).path("/token").unwrap().layer(Inner(()))
 }
 
 fn answer<S>(service: &mut S, request: Request<Full<Bytes>>) -> S::Response

@@ -136,6 +136,11 @@ impl<'a> Warning<'a> {
     pub(crate) fn new(source: &'static str, message: &'a str) -> Self {
         Self { source, message }
     }
+
+    /// Returns what the warning is about, in one word: `redis`, `registry` or `replay`.
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
 }
 
 impl fmt::Display for Warning<'_> {

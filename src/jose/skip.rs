@@ -27,6 +27,32 @@ pub enum SkipReason {
     Invalid,
 }
 
+impl SkipReason {
+    /// Every reason.
+    pub const ALL: &'static [Self] = &[
+        Self::Malformed,
+        Self::UnsupportedType,
+        Self::PrivateMembers,
+        Self::NotForSignatures,
+        Self::AlgorithmConflict,
+        Self::Weak,
+        Self::Invalid,
+    ];
+
+    /// Returns a name that never changes, for labels, for example `private_members`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnsupportedType => "unsupported_type",
+            Self::PrivateMembers => "private_members",
+            Self::NotForSignatures => "not_for_signatures",
+            Self::AlgorithmConflict => "algorithm_conflict",
+            Self::Weak => "weak",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

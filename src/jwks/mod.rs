@@ -83,8 +83,8 @@ mod fetch;
 
 pub(crate) use cache::Settings as CacheSettings;
 pub use cache::{
-    KeySetCache, KeySetCacheBuilder, KeySetCacheError, KeySetEvent, KeySetNews, KeySetObserver, KeySource, KeysResult,
-    KeysUnavailable, Prefetched, SourceState,
+    KeySetCache, KeySetCacheBuilder, KeySetCacheError, KeySetCounts, KeySetEvent, KeySetNews, KeySetObserver,
+    KeySource, KeysResult, KeysUnavailable, Prefetched, SourceState,
 };
 #[cfg(feature = "jwks-client")]
 pub use fetch::FetcherError;

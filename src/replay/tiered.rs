@@ -54,9 +54,10 @@ pub struct TieredReplay<R> {
 }
 
 impl<R: ReplayStore> TieredReplay<R> {
-    /// Creates a store that puts `local` in front of `shared`.
-    pub fn new(local: MemoryReplay, shared: R) -> Self {
-        Self { local: Arc::new(local), shared }
+    /// Creates a store that puts `local` in front of `shared`. To keep a handle on the local store,
+    /// pass it in an [`Arc`].
+    pub fn new(local: impl Into<Arc<MemoryReplay>>, shared: R) -> Self {
+        Self { local: local.into(), shared }
     }
 
     /// Returns the local store.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::port::PortError;
+use crate::port::{PortError, PortErrorKind};
 use crate::rejection::{Rejection, ServerFault};
 use crate::timer::timer;
 
@@ -34,6 +34,7 @@ impl Deadline {
         };
         ready!(timer.as_mut().poll(cx));
         let cause = PortError::new(format!("no answer within {:?}, which all ports share", self.timeout));
+        let cause = cause.with_kind(PortErrorKind::Timeout);
         Poll::Ready(Rejection::unavailable(port, cause))
     }
 }

@@ -83,6 +83,16 @@ impl SignatureChecks {
         Ok(self)
     }
 
+    /// Returns how many checks are running, of all clones.
+    pub fn in_flight(&self) -> usize {
+        lock(&self.running).len()
+    }
+
+    /// Returns how many checks may run concurrently.
+    pub fn limit(&self) -> usize {
+        self.most
+    }
+
     /// Whether a client may have fewer than all.
     pub(super) fn bounds_clients(&self) -> bool {
         self.most_per_client < self.most

@@ -6,6 +6,8 @@
 
 pub mod attempt;
 pub mod key_server;
+#[cfg(feature = "metrics")]
+pub mod recorder;
 #[cfg(all(unix, feature = "redis"))]
 pub mod redis;
 pub mod schema;

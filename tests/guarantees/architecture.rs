@@ -71,6 +71,9 @@ const MAP: &[(&str, &[&str])] = &[
     ("identity", &["client", "clock", "jose", "name"]),
     ("client", &["clock", "jose", "jwks", "policy", "rejection", "setting", "text"]),
     ("jose", &["clock", "text"]),
+    // What the operator watches.
+    ("metrics", &["clock", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "registry", "rejection", "replay",
+        "setting", "verifier"]),
     // The ports.
     ("registry", &["client", "conformance", "event", "jose", "jwks", "lock", "policy", "port", "setting", "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),

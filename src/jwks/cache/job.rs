@@ -97,7 +97,7 @@ impl DocumentFetch {
     }
 
     fn report<'a>(&self, news: impl Iterator<Item = KeySetNews<'a>>) {
-        self.cache.report(&self.document, &self.cause, news);
+        self.cache.report(&self.document, &self.cause, Some(self.started.elapsed()), news);
     }
 }
 

@@ -14,6 +14,7 @@
 mod builder;
 mod config_error;
 mod control;
+mod counts;
 mod document;
 mod fetched;
 mod job;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 pub use builder::KeySetCacheBuilder;
 pub use config_error::KeySetCacheError;
+pub use counts::KeySetCounts;
 pub use news::{KeySetEvent, KeySetNews, KeySetObserver};
 pub(crate) use settings::Settings;
 pub use source::{KeySource, KeysResult};
@@ -127,6 +129,17 @@ impl KeySetCache {
             Some(KeySource::new(member, document, Arc::clone(&self.0)))
         });
         sources.map(|source| source.invalidate_before(first)).count()
+    }
+
+    /// Returns how many key sets are in which state, of all URLs that are in use or kept. It takes a
+    /// lock for each, so call it for gauges and not for every request.
+    pub fn counts(&self, now: UnixTime) -> KeySetCounts {
+        let documents = lock(&self.0.table).documents();
+        let mut counts = KeySetCounts::default();
+        for document in documents {
+            counts.add(&document, self.0.settings.stale_for, now);
+        }
+        counts
     }
 
     /// Returns the number of key sets in memory, one for each URL that has been fetched.

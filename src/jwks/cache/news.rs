@@ -25,17 +25,14 @@ pub trait KeySetObserver: Send + Sync + 'static {
 /// all of them.
 #[derive(Clone, Copy)]
 pub struct KeySetEvent<'a> {
-    client_id: &'a str,
-    clients: &'a [Arc<Member>],
-    url: &'a JwksUrl,
-    news: KeySetNews<'a>,
+    pub(super) client_id: &'a str,
+    pub(super) clients: &'a [Arc<Member>],
+    pub(super) url: &'a JwksUrl,
+    pub(super) news: KeySetNews<'a>,
+    pub(super) took: Option<Duration>,
 }
 
 impl<'a> KeySetEvent<'a> {
-    pub(super) fn new(client_id: &'a str, clients: &'a [Arc<Member>], url: &'a JwksUrl, news: KeySetNews<'a>) -> Self {
-        Self { client_id, clients, url, news }
-    }
-
     /// The client whose request caused the fetch, or met the stale keys.
     pub fn client_id(&self) -> &'a str {
         self.client_id
@@ -56,6 +53,12 @@ impl<'a> KeySetEvent<'a> {
     /// The URL of the key set up to its query, for logs.
     pub fn url_without_query(&self) -> &'a str {
         self.url.without_query()
+    }
+
+    /// How long the fetch took that brought the news, with the wait for its turn. `None` if there
+    /// was none.
+    pub fn took(&self) -> Option<Duration> {
+        self.took
     }
 
     /// What happened.

@@ -2,6 +2,7 @@
 //! hosts that have not responded.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -79,12 +80,18 @@ impl Shared {
         lock(&self.table).remove(document);
     }
 
-    /// Reports `news`, which a request of `cause` has brought about.
-    pub(super) fn report<'a>(&self, document: &Document, cause: &Member, news: impl Iterator<Item = KeySetNews<'a>>) {
+    /// Reports `news`, which a request of `cause` has brought about, by a fetch that `took` so long.
+    pub(super) fn report<'a>(
+        &self,
+        document: &Document,
+        cause: &Member,
+        took: Option<Duration>,
+        news: impl Iterator<Item = KeySetNews<'a>>,
+    ) {
         let Some(observer) = &self.observer else { return };
-        let clients = document.present();
+        let (client_id, clients, url) = (cause.client_id(), &*document.present(), document.url());
         for news in news {
-            observer.observe(KeySetEvent::new(cause.client_id(), &clients, document.url(), news));
+            observer.observe(KeySetEvent { client_id, clients, url, news, took });
         }
     }
 }

@@ -293,7 +293,7 @@ impl KeySource {
             self.document.touch(now);
             if !reported {
                 let stale = KeySetNews::Stale { expired_for: now - fetched.fresh_until };
-                self.cache.report(&self.document, &self.member, std::iter::once(stale));
+                self.cache.report(&self.document, &self.member, None, std::iter::once(stale));
             }
             return Ok(Arc::clone(&fetched.keys));
         }

@@ -82,6 +82,46 @@ pub enum FetchError {
     Superseded,
 }
 
+/// Lists the code of each kind once.
+macro_rules! codes {
+    ($($pattern:pat => $code:literal,)+) => {
+        impl FetchError {
+            /// Every [code](Self::code).
+            pub const CODES: &'static [&'static str] = &[$($code),+];
+
+            /// Returns a code that never changes, for labels: the name of the variant in snake
+            /// case.
+            pub const fn code(&self) -> &'static str {
+                match self {
+                    $($pattern => $code,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Self::Unreachable(_) => "unreachable",
+    Self::Tls(_) => "tls",
+    Self::Address(_) => "address",
+    Self::LookUpTimeout => "look_up_timeout",
+    Self::ConnectTimeout => "connect_timeout",
+    Self::Timeout => "timeout",
+    Self::HostBusy => "host_busy",
+    Self::Status(_) => "status",
+    Self::Redirect { .. } => "redirect",
+    Self::ContentType { .. } => "content_type",
+    Self::ContentEncoding { .. } => "content_encoding",
+    Self::TooDeep => "too_deep",
+    Self::RepeatedMember { .. } => "repeated_member",
+    Self::Malformed => "malformed",
+    Self::KeySet(_) => "key_set",
+    Self::Busy => "busy",
+    Self::NoRuntime => "no_runtime",
+    Self::Aborted => "aborted",
+    Self::Superseded => "superseded",
+}
+
 impl FetchError {
     /// Returns whether the authorization server is certainly at fault, and not the host that serves
     /// the key set.

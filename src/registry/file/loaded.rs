@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::HashMap;
 use serde_json::value::RawValue;
@@ -29,6 +30,8 @@ pub(super) struct Loaded {
     /// collisions.
     clients: HashMap<ClientId, Registered>,
     problems: Vec<ClientProblem>,
+    /// When the file was read.
+    at: Option<Instant>,
 }
 
 /// A client, and the SHA-256 of the entry that it was made from.
@@ -54,6 +57,7 @@ impl Loaded {
         let mut loaded = Self {
             clients: HashMap::with_capacity_and_hasher(entries.len(), Default::default()),
             problems: Vec::new(),
+            at: Some(Instant::now()),
         };
         for (index, entry) in entries.iter().enumerate() {
             loaded.add(index, entry, reading, before);
@@ -65,8 +69,12 @@ impl Loaded {
         self.clients.get(client_id).map(|registered| &registered.client)
     }
 
-    pub(super) fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
+    pub(super) fn clients(&self) -> impl ExactSizeIterator<Item = &Arc<Client>> {
         self.clients.values().map(|registered| &registered.client)
+    }
+
+    pub(super) fn at(&self) -> Option<Instant> {
+        self.at
     }
 
     pub(super) fn problems(&self) -> &[ClientProblem] {

@@ -7,7 +7,7 @@ mod worker;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -197,6 +197,22 @@ impl FileRegistry {
         self.shared.loaded.load().problems().to_vec()
     }
 
+    /// Returns the number of clients, with those that cannot be used.
+    pub fn client_count(&self) -> usize {
+        self.shared.loaded.load().clients().len()
+    }
+
+    /// Returns the number of [problems](Self::problems).
+    pub fn problem_count(&self) -> usize {
+        self.shared.loaded.load().problems().len()
+    }
+
+    /// Returns how long ago the clients were read from the file: at the start, or by the last
+    /// [reload](Self::reload) that did not fail.
+    pub fn loaded_ago(&self) -> Duration {
+        self.shared.loaded.load().at().map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
     /// Returns the clients, in no particular order. Those that cannot be used have no keys.
     pub fn clients(&self) -> Vec<Arc<Client>> {
         self.shared.loaded.load().clients().cloned().collect()
@@ -214,7 +230,7 @@ impl Shared {
         let old = self.loaded.load_full();
         let new = Arc::new(Loaded::read(&self.path, &self.reading, &old)?);
         self.loaded.store(Arc::clone(&new));
-        let counts = Counts { clients: new.clients().count(), problems: new.problems().len() };
+        let counts = Counts { clients: new.clients().len(), problems: new.problems().len() };
         let sources = old.clients().filter_map(|client| client.key_source());
         sources.filter(|source| !new.fetches_from(source)).for_each(KeySource::invalidate);
         last(old).free();

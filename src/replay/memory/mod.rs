@@ -26,7 +26,7 @@ use super::{Admission, AdmitResult, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Warning};
 use crate::lock::lock;
-use crate::port::{Answer, PortError};
+use crate::port::{Answer, PortError, PortErrorKind};
 use crate::replay::ReplayConfigError;
 use crate::setting::{Setting, positive};
 
@@ -147,6 +147,11 @@ impl MemoryReplay {
     /// every request.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len as usize).sum()
+    }
+
+    /// Returns how many live assertions the store can hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Returns whether the store has no entry at all.
@@ -308,7 +313,7 @@ fn expired() -> PortError {
 }
 
 fn full() -> PortError {
-    PortError::new("the replay store is full; raise its capacity")
+    PortError::new("the replay store is full; raise its capacity").with_kind(PortErrorKind::Full)
 }
 
 /// Returns the member that `hash` selects.

@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep};
 use super::connect::NO_TIMER;
 use super::connection::{Bounds, Connection, Target};
 use super::insert::Insert;
-use crate::port::PortError;
+use crate::port::{PortError, PortErrorKind};
 use crate::replay::{Admission, AdmitResult};
 use crate::timer::timer;
 
@@ -84,8 +84,11 @@ impl Link {
             match self.insert_one(insert).await {
                 Ok(Admission::Fresh) => nothing_recorded = false,
                 Ok(Admission::Replayed) => return Ok(Admission::Replayed),
-                Err(Failure::NotRecorded(cause)) if nothing_recorded => return Err(PortError::not_recorded(cause)),
-                Err(Failure::NotRecorded(cause)) => return Err(PortError::new(cause)),
+                Err(Failure::NotRecorded(kind, cause)) => {
+                    let is_refused = nothing_recorded;
+                    let error = if is_refused { PortError::not_recorded(cause) } else { PortError::new(cause) };
+                    return Err(error.with_kind(kind));
+                }
                 Err(Failure::Unclear(error)) => return Err(error),
             }
         }
@@ -107,15 +110,16 @@ impl Link {
             }
             Some(outcome)
         };
-        let Some(timer) = timer(limit) else { return Err(Failure::NotRecorded(NO_TIMER.into())) };
+        let Some(timer) = timer(limit) else { return Err(Failure::NotRecorded(PortErrorKind::Other, NO_TIMER.into())) };
         match within(timer, attempt).await {
             Some(Some(Ok(admitted))) => admitted.map_err(Failure::Unclear),
             Some(Some(Err(error))) => {
                 self.note_failure(lane);
                 let cause = format!("redis: {error}");
+                let kind = kind(&error);
                 match self.is_refused(&insert, &error) {
-                    true => Err(Failure::NotRecorded(cause)),
-                    false => Err(Failure::Unclear(PortError::new(cause))),
+                    true => Err(Failure::NotRecorded(kind, cause)),
+                    false => Err(Failure::Unclear(PortError::new(cause).with_kind(kind))),
                 }
             }
             // The command may have been executed. The assertion is then a replay when it comes
@@ -124,9 +128,10 @@ impl Link {
                 lane.load().unanswered.fetch_add(1, Ordering::Relaxed);
                 self.note_failure(lane);
                 let cause = format!("redis: no answer within {} ms", limit.as_millis());
+                let kind = PortErrorKind::Timeout;
                 match sent.into_inner() {
-                    true => Err(Failure::Unclear(PortError::new(cause))),
-                    false => Err(Failure::NotRecorded(cause)),
+                    true => Err(Failure::Unclear(PortError::new(cause).with_kind(kind))),
+                    false => Err(Failure::NotRecorded(kind, cause)),
                 }
             }
         }
@@ -166,9 +171,18 @@ impl Link {
 /// Why an insert failed.
 enum Failure {
     /// The server has not executed it.
-    NotRecorded(String),
+    NotRecorded(PortErrorKind, String),
     /// The server may have executed it.
     Unclear(PortError),
+}
+
+fn kind(error: &RedisError) -> PortErrorKind {
+    match error.code() {
+        Some("OOM") => PortErrorKind::Full,
+        _ if error.is_timeout() => PortErrorKind::Timeout,
+        _ if error.is_io_error() => PortErrorKind::Connection,
+        _ => PortErrorKind::Other,
+    }
 }
 
 /// Returns the output of `future`, or `None` if `timer` ends before.
