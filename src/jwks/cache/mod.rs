@@ -131,8 +131,8 @@ impl KeySetCache {
         sources.map(|source| source.invalidate_before(first)).count()
     }
 
-    /// Returns how many key sets are in which state, of all URLs that are in use or kept. It takes a
-    /// lock for each, so call it for gauges and not for every request.
+    /// Returns how many key sets are in which state, of all URLs that are in use or kept. It takes
+    /// a lock for each, so call it for gauges and not for every request.
     pub fn counts(&self, now: UnixTime) -> KeySetCounts {
         let documents = lock(&self.0.table).documents();
         let mut counts = KeySetCounts::default();

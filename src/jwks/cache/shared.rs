@@ -80,7 +80,8 @@ impl Shared {
         lock(&self.table).remove(document);
     }
 
-    /// Reports `news`, which a request of `cause` has brought about, by a fetch that `took` so long.
+    /// Reports `news`, which a request of `cause` has brought about, by a fetch that `took` this
+    /// long.
     pub(super) fn report<'a>(
         &self,
         document: &Document,
