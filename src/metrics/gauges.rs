@@ -133,7 +133,7 @@ impl Gauges {
         let Self { key_sets, .. } = self;
         let Some(now) = self.clock.now().filter(|_| !key_sets.is_empty()) else { return };
         let counts: Vec<_> = key_sets.iter().map(|cache| cache.counts(now)).collect();
-        let states: [(_, fn(&KeySetCounts) -> usize); 4] = [
+        let states: [(&str, Count); 4] = [
             ("fresh", |counts| counts.fresh),
             ("stale", |counts| counts.stale),
             ("failing", |counts| counts.failing),
@@ -159,6 +159,9 @@ impl Gauges {
         self.facade.gauge(series, label.map(SharedString::from)).set(value);
     }
 }
+
+/// Reads one of the counts.
+type Count = fn(&KeySetCounts) -> usize;
 
 fn total<T>(of: &[T], count: impl Fn(&T) -> usize) -> f64 {
     of.iter().map(count).fold(0, usize::saturating_add) as f64

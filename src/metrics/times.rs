@@ -12,7 +12,10 @@ use crate::clock::UnixTime;
 use crate::event::StepTimes;
 use crate::identity::VerifiedClaims;
 
-const STEPS: [(&str, fn(&StepTimes) -> Option<Duration>); 5] = [
+/// Reads the time of one step.
+type Time = fn(&StepTimes) -> Option<Duration>;
+
+const STEPS: [(&str, Time); 5] = [
     ("body", StepTimes::body),
     ("registry", StepTimes::registry),
     ("keys", StepTimes::keys),
