@@ -9,7 +9,7 @@ use foldhash::HashMap;
 use super::facade::Facade;
 use super::requests::{MOST_POLICIES, OTHER, OfPolicy, count};
 use super::series::{CLIENTS_ACCEPTED, LAX_AUDIENCE};
-use crate::identity::ClientId;
+use crate::client::ClientId;
 use crate::lock::lock;
 
 /// The most clients that can be told apart: a series of each, in a scrape every few seconds.

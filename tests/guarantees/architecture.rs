@@ -72,7 +72,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("client", &["clock", "jose", "jwks", "policy", "rejection", "setting", "text"]),
     ("jose", &["clock", "text"]),
     // What the operator watches.
-    ("metrics", &["clock", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "registry", "rejection", "replay",
+    ("metrics", &["client", "clock", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "registry", "rejection", "replay",
         "setting", "verifier"]),
     // The ports.
     ("registry", &["client", "conformance", "event", "jose", "jwks", "lock", "policy", "port", "setting", "text"]),
