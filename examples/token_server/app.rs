@@ -12,10 +12,10 @@ use tower_client_assertion::render::Troubleshooting;
 use tower_client_assertion::replay::ReplayStore;
 use tower_client_assertion::{ClientAuthMetadata, ConfigError, Policy, Verifier};
 
+use crate::audit::{self, Audit};
 use crate::deployment::links::Links;
 use crate::deployment::{about, cause};
 use crate::file::Configuration;
-use crate::log::events;
 use crate::token::TokenError;
 use crate::{request_id, token};
 
@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) config: Configuration,
     pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) replay: Arc<dyn ReplayStore>,
+    pub(crate) audit: Audit,
 }
 
 /// The state of the handlers.
@@ -46,6 +47,7 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
     let vocabulary = links.vocabulary(config.policy().unwrap_or(&Policy::RFC7523))?;
     let page = TokenError::explained(Troubleshooting::of(&vocabulary, &verifier)).service();
     let layer = config.layer(verifier).map_err(|error| error.to_string())?.render(vocabulary);
+    let layer = layer.correlate(|_| audit::correlation());
     let shared = Arc::new(Shared { links, metadata });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
@@ -61,7 +63,7 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
 /// Builds the verifier of the layer.
 pub(crate) fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let (registry, replay) = (Arc::clone(&settings.registry), Arc::clone(&settings.replay));
-    let builder = settings.config.verifier(registry, replay).events(events());
+    let builder = settings.config.verifier(registry, replay).events(settings.audit.events());
     builder.build().map_err(|error| match &error {
         ConfigError::InvalidIssuer { .. } => about("--issuer", &error),
         ConfigError::InvalidAudience { .. } => about("--audience", &error),

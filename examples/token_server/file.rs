@@ -15,7 +15,12 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, String> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("--config: {shown} cannot be read: {error}"))?;
     match toml::from_str::<Configuration>(&text) {
-        Ok(config) => Ok(config.relative_to(path.parent().unwrap_or(Path::new("")))),
+        Ok(config) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let mut config = config.relative_to(folder);
+            config.application_mut().relative_to(folder);
+            Ok(config)
+        }
         Err(error) => Err(format!("--config: {shown}{}: {}", place(&text, &error), one_line(error.message()))),
     }
 }

@@ -29,11 +29,12 @@
 //!
 //! The only line on stdout is `listening on http://IP:PORT`; everything else goes to stderr. Every
 //! response has an `x-request-id`, and the lines on stderr about a request end with the same. On
-//! SIGTERM and SIGINT the server answers the requests in flight and stops. It exits with 2 if it
-//! cannot start.
+//! SIGTERM and SIGINT the server answers the requests in flight and stops. On SIGHUP it reads the
+//! clients again, and opens the audit log again. It exits with 2 if it cannot start.
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
+//! - `audit.rs` writes the audit log; `hangup.rs` reacts to SIGHUP.
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
 //! - `posture.rs` tells at the start what is weaker than the specifications ask.
 //! - `../deployment` reads the profile and the clients.
@@ -43,11 +44,13 @@
 
 mod app;
 mod args;
+mod audit;
 mod demo;
 #[path = "../deployment/mod.rs"]
 mod deployment;
 mod file;
 mod flags;
+mod hangup;
 mod log;
 mod own;
 mod posture;
@@ -67,6 +70,7 @@ use tower_client_assertion::{Policy, Verifier};
 
 use crate::app::Settings;
 use crate::args::Command;
+use crate::audit::Audit;
 use crate::deployment::{about, clients};
 use crate::file::Configuration;
 use crate::log::log;
@@ -75,12 +79,14 @@ use crate::support::{Demo, Result};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let server = match start().await {
-        Ok(Some(server)) => server,
+    let (server, audit) = match start().await {
+        Ok(Some(started)) => started,
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return failure(2, &*error),
     };
-    match server.finish().await {
+    let ended = server.finish().await;
+    audit.close();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(1, &*error),
     }
@@ -92,23 +98,27 @@ fn failure(code: u8, error: &dyn std::error::Error) -> ExitCode {
 }
 
 /// Returns `None` if there is nothing to serve.
-async fn start() -> Result<Option<Server>> {
+async fn start() -> Result<Option<(Server, Audit)>> {
     match Command::parse(std::env::args_os().skip(1))? {
         Command::Serve(config) => serve(*config).await.map(Some),
-        Command::Demo => serve_demo().await.map(Some),
+        Command::Demo => serve_demo().await.map(|server| Some((server, Audit::default()))),
         Command::Print(text) => Ok(write!(std::io::stdout(), "{text}").map(|()| None)?),
     }
 }
 
-async fn serve(config: Configuration) -> Result<Server> {
+async fn serve(config: Configuration) -> Result<(Server, Audit)> {
     let fetch = config.fetcher().map_err(|error| about("--ca-file", &error))?;
     let cache = config.key_set_cache(fetch).map_err(|error| about("--allow-address", &error))?;
     let cache = cache.events(log::events()).build().map_err(|error| about("jwks_uri", &error))?;
     let registry = config.registry(Some(&cache)).map_err(|error| about("--clients", &error))?;
     let registry = Arc::new(registry.events(log::events()));
+    let reloaded = Arc::clone(&registry);
+    // Its events tell how that went.
+    hangup::on_each(move || drop(reloaded.reload()))?;
     let replay = config.replay_store(log::events()).await.map_err(|error| about("--replay", &error))?;
     let listen = config.application().listen();
-    let settings = Settings { config, registry: registry.clone(), replay };
+    let audit = Audit::open(config.application().audit())?;
+    let settings = Settings { config, registry: registry.clone(), replay, audit: audit.clone() };
     let verifier = app::verifier(&settings)?;
     clients::unusable(&registry, verifier.policies()).iter().for_each(|(_, line)| log(line));
     let weaker = posture::weaker(&verifier, &registry);
@@ -117,7 +127,7 @@ async fn serve(config: Configuration) -> Result<Server> {
     let server = Server::start(server::listen(listen).await?, app)?;
     log(&welcome);
     weaker.iter().for_each(|line| log(line));
-    Ok(server)
+    Ok((server, audit))
 }
 
 fn welcome(config: &Configuration, verifier: &Verifier) -> String {
@@ -138,7 +148,7 @@ async fn serve_demo() -> Result<Server> {
     config.set_audiences([audience]);
     let registry: Arc<dyn ClientRegistry> = Arc::new(demo::register(&client)?);
     let replay = config.replay_store(log::events()).await?;
-    let settings = Settings { config, registry, replay };
+    let settings = Settings { config, registry, replay, audit: Audit::default() };
     let verifier = app::verifier(&settings)?;
     let server = Server::start(listener, app::router(settings, verifier)?)?;
     demo::show(&client, address).await?;

@@ -2,6 +2,7 @@
 //! the library are in `args.rs`.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::deployment::flags::Given;
 use crate::deployment::links::Links;
@@ -14,6 +15,7 @@ pub(crate) struct Own {
     listen: Option<SocketAddr>,
     error_uri: Option<String>,
     error_pages: Option<String>,
+    audit: Option<PathBuf>,
 }
 
 impl Own {
@@ -25,7 +27,17 @@ impl Own {
         }
         replace(&mut self.error_uri, given.optional(Links::URI.name())?);
         replace(&mut self.error_pages, given.optional(Links::PAGES.name())?);
+        replace(&mut self.audit, given.optional("--audit")?.map(PathBuf::from));
         Ok(())
+    }
+
+    /// Makes paths relative to this folder.
+    pub(crate) fn relative_to(&mut self, folder: &Path) {
+        self.audit = self.audit.take().map(|path| folder.join(path));
+    }
+
+    pub(crate) fn audit(&self) -> Option<&Path> {
+        self.audit.as_deref()
     }
 
     pub(crate) fn listen(&self) -> SocketAddr {

@@ -6,6 +6,8 @@
 mod common;
 
 #[cfg(unix)]
+mod audit;
+#[cfg(unix)]
 mod browser;
 #[cfg(unix)]
 mod config_file;
