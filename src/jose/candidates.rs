@@ -35,16 +35,19 @@ impl<'k> Candidates<'k> {
 
     /// Returns the key that signed `input`. The first is always tried. A key that costs more than
     /// what is left is passed over.
+    #[inline(always)]
     pub(crate) fn signer(&self, input: &[u8], signature: &[u8]) -> Option<&'k VerificationKey> {
         let mut left = None;
-        let mut affordable = self.fitting().filter(|key| {
+        for key in self.fitting() {
             let cost = key.cost(self.algorithm);
-            let affordable = left.is_none_or(|left| cost <= left);
-            if affordable {
-                left = Some(left.unwrap_or(self.trials).saturating_sub(cost));
+            if left.is_some_and(|left| cost > left) {
+                continue;
             }
-            affordable
-        });
-        affordable.find(|key| key.verifies(self.algorithm, input, signature))
+            if key.verifies(self.algorithm, input, signature) {
+                return Some(key);
+            }
+            left = Some(left.unwrap_or(self.trials).saturating_sub(cost));
+        }
+        None
     }
 }

@@ -114,7 +114,7 @@ impl ClientSecret {
     /// what it decoded. This explains a tag and accepts none.
     pub(crate) fn verifies_decoded(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> Option<Decoding> {
         let (_, hash) = hash(algorithm)?;
-        let verifies = |octets: Zeroizing<Vec<u8>>| hmac::verify(&hmac::Key::new(hash, &octets), input, tag).is_ok();
+        let verifies = |octets: Zeroizing<Vec<u8>>| hmac::sign(&hmac::Key::new(hash, &octets), input).as_ref() == tag;
         let text = self.secret.octets.trim_ascii();
         let decoded = [(Decoding::Hex, from_hex(text)), (Decoding::Base64, from_base64(text))];
         let mut decoded = decoded.into_iter().filter_map(|(decoding, octets)| Some((decoding, octets?)));

@@ -35,6 +35,7 @@ impl fmt::Debug for Correlate {
 
 /// What is kept of a request for its events. Nothing, and no allocation, unless a server asks for
 /// it.
+#[derive(Default)]
 pub(crate) struct EventNotes(Option<Box<Notes>>);
 
 struct Notes {

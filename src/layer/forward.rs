@@ -26,8 +26,8 @@ pub(crate) fn identify(extensions: &mut Extensions, identity: Option<ClientIdent
 
 /// Tells the layers outside which client was proven, unless the handler has done so.
 pub(crate) fn identify_response(extensions: &mut Extensions, identity: Option<ClientIdentity>) {
-    if let Some(identity) = identity.filter(|_| extensions.get::<ClientIdentity>().is_none()) {
-        extensions.insert(identity);
+    if identity.is_some() && extensions.get::<ClientIdentity>().is_none() {
+        identify(extensions, identity);
     }
 }
 

@@ -51,15 +51,17 @@ pin_project! {
     enum State<S, F, B> {
         // The head is large, so it stays in place while the steps change.
         Guarded { request: Option<GuardedRequest<S>>, #[pin] step: Step<B> },
-        // The response gets the identity, if there is one.
-        Calling { #[pin] future: F, identity: Option<Box<ClientIdentity>> },
+        Calling { #[pin] future: F },
+        // The response gets the identity as well.
+        Identified { #[pin] future: F, identity: Option<Box<ClientIdentity>> },
     }
 }
 
 pin_project! {
     #[project = StepProj]
     enum Step<B> {
-        Reading { #[pin] body: B, collector: Collector },
+        // Without a collector, the head has not been checked yet.
+        Reading { #[pin] body: B, collector: Option<Collector> },
         Verifying { body: BufferedBody, waiting: Box<Waiting> },
         // The identity is absent for a request without an assertion.
         AwaitingInner { body: BufferedBody, identity: Option<ClientIdentity> },
@@ -87,7 +89,7 @@ where
 {
     /// The response to a request that is not guarded.
     pub(super) fn passed(future: S::Future, mode: M) -> Self {
-        Self { state: State::Calling { future, identity: None }, mode }
+        Self { state: State::Calling { future }, mode }
     }
 
     /// The response to a request for which there is no verifier.
@@ -97,24 +99,12 @@ where
         Self { state: State::Guarded { request: None, step }, mode }
     }
 
-    /// The response to a guarded request, whose head is checked right away.
-    pub(super) fn guarded(options: Arc<LayerOptions>, inner: ReadyInner<S>, request: Request<B>, mode: M) -> Self
-    where
-        B: Body,
-    {
+    /// The response to a guarded request. Its head is checked when it is first polled: it is large,
+    /// and no longer moves then.
+    pub(super) fn guarded(options: Arc<LayerOptions>, inner: ReadyInner<S>, request: Request<B>, mode: M) -> Self {
         let (parts, body) = request.into_parts();
-        let headers = DeclaredHeaders::read(&parts.headers);
-        let arrived_empty = body.is_end_stream();
-        let notes = EventNotes::take(&options.verifier, options.settings.correlate.as_ref(), &parts);
-        let step = match head::check(&parts.method, &headers, options.settings.body_limit) {
-            Ok(()) => {
-                notes.enter_body();
-                Step::Reading { body, collector: Collector::default() }
-            }
-            Err(fault) => Step::refused_unread(fault.into(), &parts, &headers, &options, &notes),
-        };
-        let request = Some(GuardedRequest { options, inner, parts, headers, notes, arrived_empty });
-        Self { state: State::Guarded { request, step }, mode }
+        let request = Some(GuardedRequest::new(options, inner, parts));
+        Self { state: State::Guarded { request, step: Step::Reading { body, collector: None } }, mode }
     }
 }
 
@@ -163,10 +153,8 @@ where
         loop {
             let (guarded, mut step) = match state.as_mut().project() {
                 StateProj::Guarded { request, step } => (request, step),
-                StateProj::Calling { future, identity } => {
-                    if identity.is_some() {
-                        return poll_identified(future, identity, mode, cx);
-                    }
+                StateProj::Identified { future, identity } => return poll_identified(future, identity, mode, cx),
+                StateProj::Calling { future } => {
                     let inner = |body| <M as BodyMode<RB>>::inner(mode, body);
                     return future.poll(cx).map_ok(|response| response.map(inner));
                 }
@@ -174,11 +162,8 @@ where
             let Some(request) = guarded else { return step.poll_answered::<M, RB, _>(mode) };
             let next = match step.as_mut().project() {
                 StepProj::Reading { body, collector } => {
-                    let Settings { body_limit, body_timeout, .. } = request.options.settings;
-                    let Poll::Ready(read) = collector.poll(body, body_limit, body_timeout, cx) else {
-                        return request.wait();
-                    };
-                    request.verify(read)
+                    let Poll::Ready(next) = request.read(body, collector, cx) else { return request.wait() };
+                    next
                 }
                 StepProj::Verifying { body, waiting } => {
                     let Poll::Ready(answer) = waiting.poll(cx) else { return request.wait() };
@@ -199,7 +184,10 @@ where
                     let Some(GuardedRequest { inner, parts, .. }) = guarded.take() else { return Poll::Pending };
                     let body = <M as BodyMode<B>>::rebuilt(mode, std::mem::take(body));
                     let future = inner.call(Request::from_parts(parts, body));
-                    state.set(State::Calling { future, identity: identified });
+                    state.set(match identified {
+                        None => State::Calling { future },
+                        identity => State::Identified { future, identity },
+                    });
                     continue;
                 }
                 StepProj::Refused { rejection } => {
@@ -242,6 +230,38 @@ impl<S: Clone> GuardedRequest<S> {
 }
 
 impl<S> GuardedRequest<S> {
+    fn new(options: Arc<LayerOptions>, inner: ReadyInner<S>, parts: Parts) -> Self {
+        let (headers, notes) = (DeclaredHeaders::default(), EventNotes::default());
+        Self { options, inner, parts, headers, notes, arrived_empty: false }
+    }
+
+    /// Returns the refusal of a request whose head does not permit to read its body.
+    fn check_head<B: Body>(&mut self, body: &B) -> Result<(), Step<B>> {
+        let Self { options, parts, .. } = self;
+        self.headers = DeclaredHeaders::read(&parts.headers);
+        self.arrived_empty = body.is_end_stream();
+        self.notes = EventNotes::take(&options.verifier, options.settings.correlate.as_ref(), parts);
+        head::check(&parts.method, &self.headers, options.settings.body_limit)
+            .map_err(|fault| Step::refused_unread(fault.into(), parts, &self.headers, options, &self.notes))?;
+        self.notes.enter_body();
+        Ok(())
+    }
+
+    /// Reads the body and verifies it, or returns a refusal.
+    fn read<B>(&mut self, body: Pin<&mut B>, collector: &mut Option<Collector>, cx: &mut Context<'_>) -> Poll<Step<B>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        if collector.is_none()
+            && let Err(refused) = self.check_head(&*body)
+        {
+            return Poll::Ready(refused);
+        }
+        let Settings { body_limit, body_timeout, .. } = self.options.settings;
+        let read = ready!(collector.get_or_insert_default().poll(body, body_limit, body_timeout, cx));
+        Poll::Ready(self.verify(read))
+    }
+
     fn verify<B>(&self, read: Result<BufferedBody, Rejection>) -> Step<B> {
         let body = match read.and_then(|body| self.complete(body)) {
             Ok(body) => body,

@@ -476,7 +476,7 @@ impl<M> ClientAssertionLayer<M> {
     /// the [events](crate::event) about the request have the name that it returns. Default: none,
     /// at no cost.
     ///
-    /// The closure is called within `Service::call`, and only if the verifier has a sink for
+    /// The closure is called once, before the body is read, and only if the verifier has a sink for
     /// events. It must return quickly and must not panic: a panic ends the request.
     ///
     /// ```

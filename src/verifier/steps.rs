@@ -119,6 +119,7 @@ impl Verifier {
         self.admit(signed, decision)
     }
 
+    #[inline(always)]
     fn find_client(&self, plausible: &PlausibleAssertion<'_>, found: Option<FindResult>) -> Result<Arc<Client>, Stop> {
         let found = match found.map_or_else(|| self.registry.find(plausible.client_id()), Answer::Ready) {
             Answer::Ready(found) => found.map_err(|cause| Rejection::unavailable(ServerFault::Registry, cause))?,
