@@ -17,7 +17,7 @@ use crate::jose::keys::SkipReason;
 use crate::jwks::{FetchError, KeySetCache, KeySetCounts};
 use crate::policy::{AudienceRule, Policy};
 use crate::registry::FileRegistry;
-use crate::replay::MemoryReplay;
+use crate::replay::ReplayStore;
 use crate::verifier::Verifier;
 use crate::verifier::overload::SignatureChecks;
 
@@ -31,7 +31,7 @@ pub struct Gauges {
     facade: Facade,
     clock: Arc<dyn Clock>,
     checks: Vec<SignatureChecks>,
-    replays: Vec<Arc<MemoryReplay>>,
+    replays: Vec<Arc<dyn ReplayStore>>,
     key_sets: Vec<KeySetCache>,
     registries: Vec<Arc<FileRegistry>>,
     policies: Vec<[SharedString; 3]>,
@@ -57,8 +57,9 @@ impl Gauges {
         self
     }
 
-    /// Reads how full a replay store is.
-    pub fn replay(mut self, store: Arc<MemoryReplay>) -> Self {
+    /// Reads how full a replay store is, if it [knows](ReplayStore::occupancy). That of a store in
+    /// front of a shared one is its own.
+    pub fn replay(mut self, store: Arc<dyn ReplayStore>) -> Self {
         self.replays.push(store);
         self
     }
@@ -122,10 +123,10 @@ impl Gauges {
     }
 
     fn refresh_replay(&self) {
-        let Self { replays, .. } = self;
-        if !replays.is_empty() {
-            self.set(&REPLAY_ENTRIES, Some("memory"), total(replays, |store| store.len()));
-            self.set(&REPLAY_CAPACITY, Some("memory"), total(replays, |store| store.capacity()));
+        let known: Vec<_> = self.replays.iter().filter_map(|store| store.occupancy()).collect();
+        if !known.is_empty() {
+            self.set(&REPLAY_ENTRIES, Some("memory"), total(&known, |store| store.entries));
+            self.set(&REPLAY_CAPACITY, Some("memory"), total(&known, |store| store.capacity));
         }
     }
 

@@ -43,7 +43,7 @@
 //!
 //! let sink = MetricsEvents::new(recorder).with_times().per_client(100)?;
 //! let replay = Arc::new(MemoryReplay::new(100_000)?);
-//! let gauges = sink.gauges().replay(Arc::clone(&replay));
+//! let gauges = sink.gauges().replay(replay.clone());
 //! let events: Arc<dyn EventSink> = Arc::new(sink);
 //! let verifier = Verifier::builder(Policy::OIDC, clients, replay)
 //!     .issuer("https://as.example.com")

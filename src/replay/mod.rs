@@ -48,6 +48,15 @@ pub enum Admission {
     Replayed,
 }
 
+/// How full a store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occupancy {
+    /// The number of entries, including those that have expired and are not cleared yet.
+    pub entries: usize,
+    /// How many live assertions the store can hold.
+    pub capacity: usize,
+}
+
 /// The result of [`ReplayStore::admit`].
 pub type AdmitResult = Result<Admission, PortError>;
 
@@ -114,6 +123,12 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Returns how full a store in memory is, for metrics. It must not wait. Default: `None`, for a
+    /// store that would have to ask elsewhere.
+    fn occupancy(&self) -> Option<Occupancy> {
+        None
+    }
+
     /// Says how an operator finds out whether `key` was spent, where [`seen`](Self::seen) cannot
     /// tell. [Explanations](crate::explain) show it, so it must not contain the
     /// [id](ReplayKey::id). Default: it has the first four bytes of the [digest](ReplayKey::digest).
@@ -138,6 +153,10 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 
     fn about(&self) -> Vec<StoreFact> {
         (**self).about()
+    }
+
+    fn occupancy(&self) -> Option<Occupancy> {
+        (**self).occupancy()
     }
 
     fn how_to_look(&self, key: ReplayKey<'_>) -> String {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::key::OwnedKey;
-use super::{AdmitResult, MemoryReplay, ReplayKey, ReplayStore, StoreFact};
+use super::{AdmitResult, MemoryReplay, Occupancy, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
 use crate::port::{Answer, PortError};
 
@@ -111,6 +111,11 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
     /// Returns the facts of the shared store, which alone decides that an assertion is fresh.
     fn about(&self) -> Vec<StoreFact> {
         self.shared.about()
+    }
+
+    /// Returns how full the shared store is or, if it does not know, the local one.
+    fn occupancy(&self) -> Option<Occupancy> {
+        self.shared.occupancy().or_else(|| self.local.occupancy())
     }
 
     fn how_to_look(&self, key: ReplayKey<'_>) -> String {

@@ -135,6 +135,11 @@ impl Verifier {
         &self.policies
     }
 
+    /// Returns the bound on concurrent signature checks, if there is one.
+    pub fn signature_checks(&self) -> Option<&SignatureChecks> {
+        self.checks.as_ref()
+    }
+
     /// Returns what keeps this client, or one of its keys, from ever being accepted by this
     /// verifier: an id or a `kid` over its limit, a `kid` with a control character, a policy that
     /// the verifier does not have, algorithms that the policy does not allow, and a secret that has

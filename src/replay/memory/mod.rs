@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard};
 use self::cleared::Cleared;
 use self::shard::{Shard, Span, Vacancy};
 use super::hash::KeyHash;
-use super::{Admission, AdmitResult, ReplayKey, ReplayStore, StoreFact};
+use super::{Admission, AdmitResult, Occupancy, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Warning};
 use crate::lock::lock;
@@ -289,6 +289,10 @@ impl ReplayStore for MemoryReplay {
 
     fn admissions_per_client(&self) -> usize {
         self.per_client
+    }
+
+    fn occupancy(&self) -> Option<Occupancy> {
+        Some(Occupancy { entries: self.len(), capacity: self.capacity })
     }
 
     fn about(&self) -> Vec<StoreFact> {
