@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allocation_counter::measure;
 use bytes::Bytes;
+#[cfg(feature = "metrics")]
+use common::recorder::Recorded;
 use common::{CLIENT, Jwt, NOW, Signer, fixture, form, key_set, now_or_never};
 use http::{Request, StatusCode};
 use http_body_util::Full;
@@ -20,6 +22,8 @@ use inner::Inner;
 use tower::{Layer, Service};
 use tower_client_assertion::clock::UnixTime;
 use tower_client_assertion::event::AuditLog;
+#[cfg(feature = "metrics")]
+use tower_client_assertion::metrics::MetricsEvents;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
 use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::Client;
@@ -88,6 +92,23 @@ fn an_audit_log_allocates_nothing_for_an_accepted_request() {
     assert_eq!(count, 0);
     audit.close().unwrap();
     assert_eq!(audit.counts().written, REQUESTS as u64);
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics_of_accepted_requests_allocate_nothing() {
+    for timed in [false, true] {
+        let signer = Signer::es256("key-1");
+        let sink = MetricsEvents::new(Recorded::default()).per_client(10).unwrap();
+        let sink = if timed { sink.with_times() } else { sink };
+        let client = Client::new(CLIENT, key_set(&[signer.jwk()])).unwrap();
+        let policy = Policy::REDOX.with_algorithms(AlgorithmSet::of(&[Algorithm::ES256]));
+        let verifier = fixture().policy(policy).clients([client]).builder().events(sink).build().unwrap();
+        let count = allocations(forms(&signer), |form| {
+            now_or_never(verifier.verify(&TokenRequest::new(&form))).unwrap();
+        });
+        assert_eq!(count, 0, "with times: {timed}");
+    }
 }
 
 #[test]

@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
+use tower_client_assertion::event::EventSink;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::Troubleshooting;
 use tower_client_assertion::replay::ReplayStore;
 use tower_client_assertion::{ClientAuthMetadata, ConfigError, Policy, Verifier};
 
-use crate::audit::{self, Audit};
+use crate::audit;
 use crate::deployment::links::Links;
 use crate::deployment::{about, cause};
 use crate::file::Configuration;
@@ -30,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) config: Configuration,
     pub(crate) registry: Arc<dyn ClientRegistry>,
     pub(crate) replay: Arc<dyn ReplayStore>,
-    pub(crate) audit: Audit,
+    pub(crate) events: Arc<dyn EventSink>,
 }
 
 /// The state of the handlers.
@@ -63,7 +64,7 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
 /// Builds the verifier of the layer.
 pub(crate) fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let (registry, replay) = (Arc::clone(&settings.registry), Arc::clone(&settings.replay));
-    let builder = settings.config.verifier(registry, replay).events(settings.audit.events());
+    let builder = settings.config.verifier(registry, replay).events(Arc::clone(&settings.events));
     builder.build().map_err(|error| match &error {
         ConfigError::InvalidIssuer { .. } => about("--issuer", &error),
         ConfigError::InvalidAudience { .. } => about("--audience", &error),

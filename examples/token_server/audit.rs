@@ -15,10 +15,10 @@ pub(crate) struct Audit(Option<Arc<AuditLog>>);
 
 impl Audit {
     /// Opens the file now, and again on each SIGHUP, so that it can be rotated.
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn open(path: Option<&Path>, events: Arc<dyn EventSink>) -> Result<Self, String> {
         let Some(path) = path else { return Ok(Self(None)) };
         let failed = |error| format!("--audit: {error}");
-        let builder = AuditLog::file(path).map_err(failed)?.events(log::events());
+        let builder = AuditLog::file(path).map_err(failed)?.events(events);
         let audit = Arc::new(builder.start().map_err(failed)?);
         let rotated = Arc::clone(&audit);
         hangup::on_each(move || rotated.reopen()).map_err(failed)?;

@@ -27,13 +27,15 @@
 //! the issuer, `oidc` both. `rfc7523` accepts only the issuer, unless there is an `--audience`,
 //! which loosens it (`dangerous()`).
 //!
-//! The only line on stdout is `listening on http://IP:PORT`; everything else goes to stderr. Every
-//! response has an `x-request-id`, and the lines on stderr about a request end with the same. On
-//! SIGTERM and SIGINT the server answers the requests in flight and stops. On SIGHUP it reads the
-//! clients again, and opens the audit log again. It exits with 2 if it cannot start.
+//! The only lines on stdout are `listening on http://IP:PORT` and, with `--metrics`, `metrics on
+//! http://IP:PORT/metrics`; everything else goes to stderr. Every response has an `x-request-id`,
+//! and the lines on stderr about a request end with the same. On SIGTERM and SIGINT the server
+//! answers the requests in flight and stops. On SIGHUP it reads the clients again, and opens the
+//! audit log again. It exits with 2 if it cannot start.
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
+//! - `metrics.rs` serves metrics to Prometheus.
 //! - `audit.rs` writes the audit log; `hangup.rs` reacts to SIGHUP.
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
 //! - `posture.rs` tells at the start what is weaker than the specifications ask.
@@ -52,6 +54,7 @@ mod file;
 mod flags;
 mod hangup;
 mod log;
+mod metrics;
 mod own;
 mod posture;
 mod request_id;
@@ -65,7 +68,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tower_client_assertion::metrics::Gauges;
 use tower_client_assertion::registry::ClientRegistry;
+use tower_client_assertion::replay::{ReplayStore, StoreFact};
 use tower_client_assertion::{Policy, Verifier};
 
 use crate::app::Settings;
@@ -74,6 +79,7 @@ use crate::audit::Audit;
 use crate::deployment::{about, clients};
 use crate::file::Configuration;
 use crate::log::log;
+use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::support::{Demo, Result};
 
@@ -107,24 +113,34 @@ async fn start() -> Result<Option<(Server, Audit)>> {
 }
 
 async fn serve(config: Configuration) -> Result<(Server, Audit)> {
+    let metrics = Metrics::listen(config.application().metrics()).await?;
+    let events = metrics.and(log::events(), "memory");
     let fetch = config.fetcher().map_err(|error| about("--ca-file", &error))?;
     let cache = config.key_set_cache(fetch).map_err(|error| about("--allow-address", &error))?;
-    let cache = cache.events(log::events()).build().map_err(|error| about("jwks_uri", &error))?;
+    let cache = cache.events(Arc::clone(&events)).build().map_err(|error| about("jwks_uri", &error))?;
     let registry = config.registry(Some(&cache)).map_err(|error| about("--clients", &error))?;
-    let registry = Arc::new(registry.events(log::events()));
+    let registry = Arc::new(registry.events(Arc::clone(&events)));
     let reloaded = Arc::clone(&registry);
     // Its events tell how that went.
     hangup::on_each(move || drop(reloaded.reload()))?;
-    let replay = config.replay_store(log::events()).await.map_err(|error| about("--replay", &error))?;
+    let replay = config.replay_store(Arc::clone(&events)).await.map_err(|error| about("--replay", &error))?;
+    let store = if replay.about().contains(&StoreFact::OneProcess) { "memory" } else { "redis" };
     let listen = config.application().listen();
-    let audit = Audit::open(config.application().audit())?;
-    let settings = Settings { config, registry: registry.clone(), replay, audit: audit.clone() };
+    let audit = Audit::open(config.application().audit(), events)?;
+    let events = metrics.and(audit.events(), store);
+    let settings = Settings { config, registry: registry.clone(), replay: Arc::clone(&replay), events };
     let verifier = app::verifier(&settings)?;
     clients::unusable(&registry, verifier.policies()).iter().for_each(|(_, line)| log(line));
     let weaker = posture::weaker(&verifier, &registry);
     let welcome = welcome(&settings.config, &verifier);
+    let watched = |gauges: Gauges| {
+        let gauges = gauges.replay(replay).key_sets(&cache).registry(registry).policies(&verifier);
+        verifier.signature_checks().iter().fold(gauges, |gauges, checks| gauges.signature_checks(checks))
+    };
+    let gauges = metrics.gauges().map(watched);
     let app = app::router(settings, verifier)?;
     let server = Server::start(server::listen(listen).await?, app)?;
+    metrics.serve(gauges)?;
     log(&welcome);
     weaker.iter().for_each(|line| log(line));
     Ok((server, audit))
@@ -148,7 +164,7 @@ async fn serve_demo() -> Result<Server> {
     config.set_audiences([audience]);
     let registry: Arc<dyn ClientRegistry> = Arc::new(demo::register(&client)?);
     let replay = config.replay_store(log::events()).await?;
-    let settings = Settings { config, registry, replay, audit: Audit::default() };
+    let settings = Settings { config, registry, replay, events: Arc::new(log::events()) };
     let verifier = app::verifier(&settings)?;
     let server = Server::start(listener, app::router(settings, verifier)?)?;
     demo::show(&client, address).await?;

@@ -16,12 +16,14 @@ pub(crate) struct Own {
     error_uri: Option<String>,
     error_pages: Option<String>,
     audit: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
 }
 
 impl Own {
     /// Replaces what the file says by what the flags say.
     pub(crate) fn replace(&mut self, given: &mut Given) -> Result<(), String> {
         self.listen = address(given, "--listen")?.or(self.listen);
+        self.metrics = address(given, "--metrics")?.or(self.metrics);
         if given.has(Links::URI.name()) || given.has(Links::PAGES.name()) {
             (self.error_uri, self.error_pages) = (None, None);
         }
@@ -38,6 +40,10 @@ impl Own {
 
     pub(crate) fn audit(&self) -> Option<&Path> {
         self.audit.as_deref()
+    }
+
+    pub(crate) fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     pub(crate) fn listen(&self) -> SocketAddr {

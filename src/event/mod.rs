@@ -137,7 +137,8 @@ impl<'a> Warning<'a> {
         Self { source, message }
     }
 
-    /// Returns what the warning is about, in one word: `redis`, `registry` or `replay`.
+    /// Returns what the warning is about, in one word: `audit`, `redis`, `registry` or
+    /// `replay`.
     pub fn source(&self) -> &'static str {
         self.source
     }

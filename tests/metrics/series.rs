@@ -100,7 +100,7 @@ fn values(label: &str) -> Vec<&'static str> {
         "error" => PortErrorKind::ALL.iter().map(|kind| kind.name()).collect(),
         "result" => FetchError::CODES.iter().copied().chain(["ok", "failed"]).collect(),
         "state" => vec!["fresh", "stale", "failing", "absent"],
-        "source" => vec!["redis", "registry", "replay"],
+        "source" => vec!["audit", "redis", "registry", "replay"],
         "audience_rule" => vec!["issuer_string", "sole_issuer", "urls", "issuer_or_urls"],
         other => panic!("{other} has no set of values"),
     }

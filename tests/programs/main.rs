@@ -21,6 +21,8 @@ mod explain_input;
 #[cfg(unix)]
 mod field;
 #[cfg(all(unix, feature = "metrics"))]
+mod metrics;
+#[cfg(all(unix, feature = "metrics"))]
 mod observability;
 #[cfg(unix)]
 mod server;

@@ -171,7 +171,7 @@ fn requests_do_not_wait_for_a_writer_that_blocks() {
     assert_eq!((counts.recorded, counts.written, counts.dropped), (11, 4, 7));
     let expected = "of 11 events, 4 are written, 7 were dropped and 0 are not written; 0 attempts to write failed";
     assert_eq!(text, expected);
-    assert_eq!(reported.try_iter().collect::<Vec<_>>(), ["audit log: dropped 7 events, for which there was no room"]);
+    assert_eq!(reported.try_iter().collect::<Vec<_>>(), ["audit: dropped 7 events, for which there was no room"]);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_line_is_completed_when_there_is_room_again() {
     assert_eq!(sequences(&log.lines()), [1, 2, 3]);
     assert_eq!(audit.counts().errors, 4, "three times full, and once nothing was written");
     let reported: Vec<_> = reported.try_iter().collect();
-    assert!(reported.len() == 1 && reported[0].starts_with("audit log: cannot write: "), "{reported:?}");
+    assert!(reported.len() == 1 && reported[0].starts_with("audit: cannot write: "), "{reported:?}");
 }
 
 #[test]

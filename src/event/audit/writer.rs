@@ -123,7 +123,7 @@ impl Writer {
 
     fn report(&self, message: &str) {
         if let Some(events) = &self.events {
-            events.record(&Event::Warning(Warning::new("audit log", message)));
+            events.record(&Event::Warning(Warning::new("audit", message)));
         }
     }
 }
