@@ -98,6 +98,11 @@ const RELOADS: &[f64] = &[0.001, 0.01, 0.1, 1.0, 10.0, 60.0];
 const AGES: &[f64] = &[-60.0, -30.0, -10.0, -1.0, 0.0, 1.0, 10.0, 60.0, 300.0];
 const LIFETIMES: &[f64] = &[0.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
 
+/// The value of `result` for what has not failed.
+pub(super) const OK: &str = "ok";
+/// The value of `result` for a reload that has failed.
+pub(super) const FAILED: &str = "failed";
+
 /// Defines a constant for each series, and the table of all.
 macro_rules! table {
     ($($constant:ident = $series:expr;)+) => {

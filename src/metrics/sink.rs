@@ -10,7 +10,7 @@ use super::facade::{Facade, NoRecorder};
 use super::gauges::Gauges;
 use super::requests::{Outcome, Requests};
 use super::series::{
-    KEY_SET_FETCH_DURATION, KEY_SET_FETCHES, KEYS_SKIPPED, REGISTRY_LAST_RELOAD, REGISTRY_RELOAD_DURATION,
+    FAILED, KEY_SET_FETCH_DURATION, KEY_SET_FETCHES, KEYS_SKIPPED, OK, REGISTRY_LAST_RELOAD, REGISTRY_RELOAD_DURATION,
     REGISTRY_RELOADS, REPLAY_ERRORS, WARNINGS,
 };
 use super::times::Times;
@@ -19,11 +19,6 @@ use crate::event::{
     Accepted, Event, EventSink, KeySetEvent, KeySetNews, LetPass, Refused, RegistryEvent, RegistryNews, ReplayNews,
 };
 use crate::setting::{Setting, SettingError, at_most};
-
-/// The value of `result` for what has not failed.
-pub(super) const OK: &str = "ok";
-/// The value of `result` for a reload that has failed.
-pub(super) const FAILED: &str = "failed";
 
 /// An event sink that counts and times what happens.
 ///
