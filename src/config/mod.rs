@@ -125,9 +125,17 @@ mod path;
 mod policy;
 #[cfg(all(test, feature = "jwks-client", feature = "redis"))]
 mod reference;
+#[cfg_attr(
+    not(feature = "redis-no-provider"),
+    expect(dead_code, reason = "the settings of a Redis store are read, and then refused")
+)]
 mod replay;
 mod root;
 mod table;
+#[cfg_attr(
+    not(feature = "redis-no-provider"),
+    expect(dead_code, reason = "the settings of a Redis store are read, and then refused")
+)]
 mod value;
 
 use std::path::{Path, PathBuf};

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::common::key_server::{KeyServer, Reply};
 use crate::common::{NOW, Signer};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -433,6 +435,34 @@ fn root_certificates_are_validated() {
     assert!(matches!(HyperFetch::with_roots(none), Err(FetcherError::NoRootCertificates { .. })));
     let error = HyperFetch::with_roots([&b"not DER"[..]]).unwrap_err().to_string();
     assert!(error.starts_with("root certificates: one is not valid ("), "{error}");
+}
+
+/// The platform has no root certificate that issued this one.
+#[tokio::test]
+async fn authorities_in_pem_are_trusted_in_addition() {
+    let (root, acceptor) = tls("clinic.example");
+    let (other_root, _) = tls("clinic.example");
+    let server = KeyServer::at(Ipv4Addr::LOCALHOST, Reply::keys(&[Signer::es384("a").jwk()]), Some(acceptor)).await;
+    let pem =
+        |der: &[u8]| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
+    for (file, trusted) in [
+        (pem(&root), true),
+        (format!("a comment\n{}{}", pem(&other_root), pem(&root)), true),
+        (pem(&other_root), false),
+    ] {
+        let fetch = HyperFetch::with_platform_roots_and(file.as_bytes()).unwrap();
+        let fetched = over_tls(server.address.port(), fetch).await;
+        assert_eq!(fetched.is_ok(), trusted, "{file}");
+    }
+    for (file, expected) in [
+        ("", "none found (the file has no certificate in PEM)"),
+        ("no PEM", "none found (the file has no certificate in PEM)"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "one is not valid ("),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n", "one is not valid ("),
+    ] {
+        let error = HyperFetch::with_platform_roots_and(file.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("root certificates: {expected}")), "{file:?}: {error}");
+    }
 }
 
 #[tokio::test]
