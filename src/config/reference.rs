@@ -1,5 +1,7 @@
 //! The reference file has every member with its default, and every member changes something.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
+
 use std::collections::BTreeSet;
 
 use super::Config;

@@ -213,3 +213,30 @@ async fn what_is_wrong_with_a_file_is_said_in_one_line_with_its_place() {
     let error = refused(&files, &[]).await;
     assert!(error.starts_with("--config: ") && error.contains("cannot be read"), "{error}");
 }
+
+/// A test of the library compares the other members with the code.
+#[tokio::test]
+async fn the_reference_has_the_members_of_the_program() {
+    let reference = include_str!("../../examples/token_server/reference.toml");
+    let clients = ClientFile::new(&json!([]));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/token_server/reference.toml");
+    let server = Server::start(&[clients.arguments(), vec!["--config".to_owned(), file.to_owned()]].concat()).await;
+    assert_eq!(server.post("").await.status, 400, "as it is, it sets nothing");
+
+    let (own, others) = reference.split_once("---- Members of every program.").unwrap();
+    let named = |text: &'static str| text.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
+    let error = refused(&Files::new(&json!([]), "zzz = 1"), &[]).await;
+    let members: Vec<_> = error.rsplit("use one of ").next().unwrap().trim().split(", ").collect();
+    assert!(members.len() > 14, "{error}");
+    for member in members {
+        let is_table = others.contains(&format!("\n#[{member}]")) || others.contains(&format!("\n#[{member}."));
+        let is_named = named(own).chain(named(others)).any(|(name, _)| name == member);
+        assert!(is_table || is_named, "{member} is not in the reference");
+    }
+    for (name, value) in named(own).filter(|(name, _)| !name.starts_with(' ')) {
+        // Any free port.
+        let value = value.trim_end_matches(" # no default").replace(":9090\"", ":0\"");
+        let files = Files::new(&json!([]), &format!("{name} = {value}{REDOX}"));
+        Server::start(&files.arguments(&[])).await;
+    }
+}
