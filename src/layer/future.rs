@@ -236,15 +236,16 @@ impl<S> GuardedRequest<S> {
     }
 
     /// Returns the refusal of a request whose head does not permit to read its body.
-    fn check_head<B: Body>(&mut self, body: &B) -> Result<(), Step<B>> {
+    fn check_head<B: Body>(&mut self, body: &B) -> Option<Step<B>> {
         let Self { options, parts, .. } = self;
         self.headers = DeclaredHeaders::read(&parts.headers);
         self.arrived_empty = body.is_end_stream();
         self.notes = EventNotes::take(&options.verifier, options.settings.correlate.as_ref(), parts);
-        head::check(&parts.method, &self.headers, options.settings.body_limit)
-            .map_err(|fault| Step::refused_unread(fault.into(), parts, &self.headers, options, &self.notes))?;
-        self.notes.enter_body();
-        Ok(())
+        let Err(fault) = head::check(&parts.method, &self.headers, options.settings.body_limit) else {
+            self.notes.enter_body();
+            return None;
+        };
+        Some(Step::refused_unread(fault.into(), parts, &self.headers, options, &self.notes))
     }
 
     /// Reads the body and verifies it, or returns a refusal.
@@ -253,7 +254,7 @@ impl<S> GuardedRequest<S> {
         B: Body<Data = Bytes>,
     {
         if collector.is_none()
-            && let Err(refused) = self.check_head(&*body)
+            && let Some(refused) = self.check_head(&*body)
         {
             return Poll::Ready(refused);
         }
