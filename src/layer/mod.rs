@@ -248,7 +248,7 @@ impl ClientAssertionLayer {
     ///         .unwrap();
     ///     app.clone().oneshot(request).await.unwrap().status()
     /// };
-    /// assert_eq!(status("/globex/token").await, StatusCode::UNAUTHORIZED);
+    /// assert_eq!(status("/globex/token").await, StatusCode::BAD_REQUEST);
     /// assert_eq!(status("/initech/token").await, StatusCode::NOT_FOUND);
     /// assert_eq!(status("/acme/token").await, StatusCode::OK);
     /// # Ok(())
