@@ -1,4 +1,8 @@
-//! The endpoints of an authorization server at which clients authenticate.
+//! The endpoints of an authorization server at which clients authenticate, and the value by which a
+//! form announces an assertion.
+
+/// The only `client_assertion_type` that this crate supports (RFC 7523, section 2.2).
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An endpoint at which clients authenticate. The same rules apply to all of them, except that only
 /// a request to the token endpoint needs a `grant_type`.

@@ -10,8 +10,7 @@ use super::policy::Policies;
 use super::replay::Replay;
 use super::table::{read_table, table};
 use super::value::{FromScalar, List, Read, Scalar, Text, read_scalar};
-use crate::policy::Policy;
-use crate::verifier::{is_audience, is_issuer};
+use crate::policy::{Policy, is_audience, is_issuer};
 
 table! {
     Root {

@@ -12,17 +12,18 @@ use super::step::{self, Step};
 use super::verdict::{Answer, Verdict};
 use super::{Advice, Explanation, hints, judge, of_claims, window};
 use crate::clock::UnixTime;
+use crate::endpoint::JWT_BEARER;
 use crate::event::Excerpt;
 use crate::jose::base64url::DecodeBuffer;
 use crate::jose::keys::{KeySet, SkippedKey, VerificationKey};
 use crate::policy::Audiences;
 use crate::rejection::{Claim, ClientFault, Reason, Rejection, RejectionKind};
+use crate::verifier::Verifier;
 use crate::verifier::assertion::Assertion;
 use crate::verifier::dry::{Conclusion, Registered};
 use crate::verifier::form_faults::{FormFaults, secret_values};
 use crate::verifier::rules::Rules;
 use crate::verifier::text_faults::{Repaired, TextFaults};
-use crate::verifier::{JWT_BEARER, Verifier};
 
 /// An explanation without the answer to the client.
 pub(crate) struct Draft {

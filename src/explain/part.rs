@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::verifier::JWT_BEARER;
+use crate::endpoint::JWT_BEARER;
 
 /// A part of a request. What surrounds it is not judged.
 #[derive(Clone, Copy)]

@@ -77,3 +77,18 @@ impl Audiences {
         issuer.into_iter().chain(urls).collect::<Vec<_>>().join(" or ")
     }
 }
+
+/// Whether an audience could be in an assertion.
+pub(crate) fn is_audience(audience: &str) -> bool {
+    !audience.is_empty() && audience.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// RFC 8414, section 2: an `https` URL without query and fragment. A URL with a user name is
+/// refused: it can be used to disguise the host.
+pub(crate) fn is_issuer(issuer: &str, without_tls: bool) -> bool {
+    let http = || issuer.strip_prefix("http://").filter(|_| without_tls);
+    let Some(rest) = issuer.strip_prefix("https://").or_else(http) else { return false };
+    let host = rest.split('/').next().unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>^`{|}".contains(&byte);
+    !host.is_empty() && !host.starts_with(':') && !host.contains('@') && rest.bytes().all(plain)
+}

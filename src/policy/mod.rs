@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 pub use audience::AudienceRule;
-pub(crate) use audience::Audiences;
+pub(crate) use audience::{Audiences, is_audience, is_issuer};
 pub use dangerous::DangerousPolicy;
 pub use error::PolicyError;
 pub use limits::Limits;

@@ -9,7 +9,7 @@ use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::config_error::ConfigError;
 use crate::event::EventSink;
 use crate::loosening::risk;
-use crate::policy::{AudienceRule, Audiences, Limits, Policy};
+use crate::policy::{AudienceRule, Audiences, Limits, Policy, is_audience, is_issuer};
 use crate::registry::ClientRegistry;
 use crate::replay::{ReplayStore, Tenant};
 use crate::setting::{Setting, SettingError, at_most, no_longer_than, positive};
@@ -438,11 +438,6 @@ fn check_audiences(audiences: &Audiences, without_tls: bool) -> Result<(), Confi
     Ok(())
 }
 
-/// Whether an audience could be in an assertion.
-pub(crate) fn is_audience(audience: &str) -> bool {
-    !audience.is_empty() && audience.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
 /// Comes after the check that each policy has what it needs: the error about a missing issuer is
 /// more helpful than the one about an unused URL.
 fn check_audience_used(policies: &[Policy], audiences: &Audiences) -> Result<(), ConfigError> {
@@ -450,16 +445,6 @@ fn check_audience_used(policies: &[Policy], audiences: &Audiences) -> Result<(),
         true => Ok(()),
         false => Err(ConfigError::UnusedAudience),
     }
-}
-
-/// RFC 8414, section 2: an `https` URL without query and fragment. A URL with a user name is
-/// refused: it can be used to disguise the host.
-pub(crate) fn is_issuer(issuer: &str, without_tls: bool) -> bool {
-    let http = || issuer.strip_prefix("http://").filter(|_| without_tls);
-    let Some(rest) = issuer.strip_prefix("https://").or_else(http) else { return false };
-    let host = rest.split('/').next().unwrap_or_default();
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\\\"<>^`{|}".contains(&byte);
-    !host.is_empty() && !host.starts_with(':') && !host.contains('@') && rest.bytes().all(plain)
 }
 
 fn check_policies(policies: &[Policy], audiences: &Audiences) -> Result<(), ConfigError> {

@@ -9,14 +9,11 @@ use std::borrow::Cow;
 use super::assertion::{Assertion, Parts};
 use super::request::TokenRequest;
 use super::urlencoded::{Pairs, Raw};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, JWT_BEARER};
 use crate::jose::base64url::DecodeBuffer;
 use crate::policy::{Limits, Policy};
 use crate::rejection::{ClientFault, Parameter};
 use crate::text::is_utf8;
-
-/// The only `client_assertion_type` that this crate supports (RFC 7523, section 2.2).
-pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A form with an assertion of the right type and no other credentials.
 pub(crate) struct TokenForm<'a> {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::form::JWT_BEARER;
 use super::request::TokenRequest;
 use super::urlencoded::{Pairs, Raw};
 use crate::client::ClientId;
+use crate::endpoint::JWT_BEARER;
 use crate::event::{Excerpt, Finding, Received};
 use crate::policy::{Limits, Policy};
 use crate::rejection::{ClientFault, Parameter};

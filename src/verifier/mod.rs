@@ -71,8 +71,7 @@ pub(crate) use steps::no_keys;
 pub(crate) use urlencoded::{Pairs, unescape};
 
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
-pub(crate) use builder::{is_audience, is_issuer};
-pub use form::JWT_BEARER;
+
 pub use metadata::ClientAuthMetadata;
 pub use request::TokenRequest;
 

@@ -1,13 +1,14 @@
 //! Hints about the body and the parameters as they were sent, before anything in them is read.
 
 use super::MAX_DEPTH;
+use crate::endpoint::JWT_BEARER;
 use crate::explain::hint::Hint;
 use crate::explain::kind::{EncodedTwice, Wrapping};
 use crate::jose::base64url;
 use crate::jose::json::{self, Visit};
 use crate::jose::media_type::is_media_type;
+use crate::verifier::unescape;
 use crate::verifier::wrapping::{Wrapper, unwrapped};
-use crate::verifier::{JWT_BEARER, unescape};
 
 /// What the body is, if it is not a form.
 pub(super) fn about_body(body: &[u8]) -> Option<Hint> {
