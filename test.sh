@@ -36,7 +36,7 @@ step cargo fmt --check
 # --locked: what is tested is what Cargo.lock names. `.ci/newest` and `.ci/oldest` test others.
 step cargo clippy --locked --all-targets --all-features -- -D warnings
 # The library with each feature alone. Tests and examples always enable those that the example server needs.
-for features in "" axum tracing metrics jsonwebtoken jwks-client jwks-client-no-provider redis redis-no-provider; do
+for features in "" axum tracing metrics mint jsonwebtoken jwks-client jwks-client-no-provider redis redis-no-provider; do
     step cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings
 done
 step cargo clippy --locked --all-targets -- -D warnings

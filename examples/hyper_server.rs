@@ -37,7 +37,7 @@ async fn main() -> Result {
     let service = ClientAssertionLayer::new(verifier).path("/token")?.layer(service_fn(answer));
 
     let listener = support::listen().await?;
-    demo.introduce(&listener)?;
+    demo.introduce(&listener).await?;
     let mut server = auto::Builder::new(TokioExecutor::new());
     // Without a timer, hyper does not limit the time that a client takes to send the head of its
     // request.

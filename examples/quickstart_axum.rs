@@ -31,7 +31,7 @@ async fn main() -> Result {
     let app = Router::new().route("/token", post(issue).layer(ClientAssertionLayer::new(verifier)));
 
     let listener = support::listen().await?;
-    demo.introduce(&listener)?;
+    demo.introduce(&listener).await?;
     axum::serve(listener, app).await?;
     Ok(())
 }

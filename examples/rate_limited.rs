@@ -68,7 +68,7 @@ async fn main() -> Result {
     let app = Router::new().route("/token", post(issue)).route_layer(limits);
 
     let listener = support::listen().await?;
-    demo.introduce(&listener)?;
+    demo.introduce(&listener).await?;
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }

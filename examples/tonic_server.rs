@@ -38,8 +38,8 @@ async fn main() -> Result {
     let routes = Routes::from(token).add_service(health);
 
     let listener = support::listen().await?;
-    demo.introduce(&listener)?;
-    let (address, assertion) = (listener.local_addr()?, demo.assertion()?);
+    demo.introduce(&listener).await?;
+    let (address, assertion) = (listener.local_addr()?, demo.assertion().await?);
     println!(
         "grpc_health_probe -addr={address} -rpc-header=client-assertion-type:{JWT_BEARER} \
          -rpc-header=client-assertion:{assertion}"

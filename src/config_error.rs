@@ -11,6 +11,8 @@ use crate::jose::secret::SecretError;
 #[cfg(feature = "jwks-client")]
 use crate::jwks::FetcherError;
 use crate::jwks::{AddressError, KeySetCacheError, UrlError};
+#[cfg(feature = "mint")]
+use crate::mint::MinterConfigError;
 use crate::policy::PolicyError;
 use crate::registry::ClientFileError;
 use crate::replay::ReplayConfigError;
@@ -50,6 +52,9 @@ pub enum ConfigError {
     KeySetCache(KeySetCacheError),
     /// A replay store cannot be created as configured.
     Replay(ReplayConfigError),
+    /// A minter does not build.
+    #[cfg(feature = "mint")]
+    Minter(MinterConfigError),
     /// A setting has a value that it cannot have.
     Setting(SettingError),
     /// No URL is set for a policy that accepts nothing else in `aud`.
@@ -133,6 +138,8 @@ impl ConfigError {
             Self::Fetcher(error) => error,
             Self::KeySetCache(error) => error,
             Self::Replay(error) => error,
+            #[cfg(feature = "mint")]
+            Self::Minter(error) => error,
             Self::Setting(error) => error,
             Self::NoAudience { .. }
             | Self::NoIssuer { .. }
@@ -174,6 +181,8 @@ impl fmt::Display for ConfigError {
             Self::Fetcher(error) => error.fmt(f),
             Self::KeySetCache(error) => error.fmt(f),
             Self::Replay(error) => error.fmt(f),
+            #[cfg(feature = "mint")]
+            Self::Minter(error) => error.fmt(f),
             Self::Setting(error) => error.fmt(f),
             Self::NoAudience { policy } => write!(
                 f,
@@ -252,3 +261,5 @@ wraps!(
 );
 #[cfg(feature = "jwks-client")]
 wraps!(FetcherError as Fetcher);
+#[cfg(feature = "mint")]
+wraps!(MinterConfigError as Minter);

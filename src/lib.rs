@@ -4,7 +4,7 @@
 //! It is for authorization servers, and for anything else with a token endpoint, in axum, hyper,
 //! tonic or any other service over [`http`](https://docs.rs/http). It covers RFC 7521 and RFC 7523
 //! as updated by RFC 10070, OpenID Connect, FAPI 2.0, SMART Backend Services and the Redox API. It
-//! is not for APIs that check access tokens, and not for the clients that sign assertions.
+//! is not for APIs that check access tokens. Clients that sign assertions need only [`mint`].
 //!
 //! **A handler behind this layer either sees a verified [`ClientIdentity`], or it is never
 //! called.** The only exception is a layer configured as
@@ -105,6 +105,7 @@
 //! | Many nodes: what is promised, what to run? | [fleet](manual::fleet) |
 //! | Who authenticated, and who was refused? | [the audit log](manual::audit) |
 //! | How far is my configuration from FAPI 2.0? | [posture](manual::posture) |
+//! | How does a client sign, rotate keys, or use a KMS? | [minting](manual::minting) |
 //!
 //! # How a request is verified
 //!
@@ -199,6 +200,9 @@
 //!   [`tracing`](https://docs.rs/tracing).
 //! - `metrics` adds [`metrics`], the series for a dashboard and for alerts, through the facade
 //!   [`metrics`](https://docs.rs/metrics).
+//! - `mint` adds [`mint`], the client's end of the same policies: keys, assertions and the key set
+//!   to publish. It is for services that call a token endpoint, and for tests of those that run
+//!   one.
 //! - `redis` adds [`RedisReplay`], one replay store for all nodes of a [fleet](manual::fleet), on
 //!   Redis or Valkey.
 //! - `axum` makes [`ClientIdentity`] and `Option<ClientIdentity>` extractors, on top of `axum-core`
@@ -233,6 +237,8 @@
 #![cfg_attr(not(feature = "tracing"), doc = "[`TracingEvents`]: #features")]
 #![cfg_attr(feature = "metrics", doc = "[`metrics`]: mod@metrics")]
 #![cfg_attr(not(feature = "metrics"), doc = "[`metrics`]: #features")]
+#![cfg_attr(feature = "mint", doc = "[`mint`]: mod@mint")]
+#![cfg_attr(not(feature = "mint"), doc = "[`mint`]: #features")]
 #![cfg_attr(feature = "redis-no-provider", doc = "[`RedisReplay`]: replay::RedisReplay")]
 #![cfg_attr(not(feature = "redis-no-provider"), doc = "[`RedisReplay`]: #features")]
 #![cfg_attr(feature = "jwks-client-no-provider", doc = "[`HyperFetch`]: jwks::HyperFetch")]
@@ -267,6 +273,10 @@ pub mod port;
 pub mod registry;
 pub mod replay;
 
+// The client's end.
+#[cfg(feature = "mint")]
+pub mod mint;
+
 // What the operator watches.
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -289,7 +299,7 @@ pub mod manual;
 pub use client::{AuthMethod, ClientId, InvalidClientId};
 pub use config::Config;
 pub use config_error::ConfigError;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, JWT_BEARER};
 pub use identity::{ClientIdentity, VerifiedClaims};
 pub use jose::{keys, secret};
 pub use layer::{
@@ -299,9 +309,7 @@ pub use layer::{
 pub use policy::Policy;
 pub use rejection::Rejection;
 pub use setting::{Setting, SettingError};
-pub use verifier::{
-    ClientAuthMetadata, DangerousVerifierBuilder, JWT_BEARER, TokenRequest, Verifier, VerifierBuilder, overload,
-};
+pub use verifier::{ClientAuthMetadata, DangerousVerifierBuilder, TokenRequest, Verifier, VerifierBuilder, overload};
 
 /// The README's code, compiled.
 #[cfg(doctest)]

@@ -138,6 +138,11 @@ settings! {
     /// The maximum number of concurrent fetches from one host.
     MaxFetchesPerHost = "max_fetches_per_host",
 
+    /// How long assertions are valid: `lifetime` of a minter.
+    MintLifetime = "mint lifetime",
+    /// How far `iat` is in the past.
+    MintBackdate = "mint backdate",
+
     /// How many clients metrics tell apart.
     MetricsPerClient = "metrics per_client",
 
@@ -310,7 +315,7 @@ pub(crate) fn no_longer_than(setting: Setting, value: Duration, limit: Duration)
 }
 
 /// Refuses a duration under `limit`.
-#[cfg(feature = "redis-no-provider")]
+#[cfg(any(feature = "mint", feature = "redis-no-provider"))]
 pub(crate) fn no_shorter_than(setting: Setting, value: Duration, limit: Duration) -> Result<(), SettingError> {
     match value < limit {
         true => Err(SettingError::TooShort { setting, value, limit }),

@@ -6,18 +6,16 @@
 
 use std::error::Error;
 use std::process::exit;
+use std::time::Duration;
 
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use axum::routing::post;
 use axum::{Extension, Router};
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::json;
 use tokio::net::TcpListener;
-use tower_client_assertion::clock::{Clock as _, SystemClock};
 use tower_client_assertion::keys::KeySet;
+use tower_client_assertion::mint::{Minter, MinterBuilder, SigningKey};
+use tower_client_assertion::policy::Algorithm;
 use tower_client_assertion::registry::Client;
-use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, JWT_BEARER};
+use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, JWT_BEARER, Policy};
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -25,53 +23,45 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + S
 pub(crate) const ISSUER: &str = "https://auth.example.com";
 
 const CLIENT_ID: &str = "demo-client";
-const KEY_ID: &str = "demo-key";
 
 /// A client with a key that lives as long as the program.
-pub(crate) struct Demo {
-    private_key: EncodingKey,
-    audience: String,
-}
+pub(crate) struct Demo(Minter);
 
 impl Demo {
     /// Generates a client of the server [`ISSUER`].
     pub(crate) fn new() -> Result<Self> {
-        Self::addressing(ISSUER)
+        Self::build(Minter::builder(Policy::RFC7523, CLIENT_ID, Self::key()?).issuer(ISSUER))
     }
 
-    /// Generates a client that puts this into `aud`.
-    pub(crate) fn addressing(audience: &str) -> Result<Self> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING)?;
-        let private_key = EncodingKey::from_ec_der(pair.to_pkcs8v1()?.as_ref());
-        Ok(Self { private_key, audience: audience.to_owned() })
+    /// Generates a client of the Redox profile that puts this URL into `aud`.
+    pub(crate) fn addressing(url: &str) -> Result<Self> {
+        Self::build(Minter::builder(Policy::REDOX, CLIENT_ID, Self::key()?).audience(url))
+    }
+
+    fn key() -> Result<SigningKey> {
+        Ok(SigningKey::generate(Algorithm::ES384)?.with_key_id("demo-key")?)
+    }
+
+    /// Assertions are valid for five minutes, so that there is time to paste them. Client and
+    /// server have one clock.
+    fn build(minter: MinterBuilder) -> Result<Self> {
+        Ok(Self(minter.backdate(Duration::ZERO).lifetime(Duration::from_secs(300)).build()?))
     }
 
     /// Returns the client as a server registers it: its id and its public key.
     pub(crate) fn client(&self) -> Result<Client> {
-        let mut public = Jwk::from_encoding_key(&self.private_key, Algorithm::ES384)?;
-        public.common.key_id = Some(KEY_ID.to_owned());
-        let keys = KeySet::parse(json!({"keys": [public]}).to_string().as_bytes())?;
-        Ok(Client::new(CLIENT_ID, keys)?)
+        Ok(Client::new(CLIENT_ID, KeySet::parse(&self.0.keys().jwks())?)?)
     }
 
-    /// Signs a new assertion (RFC 7523, section 3), valid for five minutes.
-    pub(crate) fn assertion(&self) -> Result<String> {
-        let now = SystemClock.now().ok_or("the system clock is before 1970")?.as_secs();
-        let mut header = Header::new(Algorithm::ES384);
-        header.kid = Some(KEY_ID.to_owned());
-        let mut jti = [0; 16];
-        aws_lc_rs::rand::fill(&mut jti)?;
-        let jti: String = jti.iter().map(|byte| format!("{byte:02x}")).collect();
-        let claims = json!({
-            "iss": CLIENT_ID, "sub": CLIENT_ID, "aud": self.audience, "jti": jti, "iat": now, "exp": now + 300,
-        });
-        Ok(jsonwebtoken::encode(&header, &claims, &self.private_key)?)
+    /// Signs a new assertion.
+    pub(crate) async fn assertion(&self) -> Result<String> {
+        Ok(self.0.mint().get().await?.expose())
     }
 
     /// Prints the address of the server, and a request that it accepts once.
-    pub(crate) fn introduce(&self, listener: &TcpListener) -> Result {
+    pub(crate) async fn introduce(&self, listener: &TcpListener) -> Result {
         let url = format!("http://{}", listener.local_addr()?);
-        let assertion = self.assertion()?;
+        let assertion = self.assertion().await?;
         println!("listening on {url}");
         println!(
             "curl -i {url}/token -d grant_type=client_credentials -d client_assertion_type={JWT_BEARER} \
@@ -114,7 +104,7 @@ fn address() -> String {
 pub(crate) async fn serve(demo: &Demo, layer: ClientAssertionLayer) -> Result {
     let app = Router::new().route("/token", post(issue).layer(layer));
     let listener = listen().await?;
-    demo.introduce(&listener)?;
+    demo.introduce(&listener).await?;
     axum::serve(listener, app).await?;
     Ok(())
 }

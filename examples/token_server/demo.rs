@@ -20,13 +20,13 @@ pub(crate) fn register(client: &Demo) -> Result<FixedRegistry> {
 
 /// Sends one assertion twice, and prints a `curl` line with another one.
 pub(crate) async fn show(client: &Demo, server: SocketAddr) -> Result {
-    let assertion = client.assertion()?;
+    let assertion = client.assertion().await?;
     log("\nA client authenticates:\n");
     exchange(server, &assertion).await?;
     log("\nAn eavesdropper sends the same assertion again:\n");
     exchange(server, &assertion).await?;
     log("\nNow try it yourself. This assertion is valid for five minutes and for one request; send it twice.\n");
-    log(&curl(server, &client.assertion()?));
+    log(&curl(server, &client.assertion().await?));
     log("\nPress Ctrl-C to stop the server.");
     Ok(())
 }

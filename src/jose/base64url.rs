@@ -98,6 +98,12 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
 }
 
+/// Appends the encoding of `bytes`.
+#[cfg(feature = "mint")]
+pub(crate) fn encode_onto(bytes: &[u8], text: &mut String) {
+    ENGINE.encode_string(bytes, text);
+}
+
 /// Decodes `text`. Returns `None` if it is not base64url.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()

@@ -12,14 +12,20 @@ pub(crate) mod digest;
 pub(crate) mod document;
 pub(crate) mod json;
 mod jwk;
+#[cfg(feature = "mint")]
+pub(crate) mod key_error;
 pub(crate) mod key_set_error;
 pub mod keys;
 pub(crate) mod media_type;
 pub(crate) mod member;
 mod pem;
 pub(crate) mod private;
+#[cfg(feature = "mint")]
+pub(crate) mod public_jwk;
 mod public_key;
 pub mod secret;
+#[cfg(feature = "mint")]
+pub(crate) mod signing;
 mod skip;
 pub(crate) mod stride;
 pub(crate) mod verification_key;

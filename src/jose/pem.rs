@@ -28,7 +28,7 @@ pub(crate) fn read_keys(
     }
     // Text that is not UTF-8 may stand between the blocks.
     let text = String::from_utf8_lossy(pem);
-    let blocks: Vec<_> = text.split(BEGIN).skip(1).map(Block::of).collect();
+    let blocks: Vec<_> = blocks(&text).collect();
     if let Some(label) = private::in_document(pem).or_else(|| mislabelled(&blocks)) {
         return Err(KeySetError::PrivateKey { label });
     }
@@ -47,7 +47,12 @@ pub(crate) fn read_keys(
 
 const BEGIN: &str = "-----BEGIN ";
 
-struct Block<'a> {
+/// Returns every block of a document.
+pub(crate) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
+    text.split(BEGIN).skip(1).map(Block::of)
+}
+
+pub(crate) struct Block<'a> {
     /// Errors repeat it, so it contains nothing of the key, even if its dashes are missing.
     label: &'a str,
     has_dashes: bool,
@@ -81,7 +86,20 @@ impl<'a> Block<'a> {
         read(&self.der()?).map_err(|_| PemProblem::NotDer)
     }
 
-    fn der(&self) -> std::result::Result<Vec<u8>, PemProblem> {
+    #[cfg(feature = "mint")]
+    pub(crate) fn label(&self) -> &'a str {
+        self.label
+    }
+
+    /// Returns whether the block has a line with this field above its base64 (RFC 1421, section
+    /// 4.6).
+    #[cfg(feature = "mint")]
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        let is_named = |line: &str| line.split_once(':').is_some_and(|(field, _)| field == name);
+        self.body.is_some_and(|body| body.lines().any(is_named))
+    }
+
+    pub(crate) fn der(&self) -> std::result::Result<Vec<u8>, PemProblem> {
         let body: String = self.body.ok_or(PemProblem::Unfinished)?.split_ascii_whitespace().collect();
         STANDARD.decode(body).map_err(|_| PemProblem::NotBase64)
     }
@@ -100,11 +118,16 @@ fn public_key(der: &[u8]) -> Result<ReadKey> {
 
 /// RFC 8017, appendix A.1.1.
 fn rsa_public_key(der: &[u8]) -> Result<ReadKey> {
-    let mut reader = SliceReader::new(der)?;
-    let numbers = reader.sequence(|key| Ok::<_, Error>((UintRef::decode(key)?, UintRef::decode(key)?)))?;
-    reader.finish()?;
-    let (n, e) = numbers;
+    let (n, e) = two_numbers(der)?;
     Ok(PublicKey::rsa(n.as_bytes(), e.as_bytes()).map(|key| (key, RsaKey::ALGORITHMS)))
+}
+
+/// Reads a sequence of two unsigned numbers and nothing else.
+pub(crate) fn two_numbers(der: &[u8]) -> Result<(UintRef<'_>, UintRef<'_>)> {
+    let mut reader = SliceReader::new(der)?;
+    let numbers = reader.sequence(|both| Ok::<_, Error>((UintRef::decode(both)?, UintRef::decode(both)?)))?;
+    reader.finish()?;
+    Ok(numbers)
 }
 
 /// Returns the key of a certificate (RFC 5280, section 4.1). Nothing else in it is read: its dates,
@@ -139,6 +162,9 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// Two names of one algorithm (RFC 9864, section 2.2).
+const FOR_ED25519: AlgorithmSet = AlgorithmSet::of(&[Algorithm::EdDSA, Algorithm::Ed25519]);
+const FOR_PSS: AlgorithmSet = AlgorithmSet::of(&[Algorithm::PS256, Algorithm::PS384, Algorithm::PS512]);
 /// RFC 5480, section 2.1.1.1.
 const CURVES: [(ObjectIdentifier, &str); 3] = [
     (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), "P-256"),
@@ -151,6 +177,24 @@ const ML_DSA: [(ObjectIdentifier, Algorithm); 3] = [
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"), Algorithm::MlDsa65),
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), Algorithm::MlDsa87),
 ];
+
+/// Returns the algorithms that keys with this identifier are for: none, if they are not supported.
+#[cfg(feature = "mint")]
+pub(crate) fn algorithms_of(identifier: &spki::AlgorithmIdentifierRef<'_>) -> AlgorithmSet {
+    match identifier.oid {
+        RSA => RsaKey::ALGORITHMS,
+        RSA_PSS => FOR_PSS,
+        EC => named_curve(identifier.parameters).map_or(AlgorithmSet::EMPTY, |curve| curve.algorithm.into()),
+        ED25519 => FOR_ED25519,
+        oid => ML_DSA.iter().filter(|(other, _)| *other == oid).map(|(_, algorithm)| *algorithm).collect(),
+    }
+}
+
+/// Returns whether DER is a public key or a certificate.
+#[cfg(feature = "mint")]
+pub(crate) fn is_public(der: &[u8]) -> bool {
+    public_key(der).is_ok() || two_numbers(der).is_ok() || certificate(der).is_ok()
+}
 
 /// Judges the key like one of a JWK Set.
 fn judge(info: &SubjectPublicKeyInfoRef<'_>) -> Result<ReadKey> {
@@ -166,8 +210,7 @@ fn judge(info: &SubjectPublicKeyInfoRef<'_>) -> Result<ReadKey> {
         return Ok(elliptic_curve(parameters, key));
     }
     if oid == ED25519 {
-        let both = AlgorithmSet::of(&[Algorithm::EdDSA, Algorithm::Ed25519]);
-        return Ok(PublicKey::ed25519(key).map(|key| (key, both)));
+        return Ok(PublicKey::ed25519(key).map(|key| (key, FOR_ED25519)));
     }
     Ok(match ML_DSA.iter().find(|(other, _)| *other == oid) {
         Some((_, algorithm)) => PublicKey::ml_dsa(*algorithm, key).map(|key| (key, (*algorithm).into())),
@@ -178,9 +221,8 @@ fn judge(info: &SubjectPublicKeyInfoRef<'_>) -> Result<ReadKey> {
 /// A key for PSS serves no other padding. Its parameters, if there are any, permit one hash only
 /// (RFC 4055, section 3.3).
 fn for_pss(key: PublicKey, parameters: Option<AnyRef<'_>>) -> ReadKey {
-    let any = AlgorithmSet::of(&[Algorithm::PS256, Algorithm::PS384, Algorithm::PS512]);
     match parameters {
-        None => Ok((key, any)),
+        None => Ok((key, FOR_PSS)),
         Some(_) => {
             Err(SkipReason::UnsupportedType
                 .with("its algorithm is RSASSA-PSS with parameters, which are not supported"))
@@ -190,9 +232,8 @@ fn for_pss(key: PublicKey, parameters: Option<AnyRef<'_>>) -> ReadKey {
 
 fn elliptic_curve(parameters: Option<AnyRef<'_>>, point: &[u8]) -> ReadKey {
     let unsupported = || SkipReason::UnsupportedType.with("its curve is not supported, expected P-256, P-384 or P-521");
-    let oid = parameters.and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
-    let (_, name) = CURVES.iter().find(|(curve, _)| Some(*curve) == oid).ok_or_else(unsupported)?;
-    let curve = Curve::named(name).ok_or_else(unsupported)?;
+    let curve = named_curve(parameters).ok_or_else(unsupported)?;
+    let name = curve.name;
     // SEC 1, section 2.3.3.
     let coordinates = point.split_first().filter(|(form, _)| **form == 4).and_then(|(_, coordinates)| {
         let (x, y) = coordinates.split_at_checked(curve.len)?;
@@ -201,4 +242,10 @@ fn elliptic_curve(parameters: Option<AnyRef<'_>>, point: &[u8]) -> ReadKey {
     let other_form = || SkipReason::Invalid.with(format!("it is not an uncompressed point of {name}"));
     let (x, y) = coordinates.ok_or_else(other_form)?;
     PublicKey::ec(curve, x, y).map(|key| (key, curve.algorithm.into()))
+}
+
+fn named_curve(parameters: Option<AnyRef<'_>>) -> Option<&'static Curve> {
+    let oid = parameters?.decode_as::<ObjectIdentifier>().ok()?;
+    let (_, name) = CURVES.iter().find(|(curve, _)| *curve == oid)?;
+    Curve::named(name)
 }

@@ -139,6 +139,11 @@ impl Curve {
         CURVES.iter().find(|curve| curve.name == name)
     }
 
+    #[cfg(feature = "mint")]
+    pub(crate) fn of(algorithm: Algorithm) -> Option<&'static Self> {
+        CURVES.iter().find(|curve| curve.algorithm == algorithm)
+    }
+
     /// Writes a coordinate in the length of the field.
     fn coordinate(&self, member: &str, number: &[u8]) -> Result<Vec<u8>, Flaw> {
         let significant = without_leading_zeros(number);
@@ -198,6 +203,12 @@ impl RsaKey {
 
     fn new(n: &[u8], e: &[u8]) -> Self {
         Self { n: n.into(), e: e.into(), parsed: Default::default() }
+    }
+
+    /// Returns the modulus and the exponent.
+    #[cfg(feature = "mint")]
+    pub(crate) fn numbers(&self) -> (&[u8], &[u8]) {
+        (&self.n, &self.e)
     }
 
     fn parsed(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {

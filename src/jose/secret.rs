@@ -104,6 +104,12 @@ impl ClientSecret {
         self.key(algorithm).is_some_and(|key| hmac::verify(key, input, tag).is_ok())
     }
 
+    /// Returns the HMAC of `input`, or `None` if the secret does not serve the algorithm.
+    #[cfg(feature = "mint")]
+    pub(crate) fn sign(&self, algorithm: Algorithm, input: &[u8]) -> Option<Vec<u8>> {
+        self.key(algorithm).map(|key| hmac::sign(key, input).as_ref().to_vec())
+    }
+
     /// Like [`verifies`](Self::verifies), without keeping a key for later.
     pub(crate) fn verifies_once(&self, algorithm: Algorithm, input: &[u8], tag: &[u8]) -> bool {
         let hash = hash(algorithm).filter(|_| self.serves(algorithm));

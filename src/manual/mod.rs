@@ -12,6 +12,7 @@
 //! | One server has several tenants: how do they share a route, keys and a replay store? | [`tenants`] |
 //! | Who authenticated, and who was refused: where is that written, and in what form? | [`audit`] |
 //! | How do I run it behind a proxy, and what do I do when an alert fires? | [`operations`] |
+//! | How does a client mint assertions, rotate its keys, or sign in a key management service? | [`minting`] |
 //! | How far is my configuration from FAPI 2.0, or from RFC 7523 with RFC 10070? | [`posture`] |
 
 #[doc = include_str!("profiles.md")]
@@ -56,6 +57,14 @@ pub mod audit {}
 
 #[doc = include_str!("posture.md")]
 pub mod posture {}
+
+#[cfg(feature = "mint")]
+#[doc = include_str!("minting.md")]
+pub mod minting {}
+
+/// This page needs the feature `mint`.
+#[cfg(not(feature = "mint"))]
+pub mod minting {}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]

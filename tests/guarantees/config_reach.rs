@@ -127,6 +127,9 @@ const SETTINGS: &[(&str, &[(&str, Reach)])] = &[
     ]),
 ];
 
+/// The builders of the client's end, which no server configures.
+const OF_CLIENTS: [&str; 3] = ["DangerousMinterBuilder", "FormBuilder", "MinterBuilder"];
+
 #[test]
 fn every_setting_is_in_the_file_or_listed_as_code_only() {
     let documentation = documentation();
@@ -151,7 +154,8 @@ fn every_setting_is_in_the_file_or_listed_as_code_only() {
             }
         }
     }
-    for (builder, _) in found.iter().filter(|(owner, _)| owner.ends_with("Builder")) {
+    let builders = found.keys().filter(|owner| owner.ends_with("Builder") && !OF_CLIENTS.contains(owner));
+    for builder in builders {
         assert!(SETTINGS.iter().any(|(owner, _)| owner == builder), "{builder} is not listed in {}", file!());
     }
 }
