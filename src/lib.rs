@@ -309,7 +309,10 @@ pub use layer::{
 pub use policy::Policy;
 pub use rejection::Rejection;
 pub use setting::{Setting, SettingError};
-pub use verifier::{ClientAuthMetadata, DangerousVerifierBuilder, TokenRequest, Verifier, VerifierBuilder, overload};
+pub use verifier::{
+    ClientAuthMetadata, DangerousVerifierBuilder, PartHealth, Readiness, TokenRequest, Verifier, VerifierBuilder,
+    overload,
+};
 
 /// The README's code, compiled.
 #[cfg(doctest)]

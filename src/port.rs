@@ -109,6 +109,53 @@ impl<P> Clone for Awaited<P> {
     }
 }
 
+/// Whether a port could answer now, for a readiness probe: see
+/// [`Verifier::ready`](crate::Verifier::ready).
+///
+/// The enum is closed on purpose: a probe must decide what each of them means.
+///
+/// ```
+/// use tower_client_assertion::port::{Health, PortError};
+///
+/// // What a database says about a connection.
+/// let alive: Result<(), std::io::Error> = Ok(());
+/// assert!(matches!(Health::from(alive), Health::Healthy));
+/// let broken: Result<(), _> = Err(std::io::Error::other("no route to host"));
+/// let Health::Unhealthy(error) = Health::from(broken) else { panic!() };
+/// assert_eq!(error.to_string(), "no route to host");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Health {
+    /// The port could answer.
+    Healthy,
+    /// The port could not answer, for this reason.
+    Unhealthy(PortError),
+    /// The port does not tell.
+    Unknown,
+}
+
+impl Health {
+    /// Returns a name that never changes, for probes: `healthy`, `unhealthy` or `unknown`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy(_) => "unhealthy",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The outcome of a question that only a port that works can answer, such as `SELECT 1`.
+impl<E: Into<Box<dyn Error + Send + Sync>>> From<Result<(), E>> for Health {
+    fn from(answered: Result<(), E>) -> Self {
+        match answered {
+            Ok(()) => Self::Healthy,
+            Err(cause) => Self::Unhealthy(PortError::new(cause)),
+        }
+    }
+}
+
 /// The reason why a port could not answer. Cheap to clone.
 ///
 /// It is the source of the [`Rejection`](crate::Rejection) that it causes, so operators see it in

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::SqlitePool;
 use tower_client_assertion::keys::KeySet;
-use tower_client_assertion::port::PortError;
+use tower_client_assertion::port::{Health, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, Client};
 
 /// A table of clients. Each request reads and parses a row. To avoid that, cache an `Arc<Client>`
@@ -38,5 +38,9 @@ impl AsyncClientRegistry for SqliteRegistry {
         let keys = KeySet::parse(jwks.as_bytes()).map_err(PortError::new)?;
         let client = Client::new(client_id, keys).map_err(PortError::new)?;
         Ok(Some(Arc::new(client.with_scope(&scope))))
+    }
+
+    async fn health(&self) -> Health {
+        sqlx::query("SELECT 1 FROM clients LIMIT 1").execute(&self.0).await.map(drop).into()
     }
 }

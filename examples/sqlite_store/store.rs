@@ -2,7 +2,7 @@
 
 use sqlx::SqlitePool;
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::port::PortError;
+use tower_client_assertion::port::{Health, PortError};
 use tower_client_assertion::replay::{Admission, AdmitResult, AsyncReplayStore, ReplayKey};
 
 /// A table of spent assertions. They are kept for a minute longer than they could be accepted,
@@ -56,6 +56,10 @@ impl AsyncReplayStore for SqliteReplay {
     /// minutes.
     fn admissions_per_client(&self) -> usize {
         10_000
+    }
+
+    async fn health(&self, _: UnixTime) -> Health {
+        sqlx::query("SELECT 1 FROM spent LIMIT 1").execute(&self.0).await.map(drop).into()
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::audit;
 use crate::deployment::links::Links;
 use crate::deployment::{about, cause};
 use crate::file::Configuration;
+use crate::ready::Probe;
 use crate::token::TokenError;
 use crate::{request_id, token};
 
@@ -25,6 +27,8 @@ pub(crate) use crate::deployment::TOKEN_PATH;
 pub(crate) const ERRORS_PATH: &str = "/errors";
 
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+
+const READY_PATH: &str = "/ready";
 
 /// The server.
 pub(crate) struct Settings {
@@ -38,6 +42,7 @@ pub(crate) struct Settings {
 pub(crate) struct Shared {
     pub(crate) links: Links,
     metadata: Value,
+    probe: Probe,
 }
 
 /// Builds the whole server.
@@ -47,15 +52,17 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
     let links = config.application().links()?;
     let vocabulary = links.vocabulary(config.policy().unwrap_or(&Policy::RFC7523))?;
     let page = TokenError::explained(Troubleshooting::of(&vocabulary, &verifier)).service();
-    let layer = config.layer(verifier).map_err(|error| error.to_string())?.render(vocabulary);
+    let verifier = Arc::new(verifier);
+    let layer = config.layer(Arc::clone(&verifier)).map_err(|error| error.to_string())?.render(vocabulary);
     let layer = layer.correlate(|_| audit::correlation());
-    let shared = Arc::new(Shared { links, metadata });
+    let shared = Arc::new(Shared { links, metadata, probe: Probe::new(verifier) });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.
         .route(TOKEN_PATH, post(token::issue_token).layer(layer))
         .route(METADATA_PATH, get(show_metadata))
         .route_service(ERRORS_PATH, page)
+        .route(READY_PATH, get(show_readiness))
         // Outside of everything that answers, also of the answers to unknown paths.
         .layer(middleware::from_fn(request_id::serve))
         .with_state(shared))
@@ -98,4 +105,8 @@ fn metadata(issuer: &str, client_auth: ClientAuthMetadata) -> Result<Value, Stri
 
 async fn show_metadata(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(shared.metadata.clone())
+}
+
+async fn show_readiness(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    shared.probe.answer().await
 }

@@ -16,7 +16,8 @@
 //!
 //! Clients ask for tokens at `POST /v2/auth/token`. Metadata (RFC 8414) is at
 //! `/.well-known/oauth-authorization-server`. `GET /errors` explains every refusal, and with
-//! `--error-pages` each refusal links to its section there.
+//! `--error-pages` each refusal links to its section there. `GET /ready` is for a load balancer,
+//! and answers 503 while the server could not decide about a request.
 //!
 //! `--config FILE` reads the same from a file in TOML, which the other flags override:
 //! `reference.toml` has every member and its default.
@@ -35,6 +36,7 @@
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
+//! - `ready.rs` answers the probe of a load balancer.
 //! - `metrics.rs` serves metrics to Prometheus.
 //! - `audit.rs` writes the audit log; `hangup.rs` reacts to SIGHUP.
 //! - `log.rs` writes events to stderr; `request_id.rs` numbers requests.
@@ -57,6 +59,7 @@ mod log;
 mod metrics;
 mod own;
 mod posture;
+mod ready;
 mod request_id;
 mod server;
 #[path = "../support/mod.rs"]

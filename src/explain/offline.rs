@@ -1,7 +1,7 @@
 //! Stand-ins for what is not known when a captured request is explained elsewhere.
 
 use crate::clock::UnixTime;
-use crate::port::{Answer, PortError};
+use crate::port::{Answer, Health, PortError};
 use crate::registry::{ClientRegistry, FindResult};
 use crate::replay::{AdmitResult, ReplayKey, ReplayStore};
 use crate::verifier::dry::UnknownClients;
@@ -17,6 +17,10 @@ impl ClientRegistry for NoClients {
     fn find(&self, _: &str) -> Answer<FindResult> {
         Answer::Ready(Err(PortError::new(UnknownClients)))
     }
+
+    fn health(&self) -> Answer<Health> {
+        Answer::Ready(Health::Unhealthy(PortError::new(UnknownClients)))
+    }
 }
 
 /// A replay store for explanations without one: whether an assertion was used before is not judged.
@@ -25,20 +29,26 @@ impl ClientRegistry for NoClients {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoReplay;
 
+const NO_STORE: &str = "no replay store was given";
+
 impl ReplayStore for NoReplay {
     fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
         None
     }
 
     fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
-        Answer::Ready(Err(PortError::new("no replay store was given")))
+        Answer::Ready(Err(PortError::new(NO_STORE)))
     }
 
     fn admissions_per_client(&self) -> usize {
         1
     }
 
+    fn health(&self, _: UnixTime) -> Answer<Health> {
+        Answer::Ready(Health::Unhealthy(PortError::new(NO_STORE)))
+    }
+
     fn how_to_look(&self, _: ReplayKey<'_>) -> String {
-        "no replay store was given".to_owned()
+        NO_STORE.to_owned()
     }
 }

@@ -7,7 +7,7 @@ use foldhash::HashMap;
 
 use super::{ClientRegistry, FindResult};
 use crate::client::{Client, ClientError, ClientId};
-use crate::port::Answer;
+use crate::port::{Answer, Health};
 
 /// A registry of clients that do not change.
 #[derive(Debug, Default)]
@@ -44,5 +44,9 @@ impl ClientRegistry for FixedRegistry {
 
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         Some(self.clients.values().cloned().collect())
+    }
+
+    fn health(&self) -> Answer<Health> {
+        Answer::Ready(Health::Healthy)
     }
 }

@@ -15,7 +15,7 @@ mod fixed;
 mod reach;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 pub use error::ClientFileError;
@@ -25,7 +25,7 @@ pub(crate) use reach::out_of_reach;
 
 pub use crate::client::{Client, ClientError, ClientReader};
 
-use crate::port::{Answer, Awaited, PortError};
+use crate::port::{Answer, Awaited, Health, PortError};
 
 /// The answer of a registry: the client, or `None` if no client has the id.
 pub type FindResult = Result<Option<Arc<Client>>, PortError>;
@@ -71,6 +71,13 @@ pub trait ClientRegistry: fmt::Debug + Send + Sync + 'static {
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         None
     }
+
+    /// Returns whether the registry could find a client now, for
+    /// [`Verifier::ready`](crate::Verifier::ready), which bounds the wait. Default:
+    /// [`Health::Unknown`], which a probe shows.
+    fn health(&self) -> Answer<Health> {
+        Answer::Ready(Health::Unknown)
+    }
 }
 
 impl<R: ClientRegistry + ?Sized> ClientRegistry for Arc<R> {
@@ -80,6 +87,10 @@ impl<R: ClientRegistry + ?Sized> ClientRegistry for Arc<R> {
 
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         (**self).all()
+    }
+
+    fn health(&self) -> Answer<Health> {
+        (**self).health()
     }
 }
 
@@ -94,6 +105,11 @@ pub trait AsyncClientRegistry: fmt::Debug + Send + Sync + 'static {
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         None
     }
+
+    /// Returns what [`ClientRegistry::health`] does. Default: [`Health::Unknown`].
+    fn health(&self) -> impl Future<Output = Health> + Send {
+        ready(Health::Unknown)
+    }
 }
 
 impl<R: AsyncClientRegistry> ClientRegistry for Awaited<R> {
@@ -105,5 +121,10 @@ impl<R: AsyncClientRegistry> ClientRegistry for Awaited<R> {
 
     fn all(&self) -> Option<Vec<Arc<Client>>> {
         self.0.all()
+    }
+
+    fn health(&self) -> Answer<Health> {
+        let registry = Arc::clone(&self.0);
+        Answer::later(async move { registry.health().await })
     }
 }

@@ -19,7 +19,7 @@ mod redis;
 mod tiered;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 pub use config_error::ReplayConfigError;
@@ -33,7 +33,7 @@ pub use tiered::TieredReplay;
 
 use self::key::OwnedKey;
 use crate::clock::UnixTime;
-use crate::port::{Answer, Awaited, PortError};
+use crate::port::{Answer, Awaited, Health, PortError};
 
 /// The verdict of a store on an assertion.
 ///
@@ -129,6 +129,17 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Returns whether the store could decide about an assertion now, for
+    /// [`Verifier::ready`](crate::Verifier::ready), which bounds the wait. Default:
+    /// [`Health::Unknown`], which a probe shows.
+    ///
+    /// Ask what [`admit`](Self::admit) would ask: the server that decides, and not a local copy of
+    /// what it has decided. This records no assertion.
+    fn health(&self, now: UnixTime) -> Answer<Health> {
+        let _ = now;
+        Answer::Ready(Health::Unknown)
+    }
+
     /// Says how an operator finds out whether `key` was spent, where [`seen`](Self::seen) cannot
     /// tell. [Explanations](crate::explain) show it, so it must not contain the
     /// [id](ReplayKey::id). Default: it has the first four bytes of the [digest](ReplayKey::digest).
@@ -157,6 +168,10 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 
     fn occupancy(&self) -> Option<Occupancy> {
         (**self).occupancy()
+    }
+
+    fn health(&self, now: UnixTime) -> Answer<Health> {
+        (**self).health(now)
     }
 
     fn how_to_look(&self, key: ReplayKey<'_>) -> String {
@@ -254,6 +269,12 @@ pub trait AsyncReplayStore: fmt::Debug + Send + Sync + 'static {
     fn about(&self) -> Vec<StoreFact> {
         Vec::new()
     }
+
+    /// See [`ReplayStore::health`]. Default: [`Health::Unknown`].
+    fn health(&self, now: UnixTime) -> impl Future<Output = Health> + Send {
+        let _ = now;
+        ready(Health::Unknown)
+    }
 }
 
 impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
@@ -273,5 +294,10 @@ impl<R: AsyncReplayStore> ReplayStore for Awaited<R> {
 
     fn about(&self) -> Vec<StoreFact> {
         self.0.about()
+    }
+
+    fn health(&self, now: UnixTime) -> Answer<Health> {
+        let store = Arc::clone(&self.0);
+        Answer::later(async move { store.health(now).await })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::key::OwnedKey;
 use super::{AdmitResult, MemoryReplay, Occupancy, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
-use crate::port::{Answer, PortError};
+use crate::port::{Answer, Health, PortError};
 
 /// Asks the shared store only about assertions that this node has not seen.
 ///
@@ -116,6 +116,11 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
     /// Returns how full the shared store is or, if it does not know, the local one.
     fn occupancy(&self) -> Option<Occupancy> {
         self.shared.occupancy().or_else(|| self.local.occupancy())
+    }
+
+    /// Asks the shared store. The local one could refuse what this node has seen, and nothing else.
+    fn health(&self, now: UnixTime) -> Answer<Health> {
+        self.shared.health(now)
     }
 
     fn how_to_look(&self, key: ReplayKey<'_>) -> String {

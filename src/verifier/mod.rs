@@ -26,6 +26,7 @@ mod metadata;
 mod mode;
 pub mod overload;
 mod progress;
+mod ready;
 pub(crate) mod refusal;
 mod registrations;
 mod replay_watch;
@@ -73,6 +74,7 @@ pub(crate) use urlencoded::{Pairs, unescape};
 pub use builder::{DangerousVerifierBuilder, VerifierBuilder};
 
 pub use metadata::ClientAuthMetadata;
+pub use ready::{PartHealth, Readiness};
 pub use request::TokenRequest;
 
 /// Verifies client assertions, without HTTP. The [layer](crate::ClientAssertionLayer) calls it.

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::common::attempt::Attempt;
 use crate::common::key_server::{KeyServer, Reply};
+#[cfg(feature = "redis")]
+use crate::common::redis::{Redis, until};
 use crate::common::vectors::VECTORS;
 use crate::common::{CLIENT, NOW, SIGNER, Signer};
 use crate::server::{AUDIENCE, Answer, ClientFile, FORM, ISSUER, Server, addressed, command, form, soon};
@@ -189,6 +191,43 @@ async fn every_response_and_its_log_line_have_one_request_id() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_with_its_store_in_memory_is_ready() {
+    let server = Server::start(&ClientFile::new(&json!([])).arguments()).await;
+    let answer = probe(&server).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let parts = json!({"clock": "healthy", "registry": "healthy", "replay_store": "healthy"});
+    assert_eq!(answer.json(), json!({"ready": true, "parts": parts}));
+}
+
+#[tokio::test]
+#[cfg(feature = "redis")]
+async fn a_server_whose_store_is_down_is_not_ready() {
+    let mut redis = Redis::start().await;
+    let replay = ["--replay", &redis.url()].map(str::to_owned);
+    let clients = ClientFile::new(&json!([]));
+    let mut server = Server::start(&[clients.arguments(), replay.to_vec()].concat()).await;
+    let becomes = async |status| until("the status", async || probe(&server).await.status == status).await;
+    becomes(200).await;
+    redis.kill().await;
+    becomes(503).await;
+    let answer = probe(&server).await;
+    let parts = json!({"clock": "healthy", "registry": "healthy", "replay_store": "unhealthy"});
+    assert_eq!(answer.json(), json!({"ready": false, "parts": parts}));
+    redis.restart().await;
+    becomes(200).await;
+    let line = server.stderr_line(|line| line.starts_with("not ready; replay_store: redis: ")).await;
+    assert!(line.ends_with(" x-request-id=probe-1"), "{line}");
+    server.stderr_line(|line| line.starts_with("ready")).await;
+}
+
+async fn probe(server: &Server) -> Answer {
+    let answer = server.send("GET /ready HTTP/1.1\r\nHost: a\r\nx-request-id: probe-1", "").await;
+    let headers = ["content-type", "cache-control", "x-request-id"].map(|name| answer.header(name));
+    assert_eq!(headers, [Some("application/json"), Some("no-store"), Some("probe-1")]);
+    answer
 }
 
 /// A client may be registered under an id that looks like the rest of a line.

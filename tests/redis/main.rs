@@ -9,4 +9,5 @@ mod common;
 
 mod failure;
 mod fleet;
+mod health;
 mod store;

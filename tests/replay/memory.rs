@@ -667,3 +667,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_store_is_healthy_while_it_has_room() {
+    let store = MemoryReplay::new(2).unwrap().per_client(2).unwrap();
+    let health = |now| match store.health(at(now)) {
+        Answer::Ready(health) => health.name(),
+        Answer::Pending(_) => panic!("memory answers immediately"),
+    };
+    assert_eq!(health(NOW), "healthy");
+    assert_eq!(admit(&store, ("a", "1"), NOW + 10, NOW), FRESH);
+    assert_eq!(health(NOW), "healthy");
+    assert_eq!(admit(&store, ("a", "2"), NOW + 20, NOW), FRESH);
+    for (now, expected) in [(NOW, "unhealthy"), (NOW + 9, "unhealthy"), (NOW + 10, "healthy"), (NOW + 20, "healthy")] {
+        assert_eq!(health(now), expected, "{now}");
+    }
+    // It says what an assertion would be told.
+    assert_eq!(admit(&store, ("a", "3"), NOW + 30, NOW + 9), None);
+    assert_eq!(admit(&store, ("a", "3"), NOW + 30, NOW + 10), FRESH);
+}

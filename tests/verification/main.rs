@@ -17,6 +17,7 @@ mod findings;
 mod form;
 mod identity;
 mod overload;
+mod ready;
 mod restart;
 mod secret;
 mod signature;

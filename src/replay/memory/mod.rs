@@ -26,7 +26,7 @@ use super::{Admission, AdmitResult, Occupancy, ReplayKey, ReplayStore, StoreFact
 use crate::clock::UnixTime;
 use crate::event::{Event, EventSink, Warning};
 use crate::lock::lock;
-use crate::port::{Answer, PortError, PortErrorKind};
+use crate::port::{Answer, Health, PortError, PortErrorKind};
 use crate::replay::ReplayConfigError;
 use crate::setting::{Setting, positive};
 
@@ -157,6 +157,12 @@ impl MemoryReplay {
     /// Returns whether the store has no entry at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Returns whether there is a place for one more entry, or an expired entry to clear for it.
+    fn has_room(&self, now: UnixTime) -> bool {
+        let span = seconds(now).map(|now| self.span(now));
+        self.len() < self.capacity || span.is_some_and(|span| self.shards.iter().any(|it| it.lock().has_expired(span)))
     }
 
     fn shard(&self, hash: KeyHash) -> MutexGuard<'_, Shard> {
@@ -293,6 +299,14 @@ impl ReplayStore for MemoryReplay {
 
     fn occupancy(&self) -> Option<Occupancy> {
         Some(Occupancy { entries: self.len(), capacity: self.capacity })
+    }
+
+    /// Returns that the store is healthy, unless it is full of live entries.
+    fn health(&self, now: UnixTime) -> Answer<Health> {
+        Answer::Ready(match self.has_room(now) {
+            true => Health::Healthy,
+            false => Health::Unhealthy(full()),
+        })
     }
 
     fn about(&self) -> Vec<StoreFact> {

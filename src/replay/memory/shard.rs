@@ -320,6 +320,11 @@ impl Shard {
         if self.earliest <= span.now || self.latest > span.latest { self.rebuild(span, cleared) } else { 0 }
     }
 
+    /// Returns whether an entry has expired.
+    pub(super) fn has_expired(&self, span: Span) -> bool {
+        self.expiries().any(|until| !span.has(until))
+    }
+
     fn expiries(&self) -> impl Iterator<Item = u32> {
         self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until != 0)
     }

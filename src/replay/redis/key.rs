@@ -43,6 +43,11 @@ pub(super) struct StoreKeys {
 }
 
 impl StoreKeys {
+    /// Returns a key that is never one of an assertion.
+    pub(super) fn probe(&self) -> String {
+        format!("{}:health", self.prefix.0)
+    }
+
     /// Returns the keys of this assertion. All must be inserted, in this order, each after the one
     /// before was fresh.
     ///

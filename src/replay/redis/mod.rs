@@ -23,7 +23,7 @@ use self::key::StoreKeys;
 use self::link::Link;
 use super::{AdmitResult, ReplayKey, ReplayStore, StoreFact};
 use crate::clock::UnixTime;
-use crate::port::{Answer, PortError};
+use crate::port::{Answer, Health, PortError};
 
 /// Remembers spent assertions in Redis or Valkey, for all nodes that share it. Cheap to clone.
 ///
@@ -39,7 +39,8 @@ use crate::port::{Answer, PortError};
 /// itself.
 ///
 /// Keys are `{prefix}:2:{22 characters}`, with the [digest](ReplayKey::digest) of the assertion.
-/// They reveal no identifier and spread over all slots of a cluster.
+/// They reveal no identifier and spread over all slots of a cluster. A probe of its
+/// [health](ReplayStore::health) inserts `{prefix}:health`, for a millisecond.
 ///
 /// ```no_run
 /// use tower_client_assertion::replay::{
@@ -118,6 +119,18 @@ impl ReplayStore for RedisReplay {
 
     fn admissions_per_client(&self) -> usize {
         self.0.per_client
+    }
+
+    /// Sends the command that admits an assertion, for a key that expires after a millisecond:
+    /// `{prefix}:health`. So it finds everything that refuses assertions, also a replica, a full
+    /// memory and replicas that do not confirm, and needs no further permission. It takes as long
+    /// as [`command_timeout`](RedisReplayBuilder::command_timeout) at most, as an assertion does. In
+    /// a cluster, it asks the node that has the slot of this key.
+    fn health(&self, _: UnixTime) -> Answer<Health> {
+        const LIFETIME: Duration = Duration::from_millis(1);
+        let shared = Arc::clone(&self.0);
+        let probe = Insert::new(&shared.keys.probe(), LIFETIME, shared.replicas);
+        Answer::later(async move { shared.link.insert(std::iter::once(probe)).await.map(drop).into() })
     }
 
     fn how_to_look(&self, key: ReplayKey<'_>) -> String {
