@@ -62,6 +62,8 @@ settings! {
     FutureSkew = "future_skew",
     /// How many keys that share a `kid` are tried.
     KeyTrials = "key_trials",
+    /// The name of a policy.
+    PolicyName = "name",
     /// The maximum age of `iat`.
     MaxAge = "max_age",
     /// How far ahead `exp` may lie.

@@ -1,5 +1,6 @@
 //! Key sets by URL: how they are kept, and from where they may be fetched.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::jwks::{AddressError, AddressGuard, JwksFetch, KeySetCache, KeySetCach
 table! {
     /// The members have the names of the methods of `KeySetCacheBuilder` and `AddressGuard`.
     KeySetsTable {
+        dangerous: Dangerous,
         smart: Flag,
         fresh_between: Between,
         fresh_by_default: Secs,
@@ -30,14 +32,29 @@ table! {
         allow_http: Flag,
         allow_http_for: List<Text>,
     }
+
+    fn elsewhere(name: &str) -> Option<&'static str> {
+        let loosens = Dangerous::MEMBERS.contains(&name);
+        loosens.then_some("it loosens the profile smart; put it into the table `dangerous` of the key sets")
+    }
+}
+
+table! {
+    Dangerous {
+        ignore_smart: Flag,
+    }
+}
+
+impl Read for Dangerous {
+    fn read<'de, D: Deserializer<'de>>(path: Path<'_>, from: D) -> Result<Self, D::Error> {
+        read_table(path, from)
+    }
 }
 
 impl Read for KeySetsTable {
     fn read<'de, D: Deserializer<'de>>(path: Path<'_>, from: D) -> Result<Self, D::Error> {
         let table: Self = read_table(path, from)?;
-        if let Some(member) = table.contradicts_smart().filter(|_| table.sets("smart")) {
-            return Err(path.member(member).error(format_args!("it contradicts {path}.smart; remove one of them")));
-        }
+        table.is_smart(false).map_err(D::Error::custom)?;
         let hosts = table.allow_http_for.iter().flat_map(|List(hosts)| hosts);
         hosts
             .clone()
@@ -106,11 +123,24 @@ pub(super) fn guard(key_sets: &KeySetsTable, fetch: &FetchTable) -> Result<Addre
     Ok(guard)
 }
 
+/// A member that undoes the rules of SMART Backend Services.
+#[derive(Debug)]
+pub(super) struct Undoes {
+    pub(super) member: &'static str,
+    pub(super) why: &'static str,
+}
+
+impl fmt::Display for Undoes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.member, self.why)
+    }
+}
+
 impl KeySetsTable {
-    /// Configures a cache. `smart` is the default of the member of that name.
-    pub(super) fn cache(&self, fetch: impl JwksFetch, smart: bool) -> KeySetCacheBuilder {
+    /// Configures a cache.
+    pub(super) fn cache(&self, fetch: impl JwksFetch, is_smart: bool) -> KeySetCacheBuilder {
         let mut builder = KeySetCache::builder(fetch);
-        if self.smart.map_or(smart, |Flag(smart)| smart) {
+        if is_smart {
             builder = builder.smart();
         }
         if let Some(Between(shortest, longest)) = self.fresh_between {
@@ -145,9 +175,36 @@ impl KeySetsTable {
         }
     }
 
-    /// Returns a member that would undo the rules of SMART Backend Services.
-    pub(super) fn contradicts_smart(&self) -> Option<&'static str> {
-        ["fresh_between", "stale_for"].into_iter().find(|name| self.has(name))
+    /// Returns whether the cache follows the rules of SMART Backend Services. Where a policy has
+    /// that profile, nothing but `ignore_smart` may undo them.
+    pub(super) fn is_smart(&self, by_policy: bool) -> Result<bool, Undoes> {
+        let undoes = |member, why| Err(Undoes { member, why });
+        let ignores = self.dangerous.as_ref().is_some_and(|table| table.sets("ignore_smart"));
+        match self.smart {
+            Some(Flag(true)) if ignores => {
+                return undoes("key_sets.smart", "it contradicts key_sets.dangerous.ignore_smart; remove one of them");
+            }
+            Some(Flag(false)) if by_policy && !ignores => {
+                return undoes(
+                    "key_sets.smart",
+                    "false is not valid, because a policy has the profile smart; remove \
+                    it, or set ignore_smart = true in the table key_sets.dangerous",
+                );
+            }
+            _ if ignores => return Ok(false),
+            None | Some(_) => {}
+        }
+        let sets = [("fresh_between", "key_sets.fresh_between"), ("stale_for", "key_sets.stale_for")];
+        let set = sets.into_iter().find(|(name, _)| self.has(name));
+        match (self.sets("smart"), by_policy, set) {
+            (true, _, Some((_, member))) => undoes(member, "it contradicts key_sets.smart; remove one of them"),
+            (false, true, Some((_, member))) => undoes(
+                member,
+                "the profile smart sets it; remove it, or set \
+                ignore_smart = true in the table key_sets.dangerous",
+            ),
+            (smart, by_policy, _) => Ok(smart || by_policy),
+        }
     }
 
     /// Finds out what a cache with these settings would refuse.

@@ -12,20 +12,20 @@
 //! | `issuer` | the issuer identifier |
 //! | `audiences` | a list of URLs that are accepted in `aud`, where the policy accepts any |
 //! | `tenant` | the name under which assertions are spent |
-//! | `policy` | `redox`, `smart`, `rfc7523`, `fapi2` or `oidc`; or a table with a `base` of these, the narrowings by the names of [`Policy`]'s methods, and the table `dangerous` with the loosenings. Default: `rfc7523` |
+//! | `policy` | `redox`, `smart`, `rfc7523`, `fapi2` or `oidc`; or a table with a `base` of these, the narrowings by the names of [`Policy`]'s methods, and the table `dangerous` with the loosenings. Lists of `algorithms` and `grant_types` with more than the base has belong into `dangerous` too. Default: `rfc7523` |
 //! | `policies` | a table of such tables, by the names under which clients refer to them |
 //! | `clients` | the path of a [`FileRegistry`]; or a table with `file`, `max_keys` and `max_key_set_bytes` |
 //! | `replay` | `memory`, or a `redis://` URL; or a table: with `capacity` and `per_client`, or with `url` (or `urls` of a cluster) and the settings of a Redis store. A Redis store has one in memory in front of it, of `local_capacity` |
 //! | `limits` | `body` and `body_timeout` of the layer, `port_timeout`, `slow_replay_ms`, and the members of [`Limits`](crate::policy::Limits) |
-//! | `key_sets` | the settings of the [`KeySetCache`]; `allow_http`, which also permits loopback addresses; `allow_http_for` |
+//! | `key_sets` | the settings of the [`KeySetCache`]; `allow_http`, which also permits loopback addresses; `allow_http_for`; and the table `dangerous` with `ignore_smart`, without which a policy of the profile `smart` makes the cache [`smart`](crate::jwks::KeySetCacheBuilder::smart) |
 //! | `fetch` | `ca_file`, a PEM file of certificate authorities that are trusted in addition; `allow_addresses` and `allow_hosts` |
 //! | `overload` | `signature_checks` and `per_client` |
 //! | `dangerous` | `issuer_without_tls`, in place of `issuer` |
 //!
 //! What loosens a policy or the verifier is accepted only in a table called `dangerous`. A member
 //! that is `false` must say what is so anyway: `require_jti = false` is an error where the profile
-//! requires a `jti`. The repository has a file with every member and its default:
-//! `examples/token_server/reference.toml`.
+//! requires a `jti`, and `optional_jti = false` in `dangerous` where it does not. The repository
+//! has a file with every member and its default: `examples/token_server/reference.toml`.
 //!
 //! # From a file to a layer
 //!
@@ -117,9 +117,11 @@
 //! ```
 
 mod application;
+mod apply;
 mod clients;
 mod key_sets;
 mod limits;
+mod loosened;
 mod open;
 mod path;
 mod policy;

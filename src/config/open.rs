@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Config;
 use super::clients::Clients;
-use super::key_sets::guard;
+use super::key_sets::{Undoes, guard};
 use super::limits::{LimitsTable, Overload};
 use super::policy::Policies;
 use super::replay::Replay;
@@ -48,16 +48,20 @@ impl<A> Config<A> {
 
     /// Configures a cache of the key sets that `fetch` fetches, with the tables `key_sets` and
     /// `fetch`. If a policy is based on the profile of SMART, it is
-    /// [`smart`](KeySetCacheBuilder::smart) unless `key_sets.smart` is `false`.
+    /// [`smart`](KeySetCacheBuilder::smart) unless `key_sets.dangerous.ignore_smart` is `true`.
     ///
     /// # Errors
     ///
-    /// A range of addresses or a host that was [set](Self::set_allow_addresses) is not valid.
+    /// A range of addresses or a host that was [set](Self::set_allow_addresses) is not valid, or a
+    /// policy that was [set](Self::set_policy) is based on the profile of SMART, and `key_sets` has a
+    /// member that undoes its rules.
     pub fn key_set_cache(&self, fetch: impl JwksFetch) -> Result<KeySetCacheBuilder, ConfigError> {
         let key_sets = self.root.key_sets.clone().unwrap_or_default();
-        let smart = self.root.all_policies().any(|policy| policy.profile() == "smart");
+        let is_smart = key_sets.is_smart(self.root.has_smart_policy());
+        let is_smart =
+            is_smart.map_err(|Undoes { member, why }| ConfigError::Member { member, problem: why.into() })?;
         let guard = guard(&key_sets, &self.root.fetch.clone().unwrap_or_default())?;
-        Ok(key_sets.cache(fetch, smart).guard(guard))
+        Ok(key_sets.cache(fetch, is_smart).guard(guard))
     }
 
     /// Loads the clients, which may have a `jwks_uri` if there is a cache. This blocks, so do it
@@ -225,8 +229,10 @@ impl<A> Config<A> {
     }
 }
 
-/// Creates the store in front of the one on Redis.
+/// Creates the store in front of the one on Redis. One client may have as many assertions in both:
+/// the smaller number would count.
 #[cfg(feature = "redis-no-provider")]
 pub(super) fn local_store(table: &ReplayTable) -> Result<MemoryReplay, ReplayConfigError> {
-    MemoryReplay::new(table.local_capacity.as_ref().map_or(CAPACITY, |Count(capacity)| *capacity))
+    let store = MemoryReplay::new(table.local_capacity.as_ref().map_or(CAPACITY, |Count(capacity)| *capacity))?;
+    store.per_client(table.per_client.as_ref().map_or(RedisReplay::PER_CLIENT, |Count(count)| *count))
 }

@@ -1,19 +1,19 @@
 //! Policies: the name of a profile, or a table of what differs from it.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
+use super::apply::{Switch, or, set_of, switched, wrong_off};
+use super::loosened::Dangerous;
 use super::path::Path;
 use super::table::{Given, Table, read_given, read_table, table};
 use super::value::{
-    AlgorithmName, Count, Flag, FromScalar, List, Member, Read, Rule, Scalar, Secs, SecsOrAny, Text, read_scalar,
-    refused,
+    AlgorithmName, Count, Flag, FromScalar, List, Member, Read, Scalar, Secs, Text, read_scalar, refused,
 };
-use crate::jose::algorithm::AlgorithmSet;
 use crate::policy::{Policy, PolicyError};
 use crate::setting::Setting;
+use crate::text::Excerpt;
 
 /// A profile, by its name.
 #[derive(Clone, Debug)]
@@ -45,9 +45,7 @@ table! {
         base: Base,
         name: Text,
         grant_types: List<Text>,
-        allow_any_grant_type: Flag,
         algorithms: List<AlgorithmName>,
-        allow_client_secret_jwt: Flag,
         require_kid: Flag,
         key_trials: Count,
         require_typ: Flag,
@@ -66,35 +64,6 @@ table! {
     fn elsewhere(name: &str) -> Option<&'static str> {
         let loosens = Dangerous::MEMBERS.contains(&name);
         loosens.then_some("it loosens the policy; put it into the table `dangerous` of the policy")
-    }
-}
-
-table! {
-    /// The members have the names of the methods of `DangerousPolicy`.
-    Dangerous {
-        audience: Rule,
-        accept_typ: List<Text>,
-        optional_kid: Flag,
-        key_trials: Count,
-        optional_jti: Flag,
-        reusable_without_jti: Flag,
-        optional_iat: Flag,
-        optional_exp: Flag,
-        future_skew: Secs,
-        expiry_skew: Secs,
-        max_age: SecsOrAny,
-        max_lifetime: SecsOrAny,
-    }
-
-    fn elsewhere(name: &str) -> Option<&'static str> {
-        let narrows = PolicyTable::MEMBERS.contains(&name);
-        narrows.then_some("it does not loosen anything; put it into the table of the policy itself")
-    }
-}
-
-impl Read for Dangerous {
-    fn read<'de, D: Deserializer<'de>>(path: Path<'_>, from: D) -> Result<Self, D::Error> {
-        read_table(path, from)
     }
 }
 
@@ -160,9 +129,11 @@ impl Read for NamedPolicy {
     }
 }
 
-/// Members of a policy that contradict each other. `d.` stands for the table `dangerous`.
-const CONTRADICTIONS: [(&str, &str); 16] = [
-    ("grant_types", "allow_any_grant_type"),
+/// Members of a policy that contradict each other.
+const CONTRADICTIONS: [(&str, &str); 19] = [
+    ("grant_types", "dangerous.grant_types"),
+    ("grant_types", "dangerous.allow_any_grant_type"),
+    ("dangerous.grant_types", "dangerous.allow_any_grant_type"),
     ("require_sole_issuer", "require_issuer_string"),
     ("require_sole_issuer", "dangerous.audience"),
     ("require_issuer_string", "dangerous.audience"),
@@ -177,7 +148,8 @@ const CONTRADICTIONS: [(&str, &str); 16] = [
     ("future_skew", "dangerous.future_skew"),
     ("expiry_skew", "dangerous.expiry_skew"),
     ("dangerous.optional_jti", "dangerous.reusable_without_jti"),
-    ("algorithms", "allow_client_secret_jwt"),
+    ("algorithms", "dangerous.algorithms"),
+    ("dangerous.algorithms", "dangerous.allow_client_secret_jwt"),
 ];
 
 impl PolicyTable {
@@ -187,16 +159,25 @@ impl PolicyTable {
         if let Some((one, other)) = both {
             return Err(path.member(one).problem(format_args!("it contradicts {path}.{other}; remove one of them")));
         }
-        let policy = self.base.clone().map_or(Policy::RFC7523, |Base(policy)| policy);
+        let base = self.base.clone().map_or(Policy::RFC7523, |Base(policy)| policy);
+        let policy = base.clone();
         let policy = match (name, &self.name) {
             (Some(_), Some(_)) => return Err(path.member("name").problem("the table is the name; remove this one")),
             (Some(name), None) => policy.with_owned_name(name),
             (None, Some(Text(name))) => policy.with_owned_name(name),
             (None, None) => policy,
         };
-        let policy = self.loosened(self.narrowed(policy));
-        self.check_flags(path, &policy)?;
+        let policy = self.narrowed(policy);
+        let policy = match &self.dangerous {
+            Some(table) => table.loosened(policy),
+            None => policy,
+        };
+        wrong_off(path, &policy, &self.switches())?;
+        if let Some(table) = &self.dangerous {
+            wrong_off(path.member("dangerous"), &policy, &table.switches())?;
+        }
         policy.check().map_err(|error| self.described(path, &error))?;
+        self.check_lists(path, &base)?;
         Ok(policy)
     }
 
@@ -213,29 +194,18 @@ impl PolicyTable {
         let policy = or(policy, self.grant_types.as_ref(), |policy, List(names)| {
             policy.with_owned_grant_types(names.iter().map(|Text(name)| name.as_str()))
         });
-        let policy = or(policy, self.algorithms.as_ref(), |policy, List(names)| {
-            policy.with_algorithms(names.iter().map(|AlgorithmName(name)| *name).collect::<AlgorithmSet>())
-        });
+        let policy = or(policy, self.algorithms.as_ref(), |policy, List(names)| policy.with_algorithms(set_of(names)));
         let policy = or(policy, self.key_trials.as_ref(), |policy, Count(count)| policy.with_key_trials(*count));
         let policy = or(policy, secs(&self.max_age), Policy::with_max_age);
         let policy = or(policy, secs(&self.max_lifetime), Policy::with_max_lifetime);
         let policy = or(policy, secs(&self.future_skew), Policy::with_future_skew);
         let policy = or(policy, secs(&self.expiry_skew), Policy::with_expiry_skew);
-        self.flags()
-            .into_iter()
-            .fold(policy, |policy, (_, given, set, _)| if is_on(given) { set(policy) } else { policy })
+        switched(policy, &self.switches())
     }
 
-    /// The members that are `true` or `false`: each with what it does, and whether a policy is so.
-    #[expect(clippy::type_complexity, reason = "a row of a table")]
-    fn flags(&self) -> [(&'static str, Option<Flag>, fn(Policy) -> Policy, fn(&Policy) -> bool); 9] {
-        let any_secret = |policy: &Policy| !policy.algorithms().intersection(AlgorithmSet::MAC).is_empty();
+    fn switches(&self) -> [Switch; 7] {
         use crate::policy::AudienceRule::{IssuerString, SoleIssuer};
         [
-            ("allow_any_grant_type", self.allow_any_grant_type, Policy::allow_any_grant_type, |policy| {
-                policy.grant_types().is_none()
-            }),
-            ("allow_client_secret_jwt", self.allow_client_secret_jwt, Policy::allow_client_secret_jwt, any_secret),
             ("require_kid", self.require_kid, Policy::require_kid, Policy::requires_kid),
             ("require_typ", self.require_typ, Policy::require_typ, Policy::requires_typ),
             ("require_sole_issuer", self.require_sole_issuer, Policy::require_sole_issuer, |policy| {
@@ -250,38 +220,24 @@ impl PolicyTable {
         ]
     }
 
-    fn loosened(&self, policy: Policy) -> Policy {
-        let Some(table) = &self.dangerous else { return policy };
-        let secs = |given: &Option<Secs>| given.as_ref().map(|Secs(time)| *time);
-        let any = |given: &Option<SecsOrAny>| given.as_ref().map(|SecsOrAny(time)| *time);
-        let set =
-            |policy, given: Option<Flag>, set: fn(Policy) -> Policy| if is_on(given) { set(policy) } else { policy };
-        let policy = or(policy, table.audience.as_ref(), |policy, Rule(rule)| policy.dangerous().audience(*rule));
-        let policy = or(policy, table.accept_typ.as_ref(), |policy, List(names)| {
-            policy.dangerous().accept_owned_typ(names.iter().map(|Text(name)| name.as_str()))
-        });
-        let policy = set(policy, table.optional_kid, |policy| policy.dangerous().optional_kid());
-        let policy =
-            or(policy, table.key_trials.as_ref(), |policy, Count(count)| policy.dangerous().key_trials(*count));
-        let policy = set(policy, table.optional_jti, |policy| policy.dangerous().optional_jti());
-        let policy = set(policy, table.reusable_without_jti, |policy| policy.dangerous().reusable_without_jti());
-        let policy = set(policy, table.optional_iat, |policy| policy.dangerous().optional_iat());
-        let policy = set(policy, table.optional_exp, |policy| policy.dangerous().optional_exp());
-        let policy = or(policy, secs(&table.future_skew), |policy, time| policy.dangerous().future_skew(time));
-        let policy = or(policy, secs(&table.expiry_skew), |policy, time| policy.dangerous().expiry_skew(time));
-        let policy = or(policy, any(&table.max_age), |policy, time: Option<Duration>| policy.dangerous().max_age(time));
-        or(policy, any(&table.max_lifetime), |policy, time: Option<Duration>| policy.dangerous().max_lifetime(time))
-    }
-
-    /// A member that is `false` must say what is so: it changes nothing.
-    fn check_flags(&self, path: Path<'_>, policy: &Policy) -> Result<(), String> {
-        let off = |given: Option<Flag>| given.is_some_and(|Flag(on)| !on);
-        let wrong = self.flags().into_iter().find(|(_, given, _, is)| off(*given) && is(policy));
-        let Some((name, ..)) = wrong else { return Ok(()) };
-        let profile = policy.profile();
-        Err(path.member(name).problem(format_args!(
-            "false is not valid, because it is so in the profile {profile}; remove it, or start from another profile"
-        )))
+    /// Refuses lists with more than those of the base. All other members are judged by the policy.
+    fn check_lists(&self, path: Path<'_>, base: &Policy) -> Result<(), String> {
+        let more = |member: &str, value: &dyn fmt::Display| {
+            let profile = base.profile();
+            Err(path.member(member).problem(format_args!(
+                "the profile {profile} does not have {value}, so it loosens the policy; put the list into the table \
+                 `dangerous` of the policy"
+            )))
+        };
+        let mut algorithms = self.algorithms.iter().flat_map(|List(names)| names).map(|AlgorithmName(name)| *name);
+        if let Some(name) = algorithms.find(|name| !base.algorithms().contains(*name)) {
+            return more("algorithms", &name);
+        }
+        let mut names = self.grant_types.iter().flat_map(|List(names)| names);
+        match names.find(|Text(name)| !base.permits_grant_type(name.as_bytes())) {
+            Some(Text(name)) => more("grant_types", &Excerpt::new(name)),
+            None => Ok(()),
+        }
     }
 
     /// Describes what the rules of the policy, or its profile, do not allow.
@@ -301,17 +257,5 @@ impl PolicyTable {
             () if self.has(name) => path.member(name).problem(text),
             () => path.problem(error),
         }
-    }
-}
-
-fn is_on(given: Option<Flag>) -> bool {
-    given.is_some_and(|Flag(on)| on)
-}
-
-/// Applies what was given.
-fn or<T>(policy: Policy, given: Option<T>, set: impl FnOnce(Policy, T) -> Policy) -> Policy {
-    match given {
-        Some(given) => set(policy, given),
-        None => policy,
     }
 }

@@ -88,14 +88,8 @@ impl Root {
         if self.issuer.is_some() && self.dangerous.as_ref().is_some_and(|table| table.issuer_without_tls.is_some()) {
             return Err(root.member("issuer").error("it contradicts dangerous.issuer_without_tls; remove one of them"));
         }
-        let is_smart = self.all_policies().any(|policy| policy.profile() == "smart");
-        let key_sets = self.key_sets.as_ref().filter(|table| is_smart && table.smart.is_none());
-        if let Some(member) = key_sets.and_then(KeySetsTable::contradicts_smart) {
-            let path = root.member("key_sets");
-            return Err(path
-                .member(member)
-                .error("the profile smart sets it; remove it, or set key_sets.smart = false"));
-        }
+        let is_smart = self.has_smart_policy();
+        self.key_sets.as_ref().map_or(Ok(is_smart), |table| table.is_smart(is_smart)).map_err(E::custom)?;
         let policies = self.policies.iter().flat_map(|Policies(policies)| policies);
         let first = self.policy.as_ref().map_or("rfc7523", Policy::name);
         if policies.clone().any(|policy| policy.name() == first) {
@@ -108,7 +102,8 @@ impl Root {
         Ok(())
     }
 
-    pub(super) fn all_policies(&self) -> impl Iterator<Item = &Policy> {
-        self.policy.iter().chain(self.policies.iter().flat_map(|Policies(policies)| policies))
+    pub(super) fn has_smart_policy(&self) -> bool {
+        let others = self.policies.iter().flat_map(|Policies(policies)| policies);
+        self.policy.iter().chain(others).any(|policy| policy.profile() == "smart")
     }
 }

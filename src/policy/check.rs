@@ -9,6 +9,7 @@ use crate::loosening::Loosening;
 use crate::setting::{Setting, SettingError, no_longer_than, positive, whole_seconds};
 
 const LONGEST_SKEW: Duration = Duration::from_secs(300);
+const LONGEST_NAME: usize = 64;
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Policy {
@@ -38,6 +39,11 @@ impl Policy {
     }
 
     fn check_values(&self) -> Result<(), SettingError> {
+        if !(1..=LONGEST_NAME).contains(&self.name.len()) || self.name.chars().any(char::is_control) {
+            let (setting, value) = (Setting::PolicyName, self.name.chars().take(LONGEST_NAME).collect());
+            let expected = "1 to 64 bytes without control characters";
+            return Err(SettingError::InvalidText { setting, value, expected });
+        }
         for (setting, skew) in [(Setting::FutureSkew, self.future_skew), (Setting::ExpirySkew, self.expiry_skew)] {
             whole_seconds(setting, skew)?;
             no_longer_than(setting, skew, LONGEST_SKEW)?;

@@ -82,6 +82,7 @@ impl fmt::Display for PolicyError {
             Self::NoGrantTypes { policy } => {
                 write!(f, "grant_types: the policy {policy} permits none; permit at least one")
             }
+            Self::Setting { error, .. } if error.setting() == Setting::PolicyName => error.fmt(f),
             Self::Setting { policy, error } => write!(f, "{error} (policy {policy})"),
         }
     }

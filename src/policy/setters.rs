@@ -10,7 +10,8 @@ use crate::name::{Name, Names};
 // Setters that replace a name forget the old one. Constants need this: the compiler cannot run a
 // destructor in them. Only a name that was set with `with_owned_*` before is leaked.
 impl Policy {
-    /// Sets the name of the policy, by which clients refer to it. Default: the name of the profile.
+    /// Sets the name of the policy, by which clients refer to it: 1 to 64 bytes without control
+    /// characters. Default: the name of the profile.
     pub const fn with_name(mut self, name: &'static str) -> Self {
         mem::forget(mem::replace(&mut self.name, Name::Static(name)));
         self

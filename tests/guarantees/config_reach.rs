@@ -35,9 +35,9 @@ const SETTINGS: &[(&str, &[(&str, Reach)])] = &[
     ("Policy", &[
         ("with_name", Code(CONSTANT)), ("with_owned_name", File("policy.name")),
         ("with_grant_types", Code(CONSTANT)), ("with_owned_grant_types", File("policy.grant_types")),
-        ("allow_any_grant_type", File("policy.allow_any_grant_type")),
+        ("allow_any_grant_type", File("policy.dangerous.allow_any_grant_type")),
         ("with_algorithms", File("policy.algorithms")),
-        ("allow_client_secret_jwt", File("policy.allow_client_secret_jwt")),
+        ("allow_client_secret_jwt", File("policy.dangerous.allow_client_secret_jwt")),
         ("require_kid", File("policy.require_kid")), ("with_key_trials", File("policy.key_trials")),
         ("require_typ", File("policy.require_typ")), ("require_sole_issuer", File("policy.require_sole_issuer")),
         ("require_issuer_string", File("policy.require_issuer_string")), ("require_jti", File("policy.require_jti")),

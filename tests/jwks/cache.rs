@@ -819,7 +819,7 @@ async fn fetches_are_reported_and_state_is_visible() {
 fn invalid_settings_do_not_build() {
     type Set = fn(KeySetCacheBuilder) -> KeySetCacheBuilder;
     let secs = Duration::from_secs;
-    let cases: [(&str, Set); 13] = [
+    let cases: [(&str, Set); 15] = [
         ("fresh_between: 0 is not allowed", |b| b.fresh_between(Duration::ZERO, Duration::ZERO)),
         ("fresh_between: the longest freshness, 1s, is shorter", |b| {
             b.fresh_between(Duration::from_secs(2), Duration::from_secs(1))
@@ -830,6 +830,8 @@ fn invalid_settings_do_not_build() {
         ("stale_for: 1ms has a fraction", |b| b.stale_for(Duration::from_millis(1))),
         ("retry_between: 0 is not allowed", |b| b.retry_between(Duration::ZERO, Duration::from_secs(1))),
         ("timeout: 0 is not allowed", |b| b.timeout(Duration::ZERO)),
+        ("timeout: 60.000000001s is too long; use 60s", |b| b.timeout(Duration::from_nanos(60_000_000_001))),
+        ("stale_for: 604801s is too long; use 604800s", |b| b.stale_for(Duration::from_secs(604_801))),
         ("max_bytes: 0 is not allowed", |b| b.max_bytes(0)),
         ("max_sets: 0 is not allowed", |b| b.max_sets(0)),
         ("max_memory: 0 is not allowed", |b| b.max_memory(0)),

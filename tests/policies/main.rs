@@ -10,6 +10,8 @@ mod audience;
 mod client_policy;
 #[cfg(all(feature = "jwks-client", feature = "redis"))]
 mod config_file;
+#[cfg(all(feature = "jwks-client", feature = "redis"))]
+mod config_strictness;
 #[cfg(not(any(feature = "jwks-client", feature = "redis")))]
 mod config_without_features;
 // It also tests the errors of `HyperFetch` and `RedisReplay`.

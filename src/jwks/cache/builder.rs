@@ -38,7 +38,7 @@ impl KeySetCacheBuilder {
     }
 
     /// Sets bounds on the time for which a set is fresh. They limit the lifetime that the client's
-    /// server announces. Default: 60 s and 1 h.
+    /// server announces. In whole seconds, at most 7 days. Default: 60 s and 1 h.
     ///
     /// If a client's server forbids caching, it is asked at most once a second, even if the
     /// shortest time is zero.
@@ -47,14 +47,16 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets how long a set is fresh if the client's server announces nothing. Default: 300 s.
+    /// Sets how long a set is fresh if the client's server announces nothing. In whole seconds,
+    /// at most 7 days. Default: 300 s.
     pub fn fresh_by_default(mut self, time: Duration) -> Self {
         self.settings.unannounced = time;
         self
     }
 
     /// Sets the minimum time between two fetches of one URL that are caused by an assertion: by a
-    /// `kid` that is not in the set, or by a signature that does not verify. Default: 30 s.
+    /// `kid` that is not in the set, or by a signature that does not verify. In whole seconds, at
+    /// most 7 days. Default: 30 s.
     ///
     /// The time is that of the URL, not of each client, so an attacker who names many clients
     /// causes no more fetches. The set that is fetched for one client serves the others too, so
@@ -64,7 +66,8 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets how long a stale set stays in use while fetches fail. Default: 1 h.
+    /// Sets how long a stale set stays in use while fetches fail. In whole seconds, at most 7
+    /// days. Default: 1 h.
     ///
     /// A client removes a stolen key by publishing a set without it. A thief who can also silence
     /// the client's server, or the network in between, keeps the key valid for this time. If the
@@ -74,7 +77,8 @@ impl KeySetCacheBuilder {
         self
     }
 
-    /// Sets the pause after a first failed fetch, and the longest pause. Default: 2 s and 300 s.
+    /// Sets the pause after a first failed fetch, and the longest pause. In whole seconds, at
+    /// most 7 days. Default: 2 s and 300 s.
     ///
     /// The pause doubles with each failure. It is shortened at random by up to a half, so that many
     /// nodes do not retry simultaneously. A `Retry-After` of the statuses 429 and 503 lengthens it,
@@ -85,7 +89,7 @@ impl KeySetCacheBuilder {
     }
 
     /// Sets the maximum time of a whole fetch, from the look-up of the host name to the last byte.
-    /// Default: 3 s.
+    /// At most 60 s. Default: 3 s.
     pub fn timeout(mut self, time: Duration) -> Self {
         self.settings.timeout = time;
         self
@@ -164,8 +168,8 @@ impl KeySetCacheBuilder {
     ///
     /// # Errors
     ///
-    /// A time or a size that must be positive is zero, a time is not in whole seconds, or the
-    /// longest freshness is shorter than the shortest.
+    /// A time or a size that must be positive is zero, a time is not in whole seconds or too long,
+    /// or the longest freshness is shorter than the shortest.
     pub fn build(self) -> Result<KeySetCache, KeySetCacheError> {
         self.settings.check()?;
         Ok(KeySetCache(Arc::new(Shared::new(self.fetch, self.observer, self.settings))))

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::config_error::KeySetCacheError;
 use crate::jose::keys;
 use crate::jwks::fetch::AddressGuard;
-use crate::setting::{Setting, positive, whole_seconds};
+use crate::setting::{Setting, no_longer_than, positive, whole_seconds};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -56,6 +56,11 @@ impl Default for Settings {
     }
 }
 
+/// A key that a client has removed must not stay in use for longer.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Like the longest `port_timeout`: no request waits longer.
+const LONGEST_FETCH: Duration = Duration::from_secs(60);
+
 impl Settings {
     pub(super) fn check(&self) -> Result<(), KeySetCacheError> {
         let times = [
@@ -67,7 +72,11 @@ impl Settings {
             (Setting::RetryBetween, self.first_pause),
             (Setting::RetryBetween, self.longest_pause),
         ];
-        times.into_iter().try_for_each(|(setting, time)| whole_seconds(setting, time))?;
+        for (setting, time) in times {
+            whole_seconds(setting, time)?;
+            no_longer_than(setting, time, LONGEST)?;
+        }
+        no_longer_than(Setting::FetchTimeout, self.timeout, LONGEST_FETCH)?;
         positive(Setting::FreshBetween, self.longest)?;
         positive(Setting::Cooldown, self.cooldown)?;
         positive(Setting::RetryBetween, self.first_pause)?;

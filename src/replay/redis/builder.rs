@@ -49,7 +49,7 @@ impl RedisReplayBuilder {
                 connections: 1,
             },
             replicas: None,
-            per_client: 10_000,
+            per_client: RedisReplay::PER_CLIENT,
             events: None,
         }
     }

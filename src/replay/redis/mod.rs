@@ -67,6 +67,9 @@ struct Shared {
 }
 
 impl RedisReplay {
+    /// How many live assertions a verifier allows one client by default.
+    pub(crate) const PER_CLIENT: usize = 10_000;
+
     /// Configures a store on one server: `redis://[user:password@]host[:port][/database]`, or
     /// `rediss://` for TLS.
     ///
