@@ -17,29 +17,18 @@
 //! use tower::{Layer, ServiceExt, service_fn};
 //! use tower_client_assertion::registry::{Client, FixedRegistry};
 //! use tower_client_assertion::replay::MemoryReplay;
-//! use tower_client_assertion::{ClientAssertionLayer, ClientIdentity};
-//! use tower_client_assertion::{JWT_BEARER, Policy, RequestBody};
-//! use tower_client_assertion::Verifier;
-//! # use aws_lc_rs::rand::SystemRandom;
-//! # use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-//! # use base64::Engine;
-//! # use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-//! # use serde_json::json;
+//! use tower_client_assertion::{
+//!     ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier,
+//! };
 //! # use tower_client_assertion::keys::KeySet;
+//! # use tower_client_assertion::mint::{KeyRing, Minter, SigningKey};
+//! # use tower_client_assertion::policy::Algorithm;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
-//! # let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-//! # let key = json!({"kty": "EC", "crv": "P-256", "x": BASE64.encode(x), "y": BASE64.encode(y)});
-//! # let keys = KeySet::parse(json!({"keys": [key]}).to_string().as_bytes())?;
-//! # let now = std::time::UNIX_EPOCH.elapsed()?.as_secs();
-//! # let claims = json!({"iss": "reports", "sub": "reports", "aud": "https://as.example.com",
-//! #     "jti": "a1b2c3", "exp": now + 60});
-//! # let header = BASE64.encode(r#"{"alg":"ES256"}"#);
-//! # let input = format!("{header}.{}", BASE64.encode(claims.to_string()));
-//! # let signature = pair.sign(&SystemRandom::new(), input.as_bytes())?;
-//! # let assertion = format!("{input}.{}", BASE64.encode(signature));
+//! # let ring = KeyRing::new(SigningKey::generate(Algorithm::ES256)?);
+//! # let keys = KeySet::parse(&ring.jwks())?;
+//! # let minter = Minter::builder(Policy::RFC7523, "reports", ring).issuer("https://as.example.com").build()?;
 //! // `keys` holds the public keys that the client registered.
 //! let clients = FixedRegistry::new([Client::new("reports", keys)?])?;
 //! // A restart empties it: see `refuse_issued_before`, or use `RedisReplay`.
@@ -58,24 +47,17 @@
 //! });
 //! let service = ClientAssertionLayer::new(verifier).layer(issue_token);
 //!
-//! // `assertion` is a JWT that the client has signed.
-//! let form = format!(
-//!     "grant_type=client_credentials&client_assertion_type={JWT_BEARER}\
-//!      &client_assertion={assertion}"
-//! );
-//! let request = || {
-//!     Request::post("/token")
-//!         .header("content-type", "application/x-www-form-urlencoded")
-//!         .body(Full::new(Bytes::from(form.clone())))
-//! };
+//! // A client asks for a token.
+//! let form = minter.request("/token").client_credentials().build().await?;
+//! let request = || form.clone().map(Full::new);
 //!
-//! let accepted = service.clone().oneshot(request()?).await?;
+//! let accepted = service.clone().oneshot(request()).await?;
 //! assert_eq!(accepted.status(), StatusCode::OK);
 //! let body = accepted.into_body().collect().await?.to_bytes();
 //! assert_eq!(body, "a token for reports");
 //!
 //! // An assertion is valid for one request.
-//! let refused = service.oneshot(request()?).await?;
+//! let refused = service.oneshot(request()).await?;
 //! assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
 //! let body = refused.into_body().collect().await?.to_bytes();
 //! assert_eq!(

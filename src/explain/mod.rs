@@ -31,9 +31,9 @@
 //! use tower_client_assertion::rejection::Reason;
 //! use tower_client_assertion::replay::MemoryReplay;
 //! use tower_client_assertion::{Policy, TokenRequest, Verifier};
-//! # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-//! # use serde_json::json;
-//! # use tower_client_assertion::JWT_BEARER;
+//! # use tower_client_assertion::clock::ManualClock;
+//! # use tower_client_assertion::mint::{Minter, SecretSigner};
+//! # use tower_client_assertion::policy::Algorithm;
 //! # use tower_client_assertion::registry::{Client, FixedRegistry};
 //! # use tower_client_assertion::secret::ClientSecret;
 //! # const SECRET: &str = "a secret of more than thirty-two bytes";
@@ -43,26 +43,25 @@
 //! # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
 //! # let clients = FixedRegistry::new([client])?;
 //! # let replay = MemoryReplay::new(100_000)?;
-//! # let form = |aud| {
-//! #     let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "aud": aud,
-//! #         "exp": 1_700_000_060});
-//! #     let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes()).unwrap());
-//! #     let jwt = encode(&header, &claims, &key).unwrap();
-//! #     format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}")
+//! # let form = async |issuer: &str| {
+//! #     let signer = SecretSigner::new(ClientSecret::new(SECRET).unwrap(), Algorithm::HS256).unwrap();
+//! #     let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
+//! #     let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer(issuer).clock(clock).build().unwrap();
+//! #     minter.request("/token").client_credentials().build().await.unwrap().into_body()
 //! # };
 //! let verifier = Verifier::builder(Policy::OIDC, clients, replay)
 //!     .issuer("https://as.example.com")
 //!     .build()?;
 //! let issued_at = UnixTime::from_secs(1_700_000_000);
 //!
-//! let right = form("https://as.example.com");
-//! let request = TokenRequest::new(right.as_bytes());
+//! let right = form("https://as.example.com").await;
+//! let request = TokenRequest::new(&right);
 //! let explanation = verifier.explain(&request, issued_at).await;
 //! assert!(matches!(explanation.verdict(), Verdict::Accepted { .. }));
 //!
 //! // Its audience has a slash at its end, and it is explained too late.
-//! let wrong = form("https://as.example.com/");
-//! let request = TokenRequest::new(wrong.as_bytes());
+//! let wrong = form("https://as.example.com/").await;
+//! let request = TokenRequest::new(&wrong);
 //! let later = UnixTime::from_secs(1_700_001_000);
 //! let explanation = verifier.explain(&request, later).await;
 //! let reasons: Vec<_> =

@@ -201,9 +201,8 @@ impl ClientAssertionLayer {
     /// use tower_client_assertion::{
     ///     ClientAssertionLayer, ClientIdentity, Policy, Verifier,
     /// };
-    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-    /// # use serde_json::json;
-    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::mint::{Minter, SecretSigner};
+    /// # use tower_client_assertion::policy::Algorithm;
     /// # use tower_client_assertion::registry::{Client, FixedRegistry};
     /// # use tower_client_assertion::replay::MemoryReplay;
     /// # use tower_client_assertion::secret::ClientSecret;
@@ -233,13 +232,9 @@ impl ClientAssertionLayer {
     /// let app: Router =
     ///     Router::new().route("/{tenant}/token", post(issue).layer(layer));
     ///
-    /// # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
-    /// # let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "exp": exp,
-    /// #     "aud": "https://as.example.com/acme"});
-    /// # let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
-    /// # let jwt = encode(&header, &claims, &key)?;
-    /// # let form = format!("grant_type=client_credentials&client_assertion_type={JWT_BEARER}\
-    /// #     &client_assertion={jwt}");
+    /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
+    /// # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com/acme").build()?;
+    /// # let form = minter.request("/token").client_credentials().build().await?.into_body();
     /// // The form has an assertion for the tenant "acme".
     /// let status = async |path: &str| {
     ///     let request = Request::post(path)

@@ -15,9 +15,8 @@
 //! use tower_client_assertion::registry::FixedRegistry;
 //! use tower_client_assertion::replay::MemoryReplay;
 //! use tower_client_assertion::{Policy, TokenRequest, Verifier};
-//! # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-//! # use serde_json::json;
-//! # use tower_client_assertion::JWT_BEARER;
+//! # use tower_client_assertion::mint::{Minter, SecretSigner};
+//! # use tower_client_assertion::policy::Algorithm;
 //! # use tower_client_assertion::registry::Client;
 //! # use tower_client_assertion::secret::ClientSecret;
 //! # const SECRET: &str = "a secret of more than thirty-two bytes";
@@ -26,12 +25,9 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
 //! # let clients = FixedRegistry::new([client])?;
-//! # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
-//! # let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "exp": exp,
-//! #     "aud": "https://as.example.com"});
-//! # let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
-//! # let jwt = encode(&header, &claims, &key)?;
-//! # let form = format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}");
+//! # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
+//! # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
+//! # let form = minter.request("/token").client_credentials().build().await?.into_body();
 //! // Histograms need the bounds of their buckets.
 //! let mut exporter = PrometheusBuilder::new();
 //! for series in SERIES.iter().filter(|series| !series.buckets().is_empty()) {
@@ -52,7 +48,7 @@
 //! let gauges = gauges.policies(&verifier);
 //!
 //! // The form has an assertion of the client "reports".
-//! let request = TokenRequest::new(form.as_bytes());
+//! let request = TokenRequest::new(&form);
 //! assert!(verifier.verify(&request).await.is_ok());
 //! assert!(verifier.verify(&request).await.is_err());
 //!

@@ -193,9 +193,8 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 ///     Admission, AdmitResult, AsyncReplayStore, ReplayKey,
 /// };
 /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
-/// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-/// # use serde_json::json;
-/// # use tower_client_assertion::JWT_BEARER;
+/// # use tower_client_assertion::mint::{Minter, SecretSigner};
+/// # use tower_client_assertion::policy::Algorithm;
 /// # use tower_client_assertion::registry::{Client, FixedRegistry};
 /// # use tower_client_assertion::secret::ClientSecret;
 /// # const SECRET: &str = "a secret of more than thirty-two bytes";
@@ -231,27 +230,22 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let client = Client::with_secret("reports", ClientSecret::new(SECRET)?)?;
 /// # let clients = FixedRegistry::new([client])?;
-/// # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
-/// # let form = |jti| {
-/// #     let claims = json!({"iss": "reports", "sub": "reports", "jti": jti, "exp": exp,
-/// #         "aud": "https://as.example.com"});
-/// #     let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes()).unwrap());
-/// #     let jwt = encode(&header, &claims, &key).unwrap();
-/// #     format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}")
-/// # };
+/// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
+/// # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
+/// # let form = async || minter.request("/token").client_credentials().build().await.map(|form| form.into_body());
 /// let replay = Awaited::new(Spent::default());
 /// let verifier = Verifier::builder(Policy::OIDC, clients, replay)
 ///     .issuer("https://as.example.com")
 ///     .build()?;
 ///
-/// // Three assertions of one client, which differ in their `jti`.
-/// for jti in ["a1", "b2"] {
-///     let form = form(jti);
-///     let request = TokenRequest::new(form.as_bytes());
+/// // Each form has a new assertion of one client.
+/// for _ in 0..2 {
+///     let form = form().await?;
+///     let request = TokenRequest::new(&form);
 ///     assert!(verifier.verify(&request).await.is_ok());
 /// }
-/// let form = form("c3");
-/// let request = TokenRequest::new(form.as_bytes());
+/// let form = form().await?;
+/// let request = TokenRequest::new(&form);
 /// let rejection = verifier.verify(&request).await.unwrap_err();
 /// let quota = RejectionKind::Server(ServerFault::ClientQuota);
 /// assert_eq!(*rejection.kind(), quota);

@@ -136,9 +136,8 @@ impl VerifierBuilder {
     /// use tower_client_assertion::rejection::{ClientFault, RejectionKind};
     /// use tower_client_assertion::replay::MemoryReplay;
     /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
-    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-    /// # use serde_json::json;
-    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::mint::{Minter, SecretSigner};
+    /// # use tower_client_assertion::policy::Algorithm;
     /// # use tower_client_assertion::registry::{Client, FixedRegistry};
     /// # use tower_client_assertion::secret::ClientSecret;
     /// # const SECRET: &str = "a secret of more than forty-eight bytes, for HS384";
@@ -158,15 +157,12 @@ impl VerifierBuilder {
     /// let token = verifier("https://api.example.com/v1/token")?;
     /// let introspection = verifier("https://api.example.com/v1/introspect")?;
     ///
-    /// # let now = std::time::UNIX_EPOCH.elapsed()?.as_secs();
-    /// # let claims = json!({"iss": "clinic-7", "sub": "clinic-7", "jti": "a1b2c3", "iat": now,
-    /// #     "aud": "https://api.example.com/token"});
-    /// # let (header, key) = (Header::new(Algorithm::HS384), EncodingKey::from_secret(SECRET.as_bytes())?);
-    /// # let jwt = encode(&header, &claims, &key)?;
-    /// # let form = format!("grant_type=client_credentials\
-    /// #     &client_assertion_type={JWT_BEARER}&client_assertion={jwt}");
+    /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS384)?;
+    /// # let minter = Minter::builder(Policy::REDOX, "clinic-7", signer);
+    /// # let minter = minter.audience("https://api.example.com/token").build()?;
+    /// # let form = minter.request("/token").client_credentials().build().await?.into_body();
     /// // The form has an assertion for "https://api.example.com/token".
-    /// let request = TokenRequest::new(form.as_bytes());
+    /// let request = TokenRequest::new(&form);
     /// assert!(token.verify(&request).await.is_ok());
     /// let rejection = introspection.verify(&request).await.unwrap_err();
     /// let replayed = RejectionKind::Client(ClientFault::Replayed);
@@ -221,9 +217,9 @@ impl VerifierBuilder {
     /// use tower_client_assertion::clock::{Clock, SystemClock};
     /// use tower_client_assertion::replay::MemoryReplay;
     /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
-    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-    /// # use serde_json::{Value, json};
-    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use serde_json::json;
+    /// # use tower_client_assertion::mint::{Minter, SecretSigner};
+    /// # use tower_client_assertion::policy::Algorithm;
     /// # use tower_client_assertion::registry::{Client, FixedRegistry};
     /// # use tower_client_assertion::secret::ClientSecret;
     /// # const SECRET: &str = "a secret of more than thirty-two bytes";
@@ -239,25 +235,20 @@ impl VerifierBuilder {
     ///     .refuse_issued_before(start)
     ///     .build()?;
     ///
-    /// # let sign = |claims: Value| {
-    /// #     let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
-    /// #     encode(&header, &claims, &key)
-    /// #         .map(|jwt| format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}"))
+    /// # let issued_at = async |iat: u64| {
+    /// #     let signer = SecretSigner::new(ClientSecret::new(SECRET).unwrap(), Algorithm::HS256).unwrap();
+    /// #     let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com");
+    /// #     let minter = minter.dangerous().replace_claim("iat", json!(iat)).build().unwrap();
+    /// #     minter.request("/token").client_credentials().build().await.unwrap().into_body()
     /// # };
-    /// let signed = |jti, iat| {
-    ///     let exp = iat + 60;
-    ///     sign(json!({"iss": "reports", "sub": "reports",
-    ///         "aud": "https://as.example.com",
-    ///         "jti": jti, "iat": iat, "exp": exp}))
-    /// };
-    /// let before = signed("a1b2c3", start.as_secs() - 1)?;
-    /// let request = TokenRequest::new(before.as_bytes());
+    /// let before = issued_at(start.as_secs() - 1).await;
+    /// let request = TokenRequest::new(&before);
     /// assert!(verifier.verify(&request).await.is_err());
-    /// let same_second = signed("d4e5f6", start.as_secs())?;
-    /// let request = TokenRequest::new(same_second.as_bytes());
+    /// let same_second = issued_at(start.as_secs()).await;
+    /// let request = TokenRequest::new(&same_second);
     /// assert!(verifier.verify(&request).await.is_err());
-    /// let after = signed("g7h8i9", start.as_secs() + 1)?;
-    /// let request = TokenRequest::new(after.as_bytes());
+    /// let after = issued_at(start.as_secs() + 1).await;
+    /// let request = TokenRequest::new(&after);
     /// assert!(verifier.verify(&request).await.is_ok());
     /// # Ok(())
     /// # }
@@ -287,9 +278,8 @@ impl VerifierBuilder {
     /// use tower_client_assertion::rejection::{RejectionKind, ServerFault};
     /// use tower_client_assertion::replay::MemoryReplay;
     /// use tower_client_assertion::{Policy, TokenRequest, Verifier};
-    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-    /// # use serde_json::json;
-    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::mint::{Minter, SecretSigner};
+    /// # use tower_client_assertion::policy::Algorithm;
     /// # use tower_client_assertion::registry::Client;
     /// # use tower_client_assertion::secret::ClientSecret;
     /// # const SECRET: &str = "a secret of more than thirty-two bytes";
@@ -308,12 +298,9 @@ impl VerifierBuilder {
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let client = Arc::new(Client::with_secret("reports", ClientSecret::new(SECRET)?)?);
-    /// # let exp = std::time::UNIX_EPOCH.elapsed()?.as_secs() + 60;
-    /// # let claims = json!({"iss": "reports", "sub": "reports", "jti": "a1b2c3", "exp": exp,
-    /// #     "aud": "https://as.example.com"});
-    /// # let (header, key) = (Header::new(Algorithm::HS256), EncodingKey::from_secret(SECRET.as_bytes())?);
-    /// # let jwt = encode(&header, &claims, &key)?;
-    /// # let form = format!("client_assertion_type={JWT_BEARER}&client_assertion={jwt}");
+    /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
+    /// # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
+    /// # let form = minter.request("/token").client_credentials().build().await?.into_body();
     /// let verifier = |delay| {
     ///     let database = Database(delay, Arc::clone(&client));
     ///     let replay = MemoryReplay::new(100_000)?;
@@ -322,7 +309,7 @@ impl VerifierBuilder {
     ///         .port_timeout(Duration::from_secs(2))
     ///         .build()
     /// };
-    /// let request = TokenRequest::new(form.as_bytes());
+    /// let request = TokenRequest::new(&form);
     ///
     /// let in_time = verifier(Duration::from_secs(1))?;
     /// assert!(in_time.verify(&request).await.is_ok());

@@ -28,9 +28,9 @@ impl Explanation {
     /// # use std::sync::Arc;
     /// use tower_client_assertion::clock::UnixTime;
     /// use tower_client_assertion::explain::{Hint, Part};
-    /// # use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-    /// # use serde_json::json;
-    /// # use tower_client_assertion::JWT_BEARER;
+    /// # use tower_client_assertion::clock::ManualClock;
+    /// # use tower_client_assertion::mint::{Minter, SecretSigner};
+    /// # use tower_client_assertion::policy::Algorithm;
     /// # use tower_client_assertion::registry::{Client, FixedRegistry};
     /// # use tower_client_assertion::replay::MemoryReplay;
     /// # use tower_client_assertion::secret::ClientSecret;
@@ -48,21 +48,21 @@ impl Explanation {
     /// # let verifier = Verifier::builder(Policy::OIDC, registry, MemoryReplay::new(100)?)
     /// #     .issuer("https://as.example.com")
     /// #     .build()?;
-    /// # let form = |secret: &str| {
-    /// #     let claims = json!({"iss": "clinic", "sub": "clinic", "jti": "a", "exp": 1_700_000_060,
-    /// #         "aud": "https://as.example.com"});
-    /// #     let key = EncodingKey::from_secret(secret.as_bytes()).unwrap();
-    /// #     let jwt = encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
-    /// #     format!("grant_type=client_credentials&client_assertion_type={JWT_BEARER}&client_assertion={jwt}")
+    /// # let form = async |secret: &str| {
+    /// #     let signer = SecretSigner::new(ClientSecret::new(secret).unwrap(), Algorithm::HS256).unwrap();
+    /// #     let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
+    /// #     let minter = Minter::builder(Policy::OIDC, "clinic", signer).issuer("https://as.example.com");
+    /// #     let minter = minter.clock(clock).build().unwrap();
+    /// #     minter.request("/token").client_credentials().build().await.unwrap().into_body()
     /// # };
     /// let clients: Vec<_> = clients.into_iter().map(Arc::new).collect();
     /// let at = UnixTime::from_secs(1_700_000_000);
     ///
     /// for (secret, found) in [(TEST, true), (LIVE, false)] {
-    ///     let body = form(secret);
-    ///     let request = TokenRequest::new(body.as_bytes());
+    ///     let body = form(secret).await;
+    ///     let request = TokenRequest::new(&body);
     ///     let explanation = verifier.explain(&request, at).await;
-    ///     let part = Part::Form(body.as_bytes());
+    ///     let part = Part::Form(&body);
     ///     let explanation = explanation.search_clients(part, &clients);
     ///     let is_found = |hint: &Hint| hint.name() == "other_client";
     ///     assert_eq!(explanation.hints().iter().any(is_found), found);
