@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Decode, Error, Reader, Result, SliceReader, Tag, TagNumber};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
+#[cfg(feature = "mint")]
+use zeroize::Zeroizing;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
 use crate::jose::key_set_error::{KeySetError, PemProblem};
@@ -46,6 +48,24 @@ pub(crate) fn read_keys(
 }
 
 const BEGIN: &str = "-----BEGIN ";
+
+/// Writes DER in lines of 64 characters (RFC 7468, section 2).
+#[cfg(feature = "mint")]
+pub(crate) fn write(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let encoded = Zeroizing::new(STANDARD.encode(der));
+    let newlines = encoded.len().div_ceil(64);
+    // With room for all of it: a text that grows leaves copies behind, which are not wiped.
+    let mut pem = Zeroizing::new(String::with_capacity(encoded.len() + newlines + 2 * label.len() + 40));
+    pem.extend([BEGIN, label, "-----\n"]);
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, others) = rest.split_at_checked(64).unwrap_or((rest, ""));
+        pem.extend([line, "\n"]);
+        rest = others;
+    }
+    pem.extend(["-----END ", label, "-----\n"]);
+    pem
+}
 
 /// Returns every block of a document.
 pub(crate) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {

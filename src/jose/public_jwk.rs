@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::encoding::AsDer;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::jose::algorithm::Algorithm;
@@ -31,16 +32,14 @@ use crate::text::has_control;
 /// assert_eq!(error.to_string(), "the key is for EdDSA, Ed25519, not for ES256");
 /// # Ok::<(), KeyError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PublicJwk(Arc<Inner>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Inner {
     algorithm: Algorithm,
     key_id: Box<str>,
-    kty: &'static str,
-    members: Vec<(&'static str, Box<str>)>,
-    thumbprint: [u8; 32],
+    key: PublicKey,
 }
 
 impl PublicJwk {
@@ -57,16 +56,15 @@ impl PublicJwk {
         let Some(key) = keys.into_iter().next() else { return Err(KeyError::NoPem) };
         let (key, algorithms) = key.map_err(KeyError::flawed)?;
         match algorithms.contains(algorithm) {
-            true => Ok(Self::of(algorithm, &key)),
+            true => Ok(Self::of(algorithm, key)),
             false => Err(KeyError::OtherAlgorithm { wanted: algorithm, usable: algorithms }),
         }
     }
 
     /// The key must be usable with the algorithm.
-    pub(crate) fn of(algorithm: Algorithm, key: &PublicKey) -> Self {
-        let (kty, members) = members(algorithm, &key.material);
+    pub(crate) fn of(algorithm: Algorithm, key: PublicKey) -> Self {
         let key_id = encode(&key.thumbprint).into();
-        Self(Arc::new(Inner { algorithm, key_id, kty, members, thumbprint: key.thumbprint }))
+        Self(Arc::new(Inner { algorithm, key_id, key }))
     }
 
     /// Sets the `kid`: 1 to 256 bytes without control characters.
@@ -82,7 +80,7 @@ impl PublicJwk {
     }
 
     pub(crate) fn has_member(&self, name: &str, value: &str) -> bool {
-        self.0.members.iter().any(|(member, own)| *member == name && **own == *value)
+        self.members().1.iter().any(|(member, own)| *member == name && **own == *value)
     }
 
     /// Returns the algorithm that the key is published for.
@@ -97,37 +95,62 @@ impl PublicJwk {
 
     /// Returns the SHA-256 JWK thumbprint of the key (RFC 7638, section 3).
     pub fn thumbprint(&self) -> [u8; 32] {
-        self.0.thumbprint
+        self.0.key.thumbprint
     }
 }
 
-/// Returns `kty` and the members that hold the key (RFC 7518, section 6; RFC 8037, section 2;
-/// RFC 9964, section 3).
-fn members(algorithm: Algorithm, material: &Material) -> (&'static str, Vec<(&'static str, Box<str>)>) {
-    let text = |bytes: &[u8]| encode(bytes).into_boxed_str();
-    match material {
-        Material::Rsa(key) => {
-            let (n, e) = key.numbers();
-            ("RSA", vec![("n", text(n)), ("e", text(e))])
-        }
-        Material::Single(key) => match Curve::of(algorithm) {
+impl PublicJwk {
+    /// Returns the key in PEM, as a `PUBLIC KEY` (RFC 5280, section 4.1.2.7), for servers at which
+    /// keys are registered in that form. It has no `kid`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the crypto library does.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
+        let failed = || KeyError::Unusable { problem: "it cannot be written as PEM".to_owned() };
+        let key = self.0.key.material.parsed(self.0.algorithm).ok_or_else(failed)?;
+        let der = key.as_der().map_err(|_| failed())?;
+        Ok(std::mem::take(&mut *pem::write("PUBLIC KEY", der.as_ref())))
+    }
+
+    /// Returns `kty` and the members that hold the key (RFC 7518, section 6; RFC 8037, section 2;
+    /// RFC 9964, section 3).
+    fn members(&self) -> (&'static str, Vec<(&'static str, String)>) {
+        let key = match &self.0.key.material {
+            Material::Rsa(key) => {
+                let (n, e) = key.numbers();
+                return ("RSA", vec![("n", encode(n)), ("e", encode(e))]);
+            }
+            Material::Single(key) => key.as_ref(),
+        };
+        match Curve::of(self.0.algorithm) {
             // SEC 1, section 2.3.3: the form, and both coordinates in full length.
             Some(curve) => {
-                let coordinates = key.as_ref().get(1..).unwrap_or_default();
+                let (_, coordinates) = key.split_first().unwrap_or((&0, &[]));
                 let (x, y) = coordinates.split_at_checked(curve.len).unwrap_or_default();
-                ("EC", vec![("crv", curve.name.into()), ("x", text(x)), ("y", text(y))])
+                ("EC", vec![("crv", curve.name.to_owned()), ("x", encode(x)), ("y", encode(y))])
             }
-            None if matches!(algorithm, Algorithm::EdDSA | Algorithm::Ed25519) => {
-                ("OKP", vec![("crv", "Ed25519".into()), ("x", text(key.as_ref()))])
+            None if matches!(self.0.algorithm, Algorithm::EdDSA | Algorithm::Ed25519) => {
+                ("OKP", vec![("crv", "Ed25519".to_owned()), ("x", encode(key))])
             }
-            None => ("AKP", vec![("pub", text(key.as_ref()))]),
-        },
+            None => ("AKP", vec![("pub", encode(key))]),
+        }
     }
 }
+
+impl PartialEq for PublicJwk {
+    fn eq(&self, other: &Self) -> bool {
+        let identity = |jwk: &Self| (jwk.0.algorithm, jwk.thumbprint());
+        identity(self) == identity(other) && self.key_id() == other.key_id()
+    }
+}
+
+impl Eq for PublicJwk {}
 
 impl Serialize for PublicJwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Inner { algorithm, key_id, kty, members, .. } = &*self.0;
+        let Inner { algorithm, key_id, .. } = &*self.0;
+        let (kty, members) = self.members();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("kty", kty)?;
         map.serialize_entry("alg", algorithm)?;

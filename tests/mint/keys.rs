@@ -49,6 +49,7 @@ fn the_public_half_is_the_one_that_openssl_writes() {
     let public = PublicJwk::from_pem(Algorithm::ES256, file!("public").as_bytes()).unwrap();
     let private = SigningKey::from_pem(Algorithm::ES256, file!("p256_sec1")).unwrap();
     assert_eq!(&public, private.public_jwk());
+    assert_eq!(public.to_pem().unwrap(), file!("public"));
 }
 
 #[test]
@@ -60,6 +61,9 @@ fn the_published_key_is_the_one_that_verifiers_read() {
         assert_eq!(read.key_id(), Some(key.key_id()), "{algorithm}");
         assert_eq!(read.thumbprint(), key.public_jwk().thumbprint(), "{algorithm}");
         assert!(read.algorithms().contains(algorithm), "{algorithm}");
+        let pem = key.public_jwk().to_pem().unwrap();
+        let from_pem = KeySet::from_pem(pem.as_bytes()).unwrap();
+        assert_eq!(from_pem.iter().next().unwrap().thumbprint(), read.thumbprint(), "{algorithm}");
     }
 }
 

@@ -12,8 +12,6 @@ use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, PqdsaSigningAlgorithm,
     RsaEncoding,
 };
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::jose::algorithm::Algorithm;
@@ -112,7 +110,7 @@ impl SigningKey {
             Pair::Rsa(pair, _) => rsa_key(pair.public_key().as_ref()).ok_or(KeyError::NotDer(algorithm))?,
             Pair::MlDsa(pair) => PublicKey::ml_dsa(algorithm, pair.public_key().as_ref()),
         };
-        let public = PublicJwk::of(algorithm, &judged.map_err(KeyError::flawed)?);
+        let public = PublicJwk::of(algorithm, judged.map_err(KeyError::flawed)?);
         Ok(Self { pair: Arc::new(pair), public })
     }
 
@@ -153,7 +151,7 @@ impl SigningKey {
             Pair::Rsa(pair, _) => pair.as_der().map(|der| Zeroizing::new(der.as_ref().to_vec())),
             Pair::MlDsa(pair) => pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec())),
         };
-        Ok(PrivatePem::of(&der.map_err(not_written)?))
+        Ok(PrivatePem(pem::write("PRIVATE KEY", &der.map_err(not_written)?)))
     }
 
     /// Returns the signature of `input` in the encoding of JOSE, or `None` if the crypto library
@@ -187,26 +185,6 @@ impl fmt::Debug for SigningKey {
 pub struct PrivatePem(Zeroizing<String>);
 
 impl PrivatePem {
-    /// RFC 7468, section 2: lines of 64 characters.
-    fn of(der: &[u8]) -> Self {
-        let encoded = Zeroizing::new(STANDARD.encode(der));
-        // With room for all of it: a text that grows leaves copies behind, which are not wiped.
-        let mut pem = Zeroizing::new(String::with_capacity(encoded.len() + encoded.len() / 64 + 64));
-        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
-        let mut rest = encoded.as_str();
-        while let Some((line, others)) = rest.split_at_checked(64) {
-            pem.push_str(line);
-            pem.push('\n');
-            rest = others;
-        }
-        if !rest.is_empty() {
-            pem.push_str(rest);
-            pem.push('\n');
-        }
-        pem.push_str("-----END PRIVATE KEY-----\n");
-        Self(pem)
-    }
-
     /// Returns the text. With it, anyone can authenticate as the client.
     pub fn expose(&self) -> &str {
         &self.0
