@@ -41,7 +41,7 @@ for features in "" axum tracing metrics mint jsonwebtoken jwks-client jwks-clien
 done
 step cargo clippy --locked --all-targets -- -D warnings
 step cargo test --locked --quiet
-# Those tests enable features through the crate's dev-dependency on itself. This tests the library without any.
+# Those tests enable features through the crate's dev-dependency on itself. This tests the library with only `mint`.
 step cargo fmt --check --manifest-path tests/bare/Cargo.toml
 step cargo test --locked --quiet --manifest-path tests/bare/Cargo.toml --target-dir target
 # A program on rustls with another crypto provider, with the features that add none and with those that do.

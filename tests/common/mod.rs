@@ -18,11 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, PqdsaKeyPair, RsaKeyPair};
+use aws_lc_rs::signature::RsaKeyPair;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -32,6 +31,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Map, Value, json};
 use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::keys::KeySet;
+use tower_client_assertion::mint::{self, Signature, SigningKey};
 use tower_client_assertion::port::{Answer, PortError};
 use tower_client_assertion::registry::{Client, ClientRegistry, FixedRegistry};
 use tower_client_assertion::rejection::{ClientFault, RejectionKind};
@@ -53,10 +53,8 @@ pub const CLIENT: &str = "clinic-7";
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 enum PrivateKey {
-    Ec(Box<EcdsaKeyPair>),
-    Ed25519(Ed25519KeyPair),
-    Rsa(Box<RsaKeyPair>, &'static dyn signature::RsaEncoding),
-    MlDsa(PqdsaKeyPair),
+    Key(SigningKey),
+    /// Also secrets that no client can have.
     Secret(Box<hmac::Key>),
 }
 
@@ -68,25 +66,33 @@ pub struct Signer {
 }
 
 impl Signer {
-    fn ec(alg: &'static str, kid: &'static str, algorithm: &'static signature::EcdsaSigningAlgorithm) -> Self {
-        let private = PrivateKey::Ec(Box::new(EcdsaKeyPair::generate(algorithm).unwrap()));
-        Self { alg, kid, private }
+    fn generate(alg: &'static str, kid: &'static str) -> Self {
+        Self::with_key(alg, kid, SigningKey::generate(alg.parse().unwrap()).unwrap())
+    }
+
+    fn with_key(alg: &'static str, kid: &'static str, key: SigningKey) -> Self {
+        Self { alg, kid, private: PrivateKey::Key(key) }
+    }
+
+    /// A private JWK.
+    pub fn of_jwk(alg: &'static str, kid: &'static str, jwk: &Value) -> Self {
+        Self::with_key(alg, kid, SigningKey::from_jwk(jwk.to_string().as_bytes()).unwrap())
     }
 
     pub fn es256(kid: &'static str) -> Self {
-        Self::ec("ES256", kid, &signature::ECDSA_P256_SHA256_FIXED_SIGNING)
+        Self::generate("ES256", kid)
     }
 
     pub fn es384(kid: &'static str) -> Self {
-        Self::ec("ES384", kid, &signature::ECDSA_P384_SHA384_FIXED_SIGNING)
+        Self::generate("ES384", kid)
     }
 
     pub fn es512(kid: &'static str) -> Self {
-        Self::ec("ES512", kid, &signature::ECDSA_P521_SHA512_FIXED_SIGNING)
+        Self::generate("ES512", kid)
     }
 
     pub fn ed25519(alg: &'static str, kid: &'static str) -> Self {
-        Self { alg, kid, private: PrivateKey::Ed25519(Ed25519KeyPair::generate().unwrap()) }
+        Self::generate(alg, kid)
     }
 
     pub fn rsa(alg: &'static str, kid: &'static str) -> Self {
@@ -94,27 +100,13 @@ impl Signer {
     }
 
     pub fn rsa_of(alg: &'static str, kid: &'static str, size: KeySize) -> Self {
-        let encoding: &'static dyn signature::RsaEncoding = match alg {
-            "RS256" => &signature::RSA_PKCS1_SHA256,
-            "RS384" => &signature::RSA_PKCS1_SHA384,
-            "RS512" => &signature::RSA_PKCS1_SHA512,
-            "PS256" => &signature::RSA_PSS_SHA256,
-            "PS384" => &signature::RSA_PSS_SHA384,
-            "PS512" => &signature::RSA_PSS_SHA512,
-            other => panic!("{other} is no RSA algorithm"),
-        };
-        let private = PrivateKey::Rsa(Box::new(RsaKeyPair::generate(size).unwrap()), encoding);
-        Self { alg, kid, private }
+        let pair = RsaKeyPair::generate(size).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        Self::with_key(alg, kid, SigningKey::from_der(alg.parse().unwrap(), der.as_ref()).unwrap())
     }
 
     pub fn ml_dsa(alg: &'static str, kid: &'static str) -> Self {
-        let algorithm = match alg {
-            "ML-DSA-44" => &signature::ML_DSA_44_SIGNING,
-            "ML-DSA-65" => &signature::ML_DSA_65_SIGNING,
-            "ML-DSA-87" => &signature::ML_DSA_87_SIGNING,
-            other => panic!("{other} is no ML-DSA algorithm"),
-        };
-        Self { alg, kid, private: PrivateKey::MlDsa(PqdsaKeyPair::generate(algorithm).unwrap()) }
+        Self::generate(alg, kid)
     }
 
     pub fn secret(alg: &'static str, secret: &[u8]) -> Self {
@@ -127,67 +119,47 @@ impl Signer {
         Self { alg, kid: "none", private: PrivateKey::Secret(Box::new(hmac::Key::new(algorithm, secret))) }
     }
 
-    /// The public key, as registered.
-    pub fn jwk(&self) -> Value {
-        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    fn key(&self) -> &SigningKey {
         match &self.private {
-            PrivateKey::Ec(pair) => {
-                let (x, y) = {
-                    let point = &pair.public_key().as_ref()[1..];
-                    point.split_at(point.len() / 2)
-                };
-                let crv = match x.len() {
-                    32 => "P-256",
-                    48 => "P-384",
-                    _ => "P-521",
-                };
-                json!({"kty": "EC", "crv": crv, "kid": self.kid, "x": encode(x), "y": encode(y)})
-            }
-            PrivateKey::Ed25519(pair) => {
-                json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "x": encode(pair.public_key().as_ref())})
-            }
-            PrivateKey::Rsa(pair, _) => {
-                let public = pair.public_key();
-                let n = public.modulus().big_endian_without_leading_zero();
-                let e = public.exponent().big_endian_without_leading_zero();
-                json!({"kty": "RSA", "kid": self.kid, "n": encode(n), "e": encode(e)})
-            }
-            PrivateKey::MlDsa(pair) => {
-                let public = encode(pair.public_key().as_ref());
-                json!({"kty": "AKP", "alg": self.alg, "kid": self.kid, "pub": public})
-            }
+            PrivateKey::Key(key) => key,
             PrivateKey::Secret(_) => panic!("a secret has no public key"),
         }
     }
 
-    /// The public key as a SubjectPublicKeyInfo in DER.
-    pub fn spki(&self) -> Vec<u8> {
-        let der: PublicKeyX509Der<'_> = match &self.private {
-            PrivateKey::Ec(pair) => pair.public_key().as_der(),
-            PrivateKey::Ed25519(pair) => pair.public_key().as_der(),
-            PrivateKey::Rsa(pair, _) => AsDer::as_der(pair.public_key()),
-            PrivateKey::MlDsa(pair) => pair.public_key().as_der(),
-            PrivateKey::Secret(_) => panic!("a secret has no public key"),
+    /// The public key, as registered. It is for every algorithm of its type.
+    pub fn jwk(&self) -> Value {
+        let mut jwk = serde_json::to_value(self.key().public_jwk()).unwrap();
+        let members = jwk.as_object_mut().unwrap();
+        members.insert("kid".to_owned(), self.kid.into());
+        members.remove("use");
+        if members["kty"] != "AKP" {
+            members.remove("alg");
         }
-        .unwrap();
-        der.as_ref().to_vec()
+        jwk
+    }
+
+    /// The same key under another algorithm of its type.
+    pub fn under(&self, alg: &'static str) -> Self {
+        let key = SigningKey::from_pem(alg.parse().unwrap(), &self.private_pem()).unwrap();
+        Self::with_key(alg, self.kid, key)
+    }
+
+    /// The private key in PEM.
+    pub fn private_pem(&self) -> String {
+        self.key().to_pem().unwrap().expose().to_owned()
+    }
+
+    /// The public key in PEM.
+    pub fn pem(&self) -> String {
+        self.key().public_jwk().to_pem().unwrap()
     }
 
     pub fn signature(&self, input: &[u8]) -> Vec<u8> {
-        let random = SystemRandom::new();
         match &self.private {
-            PrivateKey::Ec(pair) => pair.sign(&random, input).unwrap().as_ref().to_vec(),
-            PrivateKey::Ed25519(pair) => pair.sign(input).as_ref().to_vec(),
-            PrivateKey::Rsa(pair, encoding) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &random, input, &mut signature).unwrap();
-                signature
-            }
-            PrivateKey::MlDsa(pair) => {
-                let mut signature = vec![0; pair.algorithm().signature_len()];
-                pair.sign(input, &mut signature).unwrap();
-                signature
-            }
+            PrivateKey::Key(key) => match mint::Signer::sign(key, input) {
+                Answer::Ready(Ok(Signature::Jose(signature))) => signature,
+                other => panic!("a key in memory signs immediately: {other:?}"),
+            },
             PrivateKey::Secret(key) => hmac::sign(key, input).as_ref().to_vec(),
         }
     }

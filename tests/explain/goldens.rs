@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -29,12 +28,15 @@ fn ec_key() -> Value {
     })
 }
 
-fn ed25519() -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
+/// Always the same key, so that the signatures are as well.
+fn ed25519() -> Signer {
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "alg": "Ed25519", "kid": "key-1",
+        "x": "6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw", "d": URL_SAFE_NO_PAD.encode([7; 32])});
+    Signer::of_jwk("Ed25519", "key-1", &jwk)
 }
 
 fn ed25519_key() -> Value {
-    json!({"kty": "OKP", "crv": "Ed25519", "kid": "key-1", "x": URL_SAFE_NO_PAD.encode(ed25519().public_key())})
+    ed25519().jwk()
 }
 
 fn claims(changes: Value) -> Value {
@@ -52,7 +54,7 @@ fn signed(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -
 /// With the key of RFC 8037.
 fn with_key(header: Value, changes: Value) -> String {
     let header = with(json!({"alg": "Ed25519", "kid": "key-1", "typ": "JWT"}), header);
-    signed(&header, &claims(changes), |input| ed25519().sign(input).as_ref().to_vec())
+    signed(&header, &claims(changes), |input| ed25519().signature(input))
 }
 
 fn with_secret(changes: Value) -> String {

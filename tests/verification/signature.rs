@@ -6,17 +6,10 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use crate::common::{AUDIENCE, CLIENT, Jwt, SIGNER, Signer, client_with, fixture, fresh_jti, key_set, outcome};
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeySize, PublicKey};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
-};
+use aws_lc_rs::rsa::PublicKey;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::policy::{Algorithm, AlgorithmSet};
@@ -41,15 +34,6 @@ impl Key {
         Self { alg: signer.alg, jwk: signer.jwk(), sign: Box::new(move |input| signer.signature(input)) }
     }
 
-    fn rsa(alg: &'static str, encoding: &'static dyn RsaEncoding, pair: &'static LazyLock<RsaKeyPair>) -> Self {
-        let sign = |input: &[u8]| {
-            let mut signature = vec![0; pair.public_modulus_len()];
-            pair.sign(encoding, &SystemRandom::new(), input, &mut signature).unwrap();
-            signature
-        };
-        Self { alg, jwk: rsa_jwk(pair.public_key()), sign: Box::new(sign) }
-    }
-
     /// The signing input of an assertion by this key.
     fn input(&self) -> String {
         input(self.alg)
@@ -67,21 +51,21 @@ fn rsa_jwk(public: &PublicKey) -> Value {
 }
 
 /// Generating an RSA key takes long, so all six algorithms share one.
-static RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
-static OTHER_RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+static RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("RS256", KID));
+static OTHER_RSA: LazyLock<Signer> = LazyLock::new(|| Signer::rsa("RS256", KID));
 
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| keys(&RSA));
 /// Keys of the same types as [`KEYS`], in the same order.
 static OTHERS: LazyLock<Vec<Key>> = LazyLock::new(|| keys(&OTHER_RSA));
 
-fn keys(rsa: &'static LazyLock<RsaKeyPair>) -> Vec<Key> {
+fn keys(rsa: &Signer) -> Vec<Key> {
     let keys = vec![
-        Key::rsa("RS256", &RSA_PKCS1_SHA256, rsa),
-        Key::rsa("RS384", &RSA_PKCS1_SHA384, rsa),
-        Key::rsa("RS512", &RSA_PKCS1_SHA512, rsa),
-        Key::rsa("PS256", &RSA_PSS_SHA256, rsa),
-        Key::rsa("PS384", &RSA_PSS_SHA384, rsa),
-        Key::rsa("PS512", &RSA_PSS_SHA512, rsa),
+        Key::of(rsa.under("RS256")),
+        Key::of(rsa.under("RS384")),
+        Key::of(rsa.under("RS512")),
+        Key::of(rsa.under("PS256")),
+        Key::of(rsa.under("PS384")),
+        Key::of(rsa.under("PS512")),
         Key::of(Signer::es256(KID)),
         Key::of(Signer::es384(KID)),
         Key::of(Signer::es512(KID)),
@@ -462,38 +446,23 @@ fn jsonwebtoken_accepts_what_this_crate_refuses() {
     }
 }
 
-fn ec_pair(algorithm: &'static EcdsaSigningAlgorithm, crv: &str) -> (Vec<u8>, Value) {
-    let pair = EcdsaKeyPair::generate(algorithm).unwrap();
-    let point = &pair.public_key().as_ref()[1..];
-    let (x, y) = point.split_at(point.len() / 2);
-    let jwk = json!({"kty": "EC", "crv": crv, "kid": KID, "x": encode(x), "y": encode(y)});
-    (pair.to_pkcs8v1().unwrap().as_ref().to_vec(), jwk)
-}
-
-fn ed25519_pair() -> (Vec<u8>, Value) {
-    let pair = Ed25519KeyPair::generate().unwrap();
-    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": KID, "x": encode(pair.public_key().as_ref())});
-    (pair.to_pkcs8().unwrap().as_ref().to_vec(), jwk)
-}
-
-/// The `RSAPrivateKey` (RFC 8017, appendix A.1.2) inside the PKCS#8 envelope of [`RSA`].
-fn rsa_der() -> Vec<u8> {
-    let envelope: Pkcs8V1Der<'_> = RSA.as_der().unwrap();
-    // The envelope is a sequence of a version, an algorithm of 15 octets, and an octet string.
-    // Their headers take 4, 3 and 4 octets.
-    let inner = &envelope.as_ref()[26..];
-    assert!(RsaKeyPair::from_der(inner).is_ok());
-    inner.to_vec()
+/// Returns a private key as PKCS #8, and its public half.
+fn der_and_jwk(signer: &Signer) -> (Vec<u8>, Value) {
+    let pem = signer.private_pem();
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    (STANDARD.decode(base64).unwrap(), signer.jwk())
 }
 
 #[test]
 fn assertions_signed_by_jsonwebtoken_are_accepted() {
     use jsonwebtoken::{Algorithm, EncodingKey, Header};
-    let (p256, p256_jwk) = ec_pair(&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256");
-    let (p384, p384_jwk) = ec_pair(&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384");
-    let (ed25519, ed25519_jwk) = ed25519_pair();
-    let rsa = EncodingKey::from_rsa_der(&rsa_der());
-    let rsa_jwk = rsa_jwk(RSA.public_key());
+    let (p256, p256_jwk) = der_and_jwk(&Signer::es256(KID));
+    let (p384, p384_jwk) = der_and_jwk(&Signer::es384(KID));
+    let (ed25519, ed25519_jwk) = der_and_jwk(&Signer::ed25519("EdDSA", KID));
+    let (rsa, rsa_jwk) = der_and_jwk(&RSA);
+    // The `RSAPrivateKey` (RFC 8017, appendix A.1.2) is behind a version, an algorithm of 15 octets
+    // and an octet string. The headers of all of them take 11 octets.
+    let rsa = EncodingKey::from_rsa_der(&rsa[26..]);
     let cases = [
         (Algorithm::ES256, EncodingKey::from_ec_der(&p256), &p256_jwk),
         (Algorithm::ES384, EncodingKey::from_ec_der(&p384), &p384_jwk),
