@@ -202,6 +202,26 @@ async fn custom_registry() {
     assert_eq!(accepted.body, "a token for demo-client");
 }
 
+/// The example asserts that one request was accepted and one refused.
+#[tokio::test]
+async fn opentelemetry_sink() {
+    let output = Command::new(example("opentelemetry_sink")).stdin(Stdio::null()).output();
+    let output =
+        tokio::time::timeout(Duration::from_secs(60), output).await.expect("it did not end within 60 s").unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (endpoint, policy) = ("client_assertion.endpoint=token", "client_assertion.policy=rfc7523");
+    let outcome = |name: &str| format!("client_assertion.outcome={name}");
+    let (accepted, refused) = (outcome("accepted"), outcome("refused"));
+    let expected = [
+        format!("client_assertion.duration{{{accepted}}} 1"),
+        format!("client_assertion.duration{{{refused}}} 1"),
+        format!("client_assertion.requests{{{endpoint}, {accepted}, {policy}}} 1"),
+        format!("client_assertion.requests{{{endpoint}, {refused}, {policy}, error.type=replayed}} 1"),
+    ];
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout.lines().collect::<Vec<_>>(), expected);
+}
+
 #[tokio::test]
 async fn examples_that_listen_say_how_to_call_them() {
     let names = ["quickstart_axum", "hyper_server", "tonic_server", "rate_limited", "custom_errors", "custom_registry"];
