@@ -8,16 +8,14 @@ use tokio::process::Command;
 use tower_client_assertion::metrics::{SERIES, SeriesKind};
 
 use crate::common::Signer;
-use crate::server::{Answer, ClientFile, Server, form, line, soon};
+use crate::server::{Answer, ClientFile, Server, form, metrics_address, soon};
 
 /// A server with one client, and the address of its metrics.
 async fn start(signer: &Signer) -> (Server, String) {
     let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
     let metrics = ["--metrics", "127.0.0.1:0"].map(str::to_owned);
     let mut server = Server::start(&[clients.arguments(), metrics.to_vec()].concat()).await;
-    let second = line(&mut server.stdout, "the second line on stdout").await;
-    let address = second.strip_prefix("metrics on http://").and_then(|rest| rest.strip_suffix("/metrics"));
-    let address = address.unwrap_or_else(|| panic!("the second line is {second:?}")).to_owned();
+    let address = metrics_address(&mut server).await;
     (server, address)
 }
 
@@ -78,6 +76,11 @@ async fn the_page_is_as_prometheus_expects_it() {
         // Without bounds, the exporter makes a summary.
         assert_eq!(page.contains(&format!("{name}_bucket")), series.kind() == SeriesKind::Histogram, "{name}");
     }
+    judged_by_promtool(&page).await;
+}
+
+/// Asserts that promtool has nothing to say about a page.
+pub(crate) async fn judged_by_promtool(page: &str) {
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut promtool = promtool.kill_on_drop(true).spawn().expect("promtool is installed");

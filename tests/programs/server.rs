@@ -105,6 +105,13 @@ impl Server {
     }
 }
 
+/// The address of the metrics, which is on the second line of stdout.
+pub(crate) async fn metrics_address(server: &mut Server) -> String {
+    let second = line(&mut server.stdout, "the second line on stdout").await;
+    let address = second.strip_prefix("metrics on http://").and_then(|rest| rest.strip_suffix("/metrics"));
+    address.unwrap_or_else(|| panic!("the second line is {second:?}")).to_owned()
+}
+
 pub(crate) fn command(arguments: &[String]) -> Command {
     // `tests/field.sh` names the one of the release build.
     let path = std::env::var_os("TOKEN_SERVER").map_or_else(|| example("token_server"), PathBuf::from);

@@ -1,8 +1,13 @@
 //! `examples/observability`: the configuration, the rules and the dashboard that operators copy, by
-//! promtool, by the table of series, and by a Prometheus that scrapes a sample of it.
+//! promtool, by the table of series, and by a Prometheus that scrapes servers which are sent
+//! requests.
 
 mod dashboard;
+#[cfg(feature = "redis")]
+mod driven;
+#[cfg(feature = "redis")]
 mod prometheus;
+#[cfg(feature = "redis")]
 mod scraped;
 
 use std::collections::{BTreeMap, BTreeSet};

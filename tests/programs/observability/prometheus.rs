@@ -1,7 +1,6 @@
 //! A Prometheus on a free port of the loopback, with its own directory. It stops when this is
 //! dropped.
 
-use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -20,13 +19,12 @@ pub(super) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it with the files of the example, where it scrapes `target` each second instead.
-    pub(super) async fn scraping(target: SocketAddr) -> Self {
-        let target = target.to_string();
+    /// Starts it with the files of the example, where it scrapes `targets` each second instead.
+    pub(super) async fn scraping(targets: &[String]) -> Self {
         let shipped = super::file("prometheus.yml");
         let mut config = shipped.clone();
         for (from, to, times) in
-            [("127.0.0.1:9464", target.clone(), 1), ("_interval: 15s", "_interval: 1s".to_owned(), 2)]
+            [("127.0.0.1:9464", targets.join("\", \""), 1), ("_interval: 15s", "_interval: 1s".to_owned(), 2)]
         {
             assert_eq!(shipped.matches(from).count(), times, "{from}");
             config = config.replace(from, &to);
@@ -36,7 +34,7 @@ impl Prometheus {
         std::fs::write(directory.path().join("alerts.yml"), super::file("alerts.yml")).unwrap();
         for _ in 0..5 {
             let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(child) = start(port, &directory, &target).await {
+            if let Some(child) = start(port, &directory, &targets[0]).await {
                 return Self { port, _child: child, _directory: directory };
             }
             // Another process has taken the port meanwhile.
