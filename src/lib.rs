@@ -79,6 +79,7 @@
 //!
 //! | question | page |
 //! |---|---|
+//! | From `cargo run` to a server that is watched? | [the first day](manual::first_day) |
 //! | Which rules hold? | [profiles](manual::profiles) |
 //! | Why is it this way? | [decisions](manual::decisions) |
 //! | What does this error mean? | [errors](manual::errors) |

@@ -2,6 +2,7 @@
 //!
 //! | question | page |
 //! |---|---|
+//! | How do I get from `cargo run` to a server that is watched? | [`first_day`] |
 //! | Which rules hold? | [`profiles`] |
 //! | Why is it this way? | [`decisions`] |
 //! | What does this error mean, and what fixes it? | [`errors`] |
@@ -14,6 +15,9 @@
 //! | How do I run it behind a proxy, and what do I do when an alert fires? | [`operations`] |
 //! | How does a client mint assertions, rotate its keys, or sign in a key management service? | [`minting`] |
 //! | How far is my configuration from FAPI 2.0, or from RFC 7523 with RFC 10070? | [`posture`] |
+
+#[doc = include_str!("first_day.md")]
+pub mod first_day {}
 
 #[doc = include_str!("profiles.md")]
 pub mod profiles {}

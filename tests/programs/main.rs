@@ -21,6 +21,8 @@ mod explain_input;
 #[cfg(unix)]
 mod field;
 #[cfg(all(unix, feature = "metrics"))]
+mod first_day;
+#[cfg(all(unix, feature = "metrics"))]
 mod metrics;
 #[cfg(all(unix, feature = "metrics"))]
 mod observability;
