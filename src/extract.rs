@@ -1,4 +1,4 @@
-//! [`ClientIdentity`] as an argument of axum's handlers.
+//! [`ClientIdentity`] as an argument of axum's handlers, and [`Rejection`] as their response.
 //!
 //! ```
 //! # use axum::{Router, routing::post};
@@ -78,13 +78,51 @@ impl IntoResponse for NoIdentity {
                 let not_stored = [(header::CACHE_CONTROL, "no-store")];
                 (StatusCode::INTERNAL_SERVER_ERROR, not_stored, self.to_string()).into_response()
             }
-            Cause::NotAuthenticated(scheme) => {
-                let rejection = Rejection::from(ClientFault::NoAuthentication(scheme));
-                let mut response = Rfc6749::default().render(&rejection).map(Body::from);
-                response.extensions_mut().insert(rejection);
-                response
-            }
+            Cause::NotAuthenticated(scheme) => Rejection::from(ClientFault::NoAuthentication(scheme)).into_response(),
         }
+    }
+}
+
+/// The response of [`Rfc6749`], with its defaults and with the rejection in its extensions, as the
+/// layer has it for every profile but Redox. It is for handlers that call
+/// [`Verifier::verify`](crate::Verifier::verify) themselves:
+///
+/// ```
+/// # use axum::{extract::State, http::StatusCode, response::IntoResponse};
+/// # use std::sync::Arc;
+/// use tower_client_assertion::rejection::ClientFault;
+/// use tower_client_assertion::{Rejection, TokenRequest, Verifier};
+///
+/// async fn issue(
+///     State(verifier): State<Arc<Verifier>>,
+///     form: String,
+/// ) -> Result<String, Rejection> {
+///     let request = TokenRequest::new(form.as_bytes());
+///     let client = verifier.verify(&request).await?;
+///     Ok(format!("a token for {}", client.client_id()))
+/// }
+///
+/// let refused = Rejection::from(ClientFault::Replayed).into_response();
+/// assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+/// assert_eq!(refused.headers()["cache-control"], "no-store");
+/// ```
+///
+/// For the words of another renderer, or for links, render it in the handler:
+///
+/// ```
+/// # use axum::{body::Body, response::IntoResponse};
+/// use tower_client_assertion::Rejection;
+/// use tower_client_assertion::render::{Redox, RenderRejection};
+///
+/// fn refuse(rejection: &Rejection) -> impl IntoResponse + use<> {
+///     Redox::default().render(rejection).map(Body::from)
+/// }
+/// ```
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        let mut response = Rfc6749::default().render(&self).map(Body::from);
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

@@ -188,8 +188,8 @@
 //!   one.
 //! - `redis` adds [`RedisReplay`], one replay store for all nodes of a [fleet](manual::fleet), on
 //!   Redis or Valkey.
-//! - `axum` makes [`ClientIdentity`] and `Option<ClientIdentity>` extractors, on top of `axum-core`
-//!   alone. See [`extract`].
+//! - `axum` makes [`ClientIdentity`] and `Option<ClientIdentity>` extractors and [`Rejection`] a
+//!   response, on top of `axum-core` alone. See [`extract`].
 //! - `jwks-client` adds [`HyperFetch`], which fetches key sets over HTTP/1.1 and TLS with hyper and
 //!   rustls.
 //! - `redis-no-provider` and `jwks-client-no-provider` are the same without a crypto provider for
@@ -273,6 +273,7 @@ mod lock;
 mod loosening;
 mod name;
 pub mod rejection;
+mod scope;
 mod setting;
 mod text;
 mod timer;
@@ -291,6 +292,7 @@ pub use layer::{
 };
 pub use policy::Policy;
 pub use rejection::Rejection;
+pub use scope::{Scope, ScopeError};
 pub use setting::{Setting, SettingError};
 pub use verifier::{
     ClientAuthMetadata, DangerousVerifierBuilder, PartHealth, Readiness, TokenRequest, Verifier, VerifierBuilder,

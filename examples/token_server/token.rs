@@ -11,8 +11,8 @@ use axum::{Extension, Form, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
-use tower_client_assertion::ClientIdentity;
 use tower_client_assertion::render::Troubleshooting;
+use tower_client_assertion::{ClientIdentity, Scope, ScopeError};
 
 use crate::app::Shared;
 use crate::deployment::links::Links;
@@ -47,6 +47,7 @@ pub(crate) async fn issue_token(
 
 fn token(identity: &ClientIdentity, form: &TokenForm) -> Result<Token, TokenError> {
     let scope = granted(form.scope.as_deref().unwrap_or_default(), identity.client().scope())?;
+    let scope = scope.map(|scope| scope.to_string());
     // A real server stores here what the token stands for.
     Ok(Token { access_token: random_text()?, token_type: "bearer", expires_in: 300, scope })
 }
@@ -60,23 +61,23 @@ const NO_STORE: [(header::HeaderName, &str); 2] = [(header::CACHE_CONTROL, "no-s
 /// If nothing of it is registered, the answer is an error and not a token without `scope`: a client
 /// takes a missing `scope` for all that it requested (RFC 6749, section 5.1). A request without a
 /// scope gets the default of this server, which is none (section 3.3).
-fn granted(requested: &str, registered: Option<&str>) -> Result<Option<String>, TokenError> {
-    let registered: Vec<_> = registered.unwrap_or_default().split(' ').collect();
-    // RFC 6749, section 3.3.
-    if !requested.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
-        return Err(TokenError::MalformedScope);
+fn granted(requested: &str, registered: Option<&str>) -> Result<Option<Scope>, TokenError> {
+    let requested = requested.trim_matches(' ');
+    if requested.is_empty() {
+        return Ok(None);
     }
-    let mut granted = Vec::new();
-    for scope in requested.split(' ').filter(|scope| !scope.is_empty()) {
-        if registered.contains(&scope) && !granted.contains(&scope) {
-            granted.push(scope);
-        }
-    }
-    match (requested.trim_matches(' ').is_empty(), granted.is_empty()) {
-        (true, _) => Ok(None),
-        (false, true) => Err(TokenError::UnregisteredScope),
-        (false, false) => Ok(Some(granted.join(" "))),
-    }
+    let requested: Scope = requested.parse().map_err(|error| unreadable("requested", &error))?;
+    let registered: Option<Scope> = registered.map(str::parse).transpose().map_err(|error| {
+        unreadable("registered", &error);
+        TokenError::UnregisteredScope
+    })?;
+    let granted = registered.and_then(|registered| requested.intersection(&registered));
+    granted.map(Some).ok_or(TokenError::UnregisteredScope)
+}
+
+fn unreadable(which: &str, error: &ScopeError) -> TokenError {
+    log(&format!("{which} {error}"));
+    TokenError::MalformedScope
 }
 
 /// Returns 256 random bits as text.
@@ -125,7 +126,8 @@ impl TokenError {
     fn explanation(self) -> (&'static str, &'static str) {
         match self {
             Self::MalformedScope => (
-                "the parameter scope has a quotation mark, a backslash, or a character that is not printable ASCII",
+                "the parameter scope has a quotation mark, a backslash, a character that is not printable ASCII, or a \
+                 second space between two scopes",
                 "Send scopes of printable ASCII, separated by single spaces (RFC 6749, section 3.3).",
             ),
             Self::UnregisteredScope => (

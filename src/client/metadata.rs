@@ -7,6 +7,7 @@
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::others::Others;
 use super::{AuthMethod, Client, ClientError, ClientId};
 use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
@@ -71,7 +72,8 @@ impl<'a> Metadata<'a> {
         ClientId::new(&id).map_err(|_| (Some(id), invalid()))
     }
 
-    pub(crate) fn client(&self, id: &ClientId, reading: &Reading) -> Result<Client, Fault> {
+    /// Reads the client. `json` is what this metadata was read from.
+    pub(crate) fn client(&self, id: &ClientId, json: &RawValue, reading: &Reading) -> Result<Client, Fault> {
         let signing_alg = self.signing_alg()?;
         let scope = text("scope", self.scope)?;
         let policy = self.policy()?;
@@ -85,6 +87,7 @@ impl<'a> Metadata<'a> {
         if let Some(scope) = scope {
             client = client.with_scope(&scope);
         }
+        client.others = Others::of(json, Self::NAMES);
         Ok(under(policy, client))
     }
 

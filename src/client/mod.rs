@@ -8,6 +8,7 @@ mod error;
 mod id;
 mod metadata;
 mod method;
+mod others;
 mod reader;
 
 pub use error::ClientError;
@@ -16,7 +17,10 @@ pub(crate) use metadata::{Fault, Metadata, Reading};
 pub use method::AuthMethod;
 pub use reader::ClientReader;
 
+use serde::Deserialize;
+
 use data::Data;
+use others::Others;
 
 use crate::clock::UnixTime;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
@@ -56,6 +60,7 @@ pub struct Client {
     signing_alg: Option<Algorithm>,
     policy: Option<Box<str>>,
     scope: Option<Box<str>>,
+    others: Others,
     data: Option<Data>,
 }
 
@@ -125,7 +130,7 @@ impl Client {
     }
 
     fn with(id: ClientId, credential: Credential) -> Self {
-        Self { id, credential, signing_alg: None, policy: None, scope: None, data: None }
+        Self { id, credential, signing_alg: None, policy: None, scope: None, others: Others::default(), data: None }
     }
 
     pub(crate) fn is_usable(&self) -> bool {
@@ -249,6 +254,44 @@ impl Client {
     /// Returns the registered scope.
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
+    }
+
+    /// Returns a member of the client's metadata that this crate does not read, for example
+    /// `client_name`, or one that only your server knows. It is `None` if the client did not
+    /// register it, if the client was made in code, and for each member that this crate reads.
+    ///
+    /// A member that is `null`, `""` or `[]` counts as left out. So does one that may be secret:
+    /// `registration_access_token` (RFC 7592, section 3), and each whose name has `secret`,
+    /// `password` or `private` in it. `Debug` output shows names only.
+    ///
+    /// ```
+    /// use tower_client_assertion::registry::Client;
+    ///
+    /// let client = Client::from_metadata(br#"{"client_id":"clinic-7",
+    ///     "client_name":"Clinic 7","token_lifetime":600,
+    ///     "registration_access_token":"8gFj",
+    ///     "jwks":{"keys":[{"kty":"OKP","crv":"Ed25519",
+    ///         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}}"#)?;
+    /// assert_eq!(client.other_metadata("client_name")?, Some("Clinic 7"));
+    /// assert_eq!(client.other_metadata("token_lifetime")?, Some(600));
+    /// assert!(client.other_metadata::<u32>("client_name").is_err());
+    ///
+    /// let names: Vec<_> = client.other_metadata_names().collect();
+    /// assert_eq!(names, ["client_name", "token_lifetime"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the value is not a `T`, or if the member occurs more than once.
+    pub fn other_metadata<'c, T: Deserialize<'c>>(&'c self, name: &str) -> serde_json::Result<Option<T>> {
+        self.others.get(name)
+    }
+
+    /// Returns the names for which [`other_metadata`](Self::other_metadata) has a value, in the
+    /// order of the metadata.
+    pub fn other_metadata_names(&self) -> impl Iterator<Item = &str> {
+        self.others.names()
     }
 
     /// Returns the only algorithm that the client may use, if it registered one.

@@ -84,7 +84,7 @@ impl ClientReader {
         let unreadable = |(id, fault)| refused(id, fault);
         let metadata = Metadata::read(json).map_err(unreadable)?;
         let id: ClientId = metadata.id().map_err(unreadable)?;
-        metadata.client(&id, &self.0).map_err(|fault| refused(Some(id.to_string()), fault))
+        metadata.client(&id, json, &self.0).map_err(|fault| refused(Some(id.to_string()), fault))
     }
 }
 

@@ -123,6 +123,10 @@ impl<'a> Members<'a> {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| *value)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &'a RawValue> {
         self.0.iter().map(|(_, value)| *value)
     }

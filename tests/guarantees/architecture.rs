@@ -90,6 +90,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("config_error", &["client", "jose", "jwks", "mint", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),
     ("rejection", &["port"]),
+    ("scope", &["setting", "text"]),
 ];
 
 const MOST_LINES_OF_CODE: usize = 300;

@@ -118,6 +118,7 @@ async fn granted_scope_is_both_requested_and_registered() {
         {"client_id": "some", "scope": "a b", "jwks": {"keys": [signer.jwk()]}},
         {"client_id": "none", "jwks": {"keys": [signer.jwk()]}},
         {"client_id": "empty", "scope": "", "jwks": {"keys": [signer.jwk()]}},
+        {"client_id": "malformed", "scope": "a  b", "jwks": {"keys": [signer.jwk()]}},
     ]));
     let server = Server::start(&clients.arguments()).await;
     let table = [
@@ -128,6 +129,8 @@ async fn granted_scope_is_both_requested_and_registered() {
         ("some", "&scope=c", 400, Value::Null),
         ("some", "&scope=b+b", 200, json!("b")),
         ("some", "&scope=+", 200, Value::Null),
+        ("some", "&scope=a+", 200, json!("a")),
+        ("some", "&scope=a++b", 400, Value::Null),
         ("some", "&scope=a%22", 400, Value::Null),
         ("some", "&scope=%C3%A9", 400, Value::Null),
         ("none", "", 200, Value::Null),
@@ -135,6 +138,8 @@ async fn granted_scope_is_both_requested_and_registered() {
         ("none", "&scope=a", 400, Value::Null),
         ("none", "&scope=c%20d", 400, Value::Null),
         ("empty", "&scope=a", 400, Value::Null),
+        ("malformed", "", 200, Value::Null),
+        ("malformed", "&scope=a", 400, Value::Null),
     ];
     for (client, asked, status, granted) in table {
         let answer = server.post(&form(&signer, client, asked)).await;

@@ -1,4 +1,4 @@
-//! Which clients are known, and how a file of clients is loaded and reloaded.
+//! Which clients are known, how a file of clients is loaded and reloaded, and their scope.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -10,3 +10,4 @@ mod data;
 mod metadata;
 mod reach;
 mod registry;
+mod scope;

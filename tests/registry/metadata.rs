@@ -253,6 +253,43 @@ fn the_limits_of_key_sets_can_be_set() {
 }
 
 #[test]
+fn other_members_are_kept_unless_they_may_be_secret() {
+    let text = json!({
+        "client_id": "clinic-7", "jwks": {"keys": [*KEY]}, "scope": "a b", "client_name": "Clinic hidden-1",
+        "contacts": ["a@example.com"], "lifetime": 600, "nested": {"a": [1, null]},
+        "logo_uri": "", "redirect_uris": [], "tos_uri": null, "zero": 0, "off": false,
+        "registration_access_token": "hidden-2", "Registration_Access_Token": "hidden-2", "clientSecret2": "hidden-2",
+        "old_PASSWORD": "hidden-2", "privateKey": "hidden-2", "client_secret": "hidden-2",
+        "client_secret_expires_at": 0,
+    });
+    let names = ["client_name", "contacts", "lifetime", "nested", "off", "zero"];
+    let file = TempFile::new(json!([text]).to_string());
+    let loaded = FileRegistry::load(file.path()).unwrap();
+    let read = Client::from_metadata(text.to_string().as_bytes()).unwrap();
+    for client in [&read, &*loaded.clients()[0]] {
+        let mut kept: Vec<_> = client.other_metadata_names().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, names);
+        assert_eq!(client.other_metadata("client_name").unwrap(), Some("Clinic hidden-1"));
+        assert_eq!(client.other_metadata("lifetime").unwrap(), Some(600));
+        assert_eq!(client.other_metadata("nested").unwrap(), Some(json!({"a": [1, null]})));
+        assert!(client.other_metadata::<u32>("client_name").is_err(), "another type");
+        for none in ["client_id", "jwks", "scope", "logo_uri", "redirect_uris", "tos_uri", "registration_access_token"]
+        {
+            assert_eq!(client.other_metadata::<Value>(none).unwrap(), None, "{none}");
+        }
+        let printed = format!("{client:?}");
+        assert!(printed.contains("client_name") && !printed.contains("hidden"), "{printed}");
+    }
+    let repeated = text.to_string().replacen('{', r#"{"lifetime":900,"#, 1);
+    let client = Client::from_metadata(repeated.as_bytes()).unwrap();
+    assert!(client.other_metadata::<u32>("lifetime").unwrap_err().to_string().contains("more than once"));
+    assert_eq!(client.other_metadata("zero").unwrap(), Some(0));
+    let in_code = Client::new("a", client.keys().unwrap().clone()).unwrap();
+    assert_eq!(in_code.other_metadata_names().count(), 0);
+}
+
+#[test]
 fn one_client_is_read_from_its_metadata() {
     let full = json!({
         "client_id": "clinic-7", "jwks": {"keys": [*KEY, {"kty": "PQC"}]}, "scope": "a b", "client_name": "Clinic",

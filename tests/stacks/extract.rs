@@ -2,10 +2,13 @@
 
 use crate::common::CLIENT;
 use crate::server::{TOKEN, TokenForm, layer, serve, token_form};
+use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Form, Router};
 use http::StatusCode;
-use tower_client_assertion::ClientIdentity;
+use tower_client_assertion::rejection::RejectionKind;
+use tower_client_assertion::render::{RenderRejection, Rfc6749};
+use tower_client_assertion::{ClientIdentity, Rejection};
 
 async fn required(client: ClientIdentity, Form(form): Form<TokenForm>) -> String {
     format!("{} asked for {}", client.client_id(), form.scope)
@@ -37,6 +40,24 @@ async fn the_optional_extractor_yields_none_for_anonymous() {
     let answer = server.exchange(basic, false).await;
     answer.is(StatusCode::UNAUTHORIZED, required);
     assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"token endpoint\""));
+}
+
+/// With the words that the layer has by default, for every fault.
+#[test]
+fn a_rejection_is_the_response_of_the_layer() {
+    for kind in RejectionKind::all() {
+        let rejection = match kind.clone() {
+            RejectionKind::Client(fault) => Rejection::from(fault),
+            RejectionKind::Server(fault) => Rejection::from(fault),
+            other => panic!("{other:?}"),
+        };
+        let expected = Rfc6749::default().render(&rejection);
+        let response = rejection.into_response();
+        assert_eq!((response.status(), response.headers()), (expected.status(), expected.headers()), "{kind:?}");
+        assert_eq!(crate::common::kind(&response), Some(kind));
+        let body = crate::common::now_or_never(axum::body::to_bytes(response.into_body(), 10_000)).unwrap();
+        assert_eq!(body, expected.into_body());
+    }
 }
 
 #[tokio::test]

@@ -100,9 +100,10 @@ impl Loaded {
             Ok(read) => read,
             Err((id, fault)) => return self.report(index, id, fault),
         };
-        let entry = sha256(entry.get().as_bytes());
+        let json = entry;
+        let entry = sha256(json.get().as_bytes());
         let client = before.unchanged(id.as_str(), &entry).unwrap_or_else(|| {
-            Arc::new(metadata.client(&id, reading).unwrap_or_else(|fault| {
+            Arc::new(metadata.client(&id, json, reading).unwrap_or_else(|fault| {
                 let client = metadata.unusable(&id, &fault);
                 self.report(index, Some(id.to_string()), fault);
                 client

@@ -35,6 +35,7 @@ pub use problem::ClientProblem;
 /// | `token_endpoint_auth_signing_alg` | the only algorithm that the client may use |
 /// | `scope` | passed on to the handler |
 /// | `client_assertion_policy` | the name of the [policy](Client::with_policy) that judges the client; not in RFC 7591 |
+/// | every other | kept for handlers, which read it by [`other_metadata`](Client::other_metadata) |
 ///
 /// A member that is `null`, `""` or `[]` counts as left out, and so does a `jwks` without content.
 /// A byte order mark in front of the file is skipped.
