@@ -85,10 +85,12 @@ const MAP: &[(&str, &[&str])] = &[
     ("registry", &["client", "conformance", "event", "jose", "jwks", "lock", "policy", "port", "setting", "text"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
     ("event", &["clock", "endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "setting", "text"]),
-    ("jwks", &["clock", "jose", "lock", "loosening", "port", "setting", "text", "timer"]),
+    ("jwks", &["clock", "flight", "jose", "lock", "loosening", "order", "port", "setting", "text", "timer"]),
     // Shared. Only rooms whose builders wrap the errors of several rooms need `config_error`.
     ("config_error", &["client", "jose", "jwks", "mint", "policy", "registry", "replay", "setting"]),
     ("conformance", &["port"]),
+    ("flight", &["order"]),
+    ("order", &["lock"]),
     ("rejection", &["port"]),
     ("scope", &["setting", "text"]),
 ];

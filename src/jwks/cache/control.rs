@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::fetched::{DISORDER, FailedFetch, FetchNumber};
-use super::running::RunningFetch;
+use super::fetched::{DISORDER, FailedFetch};
+use super::outcome::RunningFetch;
 use super::settings::Settings;
 use crate::clock::UnixTime;
 use crate::jwks::fetch::FetchError;
+use crate::order::Number;
 
 #[derive(Default)]
 pub(super) struct Control {
@@ -14,7 +15,7 @@ pub(super) struct Control {
     /// invalidation does not wait for them.
     pub(super) running: Option<RunningFetch>,
     /// The fetch that started last.
-    pub(super) started: FetchNumber,
+    pub(super) started: Number,
     pub(super) last_attempt: Option<UnixTime>,
     /// The last fetch that an assertion caused because it did not fit fresh keys.
     pub(super) last_demand: Option<UnixTime>,
@@ -37,12 +38,12 @@ impl Control {
         self.last_demand.is_some_and(|demand| is_within(demand, cooldown, now))
     }
 
-    pub(super) fn start(&mut self, fetch: FetchNumber, now: UnixTime) {
+    pub(super) fn start(&mut self, fetch: Number, now: UnixTime) {
         self.last_attempt = Some(now);
         self.started = fetch;
     }
 
-    pub(super) fn end(&mut self, fetch: FetchNumber) {
+    pub(super) fn end(&mut self, fetch: Number) {
         self.running = self.running.take().filter(|running| running.number() != fetch);
     }
 

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwapOption;
 
 use super::control::Control;
-use super::fetched::{FetchNumber, FetchedKeys};
+use super::fetched::FetchedKeys;
 use super::member::{Member, Members};
-use super::order::Order;
 use crate::clock::UnixTime;
 use crate::jwks::fetch::JwksUrl;
 use crate::lock::lock;
+use crate::order::{Number, Order};
 
 /// The key set at one URL. It is fetched, parsed and kept once, however many clients use it. While
 /// it is fresh, requests touch only `current` and `last_used`, without a lock.
@@ -69,12 +69,12 @@ impl Document {
     }
 
     /// Whether the keys of this fetch are of use to a client.
-    pub(super) fn has_use_for(&self, fetch: FetchNumber) -> bool {
+    pub(super) fn has_use_for(&self, fetch: Number) -> bool {
         self.members.any_accepts(fetch)
     }
 
-    pub(super) fn newest(&self) -> FetchNumber {
-        FetchNumber(self.newest.load(Ordering::Acquire))
+    pub(super) fn newest(&self) -> Number {
+        Number(self.newest.load(Ordering::Acquire))
     }
 
     /// Replaces the keys and returns the previous ones. Call this under the lock of `control`.
@@ -85,14 +85,14 @@ impl Document {
 
     /// Drops the keys because of what this fetch was answered, and returns them. No fetch that
     /// started earlier brings keys back. Call this under the lock of `control`.
-    pub(super) fn revoke(&self, fetch: FetchNumber) -> Option<Arc<FetchedKeys>> {
+    pub(super) fn revoke(&self, fetch: Number) -> Option<Arc<FetchedKeys>> {
         self.newest.store(fetch.0, Ordering::Release);
         self.current.swap(None)
     }
 
     /// The client accepts no fetch before `first` from now on. Returns whether no client is left
     /// that does.
-    pub(super) fn invalidate(&self, member: &Member, first: FetchNumber) -> bool {
+    pub(super) fn invalidate(&self, member: &Member, first: Number) -> bool {
         let mut control = lock(&self.control);
         member.invalidate(first);
         let is_unused = !self.has_use_for(control.started);

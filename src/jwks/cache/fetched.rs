@@ -7,22 +7,12 @@ use super::settings::Settings;
 use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
 use crate::jwks::fetch::FetchError;
+use crate::order::Number;
 
 /// Threads read the clock and arrive here in any order, so a time may lie this far before a
 /// recorded one. A time even further back means that the clock was set back. The age of the keys is
 /// then unknown.
 pub(super) const DISORDER: Duration = Duration::from_secs(5);
-
-/// The number of a fetch or an invalidation among those of a cache, in the order in which they
-/// start. The first is 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FetchNumber(pub(super) u64);
-
-impl FetchNumber {
-    pub(super) fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
 
 /// A fetch without keys.
 #[derive(Debug)]
@@ -41,7 +31,7 @@ impl From<FetchError> for FailedFetch {
 /// A fetched key set. It is never changed, only replaced.
 pub(super) struct FetchedKeys {
     pub(super) keys: Arc<KeySet>,
-    pub(super) number: FetchNumber,
+    pub(super) number: Number,
     document_bytes: usize,
     pub(super) fetched_at: UnixTime,
     pub(super) refresh_at: UnixTime,
@@ -51,7 +41,7 @@ pub(super) struct FetchedKeys {
 /// The times and the size of a fetched document.
 #[derive(Clone, Copy)]
 pub(super) struct Arrival {
-    pub(super) number: FetchNumber,
+    pub(super) number: Number,
     pub(super) document_bytes: usize,
     pub(super) fetched_at: UnixTime,
     pub(super) fresh_for: Duration,

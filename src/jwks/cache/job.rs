@@ -7,15 +7,16 @@ use tokio::time::Instant;
 
 use super::control::Control;
 use super::document::Document;
-use super::fetched::{FailedFetch, FetchNumber, FetchedKeys};
+use super::fetched::{FailedFetch, FetchedKeys};
 use super::member::Member;
 use super::news::KeySetNews;
-use super::outcome::FetchOutcome;
-use super::running::{FetchJob, FetchTask, RunningFetch};
+use super::outcome::{FetchOutcome, RunningFetch};
 use super::shared::Shared;
 use crate::clock::UnixTime;
+use crate::flight::{Flight, Job, Lost};
 use crate::jwks::fetch::FetchError;
 use crate::lock::lock;
+use crate::order::Number;
 use crate::timer::timer;
 
 pub(super) struct DocumentFetch {
@@ -23,7 +24,7 @@ pub(super) struct DocumentFetch {
     /// The client whose request is the cause.
     cause: Arc<Member>,
     cache: Arc<Shared>,
-    number: FetchNumber,
+    number: Number,
     started_at: UnixTime,
     started: Instant,
 }
@@ -37,12 +38,12 @@ impl DocumentFetch {
         cache: &Arc<Shared>,
         control: &mut Control,
         now: UnixTime,
-    ) -> (RunningFetch, FetchTask<Self>) {
+    ) -> (RunningFetch, Flight<Self>) {
         let number = cache.order.next();
         control.start(number, now);
         let (document, cause, cache) = (Arc::clone(document), Arc::clone(cause), Arc::clone(cache));
         let job = Self { document, cause, cache, number, started_at: now, started: Instant::now() };
-        let (running, task) = FetchTask::new(number, job);
+        let (running, task) = Flight::new(number, job);
         control.running = Some(running.clone());
         (running, task)
     }
@@ -101,8 +102,11 @@ impl DocumentFetch {
     }
 }
 
-impl FetchJob for DocumentFetch {
-    async fn fetch(&self) -> Result<FetchedKeys, FailedFetch> {
+impl Job for DocumentFetch {
+    type Output = Result<FetchedKeys, FailedFetch>;
+    type Outcome = FetchOutcome;
+
+    async fn run(&self) -> Self::Output {
         // Without a timer, nothing would bound the time of the fetch.
         if timer(Duration::ZERO).is_none() {
             return Err(FetchError::NoRuntime.into());
@@ -110,8 +114,12 @@ impl FetchJob for DocumentFetch {
         self.cache.fetch(self.document.url(), self.number, self.started_at).await
     }
 
-    fn record(self, result: Result<FetchedKeys, FailedFetch>) -> FetchOutcome {
-        match result {
+    fn record(self, output: Result<Self::Output, Lost>) -> FetchOutcome {
+        let lost = |lost| match lost {
+            Lost::NoRuntime => FetchError::NoRuntime,
+            Lost::Aborted => FetchError::Aborted,
+        };
+        match output.unwrap_or_else(|why| Err(lost(why).into())) {
             Ok(fetched) => self.record_success(fetched),
             Err(failed) => self.record_failure(&failed),
         }

@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use super::fetched::FetchNumber;
-use super::order::Order;
 use crate::lock::lock;
+use crate::order::{Number, Order};
 
 /// How many clients that no registry holds are remembered with a document, at least.
 const REMEMBERED: usize = 1024;
@@ -25,7 +24,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    fn new(client_id: Arc<str>, accepts_from: FetchNumber) -> Self {
+    fn new(client_id: Arc<str>, accepts_from: Number) -> Self {
         let (accepts_from, is_registered) = (AtomicU64::new(accepts_from.0), AtomicBool::new(false));
         Self { client_id, accepts_from, is_registered, invalidated: Notify::new() }
     }
@@ -35,23 +34,23 @@ impl Member {
     }
 
     /// Whether the client was not invalidated since this fetch started.
-    pub(super) fn accepts(&self, fetch: FetchNumber) -> bool {
+    pub(super) fn accepts(&self, fetch: Number) -> bool {
         fetch >= self.accepts_from()
     }
 
-    pub(super) fn accepts_from(&self) -> FetchNumber {
-        FetchNumber(self.accepts_from.load(Ordering::Acquire))
+    pub(super) fn accepts_from(&self) -> Number {
+        Number(self.accepts_from.load(Ordering::Acquire))
     }
 
     /// Accepts no fetch before this one from now on.
-    pub(super) fn invalidate(&self, first: FetchNumber) {
+    pub(super) fn invalidate(&self, first: Number) {
         self.is_registered.store(false, Ordering::Relaxed);
         self.accepts_from.fetch_max(first.0, Ordering::AcqRel);
         self.invalidated.notify_waiters();
     }
 
     /// Waits until the client no longer accepts this fetch.
-    pub(super) async fn refuses(&self, fetch: FetchNumber) {
+    pub(super) async fn refuses(&self, fetch: Number) {
         loop {
             // A call of `notify_waiters` after this line ends the wait.
             let invalidated = self.invalidated.notified();
@@ -85,7 +84,7 @@ struct Known {
 impl Members {
     /// Returns the client, which is a new one if it is not known. `newest` is the last fetch whose
     /// result was recorded. `order` tells whether a new one was invalidated elsewhere.
-    pub(super) fn join(&self, client_id: &str, newest: FetchNumber, order: &Order) -> Arc<Member> {
+    pub(super) fn join(&self, client_id: &str, newest: Number, order: &Order) -> Arc<Member> {
         // The lock is held from the look at the order until the client can be found: an
         // invalidation at the same time is seen here, or sees the client.
         let member = lock(&self.0).join(client_id, newest, order);
@@ -105,7 +104,7 @@ impl Members {
     }
 
     /// Whether the keys of this fetch are of use to a client.
-    pub(super) fn any_accepts(&self, fetch: FetchNumber) -> bool {
+    pub(super) fn any_accepts(&self, fetch: Number) -> bool {
         lock(&self.0).by_id.values().any(|member| member.accepts(fetch) && is_present(member))
     }
 
@@ -116,7 +115,7 @@ impl Members {
 }
 
 impl Known {
-    fn join(&mut self, client_id: &str, newest: FetchNumber, order: &Order) -> Arc<Member> {
+    fn join(&mut self, client_id: &str, newest: Number, order: &Order) -> Arc<Member> {
         if let Some(member) = self.by_id.get(client_id) {
             return Arc::clone(member);
         }
@@ -133,7 +132,7 @@ impl Known {
     /// Drops the clients that no registry holds. One that was invalidated is remembered until
     /// later keys have arrived, since it must not accept the earlier ones. Where the order of the
     /// cache remembers that as well, the client need not be kept.
-    fn prune(&mut self, newest: FetchNumber, order: &Order) {
+    fn prune(&mut self, newest: Number, order: &Order) {
         self.by_id.retain(|_, member| {
             let is_known_elsewhere = order.accepts_from(member.client_id()) >= member.accepts_from();
             is_held(member) || !member.accepts(newest) && !is_known_elsewhere
@@ -155,7 +154,7 @@ fn is_held(member: &Arc<Member>) -> bool {
 mod tests {
     use super::*;
 
-    const FIRST: FetchNumber = FetchNumber(1);
+    const FIRST: Number = Number(1);
 
     #[test]
     fn clients_that_no_registry_holds_do_not_accumulate() {
@@ -176,7 +175,7 @@ mod tests {
         for index in 0..20_000 {
             order.invalidate(&index.to_string());
         }
-        let none = FetchNumber::default();
+        let none = Number::default();
         for index in 0..100_000 {
             assert!(!members.join(&format!("client-{index}"), none, &order).accepts(FIRST), "{index}");
             assert!(members.len() <= 2 + REMEMBERED, "{index}");

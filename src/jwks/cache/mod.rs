@@ -9,7 +9,7 @@
 //! registered the URL. A [`KeySource`] is the handle of one client, a
 //! [`Member`](member::Member), to its document. All documents of a cache live in a
 //! [`Table`](table::Table), within bounds. [`Control`](control::Control) decides whether a document
-//! may be fetched now, and a [`FetchTask`](running::FetchTask) performs the fetch.
+//! may be fetched now, and a [`Flight`](crate::flight::Flight) performs the fetch.
 
 mod builder;
 mod config_error;
@@ -20,9 +20,7 @@ mod fetched;
 mod job;
 mod member;
 mod news;
-mod order;
 mod outcome;
-mod running;
 mod settings;
 mod shared;
 mod silence;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::flight::Running;
 use crate::jose::keys::KeySet;
 
 #[derive(Clone)]
@@ -10,3 +11,5 @@ pub(super) enum FetchOutcome {
     /// It failed, or a later fetch ended before it.
     Failed,
 }
+
+pub(super) type RunningFetch = Running<FetchOutcome>;

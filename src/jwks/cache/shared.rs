@@ -7,10 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::document::Document;
-use super::fetched::{Arrival, FailedFetch, FetchNumber, FetchedKeys};
+use super::fetched::{Arrival, FailedFetch, FetchedKeys};
 use super::member::Member;
 use super::news::{KeySetEvent, KeySetNews, KeySetObserver};
-use super::order::Order;
 use super::settings::Settings;
 use super::silence::SilentHosts;
 use super::table::Table;
@@ -18,6 +17,7 @@ use crate::clock::UnixTime;
 use crate::jwks::fetch::slots::Slots;
 use crate::jwks::fetch::{FetchError, FetchFact, JwksFetch, JwksRequest, JwksUrl, freshness, response};
 use crate::lock::lock;
+use crate::order::{Number, Order};
 
 pub(super) struct Shared {
     fetch: Box<dyn JwksFetch>,
@@ -47,18 +47,13 @@ impl Shared {
     }
 
     /// Performs one fetch, from the wait for a slot to the parsed keys.
-    pub(super) async fn fetch(
-        &self,
-        url: &JwksUrl,
-        number: FetchNumber,
-        now: UnixTime,
-    ) -> Result<FetchedKeys, FailedFetch> {
+    pub(super) async fn fetch(&self, url: &JwksUrl, number: Number, now: UnixTime) -> Result<FetchedKeys, FailedFetch> {
         let fetched = self.attempt(url, number, now).await;
         self.silent.record(url.host(), fetched.as_ref().err().map(|failed| &failed.error));
         fetched
     }
 
-    async fn attempt(&self, url: &JwksUrl, number: FetchNumber, now: UnixTime) -> Result<FetchedKeys, FailedFetch> {
+    async fn attempt(&self, url: &JwksUrl, number: Number, now: UnixTime) -> Result<FetchedKeys, FailedFetch> {
         let Settings { timeout: time, max_bytes, max_keys, .. } = self.settings;
         let _slot = self.slots.acquire(url.host(), time).await?;
         let deadline = Instant::now() + time;

@@ -8,12 +8,11 @@ use std::task::Poll;
 
 use super::control::Control;
 use super::document::Document;
-use super::fetched::{FetchNumber, FetchedKeys};
+use super::fetched::FetchedKeys;
 use super::job::DocumentFetch;
 use super::member::Member;
 use super::news::KeySetNews;
-use super::outcome::FetchOutcome;
-use super::running::RunningFetch;
+use super::outcome::{FetchOutcome, RunningFetch};
 use super::settings::Settings;
 use super::shared::Shared;
 use super::state::SourceState;
@@ -22,6 +21,7 @@ use crate::clock::UnixTime;
 use crate::jose::keys::KeySet;
 use crate::jwks::fetch::{FetchError, FetchFact, JwksUrl};
 use crate::lock::lock;
+use crate::order::Number;
 use crate::port::Answer;
 
 /// The keys of a source, or the reason why there are none.
@@ -188,7 +188,7 @@ impl KeySource {
         self.invalidate_before(self.cache.order.next());
     }
 
-    pub(super) fn invalidate_before(&self, first: FetchNumber) {
+    pub(super) fn invalidate_before(&self, first: Number) {
         if self.document.invalidate(&self.member, first) {
             self.cache.remove(&self.document);
         }
@@ -276,7 +276,7 @@ impl KeySource {
             let ended = outcome.as_mut().poll(cx);
             match invalidated.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => ended.map(Some),
+                Poll::Pending => ended.map(|outcome| Some(outcome.unwrap_or(FetchOutcome::Failed))),
             }
         })
         .await

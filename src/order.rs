@@ -1,31 +1,41 @@
-//! The order of fetches and invalidations in a cache, and the clients that were invalidated.
+//! The order of questions and invalidations in a cache, and the clients that were invalidated.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::fetched::FetchNumber;
 use crate::lock::lock;
 
 /// How many invalidated clients are remembered by their ids.
 const REMEMBERED: usize = 10_000;
 
-/// Counts the fetches of all documents and the invalidations.
+/// The number of a question or an invalidation among those of a cache, in the order in which they
+/// start. The first is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Number(pub(crate) u64);
+
+impl Number {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// Counts the questions that a cache asks, and the invalidations.
 ///
-/// It remembers an invalidation for the documents in which the client is not known: there, it may
-/// have been forgotten, or it may be about to join.
+/// It remembers an invalidation also of a client that the cache does not know: it may have been
+/// forgotten, or a question about it may be on its way.
 #[derive(Default)]
-pub(super) struct Order {
+pub(crate) struct Order {
     last: AtomicU64,
     invalidated: Mutex<Invalidated>,
 }
 
 #[derive(Default)]
 struct Invalidated {
-    by_id: HashMap<Box<str>, FetchNumber>,
+    by_id: HashMap<Box<str>, Number>,
     /// What any client accepts first. It rises when too many clients are remembered: to forget an
-    /// invalidation would let old keys return, and this costs each document one fetch.
-    any: FetchNumber,
+    /// invalidation would let old answers return, and this costs each of the others one question.
+    any: Number,
 }
 
 impl Invalidated {
@@ -40,14 +50,14 @@ impl Invalidated {
 }
 
 impl Order {
-    /// Returns the number of a fetch that starts now.
-    pub(super) fn next(&self) -> FetchNumber {
-        FetchNumber(self.last.fetch_add(1, Ordering::AcqRel)).next()
+    /// Returns the number of a question that starts now.
+    pub(crate) fn next(&self) -> Number {
+        Number(self.last.fetch_add(1, Ordering::AcqRel)).next()
     }
 
     /// Records the invalidation of a client, and returns a number after all that were returned
     /// before.
-    pub(super) fn invalidate(&self, client_id: &str) -> FetchNumber {
+    pub(crate) fn invalidate(&self, client_id: &str) -> Number {
         let mut invalidated = lock(&self.invalidated);
         let number = self.next();
         if invalidated.by_id.len() >= REMEMBERED && !invalidated.by_id.contains_key(client_id) {
@@ -57,8 +67,8 @@ impl Order {
         number
     }
 
-    /// Returns the first fetch that a client which joins a document accepts.
-    pub(super) fn accepts_from(&self, client_id: &str) -> FetchNumber {
+    /// Returns the first question whose answer this client accepts.
+    pub(crate) fn accepts_from(&self, client_id: &str) -> Number {
         let invalidated = lock(&self.invalidated);
         invalidated.by_id.get(client_id).copied().unwrap_or(invalidated.any)
     }
