@@ -67,6 +67,13 @@ impl Order {
         number
     }
 
+    /// Records the invalidation of every client.
+    pub(crate) fn invalidate_all(&self) {
+        let mut invalidated = lock(&self.invalidated);
+        invalidated.any = self.next();
+        invalidated.by_id.clear();
+    }
+
     /// Returns the first question whose answer this client accepts.
     pub(crate) fn accepts_from(&self, client_id: &str) -> Number {
         let invalidated = lock(&self.invalidated);
@@ -89,6 +96,19 @@ mod tests {
         assert!((0..3 * REMEMBERED).all(|index| order.accepts_from(&index.to_string()) > before));
         assert!(order.accepts_from("other") > before);
         assert!(order.next() > order.accepts_from("other"), "one fetch serves it");
+    }
+
+    #[test]
+    fn an_invalidation_of_all_counts_for_each() {
+        let order = Order::default();
+        order.invalidate("before");
+        let question = order.next();
+        order.invalidate_all();
+        assert!(["before", "other"].iter().all(|id| order.accepts_from(id) > question));
+        let question = order.next();
+        order.invalidate("after");
+        assert!(order.accepts_from("after") > question);
+        assert!(order.accepts_from("before") <= question);
     }
 
     #[test]

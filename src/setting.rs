@@ -148,6 +148,22 @@ settings! {
     /// How many clients metrics tell apart.
     MetricsPerClient = "metrics per_client",
 
+    /// How long a [`Cached`](crate::registry::Cached) registry uses a client as it was found.
+    CachedFreshFor = "cached fresh_for",
+    /// How long a [`Cached`](crate::registry::Cached) registry remembers that an id is unknown.
+    CachedAbsentFor = "cached absent_for",
+    /// How long a [`Cached`](crate::registry::Cached) registry uses a client while look-ups fail.
+    CachedStaleFor = "cached stale_for",
+    /// The maximum time of a look-up of a [`Cached`](crate::registry::Cached) registry.
+    CachedTimeout = "cached timeout",
+    /// The number of clients that a [`Cached`](crate::registry::Cached) registry remembers.
+    CachedMaxClients = "cached max_clients",
+    /// The number of unknown ids that a [`Cached`](crate::registry::Cached) registry remembers.
+    CachedMaxAbsences = "cached max_absences",
+    /// The number of concurrent look-ups of unknown ids by a
+    /// [`Cached`](crate::registry::Cached) registry.
+    CachedMaxLookUps = "cached max_look_ups",
+
     /// The capacity of a [`MemoryReplay`](crate::replay::MemoryReplay).
     ReplayCapacity = "replay capacity",
     /// How many unexpired assertions one client may have in a

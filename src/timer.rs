@@ -1,7 +1,9 @@
 //! Timers of the Tokio runtime, where there are any.
 
+use std::future::poll_fn;
 use std::panic::catch_unwind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,6 +16,16 @@ pub(crate) fn timer(duration: Duration) -> Option<Pin<Box<Sleep>>> {
     // Nothing tells whether a runtime has timers, except that creating one panics. The panic is
     // caught before the timer is registered anywhere, and its message says what is missing.
     catch_unwind(|| Box::pin(sleep(duration))).ok()
+}
+
+/// Returns the output of `future`, or `None` if `timer` ends before.
+pub(crate) async fn within<F: Future>(mut timer: Pin<Box<Sleep>>, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let either = poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    });
+    either.await
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use tower_client_assertion::clock::{Clock, SystemClock};
 use tower_client_assertion::mint::{KeyRing, Minter, SigningKey};
 use tower_client_assertion::policy::Algorithm;
 use tower_client_assertion::port::Awaited;
+use tower_client_assertion::registry::Cached;
 use tower_client_assertion::{Policy, TokenRequest, Verifier};
 
 use crate::registry::SqliteRegistry;
@@ -44,7 +45,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let request = minter.request(AUDIENCE).client_credentials().build().await?;
     registry.register("clinic-7", std::str::from_utf8(&keys.jwks())?, "system/Patient.rs").await?;
 
-    let verifier = Verifier::builder(Policy::REDOX, Awaited::new(registry), Awaited::new(replay));
+    // A client that is changed is used for some seconds as it was: see `Cached::invalidate`.
+    let clients = Cached::new(Awaited::new(registry));
+    let verifier = Verifier::builder(Policy::REDOX, clients, Awaited::new(replay));
     let verifier = verifier.audience(AUDIENCE).build()?;
     for attempt in ["first", "second"] {
         match verifier.verify(&TokenRequest::new(request.body())).await {

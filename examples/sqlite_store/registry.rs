@@ -7,8 +7,7 @@ use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::port::{Health, PortError};
 use tower_client_assertion::registry::{AsyncClientRegistry, Client};
 
-/// A table of clients. Each request reads and parses a row. To avoid that, cache an `Arc<Client>`
-/// for a few seconds.
+/// A table of clients. Each look-up reads and parses a row, so put it into a `registry::Cached`.
 #[derive(Debug)]
 pub(crate) struct SqliteRegistry(SqlitePool);
 

@@ -1,13 +1,14 @@
 //! The clients that may authenticate, with their keys or secrets.
 //!
 //! [`FixedRegistry`] holds clients that the program knows, [`FileRegistry`] those of a file. A
-//! database implements [`ClientRegistry`], or [`AsyncClientRegistry`] with ordinary `async fn`s.
-//! Run the [`conformance`] suite on your own registry.
+//! database implements [`ClientRegistry`], or [`AsyncClientRegistry`] with ordinary `async fn`s. A
+//! [`Cached`] remembers its answers. Run the [`conformance`] suite on your own registry.
 //!
 //! The verifier asks for the client that an assertion claims to come from, before anything about
 //! that claim is proven. A registry answers with a [`Client`] and decides nothing. It knows neither
 //! HTTP nor the rules of a policy.
 
+mod cached;
 pub mod conformance;
 mod error;
 mod file;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
 
+pub use cached::{Cached, CachedBuilder};
 pub use error::ClientFileError;
 pub use file::{ClientProblem, FileRegistry};
 pub use fixed::FixedRegistry;

@@ -82,7 +82,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("metrics", &["client", "clock", "endpoint", "event", "identity", "jose", "jwks", "lock", "policy", "registry", "rejection", "replay",
         "setting", "verifier"]),
     // The ports.
-    ("registry", &["client", "conformance", "event", "jose", "jwks", "lock", "policy", "port", "setting", "text"]),
+    ("registry", &["client", "conformance", "event", "flight", "jose", "jwks", "lock", "order", "policy", "port", "setting", "text", "timer"]),
     ("replay", &["clock", "conformance", "event", "jose", "lock", "port", "setting", "timer"]),
     ("event", &["clock", "endpoint", "identity", "jose", "jwks", "lock", "port", "rejection", "setting", "text"]),
     ("jwks", &["clock", "flight", "jose", "lock", "loosening", "order", "port", "setting", "text", "timer"]),

@@ -19,6 +19,7 @@ const STEP: &str = "a step of the construction, and no setting";
 const PROGRAM: &str = "it depends on the routes and the frameworks of the program";
 const WORDING: &str = "the program chooses its renderer, and has members for the links of that";
 const AUDIT: &str = "the log is a sink of the program, which may have a member for it";
+const DATABASE: &str = "the file has its own registry, and one on a database is of the program";
 const CONSTANT: &str = "its twin for constants or for owned names is in the file";
 
 /// By type: its constructors, and its methods that take `self` by value.
@@ -111,6 +112,11 @@ const SETTINGS: &[(&str, &[(&str, Reach)])] = &[
     ("FileRegistry", &[
         ("load", File("clients")), ("load_with", File("clients")), ("load_with_reader", File("clients")),
         ("events", Code(CLOSURE)),
+    ]),
+    ("CachedBuilder", &[
+        ("fresh_for", Code(DATABASE)), ("absent_for", Code(DATABASE)), ("stale_for", Code(DATABASE)),
+        ("timeout", Code(DATABASE)), ("max_clients", Code(DATABASE)), ("max_absences", Code(DATABASE)),
+        ("max_look_ups", Code(DATABASE)), ("events", Code(CLOSURE)), ("build", Code(STEP)),
     ]),
     ("MemoryReplay", &[
         ("new", File("replay.capacity")), ("per_client", File("replay.per_client")), ("events", Code(CLOSURE)),

@@ -24,7 +24,7 @@ use tower_client_assertion::keys::{KeySet, VerificationKey};
 use tower_client_assertion::overload::{SignatureCheck, SignatureChecks};
 use tower_client_assertion::policy::{Limits, Policy};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
-use tower_client_assertion::registry::{Client, ClientRegistry, FileRegistry, FixedRegistry};
+use tower_client_assertion::registry::{Cached, Client, ClientRegistry, FileRegistry, FixedRegistry};
 use tower_client_assertion::render::{
     Opaque, PageBody, Redox, RenderRejection, Rfc6749, Troubleshooting, TroubleshootingPage,
 };
@@ -32,8 +32,8 @@ use tower_client_assertion::replay::{MemoryReplay, ReplayKey, ReplayStore};
 use tower_client_assertion::secret::ClientSecret;
 use tower_client_assertion::{
     BufferedBody, ClientAssertion, ClientAssertionLayer, ClientAuthMetadata, ClientId, ClientIdentity, ConfigError,
-    Endpoint, PreservedBodies, RebuiltBodies, Rejection, RequestBody, ResponseBody, ResponseFuture, TokenRequest,
-    VerifiedClaims, Verifier, VerifierBuilder, WrappedBodies, grpc,
+    Endpoint, PreservedBodies, Readiness, RebuiltBodies, Rejection, RequestBody, ResponseBody, ResponseFuture,
+    TokenRequest, VerifiedClaims, Verifier, VerifierBuilder, WrappedBodies, grpc,
 };
 
 fn shared<T: Send + Sync + Unpin + 'static>() {}
@@ -93,6 +93,8 @@ fn public_types_are_send_and_sync() {
     shared::<ClientSecret>();
     shared::<FixedRegistry>();
     shared::<FileRegistry>();
+    shared::<Cached<FixedRegistry>>();
+    shared::<Readiness>();
     shared::<MemoryReplay>();
     shared::<Endpoint>();
     shared::<Awaited<()>>();

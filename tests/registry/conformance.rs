@@ -15,7 +15,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tower_client_assertion::port::{Answer, Awaited, PortError};
 use tower_client_assertion::registry::conformance::{Registration, Subject, check};
 use tower_client_assertion::registry::{
-    AsyncClientRegistry, Client, ClientRegistry, FileRegistry, FindResult, FixedRegistry,
+    AsyncClientRegistry, Cached, Client, ClientRegistry, FileRegistry, FindResult, FixedRegistry,
 };
 
 use sql::SqliteRegistry;
@@ -103,6 +103,46 @@ impl Subject for Async {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_async_registry_with_a_list_conforms() {
     assert_eq!(check(Async).await, Ok(()));
+}
+
+/// A cache in front of a table, with a new one for each set of clients.
+struct Remembered;
+
+impl Subject for Remembered {
+    type Registry = Cached<Awaited<Table>>;
+
+    async fn registry(&self, clients: &[Registration]) -> Self::Registry {
+        Cached::new(Awaited::new(Table(table(clients))))
+    }
+
+    async fn broken(&self) -> Option<Self::Registry> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cached_registry_conforms() {
+    assert_eq!(check(Remembered).await, Ok(()));
+}
+
+/// The same in front of a database, which can be broken.
+struct RememberedSqlite(Sqlite);
+
+impl Subject for RememberedSqlite {
+    type Registry = Cached<Awaited<SqliteRegistry>>;
+
+    async fn registry(&self, clients: &[Registration]) -> Self::Registry {
+        Cached::new(self.0.registry(clients).await)
+    }
+
+    async fn broken(&self) -> Option<Self::Registry> {
+        self.0.broken().await.map(Cached::new)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cached_registry_on_a_database_conforms() {
+    assert_eq!(check(RememberedSqlite(Sqlite(TempDir::new()))).await, Ok(()));
 }
 
 /// The registry of the example, with a database for each.

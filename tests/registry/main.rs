@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cached;
 mod conformance;
 mod data;
 mod metadata;

@@ -6,24 +6,21 @@
 //! connection without a successful answer for a while is replaced.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis::{RedisError, RedisResult};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::connect::NO_TIMER;
 use super::connection::{Bounds, Connection, Target};
 use super::insert::Insert;
 use crate::port::{PortError, PortErrorKind};
 use crate::replay::{Admission, AdmitResult};
-use crate::timer::timer;
+use crate::timer::{timer, within};
 
 /// One connection to the store, or several that take turns.
 pub(super) struct Link {
@@ -183,16 +180,6 @@ fn kind(error: &RedisError) -> PortErrorKind {
         _ if error.is_io_error() => PortErrorKind::Connection,
         _ => PortErrorKind::Other,
     }
-}
-
-/// Returns the output of `future`, or `None` if `timer` ends before.
-async fn within<F: Future>(mut timer: Pin<Box<Sleep>>, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let either = poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
-    });
-    either.await
 }
 
 impl fmt::Debug for Link {
