@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tower_client_assertion::event::{AuditLog, Correlation, EventSink};
+use tower_client_assertion::metrics::Gauges;
 
 use crate::hangup;
 use crate::log::{self, log};
@@ -30,6 +31,14 @@ impl Audit {
         match &self.0 {
             Some(audit) => Arc::new(log::events().and(Arc::clone(audit))),
             None => Arc::new(log::events()),
+        }
+    }
+
+    /// Adds what is lost to what is read for each scrape.
+    pub(crate) fn watched(&self, gauges: Gauges) -> Gauges {
+        match &self.0 {
+            Some(audit) => gauges.audit(Arc::clone(audit)),
+            None => gauges,
         }
     }
 

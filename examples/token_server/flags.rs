@@ -35,6 +35,8 @@ pub(crate) fn usage() -> String {
          from a file\n\n",
     );
     usage += &FLAGS.usage();
+    usage += "\nIn a file, policy = \"rfc7523\" is the profile as it is. --profile rfc7523 also accepts\nshared secrets \
+              and, with --audience, those URLs in aud.\n";
     let (tokens, errors) = (crate::app::TOKEN_PATH, crate::app::ERRORS_PATH);
     let _ = write!(usage, "\nClients ask for tokens at POST {tokens}. GET {errors} explains every refusal.\n");
     usage

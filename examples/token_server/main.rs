@@ -70,7 +70,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tower_client_assertion::metrics::Gauges;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::replay::{ReplayStore, StoreFact};
@@ -86,20 +88,29 @@ use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::support::{Demo, Result};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let (server, audit) = match start().await {
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(1, &error),
+    };
+    let (server, audit) = match runtime.block_on(start()) {
         Ok(Some(started)) => started,
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return failure(2, &*error),
     };
-    let ended = server.finish().await;
+    let ended = runtime.block_on(server.finish());
+    // Ends the requests that are not answered. After the audit log is closed, they would be missing
+    // in it.
+    runtime.shutdown_timeout(LAST_STEPS);
     audit.close();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(1, &*error),
     }
 }
+
+/// Time for what a task does before it next waits.
+const LAST_STEPS: Duration = Duration::from_secs(1);
 
 fn failure(code: u8, error: &dyn std::error::Error) -> ExitCode {
     log(&error.to_string());
@@ -140,7 +151,7 @@ async fn serve(config: Configuration) -> Result<(Server, Audit)> {
         let gauges = gauges.replay(replay).key_sets(&cache).registry(registry).policies(&verifier);
         verifier.signature_checks().iter().fold(gauges, |gauges, checks| gauges.signature_checks(checks))
     };
-    let gauges = metrics.gauges().map(watched);
+    let gauges = metrics.gauges().map(watched).map(|gauges| audit.watched(gauges));
     let app = app::router(settings, verifier)?;
     let server = Server::start(server::listen(listen).await?, app)?;
     metrics.serve(gauges)?;

@@ -7,11 +7,12 @@ use ::metrics::SharedString;
 
 use super::facade::Facade;
 use super::series::{
-    FAILED, KEY_SET_BYTES, KEY_SET_FETCHES, KEY_SET_OLDEST_STALE, KEY_SETS, KEYS_SKIPPED, OK, POLICY_INFO,
-    REGISTRY_CLIENTS, REGISTRY_LAST_RELOAD, REGISTRY_PROBLEMS, REGISTRY_RELOADS, REPLAY_CAPACITY, REPLAY_ENTRIES,
-    SIGNATURE_CHECKS, SIGNATURE_CHECKS_LIMIT, Series,
+    AUDIT_ERRORS, AUDIT_EVENTS, FAILED, KEY_SET_BYTES, KEY_SET_FETCHES, KEY_SET_OLDEST_STALE, KEY_SETS, KEYS_SKIPPED,
+    OK, POLICY_INFO, REGISTRY_CLIENTS, REGISTRY_LAST_RELOAD, REGISTRY_PROBLEMS, REGISTRY_RELOADS, REPLAY_CAPACITY,
+    REPLAY_ENTRIES, SIGNATURE_CHECKS, SIGNATURE_CHECKS_LIMIT, Series,
 };
 use crate::clock::Clock;
+use crate::event::{AuditCounts, AuditLog};
 use crate::jose::keys::SkipReason;
 use crate::jwks::{FetchError, KeySetCache, KeySetCounts};
 use crate::policy::{AudienceRule, Policy};
@@ -33,6 +34,7 @@ pub struct Gauges {
     replays: Vec<Arc<dyn ReplayStore>>,
     key_sets: Vec<KeySetCache>,
     registries: Vec<Arc<FileRegistry>>,
+    audits: Vec<Arc<AuditLog>>,
     policies: Vec<[SharedString; 3]>,
 }
 
@@ -45,6 +47,7 @@ impl Gauges {
             replays: Vec::new(),
             key_sets: Vec::new(),
             registries: Vec::new(),
+            audits: Vec::new(),
             policies: Vec::new(),
         }
     }
@@ -56,8 +59,8 @@ impl Gauges {
         self
     }
 
-    /// Reads how full a replay store is, if it [knows](ReplayStore::occupancy). That of a store in
-    /// front of a shared one is its own.
+    /// Reads how full a replay store is, if it [knows](ReplayStore::occupancy). A store in front of
+    /// a shared one is not read: a full one refuses nothing. Give it by itself to see it.
     pub fn replay(mut self, store: Arc<dyn ReplayStore>) -> Self {
         self.replays.push(store);
         self
@@ -85,6 +88,15 @@ impl Gauges {
         self
     }
 
+    /// Reads how many events of an audit log were written and dropped, and how many attempts to
+    /// write failed. The counters start at zero from now on. They follow the
+    /// [counts](AuditLog::counts) of the log, so nothing is added on the way of a request.
+    pub fn audit(mut self, log: Arc<AuditLog>) -> Self {
+        self.audits.push(log);
+        self.refresh_audit();
+        self
+    }
+
     /// Shows the policies of a verifier.
     pub fn policies(mut self, verifier: &Verifier) -> Self {
         for policy in verifier.policies().iter().map(labels) {
@@ -102,12 +114,13 @@ impl Gauges {
     }
 
     /// Reads everything and sets the gauges. It takes microseconds, and more if there are many key
-    /// sets: call it for each scrape, not for each request.
+    /// sets, or many entries in a replay store: call it for each scrape, not for each request.
     pub fn refresh(&self) {
         self.refresh_signature_checks();
         self.refresh_replay();
         self.refresh_key_sets();
         self.refresh_registry();
+        self.refresh_audit();
         for policy in &self.policies {
             self.facade.gauge(&POLICY_INFO, policy.clone()).set(1.0);
         }
@@ -122,7 +135,8 @@ impl Gauges {
     }
 
     fn refresh_replay(&self) {
-        let known: Vec<_> = self.replays.iter().filter_map(|store| store.occupancy()).collect();
+        let Some(now) = self.clock.now() else { return };
+        let known: Vec<_> = self.replays.iter().filter_map(|store| store.occupancy(now)).collect();
         if !known.is_empty() {
             self.set(&REPLAY_ENTRIES, Some("memory"), total(&known, |store| store.entries));
             self.set(&REPLAY_CAPACITY, Some("memory"), total(&known, |store| store.capacity));
@@ -155,6 +169,18 @@ impl Gauges {
         }
     }
 
+    fn refresh_audit(&self) {
+        let counts: Vec<_> = self.audits.iter().map(|log| log.counts()).collect();
+        if counts.is_empty() {
+            return;
+        }
+        let all = |count: fn(&AuditCounts) -> u64| counts.iter().map(count).fold(0, u64::saturating_add);
+        let events = |result: &'static str| self.facade.counter(&AUDIT_EVENTS, [result.into()]);
+        events("written").absolute(all(|counts| counts.written));
+        events("dropped").absolute(all(|counts| counts.dropped));
+        self.facade.counter(&AUDIT_ERRORS, []).absolute(all(|counts| counts.errors));
+    }
+
     fn set(&self, series: &Series, label: Option<&'static str>, value: f64) {
         self.facade.gauge(series, label.map(SharedString::from)).set(value);
     }
@@ -183,6 +209,7 @@ impl fmt::Debug for Gauges {
         let mut debug = f.debug_struct("Gauges");
         debug.field("signature_checks", &self.checks.len()).field("replays", &self.replays.len());
         debug.field("key_sets", &self.key_sets.len()).field("registries", &self.registries.len());
+        debug.field("audits", &self.audits.len());
         debug.field("policies", &self.policies.len()).finish()
     }
 }

@@ -155,7 +155,7 @@ table! {
         "Signature checks that may run concurrently.");
     REPLAY_ENTRIES = Series::gauge(
         "client_assertion_replay_entries", Unit::Count, &["store"],
-        "Spent assertions that are remembered, with expired ones that are not cleared yet.");
+        "Spent assertions that are remembered and have not expired.");
     REPLAY_CAPACITY = Series::gauge(
         "client_assertion_replay_capacity", Unit::Count, &["store"],
         "Spent assertions that can be remembered.");
@@ -200,7 +200,13 @@ table! {
         "When the file of clients was last read without a failure, in seconds since 1970.");
     WARNINGS = Series::counter(
         "client_assertion_warnings_total", &["source"],
-        "Warnings about the configuration, the clock and the replay store.");
+        "Warnings about the configuration, the clock, the replay store and the audit log.");
+    AUDIT_EVENTS = Series::counter(
+        "client_assertion_audit_events_total", &["result"],
+        "Events for the audit log: written, or dropped and so without a line.");
+    AUDIT_ERRORS = Series::counter(
+        "client_assertion_audit_errors_total", &[],
+        "Attempts to write, to flush or to open the audit log that failed.");
     POLICY_INFO = Series::gauge(
         "client_assertion_policy_info", Unit::Count, &["policy", "audience_rule", "algorithms"],
         "Always 1: the policies of the verifier.");

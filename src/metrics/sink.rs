@@ -50,7 +50,9 @@ impl MetricsEvents {
     ///
     /// # Errors
     ///
-    /// None is installed. Install the exporter first.
+    /// None is installed. Install the exporter first. A recorder whose type has no size, such as a
+    /// struct without fields, cannot be told from none and is an error too: pass that one to
+    /// [`new`](Self::new).
     pub fn installed() -> Result<Self, NoRecorder> {
         Facade::installed().map(Self::with)
     }

@@ -51,7 +51,7 @@ pub enum Admission {
 /// How full a store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occupancy {
-    /// The number of entries, including those that have expired and are not cleared yet.
+    /// The number of live entries. Expired ones make room for new ones.
     pub entries: usize,
     /// How many live assertions the store can hold.
     pub capacity: usize,
@@ -123,9 +123,10 @@ pub trait ReplayStore: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Returns how full a store in memory is, for metrics. It must not wait. Default: `None`, for a
-    /// store that would have to ask elsewhere.
-    fn occupancy(&self) -> Option<Occupancy> {
+    /// Returns how full the store is whose capacity limits what is admitted, for metrics. It must
+    /// not wait. Default: `None`, for a store that would have to ask elsewhere.
+    fn occupancy(&self, now: UnixTime) -> Option<Occupancy> {
+        let _ = now;
         None
     }
 
@@ -166,8 +167,8 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
         (**self).about()
     }
 
-    fn occupancy(&self) -> Option<Occupancy> {
-        (**self).occupancy()
+    fn occupancy(&self, now: UnixTime) -> Option<Occupancy> {
+        (**self).occupancy(now)
     }
 
     fn health(&self, now: UnixTime) -> Answer<Health> {

@@ -113,9 +113,9 @@ impl<R: ReplayStore> ReplayStore for TieredReplay<R> {
         self.shared.about()
     }
 
-    /// Returns how full the shared store is or, if it does not know, the local one.
-    fn occupancy(&self) -> Option<Occupancy> {
-        self.shared.occupancy().or_else(|| self.local.occupancy())
+    /// Returns how full the shared store is. A full local one refuses nothing.
+    fn occupancy(&self, now: UnixTime) -> Option<Occupancy> {
+        self.shared.occupancy(now)
     }
 
     /// Asks the shared store. The local one could refuse what this node has seen, and nothing else.

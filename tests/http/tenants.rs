@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::{self, Correlation, Event};
+use tower_client_assertion::event::{self, AuditLog, Correlation, Event};
 use tower_client_assertion::explain::{Check, Outcome, Part, Verdict};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::port::Answer;
@@ -412,4 +412,20 @@ fn grpc_calls_are_judged_by_the_verifier_of_their_tenant() {
     assert_eq!(kind(&send(&layer, "acme", &assertion)), Some(REPLAYED));
     assert_eq!(of_acme.take(), ["accepted by rfc7523 at other as -", "replayed by rfc7523 at other as -"]);
     assert_eq!(of_unknown.take(), Vec::<String>::new());
+}
+
+/// No verifier is responsible, so there is no policy that a line could name.
+#[test]
+fn the_audit_line_of_an_unknown_tenant_has_no_policy() {
+    let path = std::env::temp_dir().join(format!("tenants-{}.jsonl", std::process::id()));
+    let log = Arc::new(AuditLog::file(&path).unwrap().start().unwrap());
+    let layer = layer().report_unknown_tenants(Arc::clone(&log));
+    assert_eq!(send(&layer, post("/initech/token", "")).status(), StatusCode::NOT_FOUND);
+    log.close().unwrap();
+    let line: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(line["event"]["code"], "tenant_unknown");
+    let mut members: Vec<_> = line["oauth"].as_object().unwrap().keys().collect();
+    members.sort();
+    assert_eq!(members, ["endpoint", "findings"]);
 }

@@ -13,12 +13,14 @@ use http::Response;
 use http_body_util::Full;
 use serde_json::json;
 use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::event::AuditLog;
 use tower_client_assertion::jwks::{JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::metrics::MetricsEvents;
 use tower_client_assertion::overload::SignatureChecks;
 use tower_client_assertion::policy::Policy;
+use tower_client_assertion::port::Answer;
 use tower_client_assertion::registry::FileRegistry;
-use tower_client_assertion::replay::{MemoryReplay, TieredReplay};
+use tower_client_assertion::replay::{Admission, AdmitResult, MemoryReplay, ReplayKey, ReplayStore, TieredReplay};
 
 #[test]
 fn only_what_is_given_is_read() {
@@ -59,6 +61,99 @@ fn entries_of_replay_stores_are_read() {
     gauges.refresh();
     assert_eq!(recorded.gauge("client_assertion_replay_entries{store=\"memory\"}"), Some(6.0));
     assert_eq!(recorded.gauge("client_assertion_replay_capacity{store=\"memory\"}"), Some(1_500.0));
+}
+
+/// A full store refuses everyone, so what is cleared for the next assertion does not count.
+#[test]
+fn expired_entries_do_not_count() {
+    let recorded = Recorded::default();
+    let store = Arc::new(MemoryReplay::new(1_000).unwrap());
+    let clock = clock();
+    let gauges = MetricsEvents::new(recorded.clone()).clock(clock.clone()).gauges().replay(store.clone());
+    let now = UnixTime::from_secs(NOW);
+    for (id, seconds) in [("a", 10), ("b", 20), ("c", 20)] {
+        let key = ReplayKey::new("https://as.example.com", CLIENT, id);
+        let admitted = store.admit(key, now + Duration::from_secs(seconds), now);
+        assert!(matches!(admitted, Answer::Ready(Ok(Admission::Fresh))), "{id}");
+    }
+    for (later, entries) in [(0, 3.0), (9, 3.0), (1, 2.0), (9, 2.0), (1, 0.0)] {
+        clock.advance(later);
+        gauges.refresh();
+        assert_eq!(recorded.gauge("client_assertion_replay_entries{store=\"memory\"}"), Some(entries), "{later}");
+    }
+    assert_eq!(store.len(), 3, "none is cleared yet");
+}
+
+/// A full store in front of a shared one refuses nothing.
+#[test]
+fn a_store_in_front_of_another_does_not_count() {
+    let occupancy = |shared: Option<usize>| {
+        let recorded = Recorded::default();
+        let local = || MemoryReplay::new(2).unwrap();
+        let store: Arc<dyn ReplayStore> = match shared {
+            Some(capacity) => Arc::new(TieredReplay::new(local(), MemoryReplay::new(capacity).unwrap())),
+            None => Arc::new(TieredReplay::new(local(), Remote)),
+        };
+        sink(&recorded).gauges().replay(store).refresh();
+        recorded.gauge("client_assertion_replay_capacity{store=\"memory\"}")
+    };
+    assert_eq!((occupancy(Some(1_000)), occupancy(None)), (Some(1_000.0), None));
+}
+
+/// A store that does not know how full it is.
+#[derive(Debug)]
+struct Remote;
+
+impl ReplayStore for Remote {
+    fn seen(&self, _: ReplayKey<'_>, _: UnixTime) -> Option<bool> {
+        None
+    }
+
+    fn admit(&self, _: ReplayKey<'_>, _: UnixTime, _: UnixTime) -> Answer<AdmitResult> {
+        Answer::Ready(Ok(Admission::Fresh))
+    }
+
+    fn admissions_per_client(&self) -> usize {
+        1
+    }
+}
+
+#[test]
+fn events_of_an_audit_log_are_counted() {
+    let recorded = Recorded::default();
+    let log = Arc::new(AuditLog::to(std::io::sink()).start().unwrap());
+    let gauges = sink(&recorded).gauges().audit(Arc::clone(&log));
+    let read = || {
+        let events = |result| recorded.counter(&format!("client_assertion_audit_events_total{{result=\"{result}\"}}"));
+        (events("written"), events("dropped"), recorded.counter("client_assertion_audit_errors_total"))
+    };
+    assert_eq!(read(), (Some(0), Some(0), Some(0)), "counters start at zero");
+    let verifier = fixture().builder().events(Arc::clone(&log)).build().unwrap();
+    let accept = || verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+    accept();
+    accept();
+    log.close().unwrap();
+    accept();
+    gauges.refresh();
+    assert_eq!(read(), (Some(2), Some(1), Some(0)), "after the end, events are dropped");
+
+    struct Full;
+    impl std::io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let full = Arc::new(AuditLog::to(Full).start().unwrap());
+    let gauges = gauges.audit(Arc::clone(&full));
+    let verifier = fixture().builder().events(Arc::clone(&full)).build().unwrap();
+    verify(&verifier, &form(&Jwt::new().signed())).unwrap();
+    assert!(full.close().is_err());
+    gauges.refresh();
+    assert_eq!((read().0, read().1), (Some(2), Some(1)), "logs are added up");
+    assert!(read().2 > Some(0));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use http_body_util::Full;
 use serde_json::json;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::clock::UnixTime;
-use tower_client_assertion::event::EventSink;
+use tower_client_assertion::event::{AuditLog, EventSink};
 use tower_client_assertion::jwks::{FetchError, JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::keys::SkipReason;
 use tower_client_assertion::metrics::{MetricsEvents, NoRecorder, SERIES, SeriesKind};
@@ -80,7 +80,8 @@ async fn drive(recorded: &Recorded) {
     let registry = Arc::new(FileRegistry::load(file.path()).unwrap().events(events));
     registry.reload().unwrap();
     let gauges = sink.gauges().signature_checks(&checks).replay(replay).key_sets(&cache).registry(registry);
-    gauges.policies(&verifier).refresh();
+    let log = Arc::new(AuditLog::to(std::io::sink()).start().unwrap());
+    gauges.audit(log).policies(&verifier).refresh();
 }
 
 /// The values that a label may have.
@@ -98,7 +99,7 @@ fn values(label: &str) -> Vec<&'static str> {
         "step" => vec!["body", "registry", "keys", "signature", "replay"],
         "store" => vec!["memory"],
         "error" => PortErrorKind::ALL.iter().map(|kind| kind.name()).collect(),
-        "result" => FetchError::CODES.iter().copied().chain(["ok", "failed"]).collect(),
+        "result" => FetchError::CODES.iter().copied().chain(["ok", "failed", "written", "dropped"]).collect(),
         "state" => vec!["fresh", "stale", "failing", "absent"],
         "source" => vec!["audit", "redis", "registry", "replay"],
         "audience_rule" => vec!["issuer_string", "sole_issuer", "urls", "issuer_or_urls"],

@@ -219,12 +219,7 @@ fn a_line_is_completed_when_there_is_room_again() {
     let mut written = Written::default();
     let log = written.clone();
     let mut calls = 0;
-    let (reports, reported) = channel();
-    let sink = event::sink(move |event| {
-        if let Event::Warning(warning) = event {
-            let _ = reports.send(warning.to_string());
-        }
-    });
+    let (sink, reported) = warnings();
     let write = move |bytes: &[u8]| {
         calls += 1;
         match calls {
@@ -294,6 +289,56 @@ fn lines_are_flushed_and_a_failure_is_told() {
             assert!(error.to_string().ends_with("; the last lines could not be flushed"), "{error}");
         }
     }
+}
+
+#[test]
+fn a_failed_flush_is_tried_again() {
+    let (flushes, flushed) = channel();
+    let mut calls = 0;
+    let flush = move || {
+        calls += 1;
+        let _ = flushes.send(calls);
+        if calls < 3 { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    };
+    let (sink, reported) = warnings();
+    let write = |bytes: &[u8]| Ok(bytes.len());
+    let audit = Arc::new(AuditLog::to(Scripted(write, flush)).events(sink).start().unwrap());
+    accept(&verifier(&audit));
+    assert_eq!(flushed.iter().take(3).collect::<Vec<_>>(), [1, 2, 3]);
+    audit.close().unwrap();
+    assert_eq!(audit.counts().errors, 2);
+    assert_eq!(reported.try_iter().count(), 1, "the first failure is reported");
+    assert_eq!(flushed.try_iter().count(), 0, "nothing is left to flush");
+}
+
+/// On a full disk no line is written, so nothing else would tell.
+#[test]
+fn dropped_events_are_reported_while_nothing_can_be_written() {
+    let (sink, reported) = warnings();
+    let full = |_: &[u8]| Err(ErrorKind::StorageFull.into());
+    let audit = Arc::new(scripted(full).capacity(1).unwrap().events(sink).start().unwrap());
+    let verifier = verifier(&audit);
+    until(|| {
+        accept(&verifier);
+        audit.counts().dropped > 2
+    });
+    let dropped = |text: String| text.strip_prefix("audit: dropped ")?.split(' ').next()?.parse::<u64>().ok();
+    let mut sum = reported.iter().find_map(dropped).unwrap();
+    accept(&verifier);
+    incomplete(&audit);
+    sum += reported.try_iter().filter_map(dropped).sum::<u64>();
+    assert_eq!(sum, audit.counts().dropped, "the rest is reported at the end");
+}
+
+/// A sink for warnings, and the warnings.
+fn warnings() -> (impl EventSink, Receiver<String>) {
+    let (reports, reported) = channel();
+    let sink = event::sink(move |event| {
+        if let Event::Warning(warning) = event {
+            let _ = reports.send(warning.to_string());
+        }
+    });
+    (sink, reported)
 }
 
 #[test]

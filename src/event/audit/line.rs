@@ -155,7 +155,8 @@ impl<'a> Line<'a> {
         let proven = Some(refused.rejection.is_proven());
         let oauth = OAuth {
             client: refused.claimed_client.as_deref().map(|id| Client { id, proven }),
-            policy: Some(&refused.policy),
+            // An unknown tenant has none.
+            policy: Some(&*refused.policy).filter(|name| !name.is_empty()),
             kid: refused.key_id.as_deref().map(Cow::Borrowed),
             jti_sha256: refused.jti_hash.map(|hash| base64url::encode(&hash)),
             findings: Some(&refused.findings),

@@ -20,6 +20,31 @@ pub(super) struct Writer {
     target: Target,
     events: Option<Box<dyn EventSink>>,
     reported: Reported,
+    /// Those of flushes that fail one after the other.
+    flushes: Pauses,
+}
+
+/// The pauses between attempts.
+#[derive(Clone, Copy)]
+struct Pauses {
+    next: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { next: PAUSES.0 }
+    }
+}
+
+impl Pauses {
+    fn is_first(self) -> bool {
+        self.next == PAUSES.0
+    }
+
+    fn take(&mut self) -> Duration {
+        let longer = self.next.saturating_mul(2).min(PAUSES.1);
+        std::mem::replace(&mut self.next, longer)
+    }
 }
 
 /// Tells the queue that the thread has ended, even if a writer or a sink panics.
@@ -40,7 +65,7 @@ struct Reported {
 
 impl Writer {
     pub(super) fn new(queue: Arc<Queue>, target: Target, events: Option<Box<dyn EventSink>>) -> Self {
-        Self { queue, target, events, reported: Reported::default() }
+        Self { queue, target, events, reported: Reported::default(), flushes: Pauses::default() }
     }
 
     pub(super) fn run(self) {
@@ -50,6 +75,11 @@ impl Writer {
     }
 
     fn work(mut self) {
+        self.write_all();
+        self.report_dropped();
+    }
+
+    fn write_all(&mut self) {
         let mut buffer = Vec::with_capacity(1024);
         let mut is_flushed = true;
         loop {
@@ -63,11 +93,8 @@ impl Writer {
                     is_flushed = false;
                 }
                 Work::Reopen => self.reopen(),
-                Work::Flush => {
-                    self.flush();
-                    is_flushed = true;
-                }
-                Work::End => return self.report_dropped(self.queue.counts().dropped),
+                Work::Flush => is_flushed = self.flush(),
+                Work::End => return,
             }
         }
     }
@@ -75,20 +102,16 @@ impl Writer {
     /// Writes a line, and tries again after each error. Returns `false` if the log is closed before
     /// it is written.
     fn write(&mut self, line: &[u8]) -> bool {
-        let mut pause = PAUSES.0;
-        let mut is_first = true;
+        let mut pauses = Pauses::default();
         while let Err(error) = self.target.write_line(line) {
-            self.failed(&error, std::mem::take(&mut is_first));
-            match self.queue.pause(pause) {
-                Retry::Same => pause = (pause * 2).min(PAUSES.1),
-                Retry::Reopened => self.reopen(),
-                Retry::Never => return false,
+            self.failed(&error, pauses.is_first());
+            if !self.pause(&mut pauses) {
+                self.target.cut();
+                return false;
             }
         }
-        let dropped = self.queue.count_written();
-        if dropped > self.reported.dropped && self.reported.at.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-            self.report_dropped(dropped);
-        }
+        self.queue.count_written();
+        self.report_dropped_at_times();
         true
     }
 
@@ -98,11 +121,35 @@ impl Writer {
         }
     }
 
-    fn flush(&mut self) {
+    /// Returns whether there is no need to flush again: lines were flushed, or the log is closed.
+    fn flush(&mut self) -> bool {
         let flushed = self.target.flush();
         self.queue.note_flushed(flushed.is_ok());
-        if let Err(error) = flushed {
-            self.failed(&error, true);
+        let Err(error) = flushed else {
+            self.flushes = Pauses::default();
+            return true;
+        };
+        let mut pauses = self.flushes;
+        self.failed(&error, pauses.is_first());
+        let goes_on = self.pause(&mut pauses);
+        self.flushes = pauses;
+        if !goes_on {
+            self.queue.note_flushed(self.target.flush().is_ok());
+        }
+        !goes_on
+    }
+
+    /// Waits before another attempt. Returns `false` if the log is closed, and there is none.
+    fn pause(&mut self, pauses: &mut Pauses) -> bool {
+        // No line is written meanwhile, so nothing else would tell.
+        self.report_dropped_at_times();
+        match self.queue.pause(pauses.take()) {
+            Retry::Same => true,
+            Retry::Reopened => {
+                self.reopen();
+                true
+            }
+            Retry::Never => false,
         }
     }
 
@@ -113,9 +160,16 @@ impl Writer {
         }
     }
 
+    /// Reports dropped events, unless that was done just now.
+    fn report_dropped_at_times(&mut self) {
+        if self.reported.at.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+            self.report_dropped();
+        }
+    }
+
     /// Reports the events that were dropped since the last report.
-    #[cold]
-    fn report_dropped(&mut self, dropped: u64) {
+    fn report_dropped(&mut self) {
+        let dropped = self.queue.counts().dropped;
         let Some(new @ 1..) = dropped.checked_sub(self.reported.dropped) else { return };
         self.report(&format!("dropped {new} events, for which there was no room"));
         self.reported = Reported { dropped, at: Some(Instant::now()) };

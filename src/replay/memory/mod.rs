@@ -297,8 +297,11 @@ impl ReplayStore for MemoryReplay {
         self.per_client
     }
 
-    fn occupancy(&self) -> Option<Occupancy> {
-        Some(Occupancy { entries: self.len(), capacity: self.capacity })
+    /// Counts the live entries, a shard at a time: some milliseconds for a million.
+    fn occupancy(&self, now: UnixTime) -> Option<Occupancy> {
+        let span = self.span(seconds(now)?);
+        let entries = self.shards.iter().map(|shard| shard.lock().count_live(span)).sum();
+        Some(Occupancy { entries, capacity: self.capacity })
     }
 
     /// Returns that the store is healthy, unless it is full of live entries.

@@ -325,6 +325,10 @@ impl Shard {
         self.expiries().any(|until| !span.has(until))
     }
 
+    pub(super) fn count_live(&self, span: Span) -> usize {
+        self.expiries().filter(|until| span.has(*until)).count()
+    }
+
     fn expiries(&self) -> impl Iterator<Item = u32> {
         self.buckets.iter().flat_map(|bucket| bucket.until).filter(|until| *until != 0)
     }
@@ -333,7 +337,7 @@ impl Shard {
     /// entry. Old and new buckets are visited in the order of the hashes, so memory is read once,
     /// sequentially. Returns the number of entries that had expired.
     pub(super) fn rebuild(&mut self, span: Span, cleared: &Cleared) -> usize {
-        let live = self.expiries().filter(|until| span.has(*until)).count();
+        let live = self.count_live(span);
         let count = (live + live * 4 / 5).div_ceil(SLOTS) + self.extra as usize;
         let old = mem::replace(&mut self.buckets, vec![Bucket::EMPTY; count].into_boxed_slice());
         let expired = self.len as usize - live;

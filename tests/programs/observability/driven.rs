@@ -122,7 +122,7 @@ fn config(clients: &ClientFile) -> PathBuf {
     let name = clients.path().file_name().unwrap().to_str().unwrap();
     let text = format!(
         "listen = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\nissuer = {ISSUER:?}\naudiences = [{AUDIENCE:?}]\n\
-         policy = \"oidc\"\nclients = {name:?}\n[replay]\ncapacity = 100\nper_client = {QUOTA}\n\
+         audit = \"audit.jsonl\"\npolicy = \"oidc\"\nclients = {name:?}\n[replay]\ncapacity = 100\nper_client = {QUOTA}\n\
          [overload]\nsignature_checks = 2\n[key_sets]\nallow_http = true\n"
     );
     std::fs::write(&path, text).unwrap();

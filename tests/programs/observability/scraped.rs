@@ -10,9 +10,10 @@ use super::prometheus::{Prometheus, get};
 use crate::metrics::judged_by_promtool;
 
 /// Panels that stay at zero, and why.
-const AT_ZERO: [(&str, &str); 2] = [
+const AT_ZERO: [(&str, &str); 3] = [
     ("Oldest stale key set", "a key set goes stale a minute after its fetch at the earliest"),
     ("Warnings", "they are given when the server starts, before the first scrape"),
+    ("Failures of the audit log", "its disk has room"),
 ];
 
 /// Alerts whose condition the requests fulfil. `for:` delays most of them.
