@@ -20,14 +20,13 @@
 //! use tower_client_assertion::{
 //!     ClientAssertionLayer, ClientIdentity, Policy, RequestBody, Verifier,
 //! };
-//! # use tower_client_assertion::keys::KeySet;
 //! # use tower_client_assertion::mint::{KeyRing, Minter, SigningKey};
 //! # use tower_client_assertion::policy::Algorithm;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let ring = KeyRing::new(SigningKey::generate(Algorithm::ES256)?);
-//! # let keys = KeySet::parse(&ring.jwks())?;
+//! # let keys = ring.key_set();
 //! # let minter = Minter::builder(Policy::RFC7523, "reports", ring).issuer("https://as.example.com").build()?;
 //! // `keys` holds the public keys that the client registered.
 //! let clients = FixedRegistry::new([Client::new("reports", keys)?])?;
@@ -48,8 +47,10 @@
 //! let service = ClientAssertionLayer::new(verifier).layer(issue_token);
 //!
 //! // A client asks for a token.
-//! let form = minter.request("/token").client_credentials().build().await?;
-//! let request = || form.clone().map(Full::new);
+//! let request = minter.request("/token").client_credentials().build().await?;
+//! let (head, form) = request.into_parts();
+//! let form = Full::new(form.into_bytes());
+//! let request = || Request::from_parts(head.clone(), form.clone());
 //!
 //! let accepted = service.clone().oneshot(request()).await?;
 //! assert_eq!(accepted.status(), StatusCode::OK);

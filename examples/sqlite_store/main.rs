@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The client's side: its keys, and a token request.
     let keys = KeyRing::new(SigningKey::generate(Algorithm::ES384)?);
     let minter = Minter::builder(Policy::REDOX, "clinic-7", keys.clone()).audience(AUDIENCE).build()?;
-    let request = minter.request(AUDIENCE).client_credentials().build().await?;
+    let form = minter.request(AUDIENCE).client_credentials().build().await?.into_body().into_bytes();
     registry.register("clinic-7", std::str::from_utf8(&keys.jwks())?, "system/Patient.rs").await?;
 
     // A client that is changed is used for some seconds as it was: see `Cached::invalidate`.
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let verifier = Verifier::builder(Policy::REDOX, clients, Awaited::new(replay));
     let verifier = verifier.audience(AUDIENCE).build()?;
     for attempt in ["first", "second"] {
-        match verifier.verify(&TokenRequest::new(request.body())).await {
+        match verifier.verify(&TokenRequest::new(&form)).await {
             Ok(identity) => println!("the {attempt} time: {} is accepted", identity.client_id()),
             Err(rejection) => println!("the {attempt} time: {rejection}"),
         }

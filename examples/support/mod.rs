@@ -11,7 +11,6 @@ use std::time::Duration;
 use axum::routing::post;
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
-use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::mint::{Minter, MinterBuilder, SigningKey};
 use tower_client_assertion::policy::Algorithm;
 use tower_client_assertion::registry::Client;
@@ -50,7 +49,7 @@ impl Demo {
 
     /// Returns the client as a server registers it: its id and its public key.
     pub(crate) fn client(&self) -> Result<Client> {
-        Ok(Client::new(CLIENT_ID, KeySet::parse(&self.0.keys().jwks())?)?)
+        Ok(Client::new(CLIENT_ID, self.0.keys().key_set())?)
     }
 
     /// Signs a new assertion.

@@ -33,7 +33,7 @@
 //! # let clients = FixedRegistry::new([client])?;
 //! # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
 //! # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
-//! # let form = minter.request("/token").client_credentials().build().await?.into_body();
+//! # let form = minter.request("/token").client_credentials().build().await?.into_body().into_bytes();
 //! let lines = Arc::new(Mutex::new(Vec::new()));
 //! let log = Arc::clone(&lines);
 //! let sink = event::sink(move |event| {

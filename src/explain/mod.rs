@@ -47,7 +47,7 @@
 //! #     let signer = SecretSigner::new(ClientSecret::new(SECRET).unwrap(), Algorithm::HS256).unwrap();
 //! #     let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
 //! #     let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer(issuer).clock(clock).build().unwrap();
-//! #     minter.request("/token").client_credentials().build().await.unwrap().into_body()
+//! #     minter.request("/token").client_credentials().build().await.unwrap().into_body().into_bytes()
 //! # };
 //! let verifier = Verifier::builder(Policy::OIDC, clients, replay)
 //!     .issuer("https://as.example.com")

@@ -6,7 +6,6 @@ use base64::engine::general_purpose::STANDARD;
 use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Decode, Error, Reader, Result, SliceReader, Tag, TagNumber};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
-#[cfg(feature = "mint")]
 use zeroize::Zeroizing;
 
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
@@ -119,9 +118,16 @@ impl<'a> Block<'a> {
         self.body.is_some_and(|body| body.lines().any(is_named))
     }
 
-    pub(crate) fn der(&self) -> std::result::Result<Vec<u8>, PemProblem> {
-        let body: String = self.body.ok_or(PemProblem::Unfinished)?.split_ascii_whitespace().collect();
-        STANDARD.decode(body).map_err(|_| PemProblem::NotBase64)
+    /// Private keys pass through here, so everything is wiped. A vector with room for all of it does
+    /// not grow: growing leaves copies behind.
+    pub(crate) fn der(&self) -> std::result::Result<Zeroizing<Vec<u8>>, PemProblem> {
+        let body = self.body.ok_or(PemProblem::Unfinished)?;
+        let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
+        base64.extend(body.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+        let mut der = Zeroizing::new(vec![0; base64.len().div_ceil(4) * 3]);
+        let len = STANDARD.decode_slice(&*base64, &mut der).map_err(|_| PemProblem::NotBase64)?;
+        der.truncate(len);
+        Ok(der)
     }
 }
 

@@ -51,8 +51,8 @@ impl PublicJwk {
     ///
     /// Fails if the document does not have exactly one key, if it has a private key, and if the key
     /// is too weak or is not for `algorithm`.
-    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
-        let keys = pem::read_keys(pem, crate::jose::keys::MAX_BYTES, 1).map_err(KeyError::Document)?;
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let keys = pem::read_keys(pem.as_ref(), crate::jose::keys::MAX_BYTES, 1).map_err(KeyError::Document)?;
         let Some(key) = keys.into_iter().next() else { return Err(KeyError::NoPem) };
         let (key, algorithms) = key.map_err(KeyError::flawed)?;
         match algorithms.contains(algorithm) {
@@ -77,6 +77,11 @@ impl PublicJwk {
             return Err(KeyError::KeyId { bytes: key_id.len() });
         }
         Ok(Self(Arc::new(Inner { key_id: key_id.into(), ..Arc::unwrap_or_clone(self.0) })))
+    }
+
+    pub(crate) fn verifies(&self, input: &[u8], signature: &[u8]) -> bool {
+        let key = self.0.key.material.parsed(self.0.algorithm);
+        key.is_some_and(|key| key.verify_sig(input, signature).is_ok())
     }
 
     pub(crate) fn has_member(&self, name: &str, value: &str) -> bool {

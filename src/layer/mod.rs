@@ -234,7 +234,7 @@ impl ClientAssertionLayer {
     ///
     /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
     /// # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com/acme").build()?;
-    /// # let form = minter.request("/token").client_credentials().build().await?.into_body();
+    /// # let form = minter.request("/token").client_credentials().build().await?.into_body().into_bytes();
     /// // The form has an assertion for the tenant "acme".
     /// let status = async |path: &str| {
     ///     let request = Request::post(path)

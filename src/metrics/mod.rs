@@ -27,7 +27,7 @@
 //! # let clients = FixedRegistry::new([client])?;
 //! # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
 //! # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
-//! # let form = minter.request("/token").client_credentials().build().await?.into_body();
+//! # let form = minter.request("/token").client_credentials().build().await?.into_body().into_bytes();
 //! // Histograms need the bounds of their buckets.
 //! let mut exporter = PrometheusBuilder::new();
 //! for series in SERIES.iter().filter(|series| !series.buckets().is_empty()) {

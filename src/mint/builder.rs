@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::Uri;
 use serde_json::Value;
 
 use super::edits::Edits;
 use super::error::MinterConfigError;
 use super::minter::{Minter, Plan};
 use super::ring::KeyRing;
-use super::signer::Signer;
 use super::{extra, times};
 use crate::client::ClientId;
 use crate::clock::{Clock, SystemClock};
@@ -41,7 +41,7 @@ pub struct MinterBuilder {
 
 impl Minter {
     /// Starts building a minter for the client `client_id` at a server with this policy. `keys` is
-    /// a [`SigningKey`](crate::mint::SigningKey), any other [`Signer`], or a [`KeyRing`].
+    /// a [`SigningKey`](crate::mint::SigningKey), any other [`Signer`](crate::mint::Signer), or a [`KeyRing`].
     pub fn builder(policy: Policy, client_id: impl Into<String>, keys: impl Into<KeyRing>) -> MinterBuilder {
         MinterBuilder {
             policy,
@@ -90,6 +90,9 @@ impl MinterBuilder {
 
     /// Sets how far `iat` is in the past. Default: 10 seconds, so that the clock of the client may
     /// be ahead of the server's. Together with the lifetime, at most the maximum age of the policy.
+    ///
+    /// A server that [refuses what was issued before its
+    /// start](crate::VerifierBuilder::refuse_issued_before) does so for that much longer.
     pub fn backdate(mut self, by: Duration) -> Self {
         self.backdate = Some(by);
         self
@@ -110,8 +113,8 @@ impl MinterBuilder {
         self
     }
 
-    /// Adds a header parameter, such as `x5t#S256`. The parameters that the minter writes, and
-    /// those that choose or supply a key, cannot be added.
+    /// Adds a header parameter, such as `x5t#S256` or `x5c`. Those that the minter writes, `jwk`,
+    /// `x5u`, and those of encryption and of extensions cannot be added.
     pub fn header(mut self, name: impl Into<String>, value: Value) -> Self {
         self.header.push((name.into(), value));
         self
@@ -146,11 +149,21 @@ impl MinterBuilder {
         let audience = self.audience_value()?;
         let typ = self.typ(audience)?;
         let times = times::judge(&self.policy, self.lifetime, self.backdate)?;
-        self.check_keys()?;
+        self.check_key_set_url()?;
         let header = extra::header(typ, self.key_set_url.as_deref(), &self.header)?;
         let claims = extra::claims(&client_id, audience, &self.claims)?;
         let plan = Plan { client_id, header, claims, times, policy: self.policy, edits: self.edits };
-        Minter::of(plan, self.keys, self.clock, &limits)
+        Minter::of(plan, self.keys, self.clock)
+    }
+
+    /// Servers fetch key sets over `https` only.
+    fn check_key_set_url(&self) -> Result<(), MinterConfigError> {
+        let Some(url) = self.key_set_url.as_deref() else { return Ok(()) };
+        let parsed = url.parse::<Uri>().ok().filter(|_| !url.contains('#'));
+        match parsed.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some()) {
+            true => Ok(()),
+            false => Err(MinterConfigError::KeySetUrl { url: url.to_owned() }),
+        }
     }
 
     fn policy_name(&self) -> String {
@@ -174,7 +187,7 @@ impl MinterBuilder {
         }
         let issuer = self.issuer.as_deref().filter(|_| rule.knows_issuer());
         let missing = || match rule.knows_issuer() {
-            true => MinterConfigError::NoIssuer { policy: self.policy_name() },
+            true => MinterConfigError::NoIssuer { policy: self.policy_name(), only: !rule.knows_urls() },
             false => MinterConfigError::NoAudience { policy: self.policy_name() },
         };
         issuer.or(self.audience.as_deref()).ok_or_else(missing)
@@ -203,30 +216,6 @@ impl MinterBuilder {
             }
             (typ, _) => Ok(typ),
         }
-    }
-
-    fn check_keys(&self) -> Result<(), MinterConfigError> {
-        let allowed = self.policy.algorithms;
-        for signer in self.keys.signers() {
-            let algorithm = signer.algorithm();
-            if !allowed.contains(algorithm) {
-                return Err(MinterConfigError::Algorithm { policy: self.policy_name(), algorithm, allowed });
-            }
-            if !is_consistent(&*signer) {
-                return Err(MinterConfigError::PublicKey { algorithm });
-            }
-        }
-        self.keys.restrict(allowed);
-        Ok(())
-    }
-}
-
-/// A signer with a key publishes it for its own algorithm, and one with a secret publishes nothing.
-pub(super) fn is_consistent(signer: &dyn Signer) -> bool {
-    let algorithm = signer.algorithm();
-    match signer.public_jwk() {
-        Some(key) => key.algorithm() == algorithm && !algorithm.is_mac(),
-        None => algorithm.is_mac(),
     }
 }
 

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use super::needs::Misfit;
 use crate::client::InvalidClientId;
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
-use crate::policy::PolicyError;
+use crate::policy::{Policy, PolicyError};
 use crate::port::PortError;
 use crate::setting::{SettingError, debug_is_display};
 
@@ -50,6 +51,8 @@ pub enum MinterConfigError {
     NoIssuer {
         /// The name of the policy.
         policy: String,
+        /// Whether the policy accepts nothing else.
+        only: bool,
     },
     /// The policy has a URL in `aud`, and none is set.
     #[non_exhaustive]
@@ -75,11 +78,11 @@ pub enum MinterConfigError {
         /// The name of the policy.
         policy: String,
     },
-    /// An issuer is set, and the policy accepts URLs only.
+    /// The key set URL is not an `https` URL without a fragment.
     #[non_exhaustive]
-    UnusedIssuer {
-        /// The name of the policy.
-        policy: String,
+    KeySetUrl {
+        /// The URL that was given.
+        url: String,
     },
     /// The policy refuses a `typ`, or requires another.
     #[non_exhaustive]
@@ -125,12 +128,21 @@ impl fmt::Display for MinterConfigError {
                 write!(f, "policy {policy} does not allow {algorithm}; use a key for one of {allowed}")
             }
             Self::PublicKey { algorithm } => write!(f, "a signer for {algorithm} has no public key for {algorithm}"),
-            Self::NoIssuer { policy } => write!(f, "policy {policy} has the issuer in aud; set it with issuer"),
+            Self::NoIssuer { policy, only: true } => {
+                write!(f, "policy {policy} has the issuer in aud; set it with issuer")
+            }
+            Self::NoIssuer { policy, only: false } => {
+                write!(f, "policy {policy} has the issuer or a URL in aud; set one with issuer or audience")
+            }
             Self::NoAudience { policy } => {
                 write!(f, "policy {policy} has the URL of the token endpoint in aud; set it with audience")
             }
             Self::InvalidIssuer { issuer } => {
-                write!(f, "issuer {issuer:?} is not an https URL without user, query and fragment")
+                write!(f, "issuer {issuer:?} is not an https URL without user, query and fragment")?;
+                match issuer.starts_with("http://") {
+                    true => f.write_str("; for a server on localhost there is dangerous().issuer_without_tls(..)"),
+                    false => Ok(()),
+                }
             }
             Self::InvalidAudience { audience } => {
                 write!(f, "audience {audience:?} is empty or has characters other than printable ASCII without spaces")
@@ -138,13 +150,23 @@ impl fmt::Display for MinterConfigError {
             Self::UnusedAudience { policy } => {
                 write!(f, "policy {policy} accepts only the issuer in aud; set issuer instead of audience")
             }
-            Self::UnusedIssuer { policy } => {
-                write!(f, "policy {policy} accepts only URLs in aud; set audience instead of issuer")
-            }
-            Self::Typ { policy, typ } => write!(f, "policy {policy} does not accept typ {typ:?}"),
+            Self::KeySetUrl { url } => write!(f, "key set URL {url:?} is not an https URL without a fragment"),
+            Self::Typ { policy, typ } => write!(f, "policy {policy} does not accept typ {typ:?} with this aud"),
             Self::Reserved { name } => write!(f, "{name} cannot be added: the minter writes it, or servers refuse it"),
             Self::Repeated { name } => write!(f, "{name} is added twice"),
             Self::TooLarge { what, limit } => write!(f, "{what} exceeds the limit of {limit}"),
+        }
+    }
+}
+
+impl MinterConfigError {
+    pub(super) fn of(misfit: Misfit, policy: &Policy) -> Self {
+        match misfit {
+            Misfit::Algorithm { algorithm, allowed } => {
+                Self::Algorithm { policy: policy.name().to_owned(), algorithm, allowed }
+            }
+            Misfit::PublicKey { algorithm } => Self::PublicKey { algorithm },
+            Misfit::TooLarge { what, limit } => Self::TooLarge { what, limit },
         }
     }
 }
@@ -188,7 +210,11 @@ pub enum MintError {
         /// The longest permitted time.
         limit: Duration,
     },
-    /// The signer returned something else than a signature of its algorithm.
+    /// The secret has expired (`client_secret_expires_at`, RFC 7591, section 3.2.1).
+    SecretExpired,
+    /// The signer must be waited for, and there is no Tokio runtime with timers to bound the wait.
+    NoTimer,
+    /// The signer returned something that the key that it publishes does not verify.
     #[non_exhaustive]
     Signature {
         /// The algorithm of the signer.
@@ -196,11 +222,18 @@ pub enum MintError {
         /// The length of what it returned, in bytes.
         bytes: usize,
     },
-    /// The endpoint of a request is not a URI.
+    /// The endpoint of a request is neither an `https` URL without user and fragment nor a path.
+    /// `http` is permitted for `localhost`, `127.0.0.1` and `[::1]`.
     #[non_exhaustive]
     Endpoint {
         /// What was given.
         endpoint: String,
+    },
+    /// A form has more parameters than servers accept by default.
+    #[non_exhaustive]
+    TooManyParameters {
+        /// The limit.
+        limit: usize,
     },
     /// A parameter of a form is one that the minter writes, is another credential, or occurs twice
     /// (RFC 6749, section 3.2).
@@ -218,12 +251,19 @@ impl fmt::Display for MintError {
             Self::NoRandom => f.write_str("the operating system has no random bytes"),
             Self::Signer(_) => f.write_str("the signer failed"),
             Self::SignerTooSlow { limit } => {
-                write!(f, "the signer took longer than {limit:?}, half the lifetime of an assertion")
+                write!(f, "the signature came later than {limit:?}, half the lifetime of an assertion")
             }
             Self::Signature { algorithm, bytes } => {
-                write!(f, "the signer returned {bytes} bytes that are no signature with {algorithm}")
+                write!(f, "the signer returned {bytes} bytes that its public key for {algorithm} does not verify")
             }
-            Self::Endpoint { endpoint } => write!(f, "endpoint {endpoint:?} is not a URI"),
+            Self::SecretExpired => f.write_str("the secret has expired"),
+            Self::NoTimer => {
+                f.write_str("there is no Tokio runtime with timers, by which to bound the wait for the signer")
+            }
+            Self::Endpoint { endpoint } => {
+                write!(f, "endpoint {endpoint:?} is neither an https URL without user and fragment nor a path")
+            }
+            Self::TooManyParameters { limit } => write!(f, "the form has more than {limit} parameters"),
             Self::Parameter { name } => {
                 write!(f, "parameter {name:?} is written by the minter, is another credential, or occurs twice")
             }

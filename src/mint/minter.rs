@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 use super::assertion::Assertion;
 use super::edits::Edits;
 use super::error::{MintError, MinterConfigError};
+use super::needs::{LONGEST_RSA_SIGNATURE, Needs, VARYING_CLAIMS};
 use super::ring::KeyRing;
 use super::signer::{Signature, Signer};
 use super::times::Times;
@@ -24,7 +26,7 @@ use crate::jose::algorithm::Algorithm;
 use crate::jose::base64url::encode_onto;
 use crate::jose::public_jwk::PublicJwk;
 use crate::jose::signing::{ecdsa_from_der, random};
-use crate::policy::{Limits, Policy};
+use crate::policy::Policy;
 use crate::port::{Answer, BoxFuture, PortError};
 use crate::timer::timer;
 
@@ -64,6 +66,8 @@ struct Inner {
     clock: Box<dyn Clock>,
     /// For the signer of the last assertion.
     head: ArcSwapOption<Head>,
+    /// What the ring judges new keys by, as long as this minter exists.
+    _needs: Arc<Needs>,
 }
 
 /// What all assertions of a minter have in common.
@@ -82,32 +86,24 @@ pub(super) struct Plan {
 struct Head {
     signer: Arc<dyn Signer>,
     encoded: String,
+    /// Whether a signature was one by the published key.
+    is_proven: AtomicBool,
 }
 
 /// The signing input of an assertion, with room for its signature.
 struct Draft {
     jwt: Zeroizing<String>,
-    algorithm: Algorithm,
+    head: Arc<Head>,
     started: UnixTime,
 }
 
-/// The longest RSA signature that verifiers of this crate accept: 8192 bits.
-const LONGEST_RSA_SIGNATURE: usize = 1024;
-
-/// The dates and the `jti`, in bytes at most.
-const VARYING_CLAIMS: usize = 96;
-
 impl Minter {
-    pub(super) fn of(
-        plan: Plan,
-        keys: KeyRing,
-        clock: Box<dyn Clock>,
-        limits: &Limits,
-    ) -> Result<Self, MinterConfigError> {
-        for signer in keys.signers() {
-            check_size(&plan, &signer, limits)?;
-        }
-        Ok(Self(Arc::new(Inner { plan, keys, clock, head: ArcSwapOption::empty() })))
+    pub(super) fn of(plan: Plan, keys: KeyRing, clock: Box<dyn Clock>) -> Result<Self, MinterConfigError> {
+        let header = Value::Object(plan.header.clone()).to_string().len();
+        let needs = Needs { algorithms: plan.policy.algorithms(), header, claims: plan.claims.len() };
+        let needs = Arc::new(needs);
+        keys.serve(&needs).map_err(|misfit| MinterConfigError::of(misfit, &plan.policy))?;
+        Ok(Self(Arc::new(Inner { plan, keys, clock, head: ArcSwapOption::empty(), _needs: needs })))
     }
 
     /// Returns the client id.
@@ -131,41 +127,48 @@ impl Minter {
     ///
     /// # Errors
     ///
-    /// Fails if the clock has no time, if there are no random bytes, and if the signer fails or
-    /// takes longer than half the [lifetime](crate::mint::MinterBuilder::lifetime). The wait is bounded by that
-    /// time in a Tokio runtime with timers.
+    /// Fails if the clock has no time, if there are no random bytes, if the secret has expired, and
+    /// if the signer fails, takes longer than half the
+    /// [lifetime](crate::mint::MinterBuilder::lifetime), or returns something that the published
+    /// key does not verify. A signer that must be waited for needs a Tokio runtime with timers.
     pub fn mint(&self) -> Answer<Result<Assertion, MintError>> {
-        let (draft, signer) = match self.draft() {
+        let draft = match self.draft() {
             Ok(draft) => draft,
             Err(error) => return Answer::Ready(Err(error)),
         };
-        match signer.sign(draft.jwt.as_bytes()) {
-            Answer::Ready(signature) => Answer::Ready(self.finish(draft, signature)),
+        match draft.head.signer.sign(draft.jwt.as_bytes()) {
+            Answer::Ready(signature) => {
+                // A key in memory does not change.
+                let is_proven = draft.head.is_proven.load(Ordering::Relaxed);
+                Answer::Ready(self.finish(draft, signature, is_proven))
+            }
             Answer::Pending(signature) => {
                 let minter = self.clone();
                 Answer::later(async move {
                     let signature = minter.wait(signature).await?;
-                    minter.finish(draft, signature)
+                    minter.finish(draft, signature, false)
                 })
             }
         }
     }
 
-    fn draft(&self) -> Result<(Draft, Arc<dyn Signer>), MintError> {
+    fn draft(&self) -> Result<Draft, MintError> {
         let Inner { plan, keys, clock, .. } = &*self.0;
         let started = clock.now().ok_or(MintError::NoTime)?;
         let jti = random::<16>().ok_or(MintError::NoRandom)?;
         // The ring has at least one key.
-        let signer = keys.signer().ok_or(MintError::Signer(PortError::new("there is no key")))?;
+        let signer = keys.signer(started).ok_or_else(|| MintError::Signer(PortError::new("there is no key")))?;
+        if signer.expires_at().is_some_and(|time| time <= started) {
+            return Err(MintError::SecretExpired);
+        }
         let head = self.head(signer);
         let claims = plan.claims_at(started, &jti);
-        let algorithm = head.signer.algorithm();
-        let signature = algorithm.signature_len().unwrap_or(LONGEST_RSA_SIGNATURE);
+        let signature = head.signer.algorithm().signature_len().unwrap_or(LONGEST_RSA_SIGNATURE);
         let room = head.encoded.len() + (claims.len() + signature).div_ceil(3) * 4 + 8;
         let mut jwt = Zeroizing::new(String::with_capacity(room));
         jwt.push_str(&head.encoded);
         encode_onto(claims.as_bytes(), &mut jwt);
-        Ok((Draft { jwt, algorithm, started }, Arc::clone(&head.signer)))
+        Ok(Draft { jwt, head, started })
     }
 
     /// Returns the header for a signer, which is encoded again only if the keys have changed.
@@ -176,7 +179,7 @@ impl Minter {
         let mut encoded = String::new();
         encode_onto(self.0.plan.header_for(&*signer).as_bytes(), &mut encoded);
         encoded.push('.');
-        let head = Arc::new(Head { signer, encoded });
+        let head = Arc::new(Head { signer, encoded, is_proven: AtomicBool::new(false) });
         self.0.head.store(Some(Arc::clone(&head)));
         head
     }
@@ -187,15 +190,10 @@ impl Minter {
         signature: BoxFuture<Result<Signature, PortError>>,
     ) -> Result<Result<Signature, PortError>, MintError> {
         let (mut signature, limit) = (pin!(signature), self.longest_wait());
-        let mut timeout = timer(limit);
-        poll_fn(|cx| {
-            if let Poll::Ready(signature) = signature.as_mut().poll(cx) {
-                return Poll::Ready(Ok(signature));
-            }
-            match timeout.as_mut().map(|timeout| timeout.as_mut().poll(cx)) {
-                Some(Poll::Ready(())) => Poll::Ready(Err(MintError::SignerTooSlow { limit })),
-                _ => Poll::Pending,
-            }
+        let mut timeout = timer(limit).ok_or(MintError::NoTimer)?;
+        poll_fn(|cx| match signature.as_mut().poll(cx) {
+            Poll::Ready(signature) => Poll::Ready(Ok(signature)),
+            Poll::Pending => timeout.as_mut().poll(cx).map(|()| Err(MintError::SignerTooSlow { limit })),
         })
         .await
     }
@@ -204,18 +202,34 @@ impl Minter {
         self.0.plan.times.lifetime / 2
     }
 
-    fn finish(&self, draft: Draft, signature: Result<Signature, PortError>) -> Result<Assertion, MintError> {
+    fn finish(
+        &self,
+        draft: Draft,
+        signature: Result<Signature, PortError>,
+        is_proven: bool,
+    ) -> Result<Assertion, MintError> {
+        let Draft { mut jwt, head, started } = draft;
         let limit = self.longest_wait();
-        if self.0.clock.now().ok_or(MintError::NoTime)? - draft.started > limit {
+        if self.0.clock.now().ok_or(MintError::NoTime)? - started > limit {
             return Err(MintError::SignerTooSlow { limit });
         }
-        let Draft { mut jwt, algorithm, .. } = draft;
+        let algorithm = head.signer.algorithm();
         let mut signature = as_in_jws(algorithm, signature.map_err(MintError::Signer)?)?;
+        if !is_proven && !is_by(&*head.signer, jwt.as_bytes(), &signature) {
+            return Err(MintError::Signature { algorithm, bytes: signature.len() });
+        }
+        head.is_proven.store(true, Ordering::Relaxed);
         self.0.plan.edits.edit_signature(&mut signature);
         jwt.push('.');
         encode_onto(&signature, &mut jwt);
         Ok(Assertion::new(jwt))
     }
+}
+
+/// Returns whether the published key verifies a signature. A key management service may have signed
+/// with a newer version of its key. A secret has nothing to compare with.
+fn is_by(signer: &dyn Signer, input: &[u8], signature: &[u8]) -> bool {
+    signer.public_jwk().is_none_or(|key| key.verifies(input, signature))
 }
 
 /// Returns a signature in the encoding of JOSE, if it can be one.
@@ -255,21 +269,6 @@ impl Plan {
         encode_onto(jti, &mut claims);
         claims.push_str("\"}");
         self.edits.edited_claims(&claims).unwrap_or(claims)
-    }
-}
-
-/// An edited assertion may be of any size.
-fn check_size(plan: &Plan, signer: &Arc<dyn Signer>, limits: &Limits) -> Result<(), MinterConfigError> {
-    let header = plan.header_for(&**signer).len();
-    if header > limits.header {
-        return Err(MinterConfigError::TooLarge { what: "the header", limit: limits.header });
-    }
-    let signature = signer.algorithm().signature_len().unwrap_or(LONGEST_RSA_SIGNATURE);
-    let encoded = |bytes: usize| (bytes * 4).div_ceil(3);
-    let size = encoded(header) + encoded(plan.claims.len() + VARYING_CLAIMS) + encoded(signature) + 2;
-    match size > limits.assertion {
-        true => Err(MinterConfigError::TooLarge { what: "the assertion", limit: limits.assertion }),
-        false => Ok(()),
     }
 }
 

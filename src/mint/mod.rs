@@ -10,8 +10,7 @@
 //! use http::{Request, Response, StatusCode};
 //! use http_body_util::Full;
 //! use tower::{Layer, ServiceExt, service_fn};
-//! use tower_client_assertion::keys::KeySet;
-//! use tower_client_assertion::mint::{KeyRing, Minter, SigningKey};
+//! use tower_client_assertion::mint::{FormBody, KeyRing, Minter, SigningKey};
 //! use tower_client_assertion::policy::{Algorithm, Policy};
 //! use tower_client_assertion::registry::{Client, FixedRegistry};
 //! use tower_client_assertion::replay::MemoryReplay;
@@ -21,7 +20,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // The client has a key, and registers its public half.
 //! let ring = KeyRing::new(SigningKey::generate(Algorithm::ES256)?);
-//! let keys = KeySet::parse(&ring.jwks())?;
+//! let keys = ring.key_set();
 //!
 //! // The server. Both ends know its issuer identifier.
 //! const ISSUER: &str = "https://as.example.com";
@@ -30,7 +29,7 @@
 //! let verifier = Verifier::builder(Policy::RFC7523, clients, replay)
 //!     .issuer(ISSUER)
 //!     .build()?;
-//! let token = service_fn(|_: Request<RequestBody<Full<Bytes>>>| async {
+//! let token = service_fn(|_: Request<RequestBody<FormBody>>| async {
 //!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
 //! });
 //! let server = ClientAssertionLayer::new(verifier).layer(token);
@@ -40,7 +39,7 @@
 //!     .issuer(ISSUER)
 //!     .build()?;
 //! let request = minter.request("/token").client_credentials().build().await?;
-//! let accepted = server.clone().oneshot(request.map(Full::new)).await?;
+//! let accepted = server.clone().oneshot(request).await?;
 //! assert_eq!(accepted.status(), StatusCode::OK);
 //!
 //! // A test of the server sees it refuse another audience.
@@ -48,7 +47,7 @@
 //!     .issuer("https://another.example.com")
 //!     .build()?;
 //! let request = minter.request("/token").client_credentials().build().await?;
-//! let refused = server.oneshot(request.map(Full::new)).await?;
+//! let refused = server.oneshot(request).await?;
 //! assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
 //! # Ok(())
 //! # }
@@ -84,7 +83,9 @@ mod error;
 mod extra;
 mod form;
 mod minter;
+mod needs;
 mod ring;
+mod rotation_error;
 mod service;
 mod signer;
 mod times;
@@ -94,10 +95,11 @@ pub use body::DocumentBody;
 pub use builder::MinterBuilder;
 pub use dangerous::DangerousMinterBuilder;
 pub use error::{MintError, MinterConfigError};
-pub use form::FormBuilder;
+pub use form::{FormBody, FormBuilder};
 pub use minter::Minter;
-pub use ring::{KeyRing, RotationError};
-pub use service::JwksService;
+pub use ring::{KeyRing, KeyRingBuilder};
+pub use rotation_error::RotationError;
+pub use service::{DocumentPathError, JwksService};
 pub use signer::{AsyncSigner, SecretSigner, Signature, Signer};
 
 pub use crate::jose::key_error::KeyError;

@@ -1,6 +1,7 @@
 //! Serves the public keys of a client.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -57,17 +58,23 @@ struct Document {
 }
 
 impl JwksService {
-    /// Serves the keys of this ring.
-    pub fn new(keys: KeyRing) -> Self {
-        Self { keys, documents: Arc::default() }
+    /// Serves the keys of this ring, or this one key.
+    pub fn new(keys: impl Into<KeyRing>) -> Self {
+        Self { keys: keys.into(), documents: Arc::default() }
     }
 
     /// Also serves a JSON document at exactly this path, such as a client ID metadata document. It
     /// may be kept as long as the keys.
-    #[must_use]
-    pub fn document(self, path: impl Into<String>, json: &serde_json::Value) -> Self {
-        let document = Document { path: path.into(), json: json.to_string().into() };
-        Self { documents: self.documents.iter().cloned().chain([document]).collect(), ..self }
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path does not begin with a slash, or has a document already.
+    pub fn document(self, path: &str, json: &serde_json::Value) -> Result<Self, DocumentPathError> {
+        if !path.starts_with('/') || self.documents.iter().any(|document| document.path == path) {
+            return Err(DocumentPathError { path: path.to_owned() });
+        }
+        let document = Document { path: path.to_owned(), json: json.to_string().into() };
+        Ok(Self { documents: self.documents.iter().cloned().chain([document]).collect(), ..self })
     }
 
     fn respond(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<DocumentBody> {
@@ -138,3 +145,17 @@ impl fmt::Debug for JwksService {
         f.debug_struct("JwksService").field("keys", &self.keys).field("documents", &paths).finish()
     }
 }
+
+/// A path at which a [`JwksService`] cannot serve a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentPathError {
+    path: String,
+}
+
+impl fmt::Display for DocumentPathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "document path {:?} does not begin with a slash, or has a document already", self.path)
+    }
+}
+
+impl Error for DocumentPathError {}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::clock::UnixTime;
 use crate::jose::algorithm::Algorithm;
 use crate::jose::key_error::KeyError;
 use crate::jose::public_jwk::PublicJwk;
@@ -22,6 +23,11 @@ pub trait Signer: fmt::Debug + Send + Sync + 'static {
     /// Returns the key to publish. `None` only if the signer has a secret. Its `kid` is that of all
     /// assertions, and its algorithm is the signer's.
     fn public_jwk(&self) -> Option<&PublicJwk>;
+
+    /// Returns when the secret of the signer expires. Default: it does not.
+    fn expires_at(&self) -> Option<UnixTime> {
+        None
+    }
 
     /// Returns the signature of `input`, which is not hashed yet.
     fn sign(&self, input: &[u8]) -> Answer<Result<Signature, PortError>>;
@@ -124,6 +130,10 @@ impl Signer for SecretSigner {
 
     fn public_jwk(&self) -> Option<&PublicJwk> {
         None
+    }
+
+    fn expires_at(&self) -> Option<UnixTime> {
+        self.secret.expires_at()
     }
 
     fn sign(&self, input: &[u8]) -> Answer<Result<Signature, PortError>> {

@@ -233,7 +233,7 @@ impl<R: ReplayStore + ?Sized> ReplayStore for Arc<R> {
 /// # let clients = FixedRegistry::new([client])?;
 /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
 /// # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
-/// # let form = async || minter.request("/token").client_credentials().build().await.map(|form| form.into_body());
+/// # let form = async || minter.request("/token").client_credentials().build().await.map(|it| it.into_body().into_bytes());
 /// let replay = Awaited::new(Spent::default());
 /// let verifier = Verifier::builder(Policy::OIDC, clients, replay)
 ///     .issuer("https://as.example.com")

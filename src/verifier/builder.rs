@@ -160,7 +160,7 @@ impl VerifierBuilder {
     /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS384)?;
     /// # let minter = Minter::builder(Policy::REDOX, "clinic-7", signer);
     /// # let minter = minter.audience("https://api.example.com/token").build()?;
-    /// # let form = minter.request("/token").client_credentials().build().await?.into_body();
+    /// # let form = minter.request("/token").client_credentials().build().await?.into_body().into_bytes();
     /// // The form has an assertion for "https://api.example.com/token".
     /// let request = TokenRequest::new(&form);
     /// assert!(token.verify(&request).await.is_ok());
@@ -239,7 +239,7 @@ impl VerifierBuilder {
     /// #     let signer = SecretSigner::new(ClientSecret::new(SECRET).unwrap(), Algorithm::HS256).unwrap();
     /// #     let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com");
     /// #     let minter = minter.dangerous().replace_claim("iat", json!(iat)).build().unwrap();
-    /// #     minter.request("/token").client_credentials().build().await.unwrap().into_body()
+    /// #     minter.request("/token").client_credentials().build().await.unwrap().into_body().into_bytes()
     /// # };
     /// let before = issued_at(start.as_secs() - 1).await;
     /// let request = TokenRequest::new(&before);
@@ -300,7 +300,7 @@ impl VerifierBuilder {
     /// # let client = Arc::new(Client::with_secret("reports", ClientSecret::new(SECRET)?)?);
     /// # let signer = SecretSigner::new(ClientSecret::new(SECRET)?, Algorithm::HS256)?;
     /// # let minter = Minter::builder(Policy::OIDC, "reports", signer).issuer("https://as.example.com").build()?;
-    /// # let form = minter.request("/token").client_credentials().build().await?.into_body();
+    /// # let form = minter.request("/token").client_credentials().build().await?.into_body().into_bytes();
     /// let verifier = |delay| {
     ///     let database = Database(delay, Arc::clone(&client));
     ///     let replay = MemoryReplay::new(100_000)?;

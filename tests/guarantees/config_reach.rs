@@ -134,7 +134,7 @@ const SETTINGS: &[(&str, &[(&str, Reach)])] = &[
 ];
 
 /// The builders of the client's end, which no server configures.
-const OF_CLIENTS: [&str; 3] = ["DangerousMinterBuilder", "FormBuilder", "MinterBuilder"];
+const OF_CLIENTS: [&str; 4] = ["DangerousMinterBuilder", "FormBuilder", "KeyRingBuilder", "MinterBuilder"];
 
 #[test]
 fn every_setting_is_in_the_file_or_listed_as_code_only() {

@@ -20,7 +20,7 @@ async fn a_form_has_what_was_said_the_client_and_an_assertion() {
         ("POST", "https://as.example.com/token")
     );
     assert_eq!(request.headers()[CONTENT_TYPE], "application/x-www-form-urlencoded");
-    let parameters = parameters(request.body());
+    let parameters = parameters(&request.into_body().into_bytes());
     let expected = [
         ("grant_type", "client_credentials"),
         ("scope", "a b/c+d&e"),
@@ -37,7 +37,8 @@ async fn a_form_has_what_was_said_the_client_and_an_assertion() {
 #[tokio::test]
 async fn each_request_has_a_new_assertion() {
     let minter = minter(&Policy::RFC7523, key(Algorithm::Ed25519)).build().unwrap();
-    let form = || async { minter.request("/token").client_credentials().build().await.unwrap().into_body() };
+    let form =
+        || async { minter.request("/token").client_credentials().build().await.unwrap().into_body().into_bytes() };
     assert_ne!(form().await, form().await);
 }
 
@@ -56,8 +57,45 @@ async fn parameters_of_the_minter_and_second_credentials_are_refused() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_uri_is_refused() {
+async fn only_endpoints_that_keep_an_assertion_secret_are_accepted() {
     let minter = minter(&Policy::RFC7523, key(Algorithm::ES256)).build().unwrap();
-    let error = minter.request("not a uri").client_credentials().build().await.unwrap_err();
-    assert_eq!(error.to_string(), "endpoint \"not a uri\" is not a URI");
+    for (endpoint, is_accepted) in [
+        ("https://as.example.com/token", true),
+        ("https://as.example.com:8443/token?tenant=a", true),
+        ("/token", true),
+        ("http://127.0.0.1:8080/token", true),
+        ("http://localhost/token", true),
+        ("http://[::1]:80/token", true),
+        ("http://as.example.com/token", false),
+        ("http://127.0.0.1.example.com/token", false),
+        ("https://user:password@as.example.com/token", false),
+        ("http://localhost@as.example.com/token", false),
+        ("https://as.example.com/token#fragment", false),
+        ("ftp://as.example.com/token", false),
+        ("//as.example.com/token", false),
+        ("as.example.com", false),
+        ("as.example.com:443", false),
+        ("*", false),
+        ("", false),
+        ("not a uri", false),
+        ("/token\r\nx: y", false),
+    ] {
+        let built = minter.request(endpoint).client_credentials().build().await;
+        assert_eq!(built.is_ok(), is_accepted, "{endpoint:?}: {built:?}");
+        assert!(is_accepted || matches!(built, Err(MintError::Endpoint { .. })), "{endpoint:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_shows_nothing_and_has_at_most_what_servers_accept() {
+    let minter = minter(&Policy::RFC7523, key(Algorithm::ES256)).build().unwrap();
+    let with = async |count: usize| {
+        let names: Vec<_> = (0..count).map(|index| format!("p{index}")).collect();
+        let form = names.iter().fold(minter.request("/token"), |form, name| form.parameter(name, "hush"));
+        form.build().await
+    };
+    let most = with(96).await.unwrap();
+    assert!(!format!("{most:?}").contains("hush"), "{most:?}");
+    assert!(parameters(&most.into_body().into_bytes()).len() <= 100);
+    assert!(matches!(with(97).await, Err(MintError::TooManyParameters { limit: 100, .. })));
 }

@@ -210,6 +210,8 @@ fn a_jwk_that_cannot_sign_is_told_apart_and_not_quoted() {
         (with(&rsa, "alg", json!(null)), "alg is missing, and the key could serve several algorithms"),
         (with(&rsa, "p", rsa["q"].clone()), "its parts are no key for RS256, or do not fit together"),
         (with(&rsa, "oth", json!([{"r": "AA"}])), "it has more than two primes (oth)"),
+        (with(&ec, "key_ops", json!(["verify"])), r#"its key_ops do not have "sign""#),
+        (json!({"keys": [ec]}).to_string(), "it is a JWK Set; pass one of its keys"),
         (json!({"kty": "oct", "k": "c2VjcmV0"}).to_string(), "it is a secret; use SecretSigner"),
     ];
     for (jwk, expected) in cases {

@@ -24,7 +24,7 @@ async fn body(response: Response<DocumentBody>) -> bytes::Bytes {
 
 #[tokio::test]
 async fn get_and_head_have_the_same_headers() {
-    let ring = KeyRing::new(key(Algorithm::ES256)).with_max_age(Duration::from_secs(120));
+    let ring = KeyRing::builder(key(Algorithm::ES256)).max_age(Duration::from_secs(120)).build();
     let service = JwksService::new(ring.clone());
     let get = ask(&service, Method::GET, "/jwks.json", None).await;
     let head = ask(&service, Method::HEAD, "/jwks.json", None).await;
@@ -66,7 +66,9 @@ async fn other_methods_are_refused() {
 #[tokio::test]
 async fn a_document_is_served_at_its_path_alone() {
     let metadata = json!({"client_id": "https://client.example.com/client.json"});
-    let service = JwksService::new(KeyRing::new(key(Algorithm::ES256))).document("/client.json", &metadata);
+    let service = JwksService::new(KeyRing::new(key(Algorithm::ES256))).document("/client.json", &metadata).unwrap();
+    assert!(service.clone().document("/client.json", &metadata).is_err());
+    assert!(service.clone().document("client.json", &metadata).is_err());
     let response = ask(&service, Method::GET, "/client.json", None).await;
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(body(response).await, metadata.to_string());

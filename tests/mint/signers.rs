@@ -84,6 +84,8 @@ async fn what_is_no_signature_is_not_sent() {
         Signature::Jose(vec![0; 63]),
         Signature::Jose(vec![0; 65]),
         Signature::Jose(Vec::new()),
+        // Of the right length, by no key.
+        Signature::Jose(vec![1; 64]),
         // A DER signature under the wrong name.
         Signature::Jose(vec![0x30; 70]),
         Signature::EcdsaDer(vec![0; 64]),

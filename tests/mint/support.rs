@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tower_client_assertion::clock::{ManualClock, UnixTime};
-use tower_client_assertion::keys::KeySet;
 use tower_client_assertion::mint::{KeyRing, Minter, MinterBuilder, SigningKey};
 use tower_client_assertion::policy::{Algorithm, AudienceRule, Policy};
 use tower_client_assertion::registry::{Client, FixedRegistry};
@@ -68,7 +67,7 @@ pub(crate) fn verifier(policy: &Policy, client: Client, clock: &ManualClock) -> 
 }
 
 pub(crate) fn registered(ring: &KeyRing) -> Client {
-    Client::new(CLIENT, KeySet::parse(&ring.jwks()).unwrap()).unwrap()
+    Client::new(CLIENT, ring.key_set()).unwrap()
 }
 
 pub(crate) async fn mint(minter: &Minter) -> String {

@@ -53,7 +53,7 @@ impl Explanation {
     /// #     let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
     /// #     let minter = Minter::builder(Policy::OIDC, "clinic", signer).issuer("https://as.example.com");
     /// #     let minter = minter.clock(clock).build().unwrap();
-    /// #     minter.request("/token").client_credentials().build().await.unwrap().into_body()
+    /// #     minter.request("/token").client_credentials().build().await.unwrap().into_body().into_bytes()
     /// # };
     /// let clients: Vec<_> = clients.into_iter().map(Arc::new).collect();
     /// let at = UnixTime::from_secs(1_700_000_000);

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use spki::AlgorithmIdentifierRef;
 use spki::der::asn1::{AnyRef, OctetStringRef};
 use spki::der::{Decode, Reader, SliceReader};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Kind, Pair, SigningKey};
 use crate::jose::algorithm::{Algorithm, AlgorithmSet};
@@ -26,7 +26,8 @@ impl SigningKey {
     ///
     /// Fails if there is no private key or more than one, if it is encrypted, too weak, or for
     /// another algorithm.
-    pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let pem = std::str::from_utf8(pem.as_ref()).map_err(|_| KeyError::NoPem)?;
         // OpenSSL writes the name of the curve as another block.
         let blocks: Vec<_> = pem::blocks(pem).filter(|block| block.label() != "EC PARAMETERS").collect();
         let private: Vec<_> = blocks.iter().filter(|block| block.label().contains("PRIVATE KEY")).collect();
@@ -101,7 +102,7 @@ fn private_der(block: &Block<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         _ if block.has_field("Proc-Type") => return Err(KeyError::Encrypted),
         _ => {}
     }
-    block.der().map(Zeroizing::new).map_err(KeyError::Pem)
+    block.der().map_err(KeyError::Pem)
 }
 
 /// RFC 5958, section 2.
@@ -133,7 +134,7 @@ fn is_encrypted(der: &[u8]) -> bool {
 
 object! {
     struct PrivateJwk {
-        kty = "kty", crv = "crv", alg = "alg", kid = "kid", public_use = "use",
+        kty = "kty", crv = "crv", alg = "alg", kid = "kid", public_use = "use", key_ops = "key_ops", keys = "keys",
         n = "n", e = "e", d = "d", p = "p", q = "q", dp = "dp", dq = "dq", qi = "qi", oth = "oth",
         x = "x", y = "y", public = "pub", seed = "priv",
     }
@@ -144,12 +145,22 @@ type Secret = Zeroizing<Vec<u8>>;
 impl PrivateJwk<'_> {
     fn check_use(&self) -> Result<(), KeyError> {
         match text("use", self.public_use)?.as_deref() {
-            None | Some("sig") => Ok(()),
-            Some(_) => Err(KeyError::jwk(r#"its use is not "sig""#)),
+            None | Some("sig") => {}
+            Some(_) => return Err(KeyError::jwk(r#"its use is not "sig""#)),
+        }
+        let operations = self.key_ops.read("an array of strings");
+        let operations: Option<Vec<String>> =
+            operations.map_err(|wrong| KeyError::jwk(format!("key_ops is {wrong}")))?;
+        match operations.is_none_or(|operations| operations.iter().any(|operation| operation == "sign")) {
+            true => Ok(()),
+            false => Err(KeyError::jwk(r#"its key_ops do not have "sign""#)),
         }
     }
 
     fn algorithm(&self) -> Result<Algorithm, KeyError> {
+        if self.keys.is_present() {
+            return Err(KeyError::jwk("it is a JWK Set; pass one of its keys"));
+        }
         let kty = text("kty", self.kty)?.ok_or_else(|| missing("kty"))?;
         let crv = text("crv", self.crv)?.unwrap_or_default();
         let (of_type, usual) = match &*kty {
@@ -242,6 +253,9 @@ fn missing(name: &str) -> KeyError {
 fn bytes(name: &str, member: Member<'_>) -> Result<Secret, KeyError> {
     let encoded = text(name, member)?.ok_or_else(|| missing(name))?;
     let decoded = base64url::decode(&encoded).map(Zeroizing::new);
+    if let Text::Owned(mut escaped) = encoded {
+        escaped.zeroize();
+    }
     decoded.ok_or_else(|| KeyError::jwk(format!("{name} is not base64url without padding")))
 }
 
