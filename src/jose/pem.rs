@@ -118,8 +118,8 @@ impl<'a> Block<'a> {
         self.body.is_some_and(|body| body.lines().any(is_named))
     }
 
-    /// Private keys pass through here, so everything is wiped. A vector with room for all of it does
-    /// not grow: growing leaves copies behind.
+    /// Private keys pass through here, so everything is wiped. A vector with room for all of it
+    /// does not grow: growing leaves copies behind.
     pub(crate) fn der(&self) -> std::result::Result<Zeroizing<Vec<u8>>, PemProblem> {
         let body = self.body.ok_or(PemProblem::Unfinished)?;
         let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));

@@ -154,8 +154,8 @@ impl KeyRing {
     }
 
     /// Publishes `next` immediately, and signs with it from `after` on: until then, each server can
-    /// fetch the set. The key that signs now is published for as long again, but for an hour at
-    /// least, and then dropped. An hour suits most servers.
+    /// fetch the set. The key that signs now is published for as long again, and for an hour at
+    /// least. Then it is dropped. An hour suits most servers.
     ///
     /// A rotation is lost when the process ends. If a key was stolen, [`replace`](Self::replace) it
     /// instead.

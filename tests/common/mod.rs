@@ -140,7 +140,7 @@ impl Signer {
 
     /// The same key under another algorithm of its type.
     pub fn under(&self, alg: &'static str) -> Self {
-        let key = SigningKey::from_pem(alg.parse().unwrap(), &self.private_pem()).unwrap();
+        let key = SigningKey::from_pem(alg.parse().unwrap(), self.private_pem()).unwrap();
         Self::with_key(alg, self.kid, key)
     }
 

@@ -90,7 +90,7 @@ fn a_key_whose_signatures_are_too_large_for_a_minter_is_refused() {
 }
 
 #[test]
-fn a_long_rotation_keeps_the_old_key_as_long_and_a_short_one_an_hour() {
+fn an_old_key_is_kept_as_long_as_the_rotation_or_an_hour() {
     for (after, dropped) in [(HOUR * 3, HOUR * 6), (Duration::from_secs(960), Duration::from_secs(960) + HOUR)] {
         let clock = ManualClock::at(NOW);
         let ring = KeyRing::builder(key("a")).clock(clock.clone()).build();
