@@ -41,6 +41,7 @@ pub(crate) struct Settings {
 /// The state of the handlers.
 pub(crate) struct Shared {
     pub(crate) links: Links,
+    pub(crate) shows_client: bool,
     metadata: Value,
     probe: Probe,
 }
@@ -55,7 +56,8 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
     let verifier = Arc::new(verifier);
     let layer = config.layer(Arc::clone(&verifier)).map_err(|error| error.to_string())?.render(vocabulary);
     let layer = layer.correlate(|_| audit::correlation());
-    let shared = Arc::new(Shared { links, metadata, probe: Probe::new(verifier) });
+    let shows_client = config.application().shows_client();
+    let shared = Arc::new(Shared { links, shows_client, metadata, probe: Probe::new(verifier) });
     Ok(Router::new()
         // On the method router, so that the layer covers every method and every spelling of the
         // path.

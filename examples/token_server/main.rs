@@ -36,6 +36,7 @@
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
+//! - `shown.rs` is what `--show-client` adds to an answer.
 //! - `ready.rs` answers the probe of a load balancer.
 //! - `metrics.rs` serves metrics to Prometheus.
 //! - `audit.rs` writes the audit log; `hangup.rs` reacts to SIGHUP.
@@ -62,6 +63,7 @@ mod posture;
 mod ready;
 mod request_id;
 mod server;
+mod shown;
 #[path = "../support/mod.rs"]
 mod support;
 mod token;

@@ -17,6 +17,7 @@ pub(crate) struct Own {
     error_pages: Option<String>,
     audit: Option<PathBuf>,
     metrics: Option<SocketAddr>,
+    show_client: bool,
 }
 
 impl Own {
@@ -24,6 +25,7 @@ impl Own {
     pub(crate) fn replace(&mut self, given: &mut Given) -> Result<(), String> {
         self.listen = address(given, "--listen")?.or(self.listen);
         self.metrics = address(given, "--metrics")?.or(self.metrics);
+        self.show_client |= given.has("--show-client");
         if given.has(Links::URI.name()) || given.has(Links::PAGES.name()) {
             (self.error_uri, self.error_pages) = (None, None);
         }
@@ -44,6 +46,10 @@ impl Own {
 
     pub(crate) fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    pub(crate) fn shows_client(&self) -> bool {
+        self.show_client
     }
 
     pub(crate) fn listen(&self) -> SocketAddr {

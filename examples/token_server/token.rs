@@ -17,6 +17,7 @@ use tower_client_assertion::{ClientIdentity, Scope, ScopeError};
 use crate::app::Shared;
 use crate::deployment::links::Links;
 use crate::log::log;
+use crate::shown::Shown;
 
 #[derive(serde::Deserialize)]
 pub(crate) struct TokenForm {
@@ -30,6 +31,8 @@ struct Token {
     expires_in: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<Shown>,
 }
 
 /// Issues a token. Only the layer provides the identity: without the layer, axum answers 500 before
@@ -39,17 +42,18 @@ pub(crate) async fn issue_token(
     Extension(identity): Extension<ClientIdentity>,
     Form(form): Form<TokenForm>,
 ) -> Response {
-    match token(&identity, &form) {
+    match token(&identity, &form, shared.shows_client) {
         Ok(token) => (NO_STORE, Json(token)).into_response(),
         Err(error) => error.refuse(&shared.links),
     }
 }
 
-fn token(identity: &ClientIdentity, form: &TokenForm) -> Result<Token, TokenError> {
+fn token(identity: &ClientIdentity, form: &TokenForm, shows_client: bool) -> Result<Token, TokenError> {
     let scope = granted(form.scope.as_deref().unwrap_or_default(), identity.client().scope())?;
     let scope = scope.map(|scope| scope.to_string());
+    let client = shows_client.then(|| Shown::of(identity));
     // A real server stores here what the token stands for.
-    Ok(Token { access_token: random_text()?, token_type: "bearer", expires_in: 300, scope })
+    Ok(Token { access_token: random_text()?, token_type: "bearer", expires_in: 300, scope, client })
 }
 
 /// RFC 6749, section 5.1.

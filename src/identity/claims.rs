@@ -42,6 +42,13 @@ impl VerifiedClaims {
         }
     }
 
+    /// Returns whether the assertion was recorded as spent, so that nobody can use it again (RFC
+    /// 7523, section 3). It was not if it has no `jti` and the policy is
+    /// [reusable without one](crate::Policy::is_reusable_without_jti).
+    pub fn is_single_use(&self) -> bool {
+        self.single_use != SingleUse::No
+    }
+
     /// Returns `iat`, in whole seconds, rounded down.
     pub fn issued_at(&self) -> Option<UnixTime> {
         self.issued_at

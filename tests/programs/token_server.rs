@@ -151,6 +151,29 @@ async fn granted_scope_is_both_requested_and_registered() {
     }
 }
 
+/// Once by a flag, and once by the file. By default, nothing is shown.
+#[tokio::test]
+async fn a_token_response_shows_the_client_if_that_is_asked_for() {
+    let signer = Signer::es384("key-1");
+    let clients = ClientFile::new(&json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]));
+    let config = clients.path().with_extension("show.toml");
+    std::fs::write(&config, "show_client = true").unwrap();
+    let by_file = vec!["--config".to_owned(), config.to_str().unwrap().to_owned()];
+    for (more, is_shown) in [(vec![], false), (vec!["--show-client".to_owned()], true), (by_file, true)] {
+        let server = Server::start(&[clients.arguments(), more].concat()).await;
+        let mut token = server.post(&form(&signer, "clinic-7", "")).await.json();
+        let mut shown = token["client"].take();
+        let thumbprint = shown.as_object_mut().and_then(|shown| shown.remove("jkt"));
+        assert_eq!(thumbprint.is_some_and(|text| text.as_str().unwrap().len() == 43), is_shown, "{token}");
+        let expected = json!({"id": "clinic-7", "method": "private_key_jwt", "alg": "ES384", "kid": "key-1",
+            "policy": "redox", "single_use": true});
+        assert_eq!(shown, if is_shown { expected } else { Value::Null });
+        let mistaken = server.post(&form(&signer, "clinic-8", "")).await;
+        assert!(mistaken.json().get("client").is_none(), "{}", mistaken.body);
+    }
+    std::fs::remove_file(config).unwrap();
+}
+
 /// A request without usable id gets a new one.
 #[tokio::test]
 async fn every_response_and_its_log_line_have_one_request_id() {
