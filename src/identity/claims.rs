@@ -42,7 +42,7 @@ impl VerifiedClaims {
         }
     }
 
-    /// Returns whether the assertion was recorded as spent, so that nobody can use it again (RFC
+    /// Returns whether the assertion was recorded as spent, and cannot be used again (RFC
     /// 7523, section 3). It was not if it has no `jti` and the policy is
     /// [reusable without one](crate::Policy::is_reusable_without_jti).
     pub fn is_single_use(&self) -> bool {
