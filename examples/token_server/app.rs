@@ -5,20 +5,21 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tower_client_assertion::event::EventSink;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::render::Troubleshooting;
 use tower_client_assertion::replay::ReplayStore;
-use tower_client_assertion::{ClientAuthMetadata, ConfigError, Policy, Verifier};
+use tower_client_assertion::{ClientAuthMetadata, ConfigError, Policy, Verifier, VerifierBuilder};
 
 use crate::audit;
 use crate::deployment::links::Links;
 use crate::deployment::{about, cause};
 use crate::file::Configuration;
 use crate::ready::Probe;
+use crate::tenants::Tenant;
 use crate::token::TokenError;
 use crate::{request_id, token};
 
@@ -47,21 +48,26 @@ pub(crate) struct Shared {
 }
 
 /// Builds the whole server.
-pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, String> {
+pub(crate) fn router(settings: Settings, verifier: Verifier, tenants: Vec<Tenant>) -> Result<Router, String> {
     let Settings { config, .. } = settings;
-    let metadata = metadata(config.issuer().unwrap_or_default(), verifier.metadata())?;
+    let metadata = metadata(&config, verifier.metadata())?;
     let links = config.application().links()?;
     let vocabulary = links.vocabulary(config.policy().unwrap_or(&Policy::RFC7523))?;
     let page = TokenError::explained(Troubleshooting::of(&vocabulary, &verifier)).service();
     let verifier = Arc::new(verifier);
-    let layer = config.layer(Arc::clone(&verifier)).map_err(|error| error.to_string())?.render(vocabulary);
-    let layer = layer.correlate(|_| audit::correlation());
+    let token = endpoint(&config, Arc::clone(&verifier))?;
     let shows_client = config.application().shows_client();
     let shared = Arc::new(Shared { links, shows_client, metadata, probe: Probe::new(verifier) });
-    Ok(Router::new()
-        // On the method router, so that the layer covers every method and every spelling of the
-        // path.
-        .route(TOKEN_PATH, post(token::issue_token).layer(layer))
+    let mut router = Router::new();
+    for tenant in tenants {
+        let metadata = self::metadata(&tenant.config, tenant.verifier.metadata())?;
+        // RFC 8414, section 3.1.
+        router = router.route(&format!("{METADATA_PATH}/{}", tenant.name), get(async || Json(metadata)));
+        router = router
+            .route(&format!("/{}{TOKEN_PATH}", tenant.name), endpoint(&tenant.config, Arc::new(tenant.verifier))?);
+    }
+    Ok(router
+        .route(TOKEN_PATH, token)
         .route(METADATA_PATH, get(show_metadata))
         .route_service(ERRORS_PATH, page)
         .route(READY_PATH, get(show_readiness))
@@ -70,10 +76,22 @@ pub(crate) fn router(settings: Settings, verifier: Verifier) -> Result<Router, S
         .with_state(shared))
 }
 
+/// Builds the token endpoint of one server. The layer is on the method router, so that it covers
+/// every method and every spelling of the path.
+fn endpoint(config: &Configuration, verifier: Arc<Verifier>) -> Result<MethodRouter<Arc<Shared>>, String> {
+    let links = config.application().links()?;
+    let vocabulary = links.vocabulary(config.policy().unwrap_or(&Policy::RFC7523))?;
+    let layer = config.layer(verifier).map_err(|error| error.to_string())?.render(vocabulary);
+    Ok(post(token::issue_token).layer(layer.correlate(|_| audit::correlation())))
+}
+
 /// Builds the verifier of the layer.
 pub(crate) fn verifier(settings: &Settings) -> Result<Verifier, String> {
     let (registry, replay) = (Arc::clone(&settings.registry), Arc::clone(&settings.replay));
-    let builder = settings.config.verifier(registry, replay).events(Arc::clone(&settings.events));
+    built(settings.config.verifier(registry, replay).events(Arc::clone(&settings.events)))
+}
+
+pub(crate) fn built(builder: VerifierBuilder) -> Result<Verifier, String> {
     builder.build().map_err(|error| match &error {
         ConfigError::InvalidIssuer { .. } => about("--issuer", &error),
         ConfigError::InvalidAudience { .. } => about("--audience", &error),
@@ -94,7 +112,8 @@ struct Metadata<'a> {
     client_auth: ClientAuthMetadata,
 }
 
-fn metadata(issuer: &str, client_auth: ClientAuthMetadata) -> Result<Value, String> {
+fn metadata(config: &Configuration, client_auth: ClientAuthMetadata) -> Result<Value, String> {
+    let issuer = config.issuer().unwrap_or_default();
     let metadata = Metadata {
         issuer,
         token_endpoint: format!("{}{TOKEN_PATH}", issuer.trim_end_matches('/')),

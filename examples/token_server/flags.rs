@@ -8,7 +8,7 @@ use crate::deployment::{ALLOW_HTTP_JWKS, AUDIENCE, CLIENTS, ISSUER, PROFILES};
 
 pub(crate) const FLAGS: Flags = Flags(&ROWS);
 
-const ROWS: [Flag; 17] = [
+const ROWS: [Flag; 18] = [
     valued("--config", "FILE", "the path of a configuration in TOML", "the other flags override it"),
     valued("--clients", "FILE", CLIENTS, "required"),
     valued("--issuer", "URL", ISSUER, "required"),
@@ -23,6 +23,7 @@ const ROWS: [Flag; 17] = [
     valued("--allow-address", "CIDR", "special-use addresses to fetch from", "may be repeated"),
     valued("--metrics", "IP:PORT", "an address for metrics, such as 127.0.0.1:9090", "GET /metrics, for Prometheus"),
     valued("--audit", "FILE", "the path of an audit log", "a line of JSON for each request"),
+    valued("--tenants", "FILE", "the path of a JSON object of tenants by name", "each at /NAME/v2/auth/token"),
     switch("--show-client", None, "adds what is known about the client to each token response, for tests"),
     HELP,
     VERSION,

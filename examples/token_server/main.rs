@@ -36,6 +36,7 @@
 //!
 //! - `app.rs` is the part to copy: the layer in front of a handler, and the metadata document.
 //! - `token.rs` is the handler: what an authenticated client gets.
+//! - `tenants.rs` opens more servers, each below its own path.
 //! - `shown.rs` is what `--show-client` adds to an answer.
 //! - `ready.rs` answers the probe of a load balancer.
 //! - `metrics.rs` serves metrics to Prometheus.
@@ -66,6 +67,7 @@ mod server;
 mod shown;
 #[path = "../support/mod.rs"]
 mod support;
+mod tenants;
 mod token;
 
 use std::io::Write as _;
@@ -75,6 +77,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tower_client_assertion::event::EventSink;
+use tower_client_assertion::jwks::KeySetCache;
 use tower_client_assertion::metrics::Gauges;
 use tower_client_assertion::registry::ClientRegistry;
 use tower_client_assertion::replay::{ReplayStore, StoreFact};
@@ -89,6 +93,7 @@ use crate::log::log;
 use crate::metrics::Metrics;
 use crate::server::Server;
 use crate::support::{Demo, Result};
+use crate::tenants::Common;
 
 fn main() -> ExitCode {
     let runtime = match Runtime::new() {
@@ -131,14 +136,9 @@ async fn start() -> Result<Option<(Server, Audit)>> {
 async fn serve(config: Configuration) -> Result<(Server, Audit)> {
     let metrics = Metrics::listen(config.application().metrics()).await?;
     let events = metrics.and(log::events(), "memory");
-    let fetch = config.fetcher().map_err(|error| about("--ca-file", &error))?;
-    let cache = config.key_set_cache(fetch).map_err(|error| about("--allow-address", &error))?;
-    let cache = cache.events(Arc::clone(&events)).build().map_err(|error| about("jwks_uri", &error))?;
+    let cache = key_set_cache(&config, Arc::clone(&events))?;
     let registry = config.registry(Some(&cache)).map_err(|error| about("--clients", &error))?;
     let registry = Arc::new(registry.events(Arc::clone(&events)));
-    let reloaded = Arc::clone(&registry);
-    // Its events tell how that went.
-    hangup::on_each(move || drop(reloaded.reload()))?;
     let replay = config.replay_store(Arc::clone(&events)).await.map_err(|error| about("--replay", &error))?;
     let store = if replay.about().contains(&StoreFact::OneProcess) { "memory" } else { "redis" };
     let listen = config.application().listen();
@@ -146,6 +146,13 @@ async fn serve(config: Configuration) -> Result<(Server, Audit)> {
     let events = metrics.and(audit.events(), store);
     let settings = Settings { config, registry: registry.clone(), replay: Arc::clone(&replay), events };
     let verifier = app::verifier(&settings)?;
+    let Settings { config, events, .. } = &settings;
+    let common = Common { config, cache: &cache, replay: &replay, events };
+    let tenants = config.application().tenants().map(|file| tenants::open(file, &common)).transpose()?;
+    let tenants = tenants.unwrap_or_default();
+    let reloaded: Vec<_> = tenants.iter().map(|tenant| &tenant.registry).chain([&registry]).cloned().collect();
+    // Their events tell how that went.
+    hangup::on_each(move || reloaded.iter().for_each(|registry| drop(registry.reload())))?;
     clients::unusable(&registry, verifier.policies()).iter().for_each(|(_, line)| log(line));
     let weaker = posture::weaker(&verifier, &registry);
     let welcome = welcome(&settings.config, &verifier);
@@ -154,12 +161,18 @@ async fn serve(config: Configuration) -> Result<(Server, Audit)> {
         verifier.signature_checks().iter().fold(gauges, |gauges, checks| gauges.signature_checks(checks))
     };
     let gauges = metrics.gauges().map(watched).map(|gauges| audit.watched(gauges));
-    let app = app::router(settings, verifier)?;
+    let app = app::router(settings, verifier, tenants)?;
     let server = Server::start(server::listen(listen).await?, app)?;
     metrics.serve(gauges)?;
     log(&welcome);
     weaker.iter().for_each(|line| log(line));
     Ok((server, audit))
+}
+
+fn key_set_cache(config: &Configuration, events: impl EventSink) -> std::result::Result<KeySetCache, String> {
+    let fetch = config.fetcher().map_err(|error| about("--ca-file", &error))?;
+    let cache = config.key_set_cache(fetch).map_err(|error| about("--allow-address", &error))?;
+    cache.events(events).build().map_err(|error| about("jwks_uri", &error))
 }
 
 fn welcome(config: &Configuration, verifier: &Verifier) -> String {
@@ -182,7 +195,7 @@ async fn serve_demo() -> Result<Server> {
     let replay = config.replay_store(log::events()).await?;
     let settings = Settings { config, registry, replay, events: Arc::new(log::events()) };
     let verifier = app::verifier(&settings)?;
-    let server = Server::start(listener, app::router(settings, verifier)?)?;
+    let server = Server::start(listener, app::router(settings, verifier, Vec::new())?)?;
     demo::show(&client, address).await?;
     Ok(server)
 }

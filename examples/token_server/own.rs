@@ -18,6 +18,7 @@ pub(crate) struct Own {
     audit: Option<PathBuf>,
     metrics: Option<SocketAddr>,
     show_client: bool,
+    tenants: Option<PathBuf>,
 }
 
 impl Own {
@@ -32,16 +33,23 @@ impl Own {
         replace(&mut self.error_uri, given.optional(Links::URI.name())?);
         replace(&mut self.error_pages, given.optional(Links::PAGES.name())?);
         replace(&mut self.audit, given.optional("--audit")?.map(PathBuf::from));
+        replace(&mut self.tenants, given.optional("--tenants")?.map(PathBuf::from));
         Ok(())
     }
 
     /// Makes paths relative to this folder.
     pub(crate) fn relative_to(&mut self, folder: &Path) {
-        self.audit = self.audit.take().map(|path| folder.join(path));
+        for path in [&mut self.audit, &mut self.tenants] {
+            *path = path.take().map(|path| folder.join(path));
+        }
     }
 
     pub(crate) fn audit(&self) -> Option<&Path> {
         self.audit.as_deref()
+    }
+
+    pub(crate) fn tenants(&self) -> Option<&Path> {
+        self.tenants.as_deref()
     }
 
     pub(crate) fn metrics(&self) -> Option<SocketAddr> {

@@ -10,7 +10,7 @@ use crate::common::key_server::{KeyServer, Reply};
 #[cfg(feature = "redis")]
 use crate::common::redis::{Redis, until};
 use crate::common::vectors::VECTORS;
-use crate::common::{CLIENT, NOW, SIGNER, Signer};
+use crate::common::{CLIENT, Jwt, NOW, SIGNER, Signer};
 use crate::server::{AUDIENCE, Answer, ClientFile, FORM, ISSUER, Server, addressed, command, form, soon};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -172,6 +172,72 @@ async fn a_token_response_shows_the_client_if_that_is_asked_for() {
         assert!(mistaken.json().get("client").is_none(), "{}", mistaken.body);
     }
     std::fs::remove_file(config).unwrap();
+}
+
+fn tenant(name: &str, profile: &str) -> Value {
+    json!({"issuer": format!("https://{name}.example.com"), "profile": profile, "clients": "clients.json"})
+}
+
+#[tokio::test]
+async fn tenants_are_served_below_their_names() {
+    let signer = Signer::es384("key-1");
+    let clients = json!([{"client_id": "clinic-7", "jwks": {"keys": [signer.jwk()]}}]);
+    let base = ClientFile::new(&clients);
+    let folder = crate::common::TempDir::new();
+    std::fs::write(folder.path().join("clients.json"), clients.to_string()).unwrap();
+    let tenants = folder.path().join("tenants.json");
+    let urls = json!(["https://c.example.com/token"]);
+    let with_url = crate::common::with_member(&tenant("c", "redox"), "audience", urls);
+    let all = json!({"a": tenant("a", "rfc7523"), "b": tenant("b", "oidc"), "c": with_url});
+    std::fs::write(&tenants, all.to_string()).unwrap();
+    let arguments = ["--tenants".to_owned(), tenants.to_str().unwrap().to_owned()];
+    let server = Server::start(&[base.arguments(), arguments.to_vec()].concat()).await;
+
+    let send = async |path: &str, aud: &str, jti: &str| {
+        let now = SystemClock.now().unwrap().as_secs();
+        let jwt = Jwt::by(&signer, "clinic-7").claim("aud", aud).claim("jti", jti).claim("iat", now);
+        let form = crate::common::form(&jwt.claim("exp", now + 60).signed_by(&signer));
+        let head = server.token_request(form.len()).replace("/v2/auth/token", path);
+        server.send(&head, &form).await
+    };
+    // One id with one `jti` is accepted once by each.
+    for (path, aud) in [
+        ("/a/v2/auth/token", "https://a.example.com"),
+        ("/b/v2/auth/token", "https://b.example.com"),
+        ("/c/v2/auth/token", "https://c.example.com/token"),
+        ("/v2/auth/token", AUDIENCE),
+    ] {
+        let accepted = send(path, aud, "the-same").await;
+        assert_eq!(accepted.status, 200, "{path}: {}", accepted.body);
+        assert_eq!(send(path, aud, "the-same").await.status, 400, "{path}");
+        assert_eq!(send(path, "https://d.example.com", "another").await.status, 400, "{path}");
+    }
+    assert_eq!(send("/d/v2/auth/token", "https://d.example.com", "d").await.status, 404);
+    let metadata = server.send("GET /.well-known/oauth-authorization-server/b HTTP/1.1\r\nHost: a", "").await;
+    assert_eq!(metadata.json()["token_endpoint"], "https://b.example.com/v2/auth/token");
+}
+
+#[tokio::test]
+async fn a_file_of_tenants_that_cannot_be_used_is_refused() {
+    let base = ClientFile::new(&json!([]));
+    let without_clients = crate::common::with_member(&tenant("a", "oidc"), "clients", "missing.json");
+    let cases = [
+        (json!({"a": {"issuer": "https://a.example.com"}}).to_string(), "missing field `clients`"),
+        (json!({"a": {"typo": 1}}).to_string(), "unknown field `typo`"),
+        (json!({"a b": tenant("a", "oidc")}).to_string(), "\"a b\": a name has 1 to 64 letters"),
+        (json!({"a": tenant("a", "saml")}).to_string(), "\"a\": profile: \"saml\" is not valid; expected redox, smart"),
+        (json!({"a": tenant("a", "redox")}).to_string(), "\"a\": audience: not set"),
+        (json!({"a": without_clients}).to_string(), "\"a\": clients: "),
+        ("[]".to_owned(), "invalid type: sequence, expected a map"),
+    ];
+    for (content, expected) in cases {
+        let file = ClientFile::of(content.as_bytes());
+        let flags = ["--tenants".to_owned(), file.path().to_str().unwrap().to_owned()];
+        let output = soon("the end", command(&[base.arguments(), flags.to_vec()].concat()).output()).await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{content}: {error}");
+        assert!(error.contains(expected) && error.contains("--tenants: "), "{error:?} has no {expected:?}");
+    }
 }
 
 /// A request without usable id gets a new one.
