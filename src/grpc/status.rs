@@ -84,7 +84,8 @@ fn client_status(fault: &ClientFault) -> (&'static str, Option<&'static str>) {
         | F::WeakKey
         | F::SignatureLength
         | F::BadSignature
-        | F::Replayed => (UNAUTHENTICATED, None),
+        | F::Replayed
+        | F::OtherMethod(_) => (UNAUTHENTICATED, None),
         // These do not occur in a call. Its method and messages are not checked, and it has no
         // grant type.
         F::Method

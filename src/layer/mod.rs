@@ -32,6 +32,7 @@ mod headers;
 mod options;
 mod ready_inner;
 mod refusal;
+mod refuse;
 mod service;
 
 use std::fmt;
@@ -400,6 +401,8 @@ impl<M> ClientAssertionLayer<M> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// What the application refuses itself, it can report and answer by [`refuse`](Self::refuse).
     pub fn optional(self) -> Self {
         self.with(|options| options.optional = true)
     }

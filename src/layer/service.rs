@@ -91,7 +91,7 @@ fn choose<B>(choosing: &Choosing, request: Request<B>) -> Result<Chosen<B>, Box<
     }
 }
 
-fn refuse_unknown(choosing: &Choosing, parts: &Parts) -> Response<Bytes> {
+pub(super) fn refuse_unknown(choosing: &Choosing, parts: &Parts) -> Response<Bytes> {
     let Settings { endpoint, correlate, .. } = &choosing.settings;
     let rejection = choosing.choice.refuse(parts, *endpoint, correlate.as_ref());
     refusal::response(choosing.responses(), &rejection, parts.version)

@@ -152,6 +152,7 @@ mod tests {
                     | F::BodyTimeout
                     | F::MissingGrantType
                     | F::UnsupportedGrantType
+                    | F::OtherMethod(_)
             ) | RejectionKind::Server(S::BodyConsumed)
         )
     }

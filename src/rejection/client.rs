@@ -116,6 +116,10 @@ listed_enum! {
         BadSignature => "the signature does not verify",
         /// The assertion has been used before (RFC 7523, section 3).
         Replayed => "the client assertion has already been used",
+        /// The application has refused credentials of another method, for example
+        /// `client_secret_basic` (RFC 6749, section 5.2). No verifier finds this: see
+        /// [`ClientAssertionLayer::refuse`](crate::ClientAssertionLayer::refuse).
+        OtherMethod(scheme: Option<AuthScheme>) => "the client could not be authenticated by another method",
     }
 }
 
@@ -163,7 +167,8 @@ impl ClientFault {
             | Self::KeySetUnavailable
             | Self::KidNeeded
             | Self::SignatureLength
-            | Self::Replayed => false,
+            | Self::Replayed
+            | Self::OtherMethod(..) => false,
         }
     }
 }

@@ -201,6 +201,7 @@ mod tests {
         for scheme in schemes.into_iter().chain([Some(AuthScheme::Other)]) {
             assert!(kinds.contains(&RejectionKind::Client(ClientFault::SeveralMechanisms(scheme))));
             assert!(kinds.contains(&RejectionKind::Client(ClientFault::NoAuthentication(scheme))));
+            assert!(kinds.contains(&RejectionKind::Client(ClientFault::OtherMethod(scheme))));
         }
         let claims = kinds.iter().filter(|kind| matches!(kind, RejectionKind::Client(ClientFault::Claim(..))));
         assert_eq!(claims.count(), 8 * 6);
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_different_text() {
         let texts: HashSet<_> = RejectionKind::all().map(|kind| kind.to_string()).collect();
-        let schemes = 2 * 4;
+        let schemes = 3 * 4;
         assert_eq!(texts.len() + schemes, RejectionKind::COUNT, "all but the scheme of a header is in the text");
     }
 }

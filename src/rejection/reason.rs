@@ -233,6 +233,8 @@ reasons! {
         "Sign with the private key that belongs to the registered key.";
     Replayed "replayed", Client, "RFC 7523, section 3, item 7",
         "Sign a new assertion with a new jti for each request and each retry.";
+    OtherMethod "other_method", Client, "RFC 6749, section 5.2",
+        "Check the client id and the secret, and how both are encoded.";
     Clock "clock", Server, "RFC 9110, section 15.6.4",
         "Check the clock that was passed to the verifier, or the system clock.";
     Registry "registry", Server, "RFC 9110, section 15.6.4",

@@ -83,6 +83,7 @@ impl ClientFault {
             Self::SignatureLength => Reason::SignatureLength,
             Self::BadSignature => Reason::BadSignature,
             Self::Replayed => Reason::Replayed,
+            Self::OtherMethod(_) => Reason::OtherMethod,
         }
     }
 }

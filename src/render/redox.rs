@@ -109,7 +109,8 @@ impl Redox {
             | F::TooManyParameters
             | F::RepeatedParameter(_)
             | F::CredentialsInQuery
-            | F::SeveralMechanisms(_) => return None,
+            | F::SeveralMechanisms(_)
+            | F::OtherMethod(_) => return None,
         })
     }
 

@@ -147,6 +147,7 @@ fn client_response(fault: &ClientFault) -> ErrorResponse {
         F::SignatureLength => invalid_client("Client assertion signature has the wrong length for its algorithm"),
         F::BadSignature => invalid_client("Client assertion signature is invalid"),
         F::Replayed => invalid_client("Client assertion has already been used"),
+        F::OtherMethod(scheme) => ErrorResponse::invalid_client("Client authentication failed").challenging(*scheme),
     }
 }
 

@@ -91,6 +91,19 @@ impl Verifier {
         events.record(&Event::Refused(Refused { findings: finding.as_slice(), ..refused }));
     }
 
+    /// Reports what the application has refused, in place of the verifier.
+    pub(crate) fn report_other<'a>(
+        &self,
+        rejection: &Rejection,
+        claimed_client: Option<&'a str>,
+        request: impl FnOnce() -> RequestInfo<'a>,
+    ) {
+        let Some(events) = &self.events else { return };
+        let refused = Refused::new(rejection, self.first_policy().name(), request());
+        let claimed_client = claimed_client.map(Excerpt::new);
+        events.record(&Event::Refused(Refused { claimed_client, ..refused }));
+    }
+
     fn report_refusal(
         &self,
         events: &dyn EventSink,

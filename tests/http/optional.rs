@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::Value;
 use tower::{Layer, Service, service_fn};
 use tower_client_assertion::event::{self, Event};
-use tower_client_assertion::rejection::ClientFault;
+use tower_client_assertion::rejection::{AuthScheme, ClientFault, RejectionKind};
 use tower_client_assertion::render::Rfc6749;
 use tower_client_assertion::{ClientAssertionLayer, ClientIdentity, Endpoint, TokenRequest};
 
@@ -217,4 +217,48 @@ fn auth_01_verify_refuses_requests_without_an_assertion() {
         let found = client_fault(verify(&verifier(), body).unwrap_err());
         assert_eq!(found, fault, "{body}");
     }
+}
+
+/// By an application that authenticates by another method behind the layer.
+#[test]
+fn an_application_refuses_as_the_layer_does() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&events);
+    let sink = event::sink(move |event| {
+        let Event::Refused(refused) = event else { return };
+        let client = refused.claimed_client().map(|client| client.to_string());
+        let request = refused.correlation().map(|name| name.as_str().to_owned());
+        seen.lock().unwrap().push((refused.code(), refused.endpoint(), client, request));
+    });
+    let layer = ClientAssertionLayer::new(fixture().builder().events(sink).build().unwrap());
+    let layer = layer.render(Rfc6749::default().error_uri("https://docs.example/errors").unwrap()).optional();
+    let layer = layer.endpoint(Endpoint::Revocation).correlate(|_| Some(event::Correlation::new("call-7")));
+    let (head, _) = post("token=x").into_parts();
+    let basic = ClientFault::OtherMethod(Some(AuthScheme::Basic));
+    let long = format!("{}.{}.{}", "eyJhbGciOiJFUzM4NCJ9", "eyJpc3MiOiJhIn0", "c".repeat(64));
+    let table = [
+        (basic.clone(), Some("clinic\n8"), 401, Some("Basic realm=\"token endpoint\""), Some(r#""clinic\u{a}8""#)),
+        (basic, None, 401, Some("Basic realm=\"token endpoint\""), None),
+        (ClientFault::OtherMethod(None), None, 400, None, None),
+    ];
+    for (fault, claimed, status, challenge, shown) in table {
+        let response = layer.refuse(&head, fault.clone(), claimed);
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!((response.status().as_u16(), header("www-authenticate")), (status, challenge));
+        assert_eq!(header("content-length"), Some(&*response.body().len().to_string()));
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body["error"], "invalid_client");
+        assert_eq!(body["error_uri"], "https://docs.example/errors");
+        let rejection = response.extensions().get::<tower_client_assertion::Rejection>().unwrap();
+        assert_eq!(*rejection.kind(), RejectionKind::Client(fault));
+        let expected = ("other_method", Endpoint::Revocation, shown.map(str::to_owned), Some("call-7".to_owned()));
+        assert_eq!(events.lock().unwrap().pop(), Some(expected));
+    }
+    // An assertion in the place of an id is not shown.
+    layer.refuse(&head, ClientFault::OtherMethod(None), Some(&long));
+    let (_, _, shown, _) = events.lock().unwrap().pop().unwrap();
+    assert!(!shown.unwrap().contains("eyJ"));
+    // A layer that finds no verifier refuses the tenant.
+    let unknown = ClientAssertionLayer::choose(|_| None).optional();
+    assert_eq!(unknown.refuse(&head, ClientFault::OtherMethod(None), None).status(), 404);
 }

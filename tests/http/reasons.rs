@@ -15,7 +15,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_client_assertion::jwks::{FetchError, JwksRequest, JwksUrl, KeySetCache};
 use tower_client_assertion::overload::SignatureChecks;
 use tower_client_assertion::registry::Client;
-use tower_client_assertion::rejection::Reason;
+use tower_client_assertion::rejection::{ClientFault, Reason};
 use tower_client_assertion::replay::{MemoryReplay, ReplayStore};
 use tower_client_assertion::{ClientAssertionLayer, ClientId, Rejection, RequestBody, VerifierBuilder};
 
@@ -124,6 +124,13 @@ async fn over_quota() -> &'static str {
     code(&service.call(Attempt::new().request()).await.unwrap())
 }
 
+/// A request that the application refuses behind an optional layer.
+fn refused_by_the_application() -> &'static str {
+    let (head, _) = Attempt::new().request().into_parts();
+    let layer = ClientAssertionLayer::new(fixture().build()).optional();
+    code(&layer.refuse(&head, ClientFault::OtherMethod(None), None))
+}
+
 /// What provokes the codes that no request provokes by itself.
 async fn circumstances() -> Vec<&'static str> {
     let request = || Attempt::new().request();
@@ -142,6 +149,7 @@ async fn circumstances() -> Vec<&'static str> {
         mounted_twice().await,
         unknown_tenant().await,
         over_quota().await,
+        refused_by_the_application(),
     ]
 }
 

@@ -63,6 +63,7 @@ fn expected(fault: &F) -> (u16, &'static str, String) {
         F::SeveralMechanisms(scheme) => {
             (challenge(*scheme), "invalid_client", "More than one client authentication method was used")
         }
+        F::OtherMethod(scheme) => (challenge(*scheme), "invalid_client", "Client authentication failed"),
         F::NoAuthentication(None) => (400, "invalid_client", "Client authentication required"),
         F::NoAuthentication(Some(AuthScheme::Basic)) => (401, "invalid_client", "Client authentication required"),
         // A challenge of another scheme would invite the client to use it.

@@ -22,14 +22,14 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 /// A running example. It is killed when this is dropped.
-struct Example {
+pub(crate) struct Example {
     child: Child,
-    url: String,
+    pub(crate) url: String,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Example {
-    async fn start(name: &str) -> Self {
+    pub(crate) async fn start(name: &str) -> Self {
         let mut command = Command::new(example(name));
         command.arg("127.0.0.1:0").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
@@ -40,7 +40,7 @@ impl Example {
     }
 
     /// Returns the URL and the form of the `curl` line that it prints.
-    async fn pasted(&mut self) -> (String, String) {
+    pub(crate) async fn pasted(&mut self) -> (String, String) {
         let line = line(&mut self.stdout).await;
         let mut words = line.strip_prefix("curl -i ").unwrap_or_else(|| panic!("{line:?} is no curl")).split(' ');
         let url = words.next().unwrap().to_owned();

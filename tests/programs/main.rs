@@ -9,6 +9,8 @@ mod common;
 mod audit;
 #[cfg(unix)]
 mod browser;
+#[cfg(all(unix, feature = "axum"))]
+mod client_secret_basic;
 #[cfg(unix)]
 mod config_file;
 #[cfg(all(unix, feature = "axum"))]

@@ -40,14 +40,20 @@ impl<V> Bounded<V> {
         {
             self.remove_if(&oldest, turn);
         }
-        if self.order.len() / 2 > self.entries.len() {
-            let entries = &self.entries;
-            self.order.retain(|(id, turn)| entries.get(id).is_some_and(|entry| entry.turn == *turn));
-        }
+        self.shorten_order();
     }
 
     pub(super) fn remove(&mut self, id: &str) {
         self.entries.remove(id);
+        self.shorten_order();
+    }
+
+    /// Drops what is in the order for nothing, once it is more than the rest.
+    fn shorten_order(&mut self) {
+        if self.order.len() / 2 > self.entries.len() {
+            let entries = &self.entries;
+            self.order.retain(|(id, turn)| entries.get(id).is_some_and(|entry| entry.turn == *turn));
+        }
     }
 
     pub(super) fn len(&self) -> usize {

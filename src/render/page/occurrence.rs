@@ -41,7 +41,7 @@ impl<'v> Scope<'v> {
         use ClientFault as F;
         match fault {
             // No verifier is asked.
-            F::TenantUnknown => false,
+            F::TenantUnknown | F::OtherMethod(_) => false,
             F::MissingGrantType | F::UnsupportedGrantType => self.any(|policy| policy.grant_types.is_some()),
             F::Claim(claim, fault) => self.can_fail(*claim, *fault),
             F::JkuMismatch => self.any(Policy::checks_jku),
