@@ -87,6 +87,7 @@
 //! | Which layers go outside, which inside? | [layers](manual::layers) |
 //! | Clients publish keys at a URL: what happens? | [key sets](manual::key_sets) |
 //! | Many nodes: what is promised, what to run? | [fleet](manual::fleet) |
+//! | I have a verifier of my own: how do I switch? | [migrating](manual::migrating) |
 //! | Who authenticated, and who was refused? | [the audit log](manual::audit) |
 //! | How far is my configuration from FAPI 2.0? | [posture](manual::posture) |
 //! | How does a client sign, rotate keys, or use a KMS? | [minting](manual::minting) |

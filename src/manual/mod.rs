@@ -11,6 +11,7 @@
 //! | Clients publish keys at a URL: what happens, and what is fetched when? | [`key_sets`] |
 //! | Several nodes share a replay store: what is guaranteed, and how is it operated? | [`fleet`] |
 //! | One server has several tenants: how do they share a route, keys and a replay store? | [`tenants`] |
+//! | I have a verifier of my own: what will newly be refused, and how do I switch? | [`migrating`] |
 //! | Who authenticated, and who was refused: where is that written, and in what form? | [`audit`] |
 //! | How do I run it behind a proxy, and what do I do when an alert fires? | [`operations`] |
 //! | How does a client mint assertions, rotate its keys, or sign in a key management service? | [`minting`] |
@@ -52,6 +53,9 @@ pub mod fleet {}
 
 #[doc = include_str!("tenants.md")]
 pub mod tenants {}
+
+#[doc = include_str!("migrating.md")]
+pub mod migrating {}
 
 #[doc = include_str!("operations.md")]
 pub mod operations {}

@@ -1,6 +1,7 @@
 //! One layer for several tenants: which verifier judges a request, what is asked for an unknown
 //! tenant, in which words it is answered, and who learns of it.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_client_assertion::clock::UnixTime;
+use tower_client_assertion::clock::{ManualClock, UnixTime};
 use tower_client_assertion::event::{self, AuditLog, Correlation, Event};
 use tower_client_assertion::explain::{Check, Outcome, Part, Verdict};
 use tower_client_assertion::grpc::GrpcAssertionLayer;
 use tower_client_assertion::port::Answer;
-use tower_client_assertion::registry::{ClientRegistry, FindResult};
+use tower_client_assertion::registry::{ClientRegistry, FindResult, FixedRegistry};
 use tower_client_assertion::rejection::{Claim, ClaimFault, ClientFault, Reason, RejectionKind};
 use tower_client_assertion::render::{Opaque, Redox, RenderRejection, Rfc6749};
 use tower_client_assertion::replay::MemoryReplay;
@@ -428,4 +429,29 @@ fn the_audit_line_of_an_unknown_tenant_has_no_policy() {
     let mut members: Vec<_> = line["oauth"].as_object().unwrap().keys().collect();
     members.sort();
     assert_eq!(members, ["endpoint", "findings"]);
+}
+
+/// What tenants share is there once, however many they are.
+#[test]
+fn a_thousand_tenants_share_a_store_and_a_registry() {
+    let store = replay();
+    let clients = Arc::new(FixedRegistry::new([client()]).unwrap());
+    let names: Vec<String> = (0..1_000).map(|number| format!("tenant-{number}")).collect();
+    let tenants: HashMap<String, Arc<Verifier>> = names
+        .iter()
+        .map(|name| {
+            let builder = Verifier::builder(Policy::RFC7523, Arc::clone(&clients), Arc::clone(&store));
+            let builder = builder.issuer(issuer(name)).clock(ManualClock::at(AT));
+            (name.clone(), Arc::new(builder.build().unwrap()))
+        })
+        .collect();
+    assert_eq!((Arc::strong_count(&clients), Arc::strong_count(&store)), (1_001, 1_001));
+    let layer =
+        ClientAssertionLayer::choose(move |head| tenants.get(head.uri.path().split('/').nth(1)?).map(Arc::clone));
+    for name in names.iter().step_by(111) {
+        let assertion = for_tenant(name);
+        assert_eq!(send(&layer, post(&format!("/{name}/token"), assertion.clone())).body(), CLIENT);
+        assert_eq!(kind(&send(&layer, post(&format!("/{name}/token"), assertion))), Some(REPLAYED));
+    }
+    assert_eq!(kind(&send(&layer, post("/tenant-1000/token", for_tenant("tenant-1000")))), Some(UNKNOWN));
 }

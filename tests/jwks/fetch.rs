@@ -414,6 +414,53 @@ async fn the_tls_certificate_must_match_the_host() {
     assert_eq!((server.fetches(), misnamed.fetches()), (1, 0), "no request is sent to another host");
 }
 
+/// Returns an acceptor like that of [`tls`] that demands a certificate of the same authority, the
+/// configuration of a client that has one, and that of a client that has none.
+fn mutual_tls(name: &str) -> (TlsAcceptor, [rustls::ClientConfig; 2]) {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let root = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let identity = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        (vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(root.der().clone()).unwrap();
+    let roots = Arc::new(roots);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider));
+    let (chain, key) = identity(name);
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(chain, key)
+        .unwrap();
+    let client = || {
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider));
+        builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(Arc::clone(&roots))
+    };
+    let (chain, key) = identity("as.example");
+    let with = client().with_client_auth_cert(chain, key).unwrap();
+    (TlsAcceptor::from(Arc::new(server)), [with, client().with_no_client_auth()])
+}
+
+#[tokio::test]
+async fn a_fetch_can_have_a_client_certificate() {
+    let (acceptor, [with, without]) = mutual_tls("clinic.example");
+    let reply = Reply::keys(&[Signer::es384("a").jwk()]);
+    let server = KeyServer::at(Ipv4Addr::LOCALHOST, reply, Some(acceptor)).await;
+    let port = server.address.port();
+    assert_eq!(kids(over_tls(port, HyperFetch::with_tls_config(with)).await), ["a"]);
+    // In TLS 1.3, a client hears of the refusal only after its handshake.
+    assert!(over_tls(port, HyperFetch::with_tls_config(without)).await.is_err());
+    assert_eq!(server.fetches(), 1);
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_speak_tls_is_refused() {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

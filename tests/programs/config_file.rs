@@ -237,6 +237,7 @@ async fn the_reference_has_the_members_of_the_program() {
         // Any free port.
         let value = value.trim_end_matches(" # no default").replace(":9090\"", ":0\"");
         let files = Files::new(&json!([]), &format!("{name} = {value}{REDOX}"));
+        std::fs::write(files.config.with_file_name("tenants.json"), "{}").unwrap();
         Server::start(&files.arguments(&[])).await;
     }
 }

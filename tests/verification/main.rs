@@ -16,6 +16,7 @@ mod event;
 mod findings;
 mod form;
 mod identity;
+mod migrating;
 mod overload;
 mod ready;
 mod restart;
