@@ -10,6 +10,7 @@
 mod support; // Plays the client.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +44,8 @@ async fn main() -> Result {
     // request.
     server.http1().timer(TokioTimer::new());
     let graceful = GracefulShutdown::new();
+    // One for all turns of the loop: another would miss a signal that came before it.
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -55,7 +58,7 @@ async fn main() -> Result {
                 let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
                 tokio::spawn(graceful.watch(connection));
             }
-            stopped = tokio::signal::ctrl_c() => {
+            stopped = &mut stop => {
                 stopped?;
                 break;
             }
